@@ -1,0 +1,46 @@
+"""What can be wrong with what the user gave us, each said in one line.
+
+CnnbenchError
+├── UnknownNameError   a block, model, suite, parameter or device that does not exist
+├── ShapeError         a layer that cannot take its input, or an impossible size
+├── SuiteError         a suite file that cannot be read
+├── StoreError         a run folder that cannot be read, written or continued
+└── RuntimeMissingError  a runtime that is not installed or has no such device
+
+The command line prints the message and exits with 2; any other exception is a bug.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CnnbenchError(Exception):
+    """Bad input: what was expected, what came, what to do, in one line."""
+
+
+class UnknownNameError(CnnbenchError):
+    """A name that we do not have."""
+
+
+class ShapeError(CnnbenchError):
+    """A shape, size or channel count that a layer cannot take."""
+
+
+class SuiteError(CnnbenchError):
+    """A suite that cannot be read."""
+
+
+class StoreError(CnnbenchError):
+    """A run folder that cannot be read, written or continued."""
+
+
+class RuntimeMissingError(CnnbenchError):
+    """A runtime or a device that is not on this machine."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownNameError:
+    """The error for a misspelt name: the nearest known names first, else all of them."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+    return UnknownNameError(f"unknown {kind} {name!r}; {hint}" + (f" ({see})" if see else ""))
