@@ -1,0 +1,211 @@
+"""GRAPH: what a block does, as data.
+
+A block is an ordinary function on tensors. Called with a `Tensor` of ours, every layer in
+it appends a `Node` to a `Graph`; called with a Keras tensor, the same layer functions
+build Keras layers. Nothing else in the package describes a network.
+
+Shapes are channels-last and start with the batch: (n, h, w, c).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from cnnbench.errors import ShapeError
+
+Shape = tuple[int, ...]
+
+ITEMSIZE = {"float32": 4, "float16": 2, "bfloat16": 2}
+"""Bytes of one value of each data type that a network may be analysed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One array that a layer owns."""
+
+    name: str
+    shape: Shape
+    trainable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one layer produces, owns and computes, from its input shapes alone.
+
+    Args:
+        shape: of the output, batch first.
+        weights: every array that the layer owns.
+        macs: multiply-accumulate operations; taps on padded positions count.
+        elementwise: single additions, multiplications, comparisons or transcendental
+            functions on one element, outside the multiply-accumulates.
+        view: the output is the input's own memory under another shape, or unchanged.
+    """
+
+    shape: Shape
+    weights: tuple[Weight, ...] = ()
+    macs: int = 0
+    elementwise: int = 0
+    view: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer of a graph; `op` and `attrs` are the Keras class and its arguments."""
+
+    name: str
+    op: str
+    attrs: dict[str, Any]
+    inputs: tuple[int, ...]
+    scope: tuple[str, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """The output of one node of a graph that is being traced."""
+
+    graph: Graph
+    index: int
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the tensor, batch first."""
+        return self.graph.nodes[self.index].rule.shape
+
+
+@dataclass(slots=True)
+class Graph:
+    """The layers of a network in the order in which they were called."""
+
+    dtype: str = "float32"
+    nodes: list[Node] = field(default_factory=list)
+    outputs: tuple[int, ...] = ()
+    _scope: list[str] = field(default_factory=list, repr=False)
+    _names: Counter[str] = field(default_factory=Counter, repr=False)
+
+    def add(
+        self,
+        op: str,
+        rule: Callable[..., Rule],
+        inputs: Tensor | Sequence[Tensor],
+        attrs: dict[str, Any],
+        name: str | None = None,
+    ) -> Tensor:
+        """Append a layer and return its output.
+
+        Raises:
+            ShapeError: the layer cannot take its input; the message names the layer.
+        """
+        name = name or self._unique(_snake_case(op))
+        one = isinstance(inputs, Tensor)
+        tensors: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else inputs
+        shapes = [t.shape for t in tensors]
+        try:
+            result = rule(shapes[0] if one else shapes, **attrs)
+        except ShapeError as error:
+            where = "/".join((*self._scope, name))
+            raise ShapeError(f"layer {where} ({op}): {error}") from None
+        node = Node(name, op, attrs, tuple(t.index for t in tensors), tuple(self._scope), result)
+        self.nodes.append(node)
+        return Tensor(self, len(self.nodes) - 1)
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Name the block that the layers added inside belong to."""
+        self._scope.append(self._unique(f"{name}/").replace("/", ""))
+        try:
+            yield
+        finally:
+            self._scope.pop()
+
+    def _unique(self, name: str) -> str:
+        # Keras' own numbering (conv2d, conv2d_1, ...), so that a row of our table and a
+        # row of model.summary() carry the same name.
+        count = self._names[name]
+        self._names[name] += 1
+        return f"{name}_{count}" if count else name
+
+
+def trace(
+    function: Callable[..., Any],
+    input_shape: Shape,
+    *,
+    batch_size: int = 1,
+    dtype: str = "float32",
+    **params: Any,
+) -> Graph:
+    """Run a block on a symbolic tensor and return the graph of its layers.
+
+    Args:
+        function: a block or model, called as `function(x, **params)`.
+        input_shape: (h, w, c) of one sample.
+        batch_size: samples per forward pass.
+        dtype: float32, float16 or bfloat16.
+        **params: of the block.
+
+    Raises:
+        ShapeError: a size is not a positive whole number, the type is unknown, or a
+            layer refuses its input.
+    """
+    if dtype not in ITEMSIZE:
+        raise ShapeError(f"dtype must be one of {', '.join(ITEMSIZE)}; got {dtype!r}")
+    shape = (batch_size, *input_shape)
+    if not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ShapeError(
+            "batch and input sizes must be positive whole numbers; got batch "
+            f"{batch_size} and input {'x'.join(map(str, input_shape))}"
+        )
+    graph = Graph(dtype)
+    x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
+    out = function(x, **params)
+    graph.outputs = tuple(t.index for t in (out if isinstance(out, (list, tuple)) else [out]))
+    return graph
+
+
+RULES: dict[str, Callable[..., Rule]] = {}
+"""The cost rule of every layer that we know, by its Keras class name."""
+
+
+def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
+    """Turn a rule on shapes into a layer function on tensors.
+
+    The rule is written as `rule(shape, *arguments)`, or `rule(shapes, *arguments)` for a
+    layer that merges several inputs, with the names and defaults of the Keras class `op`.
+    The resulting function also takes `name=`, as Keras does.
+    """
+
+    def register(rule: Callable[..., Rule]) -> Callable[..., Any]:
+        if op in RULES:
+            raise ValueError(f"two rules for the layer {op}")
+        RULES[op] = rule
+        names = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+
+        @wraps(rule)
+        def call(x: Any, *args: Any, name: str | None = None, **attrs: Any) -> Any:
+            attrs = dict(zip(names, args, strict=False)) | attrs
+            first = x[0] if isinstance(x, (list, tuple)) else x
+            if isinstance(first, Tensor):
+                # Looked up again, not closed over: a test replaces a rule to see the
+                # comparison with Keras fail.
+                return first.graph.add(op, RULES[op], x, attrs, name)
+            import keras  # here: analysing a graph of our own needs no framework
+
+            if name is not None:
+                attrs["name"] = name
+            return getattr(keras.layers, op)(**attrs)(x)
+
+        return call
+
+    return register
+
+
+def _snake_case(op: str) -> str:
+    # The rule of Keras' own automatic names: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d.
+    op = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", op)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", op).lower()
