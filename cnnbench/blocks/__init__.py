@@ -1,0 +1,120 @@
+"""BLOCK: the catalogue. One file per family; a block is a function from tensor to tensor.
+
+>>> from cnnbench.blocks.vgg import vgg_block
+>>> x = keras.Input((256, 256, 3))
+>>> model = keras.Model(x, vgg_block(x, n_filters=64, n_conv=2))
+
+The same call on a tensor of cnnbench's own traces a graph instead (`cnnbench.analyze`).
+A new block is one function under `@block` in a file of this folder; nothing else lists it.
+The defaults of its parameters are the configuration that the catalogue shows.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, wraps
+from importlib import import_module
+from typing import Any, Literal
+
+from cnnbench.errors import ShapeError, unknown
+from cnnbench.graph import Graph, Shape, Tensor, trace
+
+Kind = Literal["block", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One block or model of the catalogue."""
+
+    name: str
+    kind: Kind
+    function: Callable[..., Any]
+    input_shape: Shape
+    params: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the definition's docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    def check(self, params: dict[str, Any]) -> None:
+        """Refuse parameters that the definition does not have."""
+        for name in params:
+            if name not in self.params:
+                raise unknown(f"parameter of {self.name}", name, self.params)
+
+    def trace(
+        self,
+        input_shape: Shape | None = None,
+        *,
+        batch_size: int = 1,
+        dtype: str = "float32",
+        **params: Any,
+    ) -> Graph:
+        """The graph of this entry; see `cnnbench.graph.trace`."""
+        self.check(params)
+        shape = input_shape or self.input_shape
+        return trace(self.function, shape, batch_size=batch_size, dtype=dtype, **params)
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def block(
+    input_shape: Shape, kind: Kind = "block"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Put a function into the catalogue.
+
+    Args:
+        input_shape: (h, w, c) that the catalogue shows it at, from its source.
+        kind: "block", or "model" for a whole network.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        if name in _ENTRIES:
+            raise ValueError(f"two catalogue entries named {name}")
+
+        @wraps(function)
+        def call(x: Any, *args: Any, **params: Any) -> Any:
+            if not isinstance(x, Tensor):
+                return function(x, *args, **params)
+            with x.graph.scope(name):
+                return function(x, *args, **params)
+
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        defaults = {p.name: p.default for p in parameters}
+        _ENTRIES[name] = Entry(name, kind, call, input_shape, defaults)
+        return call
+
+    return register
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every entry by name, in the order of the files."""
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return _ENTRIES
+
+
+def get(name: str) -> Entry:
+    """The entry of that name.
+
+    Raises:
+        UnknownNameError: there is none; the message names the nearest.
+    """
+    entries = catalogue()
+    if name not in entries:
+        raise unknown("block or model", name, entries, see="cnnbench list")
+    return entries[name]
+
+
+def at_least_one(**counts: Any) -> None:
+    """Refuse a count of layers or blocks that is not a whole number of at least 1."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ShapeError(f"{name} must be a whole number of at least 1; got {count!r}")

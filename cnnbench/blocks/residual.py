@@ -1,0 +1,58 @@
+"""Residual modules as the tutorial builds them: biases, no normalisation.
+
+He et al., arXiv 1512.03385, Figures 2 and 5; shortcut options A, B and C of section 4.1.
+"""
+
+from typing import Any
+
+from cnnbench.blocks import block
+from cnnbench.errors import ShapeError
+from cnnbench.layers.activation import activation
+from cnnbench.layers.conv import conv2d
+from cnnbench.layers.merge import add
+from cnnbench.layers.reshape import pad_channels
+
+
+def _conv(x: Any, filters: int, kernel_size: int, relu: bool = True) -> Any:
+    return conv2d(
+        x,
+        filters,
+        (kernel_size, kernel_size),
+        padding="same",
+        activation="relu" if relu else "linear",
+    )
+
+
+def _shortcut(x: Any, filters: int, option: str) -> Any:
+    """The other way round the convolutions; the tutorial's projection has a ReLU."""
+    if option not in ("A", "B", "C"):
+        raise ShapeError(
+            "shortcut must be 'A' (zero padding), 'B' (projection where the channels "
+            f"differ) or 'C' (projection always); got {option!r}"
+        )
+    if option == "A":
+        return pad_channels(x, filters)
+    if option == "C" or x.shape[-1] != filters:
+        return _conv(x, filters, 1)
+    return x
+
+
+@block(input_shape=(256, 256, 3))
+def residual_module(x: Any, n_filters: int = 64, shortcut: str = "B") -> Any:
+    """Basic residual module: ReLU(shortcut + [3x3 ReLU, 3x3 linear]).
+
+    shortcut "B" is the identity where x has n_filters channels and a 1x1 projection
+    where it has not; "A" pads with zero channels; "C" always projects.
+    """
+    y = _conv(_conv(x, n_filters, 3), n_filters, 3, relu=False)
+    return activation(add([y, _shortcut(x, n_filters, shortcut)]), "relu")
+
+
+@block(input_shape=(56, 56, 256))
+def residual_bottleneck(
+    x: Any, n_filters: int = 64, expansion: int = 4, shortcut: str = "B"
+) -> Any:
+    """Residual bottleneck: ReLU(shortcut + [1x1 ReLU, 3x3 ReLU, 1x1 linear, expanded])."""
+    y = _conv(_conv(x, n_filters, 1), n_filters, 3)
+    y = _conv(y, n_filters * expansion, 1, relu=False)
+    return activation(add([y, _shortcut(x, n_filters * expansion, shortcut)]), "relu")
