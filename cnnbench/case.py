@@ -1,0 +1,69 @@
+"""CASE: one thing to measure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from cnnbench import blocks, units
+from cnnbench.cost import Cost, cost
+from cnnbench.errors import CnnbenchError, unknown
+from cnnbench.graph import Graph, Shape
+
+Mode = Literal["eager", "graph", "xla", "predict"]
+Device = Literal["cpu", "gpu"]
+MODES: tuple[str, ...] = get_args(Mode)
+DEVICES: tuple[str, ...] = get_args(Device)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A block at one input size, batch, data type, device and execution mode.
+
+    `label` is the name that reports show; it is no part of what is measured.
+    """
+
+    target: str
+    input_shape: Shape
+    params: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 1
+    dtype: str = "float32"
+    device: str = "cpu"
+    mode: str = "graph"
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        for kind, value, known in (("mode", self.mode, MODES), ("device", self.device, DEVICES)):
+            if value not in known:
+                raise unknown(kind, value, known)
+
+    @property
+    def id(self) -> str:
+        """All that tells this case from others, readable: the key of the store."""
+        given = ",".join(f"{k}={v}" for k, v in self.params.items())
+        return (
+            f"{self.target}({given}) {units.shape(self.input_shape)} batch={self.batch_size} "
+            f"{self.dtype} {self.device} {self.mode}"
+        )
+
+    def graph(self) -> Graph:
+        """The layers, traced; raises what `Entry.trace` raises."""
+        return blocks.get(self.target).trace(
+            self.input_shape, batch_size=self.batch_size, dtype=self.dtype, **self.params
+        )
+
+    def cost(self) -> Cost:
+        """The cost on paper."""
+        return cost(self.graph())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record."""
+        return {**asdict(self), "input_shape": list(self.input_shape)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Case:
+        """The case of a record; raises CnnbenchError where it is not one."""
+        try:
+            return cls(**{**data, "input_shape": tuple(data["input_shape"])})
+        except (TypeError, KeyError) as error:
+            raise CnnbenchError(f"not a case: {error}") from None

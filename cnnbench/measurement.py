@@ -1,0 +1,90 @@
+"""MEASUREMENT: what happened in one launch of one case. Raw; nothing here is derived."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from cnnbench.case import Case
+from cnnbench.errors import CnnbenchError
+
+Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashed", "failed"]
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
+"""ok; skipped: not started, with the reason; timeout: stopped by us; out-of-memory: the
+allocator said so; killed: by a signal from outside; crashed: by a signal of its own or an
+exit status; failed: an exception, or a result that is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The comparison of a case's graph with the Keras model that was timed.
+
+    `differences` says, layer by layer, what was expected on paper and what Keras has.
+    """
+
+    layers: int
+    params: int
+    differences: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Every layer's parameters and output shape agree, and the totals do."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One launch: a fresh process that built the network and called it again and again.
+
+    Args:
+        case: what was measured.
+        launch: which of the case's launches, from 0; launches of one number ran in the
+            same round, interleaved with the other cases.
+        outcome: how it ended, and `detail` why.
+        started: seconds since the epoch.
+        wall_s: seconds that the launch took in all.
+        samples_ns: every call in order, nanoseconds, the first (and any warm-up) included.
+        peak_bytes: rise of the peak memory over the first call; None where not measured.
+        peak_source: what reported it.
+        check: comparison with Keras; None where the runtime builds no Keras model.
+        environment: the machine, the versions and the load when it started.
+    """
+
+    case: Case
+    launch: int
+    outcome: str
+    detail: str = ""
+    started: float = 0.0
+    wall_s: float = 0.0
+    samples_ns: tuple[int, ...] = ()
+    peak_bytes: int | None = None
+    peak_source: str = ""
+    check: Check | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the launch has samples."""
+        return self.outcome == "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record."""
+        return {**asdict(self), "case": self.case.to_json()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Measurement:
+        """The measurement of a record; raises CnnbenchError where it is not one."""
+        try:
+            check = data.get("check")
+            values = {
+                **data,
+                "case": Case.from_json(data["case"]),
+                "samples_ns": tuple(data["samples_ns"]),
+                "check": check and Check(**{**check, "differences": tuple(check["differences"])}),
+            }
+            measurement = cls(**values)
+        except (TypeError, KeyError) as error:
+            raise CnnbenchError(f"not a measurement: {error}") from None
+        if measurement.outcome not in OUTCOMES:
+            raise CnnbenchError(f"not a measurement: unknown outcome {measurement.outcome!r}")
+        return measurement

@@ -1,0 +1,209 @@
+"""STORE: a run's folder. `measurements.jsonl` grows by one fsynced line a launch.
+
+Format history of the lines:
+
+1   {"schema": 1, "type": "plan", ...}     the first line: what the run set out to do
+    {"schema": 1, "type": "launch", ...}   every other line: one measurement
+
+Nothing is ever rewritten. A line that cannot be read is named, counted and skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnnbench.case import Case
+from cnnbench.errors import CnnbenchError, StoreError
+from cnnbench.measurement import Measurement
+
+SCHEMA = 1
+FILE = "measurements.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two blocks side by side at one size and several numbers of input channels."""
+
+    title: str
+    base: str
+    new: str
+    size: tuple[int, int]
+    batch_size: int
+    channels: tuple[int, ...]
+    show: tuple[int, ...]
+    range: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run set out to measure; enough to continue it and to report it.
+
+    `blocks` gives the target and parameters behind each label that a comparison names.
+    """
+
+    suite: str
+    description: str
+    cases: tuple[Case, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    blocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    launches: int = 5
+    seed: int = 0
+    time_budget_s: float = 270.0
+    timeout_s: float = 120.0
+    runtime: str = "tensorflow"
+    threads: int | None = None
+    command: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the first line of the store."""
+        return {**asdict(self), "cases": [case.to_json() for case in self.cases]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """The plan of a record; raises CnnbenchError where it is not one."""
+        try:
+            cases = tuple(Case.from_json(case) for case in data["cases"])
+            pairs = tuple(Comparison(**_tuples(pair)) for pair in data["comparisons"])
+            return cls(**{**data, "cases": cases, "comparisons": pairs})
+        except (TypeError, KeyError) as error:
+            raise CnnbenchError(f"not a plan: {error}") from None
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    # JSON has lists only.
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stored run: its plan, its measurements, and the lines that could not be read."""
+
+    folder: Path
+    plan: Plan
+    measurements: tuple[Measurement, ...]
+    bad_lines: tuple[str, ...] = ()
+
+
+class Store:
+    """The open file of a run; every `append` is on the disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "ab+")  # noqa: SIM115 - closed by __exit__
+        # A run that was killed may have left half a line: end it, so that only it is lost.
+        if self._file.tell():
+            self._file.seek(-1, os.SEEK_END)
+            if self._file.read(1) != b"\n":
+                self._file.write(b"\n")
+
+    def append(self, kind: str, data: dict[str, Any]) -> None:
+        """Write one line and wait until it is on the disk."""
+        line = json.dumps({"schema": SCHEMA, "type": kind, **data}, separators=(",", ":"))
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def create(folder: Path, plan: Plan) -> Store:
+    """Start a run in a new folder.
+
+    Raises:
+        StoreError: the folder already holds a run, or cannot be written.
+    """
+    check_free(folder)
+    store = _opened(folder)
+    store.append("plan", plan.to_json())
+    return store
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that a new run cannot go into; leaves no trace.
+
+    Raises:
+        StoreError: the folder already holds a run, or cannot be written.
+    """
+    if (folder / FILE).exists():
+        raise StoreError(
+            f"{folder} already holds a run; continue it with --resume or choose another "
+            "folder with --out"
+        )
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise StoreError(f"cannot write to {folder}: {existing} is no writable folder")
+
+
+def resume(folder: Path) -> Store:
+    """Open a run to append to it.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    return _opened(folder)
+
+
+def _opened(folder: Path) -> Store:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Store(folder / FILE)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+        ) from None
+
+
+def read(folder: Path) -> Run:
+    """Read a stored run; bad lines are skipped and named in the result.
+
+    Raises:
+        StoreError: there is no run in the folder, or its first line is no plan.
+    """
+    path = folder / FILE
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise StoreError(f"no run in {folder}: {FILE}: {error.strerror}") from None
+    plan: Plan | None = None
+    measurements: list[Measurement] = []
+    bad: list[str] = []
+    for number, kind, data in _records(lines, path.name, bad):
+        try:
+            if kind == "plan":
+                plan = plan or Plan.from_json(data)
+            elif kind == "launch":
+                measurements.append(Measurement.from_json(data))
+            else:
+                raise CnnbenchError(f"unknown type {kind!r}")
+        except CnnbenchError as error:
+            bad.append(f"{path.name}:{number}: {error}")
+    if plan is None:
+        reason = f" ({bad[0]})" if bad else ""
+        raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
+    return Run(folder, plan, tuple(measurements), tuple(bad))
+
+
+def _records(
+    lines: list[bytes], name: str, bad: list[str]
+) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            schema, kind = data.pop("schema"), data.pop("type")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            bad.append(f"{name}:{number}: not a record ({len(line)} bytes)")
+            continue
+        if schema != SCHEMA:
+            bad.append(f"{name}:{number}: schema {schema}, this version reads {SCHEMA}")
+            continue
+        yield number, str(kind), data

@@ -1,0 +1,234 @@
+"""Suites: what to measure together, as data. One TOML file each; users bring their own.
+
+[[block]]                       # one network at a grid of inputs, batches and modes
+name = "VGG block"              # what reports call it; unique
+target = "vgg_block"            # a name from `cnnbench list`
+params = { n_filters = 64 }     # what its defaults do not say
+inputs = ["64x64x3"]            # each a case of its own
+batches = [1]
+modes = ["graph"]
+
+[[compare]]                     # two blocks over a range of input channels
+title = "..."
+base = "naive inception"        # names of blocks above
+new = "reduced inception"
+size = "28x28"
+channels = [3, 192]             # measured at these
+show = [3, 192]                 # tabled side by side
+range = [1, 512]                # costed on paper over these
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cnnbench import units
+from cnnbench.case import Case, Device, Mode
+from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
+from cnnbench.store import Comparison
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _image(value: Any) -> tuple[int, ...]:
+    try:
+        return units.parse_shape(value)
+    except CnnbenchError as error:
+        raise ValueError(str(error)) from None
+
+
+def _plane(value: Any) -> tuple[int, ...]:
+    try:
+        return units.parse_shape(value, ranks=(2,))
+    except CnnbenchError as error:
+        raise ValueError(str(error)) from None
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BlockTable(_Table):
+    """One `[[block]]` of a suite."""
+
+    name: Annotated[str, Field(min_length=1)]
+    target: str
+    params: dict[str, Any] = {}
+    inputs: list[Annotated[tuple[int, int, int], BeforeValidator(_image)]] = []
+    batches: list[Count] = [1]
+    modes: list[Mode] = ["graph"]
+    devices: list[Device] | None = None
+    dtype: str = "float32"
+
+
+class CompareTable(_Table):
+    """One `[[compare]]` of a suite."""
+
+    title: str
+    base: str
+    new: str
+    size: Annotated[tuple[int, int], BeforeValidator(_plane)]
+    batch: Count = 1
+    channels: Annotated[list[Count], Field(min_length=1)]
+    show: list[Count] = []
+    range: tuple[Count, Count] = (1, 512)
+
+
+class Suite(_Table):
+    """A suite file, checked."""
+
+    name: str = ""
+    description: str = ""
+    launches: Count = 5
+    time_budget: Annotated[float, Field(gt=0)] = 270
+    block: Annotated[list[BlockTable], Field(min_length=1)]
+    compare: list[CompareTable] = []
+
+    def cases(self, devices: Iterable[str]) -> tuple[Case, ...]:
+        """Every case once, in the order of the file, on each of the devices."""
+        found: dict[str, Case] = {}
+        for device in devices:
+            for case in self._cases(device):
+                found.setdefault(case.id, case)
+        return tuple(found.values())
+
+    def _cases(self, device: str) -> Iterator[Case]:
+        tables = {table.name: table for table in self.block}
+        for table in self.block:
+            for shape in table.inputs:
+                for batch in table.batches:
+                    for mode in table.modes:
+                        if not table.devices or device in table.devices:
+                            yield _case(table, shape, batch, device, mode)
+        for pair in self.compare:
+            for channels in sorted({*pair.channels, *pair.show}):
+                for name in (pair.base, pair.new):
+                    yield _case(tables[name], (*pair.size, channels), pair.batch, device, "graph")
+
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The comparisons, as a plan keeps them."""
+        return tuple(
+            Comparison(
+                title=pair.title,
+                base=pair.base,
+                new=pair.new,
+                size=pair.size,
+                batch_size=pair.batch,
+                channels=tuple(sorted({*pair.channels, *pair.show})),
+                show=tuple(pair.show),
+                range=pair.range,
+            )
+            for pair in self.compare
+        )
+
+    def blocks(self) -> dict[str, dict[str, Any]]:
+        """Target, parameters and data type behind each name."""
+        return {
+            table.name: {"target": table.target, "params": table.params, "dtype": table.dtype}
+            for table in self.block
+        }
+
+
+def _case(table: BlockTable, shape: tuple[int, ...], batch: int, device: str, mode: str) -> Case:
+    return Case(
+        target=table.target,
+        params=table.params,
+        input_shape=shape,
+        batch_size=batch,
+        dtype=table.dtype,
+        device=device,
+        mode=mode,
+        label=table.name,
+    )
+
+
+def names() -> list[str]:
+    """The suites that come with cnnbench."""
+    files = resources.files(__name__).iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def load(name: str) -> Suite:
+    """A suite by name, or from a file that ends in .toml.
+
+    Raises:
+        UnknownNameError: no suite, block or parameter of that name.
+        SuiteError: the file cannot be read, is not TOML, or has a wrong or unknown key;
+            the message gives the file, and the line where TOML itself is wrong.
+        ShapeError: a layer cannot take one of the inputs.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise SuiteError(f"cannot read the suite {name}: {reason}") from None
+        source, stem = name, path.stem
+    elif name in names():
+        text = (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
+        source, stem = f"{name}.toml", name
+    else:
+        raise unknown("suite", name, names(), see="or give a file that ends in .toml")
+    try:
+        suite = Suite.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{source}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise SuiteError(f"{source}: {_first(error)}") from None
+    suite = suite.model_copy(update={"name": suite.name or stem})
+    _check(suite, source)
+    return suite
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing wrong in a suite, in one line: where, what was expected, what came."""
+    details = error.errors()[0]
+    *path, last = details["loc"]
+    where = "".join(
+        f" {part + 1}" if isinstance(part, int) else f" [{part}]" if not i else f" {part}"
+        for i, part in enumerate(path)
+    ).strip()
+    place = f"{where}: " if where else ""
+    if details["type"] == "extra_forbidden":
+        tables: dict[object, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
+        table = tables.get(path[0] if path else None, Suite)
+        return f"{place}{unknown('key', str(last), table.model_fields)}"
+    if details["type"] == "missing":
+        return f"{place}the key {last!r} is missing"
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{place}{last}: {message[0].lower()}{message[1:]}; got {details['input']!r}"
+
+
+def _check(suite: Suite, source: str) -> None:
+    """Trace every case once, so that what cannot work is said before anything runs."""
+    known = [table.name for table in suite.block]
+    for name in {name for name in known if known.count(name) > 1}:
+        raise SuiteError(f"{source}: two blocks named {name!r}; names must be unique")
+    for pair in suite.compare:
+        for name in (pair.base, pair.new):
+            if name not in known:
+                raise SuiteError(f"{source}: [compare]: {unknown('block', name, known)}")
+        if pair.range[0] >= pair.range[1]:
+            raise SuiteError(f"{source}: [compare] range: expected first < last; got {pair.range}")
+    cases = suite.cases(["cpu", "gpu"])
+    if not cases:
+        raise SuiteError(f"{source}: no cases; give a block 'inputs' or add a [[compare]]")
+    for case in cases:
+        try:
+            case.graph()
+        except (ShapeError, UnknownNameError) as error:
+            raise type(error)(f"{source}: {case.label!r}: {error}") from None
+        except TypeError as error:
+            raise SuiteError(f"{source}: {case.label!r}: {error}") from None
+
+
+def describe() -> dict[str, str]:
+    """Each suite's name and description."""
+    return {name: load(name).description for name in names()}
