@@ -1,0 +1,10 @@
+"""The machine that turns a Plan into stored Measurements, each launch in a fresh process.
+
+schedule    which launch comes when: rounds in random order, and the time each may take
+server      starts a child per launch, waits for it, says how it ended
+worker      what the child does: build, first call, memory, samples
+sampling    the timing loop
+memory      the kernel's high-water mark
+environment the machine that it all ran on
+loop        the run: schedule, launch, store, until done, out of time or interrupted
+"""

@@ -1,0 +1,111 @@
+"""What the child of a launch does. Its result is one JSON document on a private pipe.
+
+Whatever it prints goes to a file of its own, never into the result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+from cnnbench import runtimes
+from cnnbench.case import Case
+from cnnbench.runner.memory import Peak, peak_of
+from cnnbench.runner.sampling import sample
+
+MIN_CALLS = 4
+MAX_CALLS = 500
+OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent asks of a child."""
+
+    runtime: str
+    case: Case
+    seed: int
+    threads: int | None
+    slice_s: float
+
+
+def describe(pipe: connection.Connection, log: str, runtime: str) -> None:
+    """Child: send what the runtime says of itself."""
+    _answer(pipe, log, lambda: runtimes.load(runtime).describe())
+
+
+def measure(pipe: connection.Connection, log: str, order: Order) -> None:
+    """Child: build the case, measure the memory of its first call, then its time."""
+    _answer(pipe, log, lambda: _measure(order))
+
+
+def _measure(order: Order) -> dict[str, Any]:
+    runtime = runtimes.load(order.runtime)
+    ready = runtime.prepare(order.case, order.seed, order.threads)
+    first: list[int] = []
+
+    def first_call() -> None:
+        begin = ready.clock()
+        ready.step()
+        first.append(ready.clock() - begin)
+
+    if ready.forget_peak and ready.device_peak:
+        ready.forget_peak()
+        first_call()
+        peak = Peak(ready.device_peak(), "device")
+    else:
+        peak = peak_of(first_call)
+    rest = sample(ready.step, ready.clock, int(order.slice_s * 1e9), MIN_CALLS, MAX_CALLS)
+    return {
+        "samples_ns": first + rest,
+        "peak_bytes": peak.bytes,
+        "peak_source": peak.source,
+        "check": ready.check and asdict(ready.check),
+    }
+
+
+def _answer(pipe: connection.Connection, log: str, work: Callable[[], dict[str, Any]]) -> None:
+    _settle(log)
+    try:
+        answer = {"outcome": "ok", **work()}
+    except Exception as error:
+        traceback.print_exc()
+        name = type(error).__name__
+        answer = {
+            "outcome": "out-of-memory" if name in OUT_OF_MEMORY else "failed",
+            "detail": f"{name}: {next(iter(str(error).splitlines()), '')}"[:500],
+        }
+    pipe.send_bytes(json.dumps(answer).encode())
+    pipe.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # the framework's own teardown is slow, and nothing of ours is left to do
+
+
+def _settle(log: str) -> None:
+    """Make the process a good child: quiet, out of Ctrl-C's way, and gone with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and kills us
+    with open(log, "ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    with suppress(OSError):
+        # If memory runs out the kernel should take this process, not the run.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _follow(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)

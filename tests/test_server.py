@@ -1,0 +1,124 @@
+"""Real children, and every way in which one can end."""
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from cnnbench.case import Case
+from cnnbench.errors import RuntimeMissingError, UnknownNameError
+from cnnbench.runner import server
+from cnnbench.runner.worker import Order
+
+CASE = Case("vgg_block", (8, 8, 3))
+
+
+@pytest.fixture(scope="module")
+def children():
+    return server.start("tests.misbehaving")
+
+
+def outcome(children, behaviour, timeout_s=20.0):
+    order = Order("tests.misbehaving", replace(CASE, label=behaviour), 0, None, 0.01)
+    return children.measure(order, timeout_s)
+
+
+def test_a_child_that_behaves_returns_every_call(children):
+    answer = outcome(children, "behaves")
+    assert answer["outcome"] == "ok"
+    assert len(answer["samples_ns"]) > 4
+    assert min(answer["samples_ns"]) >= 0
+    assert answer["peak_source"]
+
+
+def test_what_a_child_prints_does_not_reach_the_result_or_the_terminal(children, capfd):
+    assert outcome(children, "prints")["outcome"] == "ok"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected", "detail"),
+    [
+        ("raises", "failed", "ValueError: a reason"),
+        ("crashes", "crashed", "SIGSEGV; it last said: about to crash"),
+        ("exits", "crashed", "exit status 7 without a result"),
+        ("is_killed", "killed", "SIGKILL, most often because memory ran out"),
+        ("exceeds_memory", "out-of-memory", "MemoryError: "),
+        ("sends_another_document", "failed", "expected one JSON document from the child"),
+    ],
+)
+def test_a_child_that_fails_says_how(children, behaviour, expected, detail):
+    answer = outcome(children, behaviour)
+    assert answer["outcome"] == expected
+    assert answer["detail"].startswith(detail)
+
+
+def test_rubbish_in_the_pipe_is_no_result(children):
+    answer = outcome(children, "writes_rubbish_into_the_pipe")
+    assert answer["outcome"] in ("crashed", "failed")
+
+
+@pytest.mark.parametrize("behaviour", ["hangs", "stops"])
+def test_a_child_that_hangs_is_stopped_at_the_timeout(children, behaviour):
+    answer = outcome(children, behaviour, timeout_s=1.0)
+    assert answer == {"outcome": "timeout", "detail": "no result within 1 s"}
+
+
+def test_no_child_outlives_its_launch(children):
+    import psutil
+
+    outcome(children, "hangs", timeout_s=0.5)
+    names = [p.status() for p in psutil.Process().children(recursive=True)]
+    # The fork server and the resource tracker stay; a third would be the hanging child.
+    assert len([s for s in names if s != psutil.STATUS_ZOMBIE]) <= 2
+
+
+def test_a_child_follows_its_parent_into_death(tmp_path):
+    import subprocess
+    import sys
+
+    import psutil
+
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from dataclasses import replace\n"
+        "from tests.test_server import CASE, Order, server\n"
+        "if __name__ == '__main__':\n"
+        "    order = Order('tests.misbehaving', replace(CASE, label='hangs'), 0, None, 0.01)\n"
+        "    server.start('tests.misbehaving').measure(order, 600.0)\n"
+    )
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    parent = psutil.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while len(family := parent.children(recursive=True)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(family) >= 3, "server, tracker and child should be running"
+    time.sleep(1.0)  # let the child reach its step
+    parent.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    parent.wait()
+    assert alive == []
+
+
+def test_a_runtime_describes_itself(children):
+    assert children.describe()["versions"] == {"misbehaving": "1"}
+
+
+def test_an_unknown_runtime_is_refused_by_name():
+    with pytest.raises(UnknownNameError, match="unknown runtime 'tensorflwo'; did you mean tensor"):
+        server.start("tensorflwo")
+
+
+def test_a_runtime_that_cannot_start_is_an_error_of_one_line():
+    broken = replace(server.start("fake"), runtime="tests.no_such_module")
+    with pytest.raises(RuntimeMissingError, match="does not start: ModuleNotFoundError") as caught:
+        broken.describe()
+    assert "\n" not in str(caught.value)
+
+
+def test_variables_and_streams_are_as_before(children):
+    before = dict(os.environ), os.fstat(1), os.fstat(2)
+    outcome(children, "behaves")
+    assert (dict(os.environ), os.fstat(1), os.fstat(2)) == before
