@@ -1,0 +1,23 @@
+"""cnnbench: what a convolutional network costs, on paper and on your machine.
+
+In the order in which things happen:
+
+    blocks/       BLOCK        a network, written once, as a function on tensors
+    graph, layers GRAPH        its layers, each with the rule of what it costs
+    cost          COST         parameters, MACs, FLOPs and memory of a graph
+    suites/, case CASE         what to measure: a block at a size, batch, device and mode
+    runtimes/     RUNTIME      what runs a case: Keras on TensorFlow, or the fake
+    runner/                    each launch of a case in a process of its own
+    measurement   MEASUREMENT  what happened, raw
+    store         STORE        a run's folder, one line a launch
+    stats, report REPORT       tables, figures and the page
+
+Importing this package imports no framework, no pandas and no matplotlib.
+"""
+
+__version__ = "0.1.0"
+
+from cnnbench.api import analyze, report, run
+from cnnbench.errors import CnnbenchError
+
+__all__ = ["CnnbenchError", "__version__", "analyze", "report", "run"]

@@ -1,0 +1,185 @@
+"""The commands as functions. Each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from cnnbench import blocks
+from cnnbench.cost import Cost, cost
+from cnnbench.errors import RuntimeMissingError, StoreError
+from cnnbench.graph import Shape
+
+if TYPE_CHECKING:
+    from cnnbench.runner.loop import Ending, Progress
+
+REPORTS = Path("reports")
+
+
+def analyze(
+    target: str,
+    input_shape: Shape | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str = "float32",
+    **params: Any,
+) -> Cost:
+    """The cost on paper of a catalogue entry.
+
+    Args:
+        target: a name from `cnnbench list`.
+        input_shape: (h, w, c) of one sample; the entry's own if None.
+        batch_size: samples per forward pass.
+        dtype: float32, float16 or bfloat16.
+        **params: the entry's parameters, where its defaults do not do.
+
+    Raises:
+        UnknownNameError: no such entry or parameter.
+        ShapeError: a layer cannot take its input.
+    """
+    graph = blocks.get(target).trace(input_shape, batch_size=batch_size, dtype=dtype, **params)
+    return cost(graph)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has ended: its folder, its report, and why it ended."""
+
+    folder: Path
+    page: Path
+    ending: Ending
+
+
+def run(
+    suite: str = "tutorial",
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    device: str = "all",
+    launches: int | None = None,
+    time_budget: float | None = None,
+    timeout: float = 120.0,
+    seed: int | None = None,
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    command: str = "",
+) -> Finished:
+    """Measure a suite and write its report.
+
+    Args:
+        suite: a suite's name, or a TOML file.
+        out: the run's folder; `reports/<suite>-<time>` if None.
+        resume: continue the run in `out`, or the newest of this suite under `reports`.
+        device: cpu, gpu, or all that the runtime sees.
+        launches: processes per case; the suite's if None.
+        time_budget: seconds for all launches; the suite's if None.
+        timeout: seconds after which one launch is stopped.
+        seed: of the order and the inputs; drawn and recorded if None.
+        threads: that one operation may use; all cores if None.
+        runtime: tensorflow, fake, or a module of your own.
+        progress: who is told; nobody if None.
+        command: recorded, so that the report can say how it was made.
+
+    Raises:
+        CnnbenchError: anything wrong with these, before anything is measured.
+    """
+    from cnnbench import report as page
+    from cnnbench import store, suites
+    from cnnbench.progress import Silent
+    from cnnbench.runner import loop, server
+
+    chosen = suites.load(suite)
+    folder = Path(out) if out else _latest(chosen.name) if resume else _new(chosen.name)
+    earlier = store.read(folder) if resume else None
+    if earlier is None:
+        store.check_free(folder)
+    workers = server.start(earlier.plan.runtime if earlier else runtime)
+    described = workers.describe()
+    if earlier:
+        _same_machine(earlier, described)
+        plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
+        file = store.resume(folder)
+    else:
+        plan = store.Plan(
+            suite=chosen.name,
+            description=chosen.description,
+            cases=chosen.cases(_devices(device, described)),
+            comparisons=chosen.comparisons(),
+            blocks=chosen.blocks(),
+            launches=launches or chosen.launches,
+            seed=SystemRandom().randrange(2**31) if seed is None else seed,
+            time_budget_s=time_budget or chosen.time_budget,
+            timeout_s=timeout,
+            runtime=runtime,
+            threads=threads,
+            command=command,
+        )
+        file = store.create(folder, plan)
+    with file:
+        ending = loop.run(
+            plan,
+            file,
+            workers,
+            described,
+            progress or Silent(),
+            earlier.measurements if earlier else (),
+        )
+    return Finished(folder, page.write(folder), ending)
+
+
+def report(folder: Path | str) -> Path:
+    """Write the report of a stored run again; returns its page.
+
+    Raises:
+        StoreError: there is no run in the folder.
+    """
+    from cnnbench import report as page
+
+    return page.write(Path(folder))
+
+
+def _new(suite: str) -> Path:
+    return REPORTS / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _latest(suite: str) -> Path:
+    from cnnbench.store import FILE
+
+    found = sorted(path.parent for path in REPORTS.glob(f"{suite}-*/{FILE}"))
+    if not found:
+        raise StoreError(
+            f"no run of {suite} under {REPORTS}/ to continue; name its folder with --out"
+        )
+    return found[-1]
+
+
+def _devices(wanted: str, described: dict[str, Any]) -> list[str]:
+    present = [kind for kind in ("cpu", "gpu") if described["devices"].get(kind)]
+    if wanted == "all":
+        return present
+    if wanted not in present:
+        raise RuntimeMissingError(
+            f"no {wanted} here: the runtime sees {' and '.join(present)} only; "
+            f"use --device {present[0]} or install a build that sees it"
+        )
+    return [wanted]
+
+
+def _same_machine(earlier: Any, described: dict[str, Any]) -> None:
+    """Refuse to mix samples that cannot be compared into one run."""
+    import platform
+
+    for measurement in earlier.measurements[:1]:
+        before = measurement.environment
+        now = {"host": platform.node(), **described["versions"]}
+        then = {"host": before.get("host"), **before.get("versions", {})}
+        for key, value in now.items():
+            if then.get(key) != value:
+                raise StoreError(
+                    f"{earlier.folder} was measured with {key} {then.get(key)}, this is {value}; "
+                    "start a new run instead of continuing it"
+                )

@@ -1,0 +1,189 @@
+"""The command line: parse, call one function of the package, print."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import cnnbench
+from cnnbench import api, blocks, units
+from cnnbench.errors import CnnbenchError
+
+app = typer.Typer(
+    help="What CNN blocks and models cost: on paper, checked against Keras, and on your machine.",
+    add_completion=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How `analyze` prints."""
+
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+class Devices(StrEnum):
+    """Where `run` measures."""
+
+    all = "all"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cnnbench {cnnbench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
+
+
+@app.command()
+def analyze(
+    target: Annotated[str, typer.Argument(help="A block or model; see `cnnbench list`.")],
+    input: Annotated[
+        str | None, typer.Option(help="Size of one sample, as 224x224x3.", metavar="HxWxC")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Samples per forward pass.")] = 1,
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", help="A parameter of the block.", metavar="NAME=VALUE"),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+) -> None:
+    """Cost on paper, per layer and in total; imports no framework."""
+    from cnnbench.report.tables import render
+
+    shape = units.parse_shape(input) if input else None
+    cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **_params(param or []))
+    print(render(cost, target, format.value))
+
+
+@app.command("list")
+def list_() -> None:
+    """The blocks, models and suites that there are."""
+    from tabulate import tabulate
+
+    from cnnbench import suites
+
+    for kind in ("block", "model"):
+        entries = [e for e in blocks.catalogue().values() if e.kind == kind]
+        rows = [(e.name, units.shape(e.input_shape), e.summary) for e in entries]
+        print(tabulate(rows, (f"{kind}s", "input", ""), tablefmt="simple"), end="\n\n")
+    print(tabulate(suites.describe().items(), ("suites", ""), tablefmt="simple"))
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file.")] = "tutorial",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run [default: reports/SUITE-TIME].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")
+    ] = False,
+    device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
+    launches: Annotated[int | None, typer.Option(min=1, help="Processes per case.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="For one launch.", metavar="TIME")] = "120s",
+    seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
+    runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
+) -> None:
+    """Analyse, check, time and measure a suite, and write the report."""
+    from cnnbench.progress import watcher
+
+    progress = watcher(quiet, json)
+    if not quiet and not json:
+        print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
+    with progress if hasattr(progress, "__enter__") else nullcontext():
+        finished = api.run(
+            suite,
+            out=out,
+            resume=resume,
+            device=device.value,
+            launches=launches,
+            time_budget=units.parse_duration(time_budget) if time_budget else None,
+            timeout=units.parse_duration(timeout),
+            seed=seed,
+            threads=threads,
+            runtime=runtime,
+            progress=progress,
+            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+        )
+    ending = finished.ending
+    if json:
+        from json import dumps
+
+        print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
+    else:
+        if ending.reason != "done" and not quiet:
+            print(f"{ending.reason}: {ending.remaining} launches not made; --resume continues")
+        print(finished.page if quiet else f"report: {finished.page}")
+    if ending.reason == "interrupted":
+        raise typer.Exit(130)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Write the report of a stored run again."""
+    print(f"report: {api.report(folder)}")
+
+
+def _params(pairs: Sequence[str]) -> dict[str, Any]:
+    """n_filters=64 as {"n_filters": 64}; what is no Python literal is text."""
+    params = {}
+    for text in pairs:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
+        try:
+            params[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            params[name] = value
+    return params
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    try:
+        return app(args=argv, standalone_mode=False, prog_name="cnnbench") or 0
+    except CnnbenchError as error:
+        message = str(error)
+    except typer.TyperException as error:
+        message = error.format_message()
+    print(f"cnnbench: {message}", file=sys.stderr)
+    return 2
+
+
+def entry() -> None:
+    """The `cnnbench` command."""
+    raise SystemExit(main())
