@@ -10,7 +10,7 @@ In the order in which things happen:
     runner/                    each launch of a case in a process of its own
     measurement   MEASUREMENT  what happened, raw
     store         STORE        a run's folder, one line a launch
-    stats, report REPORT       tables, figures and the page
+    stats, reporting REPORT    tables, figures and the page
 
 Importing this package imports no framework, no pandas and no matplotlib.
 """

@@ -87,8 +87,7 @@ def run(
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
     """
-    from cnnbench import report as page
-    from cnnbench import store, suites
+    from cnnbench import reporting, store, suites
     from cnnbench.progress import Silent
     from cnnbench.runner import loop, server
 
@@ -128,7 +127,7 @@ def run(
             progress or Silent(),
             earlier.measurements if earlier else (),
         )
-    return Finished(folder, page.write(folder), ending)
+    return Finished(folder, reporting.write(folder), ending)
 
 
 def report(folder: Path | str) -> Path:
@@ -137,9 +136,9 @@ def report(folder: Path | str) -> Path:
     Raises:
         StoreError: there is no run in the folder.
     """
-    from cnnbench import report as page
+    from cnnbench import reporting
 
-    return page.write(Path(folder))
+    return reporting.write(Path(folder))
 
 
 def _new(suite: str) -> Path:

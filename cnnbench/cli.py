@@ -76,7 +76,7 @@ def analyze(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
 ) -> None:
     """Cost on paper, per layer and in total; imports no framework."""
-    from cnnbench.report.tables import render
+    from cnnbench.reporting.tables import render
 
     shape = units.parse_shape(input) if input else None
     cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **_params(param or []))

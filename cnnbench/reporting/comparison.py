@@ -1,0 +1,274 @@
+"""Two blocks over a range of input channels: side by side, and where they swap order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnbench import stats, units
+from cnnbench.case import Case
+from cnnbench.cost import Cost
+from cnnbench.errors import CnnbenchError, ShapeError
+from cnnbench.reporting.results import Result, devices, predicted_peak, result
+from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
+from cnnbench.stats import Crossing, Estimate
+from cnnbench.store import Comparison, Plan
+
+Value = Callable[[Cost], int]
+
+ON_PAPER: tuple[tuple[str, Value, Callable[[float], str]], ...] = (
+    ("parameters", lambda c: c.params, "{:,.0f}".format),
+    ("MACs", lambda c: c.macs, units.count),
+    ("FLOPs", lambda c: c.flops, units.count),
+    ("activation memory", lambda c: c.activation_bytes, units.binary),
+    ("peak memory, predicted", predicted_peak, units.binary),
+)
+"""What the rules say of a network: name, value, text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both blocks at one number of input channels; `ratio` is of their times, new / base."""
+
+    channels: int
+    base: Result
+    new: Result
+    ratio: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """A comparison on one device: measured pairs, and costs over the whole range."""
+
+    comparison: Comparison
+    device: str
+    pairs: tuple[Pair, ...]
+    rules: tuple[tuple[int, Cost, Cost], ...]
+
+    def curve(self, value: Value) -> tuple[list[int], list[int], list[int]]:
+        """A quantity by the rules: channels, base, new."""
+        return (
+            [channels for channels, _, _ in self.rules],
+            [value(base) for _, base, _ in self.rules],
+            [value(new) for _, _, new in self.rules],
+        )
+
+    @property
+    def shown(self) -> list[Pair]:
+        """The pairs that the suite wants side by side; all where it does not say."""
+        show = self.comparison.show
+        return [pair for pair in self.pairs if pair.channels in show or not show]
+
+    @property
+    def timed(self) -> list[Pair]:
+        """The pairs of which both were measured."""
+        return [pair for pair in self.pairs if pair.base.time and pair.new.time]
+
+    @property
+    def where(self) -> str:
+        """The size, batch and device at which both were compared."""
+        batch = self.comparison.batch_size
+        return f"{units.shape(self.comparison.size)}, batch {batch}, {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Where two blocks swap order in one quantity; no crossings where they never do.
+
+    `better` is the block with less at the low end of the range; `undecided` is where the
+    values swap though the intervals leave the order open.
+    """
+
+    quantity: str
+    measured: bool
+    crossings: tuple[Crossing, ...]
+    better: str
+    span: tuple[int, int]
+    undecided: float | None = None
+
+
+def versus(plan: Plan, found: Sequence[Result]) -> list[Versus]:
+    """Every comparison on every device; those whose blocks cannot be traced are left out."""
+    known = {r.case.id: r for r in found}
+    evaluated = []
+    for comparison in plan.comparisons:
+        for device in devices(found):
+            try:
+                evaluated.append(_evaluate(comparison, device, plan.blocks, known))
+            except (CnnbenchError, KeyError):
+                continue  # its cases are among the problems that `results` names
+    return evaluated
+
+
+def _evaluate(
+    comparison: Comparison,
+    device: str,
+    blocks: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Result],
+) -> Versus:
+    def case(label: str, channels: int) -> Case:
+        return Case(
+            **blocks[label],
+            input_shape=(*comparison.size, channels),
+            batch_size=comparison.batch_size,
+            device=device,
+            label=label,
+        )
+
+    def at(label: str, channels: int) -> Result:
+        wanted = case(label, channels)
+        return known.get(wanted.id) or result(wanted, ())
+
+    pairs = []
+    for channels in comparison.channels:
+        base, new = at(comparison.base, channels), at(comparison.new, channels)
+        pairs.append(Pair(channels, base, new, stats.ratio(base.samples, new.samples)))
+    rules = []
+    # Every integer, not a bisection: half a second for 512, and no crossing is missed.
+    for channels in range(comparison.range[0], comparison.range[1] + 1):
+        try:
+            base_cost = case(comparison.base, channels).cost()
+            rules.append((channels, base_cost, case(comparison.new, channels).cost()))
+        except ShapeError:
+            continue  # a block may refuse some counts, as groups do
+    return Versus(comparison, device, tuple(pairs), tuple(rules))
+
+
+def side_by_side(v: Versus) -> Table:
+    """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
+    headers = ["", *(text for pair in v.shown for text in _heads(v.comparison, pair))]
+    columns = [_column(pair) for pair in v.shown]
+    names = [name for name, _, _ in ON_PAPER] + ["peak memory, measured", "time a call", "speed"]
+    return headers, [
+        [name, *(cell for column in columns for cell in column[index])]
+        for index, name in enumerate(names)
+    ]
+
+
+def _heads(comparison: Comparison, pair: Pair) -> list[str]:
+    at = f"C = {pair.channels}"
+    return [f"{comparison.base}, {at}", f"{comparison.new}, {at}", f"ratio, {at}"]
+
+
+def _column(pair: Pair) -> Rows:
+    rows = []
+    for _, value, show in ON_PAPER:
+        base, new = value(pair.base.cost), value(pair.new.cost)
+        rows.append([show(base), show(new), _ratio(base, new)])
+    base_peak, new_peak = pair.base.peak_bytes, pair.new.peak_bytes
+    base_speed, new_speed = pair.base.speed, pair.new.speed
+    rows.append(
+        [*(optional(x, units.binary) for x in (base_peak, new_peak)), _ratio(base_peak, new_peak)]
+    )
+    times = (interval(r.time, units.seconds) for r in (pair.base, pair.new))
+    rows.append([*times, interval(pair.ratio, number)])
+    rows.append(
+        [*(optional(x, flops_rate) for x in (base_speed, new_speed)), _ratio(base_speed, new_speed)]
+    )
+    return rows
+
+
+def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
+    """New over base in every quantity that both have; those from the rules are exact."""
+    values: list[tuple[str, float | None, float | None]] = [
+        (name, value(pair.base.cost), value(pair.new.cost)) for name, value, _ in ON_PAPER
+    ]
+    values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
+    found = [
+        (name, Estimate(new / base, None, None, 1)) for name, base, new in values if base and new
+    ]
+    return [*found, ("time, measured", pair.ratio)] if pair.ratio else found
+
+
+def flops_rate(value: float) -> str:
+    """12300000000 as 12.3 GFLOP/s."""
+    return units.count(value, "FLOP/s")
+
+
+def _ratio(base: float | None, new: float | None) -> str:
+    return number(new / base) if base and new is not None else MISSING
+
+
+def swaps(v: Versus) -> list[Swap]:
+    """Where the blocks swap order: exactly by the rules, between measured points else."""
+    found = [_swap(v, name, False, *v.curve(value)) for name, value, _ in ON_PAPER if v.rules]
+    if times := time_swap(v):
+        found.append(times)
+    peaks = [
+        (p.channels, p.base.peak_bytes, p.new.peak_bytes)
+        for p in v.pairs
+        if p.base.peak_bytes and p.new.peak_bytes
+    ]
+    if len(peaks) > 1:
+        x, a, b = zip(*peaks, strict=True)
+        found.append(_swap(v, "peak memory, measured", True, x, a, b))
+    return found
+
+
+def time_swap(v: Versus) -> Swap | None:
+    """Where the measured times swap order; None with fewer than two measured pairs.
+
+    A pair whose ratio has an interval around 1 has no order, so that it bounds nothing;
+    it still places the crossing between its neighbours. Where no launch is enough for an
+    interval the order of the values is taken as it is.
+    """
+    pairs = v.timed
+    if len(pairs) < 2:
+        return None
+    x = [p.channels for p in pairs]
+    base = [p.base.time.value for p in pairs if p.base.time]
+    new = [p.new.time.value for p in pairs if p.new.time]
+    plain = _swap(v, "time", True, x, base, new)
+    sure = [i for i, p in enumerate(pairs) if p.ratio and (p.ratio.decided or p.ratio.low is None)]
+    bounds = stats.crossings([x[i] for i in sure], [base[i] for i in sure], [new[i] for i in sure])
+    crossings = []
+    for bound in bounds:
+        inside = [c.at for c in plain.crossings if bound.below <= c.at <= bound.above]
+        # Several crossings inside one bound are noise around one; the middle one stands.
+        at = inside[len(inside) // 2] if inside else bound.at
+        crossings.append(Crossing(at, bound.below, bound.above, bound.a_first))
+    undecided = plain.crossings[0].at if plain.crossings and not crossings else None
+    return Swap("time", True, tuple(crossings), plain.better, plain.span, undecided)
+
+
+def _swap(
+    v: Versus,
+    quantity: str,
+    measured: bool,
+    x: Sequence[int],
+    base: Sequence[float],
+    new: Sequence[float],
+) -> Swap:
+    crossings = tuple(stats.crossings(x, base, new))
+    first = next(((a, b) for a, b in zip(base, new, strict=True) if a != b), None)
+    pair = v.comparison
+    better = (pair.base if first[0] < first[1] else pair.new) if first else ""
+    return Swap(quantity, measured, crossings, better, (x[0], x[-1]))
+
+
+def crossing_rows(v: Versus) -> Table:
+    """One row a quantity and crossing: where, and who has less on either side."""
+    headers = ["quantity", "source", "crosses at C =", "less below", "less above"]
+    rows: Rows = []
+    for swap in swaps(v):
+        source = "measured" if swap.measured else "rules"
+        if swap.undecided is not None:
+            about = f"perhaps about {swap.undecided:.0f}; the intervals contain both orders"
+            rows.append([swap.quantity, source, about, MISSING, MISSING])
+        elif not swap.crossings:
+            never = f"does not cross between {swap.span[0]} and {swap.span[1]}"
+            both = swap.better or "equal"
+            rows.append([swap.quantity, source, never, both, both])
+        for crossing in swap.crossings:
+            names = (v.comparison.base, v.comparison.new)
+            below, above = names if crossing.a_first else names[::-1]
+            rows.append([swap.quantity, source, crossing_text(swap, crossing), below, above])
+    return headers, rows
+
+
+def crossing_text(swap: Swap, crossing: Crossing) -> str:
+    """The first C at which the order has flipped, or the measured bounds around it."""
+    if not swap.measured:
+        return f"{crossing.above:.0f}"
+    return f"{crossing.below:.0f} to {crossing.above:.0f} (about {crossing.at:.0f})"

@@ -1,0 +1,165 @@
+"""Results: the measurements of a case joined with its costs on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from cnnbench import stats, units
+from cnnbench.case import Case
+from cnnbench.cost import Cost
+from cnnbench.errors import CnnbenchError
+from cnnbench.measurement import Measurement
+from cnnbench.stats import Estimate, Spread
+from cnnbench.store import Run
+
+Samples = dict[int, tuple[float, ...]]
+"""Seconds of every call, by launch number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case: what it costs, and what every launch of it gave."""
+
+    case: Case
+    cost: Cost
+    launches: tuple[Measurement, ...]
+    samples: Samples
+    time: Estimate | None
+    spread: Spread | None
+
+    @property
+    def label(self) -> str:
+        """What the suite calls the block."""
+        return self.case.label or self.case.target
+
+    @property
+    def name(self) -> str:
+        """The label and what else tells the case from others of its label."""
+        return " ".join([self.label, units.shape(self.case.input_shape), *self.unusual])
+
+    @property
+    def unusual(self) -> list[str]:
+        """Batch, data type, device and mode where they are not the usual ones."""
+        case = self.case
+        batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
+        return batch + [x for x in (case.dtype, case.device, case.mode) if x not in _USUAL]
+
+    @property
+    def side(self) -> float:
+        """Side length of the input in pixels; of an oblong, of the square of its area."""
+        height, width, _ = self.case.input_shape
+        return float((height * width) ** 0.5)
+
+    @property
+    def speed(self) -> float | None:
+        """FLOPs on paper a second of measured time."""
+        return self.cost.flops / self.time.value if self.time else None
+
+    @property
+    def peaks(self) -> list[int]:
+        """The measured peak of every launch that has one, in bytes."""
+        return [m.peak_bytes for m in self.launches if m.ok and m.peak_bytes is not None]
+
+    @property
+    def peak_bytes(self) -> float | None:
+        """The median over launches of the measured peak."""
+        return median(self.peaks) if self.peaks else None
+
+    @property
+    def predicted_peak_bytes(self) -> int:
+        """What the measured peak should be; see `predicted_peak`."""
+        return predicted_peak(self.cost)
+
+    @property
+    def peak_error(self) -> float | None:
+        """How far the prediction lies from the measurement, relative to the latter."""
+        return self.predicted_peak_bytes / self.peak_bytes - 1 if self.peak_bytes else None
+
+    @property
+    def outcome(self) -> str:
+        """The word ok where any launch was; else how the last one ended, or "not reached"."""
+        if any(m.ok for m in self.launches):
+            return "ok"
+        return self.launches[-1].outcome if self.launches else "not reached"
+
+    @property
+    def check(self) -> str:
+        """The verdict of the comparison with Keras."""
+        checks = [m.check for m in self.launches if m.check]
+        if not checks:
+            return "not checked"
+        differences = sorted({text for check in checks for text in check.differences})
+        return "; ".join(differences) or f"equal in all {checks[0].layers} layers"
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether Keras agrees with the paper; None where it was not asked."""
+        checks = [m.check.equal for m in self.launches if m.check]
+        return all(checks) if checks else None
+
+
+_USUAL = ("float32", "cpu", "graph")
+
+
+def predicted_peak(cost: Cost) -> int:
+    """The rise of the peak memory that the first call should cause, in bytes.
+
+    Measured is a rise over the memory that was there before the call. The input and the
+    weights were, so the prediction is the peak of live activations without the input,
+    which is alive throughout, and without the weights.
+    """
+    return cost.peak_activation_bytes - cost.layers[0].activation_bytes
+
+
+def result(case: Case, launches: Sequence[Measurement]) -> Result:
+    """Join a case's launches, any number of them, with its cost.
+
+    Of several records of one launch number, as a continued run may leave, the last good
+    one counts.
+
+    Raises:
+        CnnbenchError: this version has no such block, or cannot trace it.
+    """
+    samples = {
+        m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
+    }
+    return Result(
+        case=case,
+        cost=case.cost(),
+        launches=tuple(launches),
+        samples=samples,
+        time=stats.location(samples.values()),
+        spread=stats.spread(samples.values()),
+    )
+
+
+def results(run: Run) -> tuple[list[Result], list[str]]:
+    """Every case of the plan in its order, then any other that was measured.
+
+    Returns also what could not be costed, with the reason.
+    """
+    launches: dict[str, list[Measurement]] = {}
+    cases = {case.id: case for case in run.plan.cases}
+    for measurement in run.measurements:
+        launches.setdefault(measurement.case.id, []).append(measurement)
+        cases.setdefault(measurement.case.id, measurement.case)
+    found: list[Result] = []
+    problems: list[str] = []
+    for key, case in cases.items():
+        try:
+            found.append(result(case, launches.get(key, ())))
+        except (CnnbenchError, TypeError) as error:
+            problems.append(f"{key}: {error}")
+    return found, problems
+
+
+def timed(found: Iterable[Result]) -> list[tuple[Result, Estimate]]:
+    """The cases that have a time, with it."""
+    return [(r, r.time) for r in found if r.time]
+
+
+def devices(found: Iterable[Result]) -> list[str]:
+    """The devices of the cases, in the order of their first appearance."""
+    return list(dict.fromkeys(r.case.device for r in found))

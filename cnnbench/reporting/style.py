@@ -1,0 +1,86 @@
+"""What all figures share: colours, markers, sizes, and axes that write their units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from cnnbench.stats import Estimate
+
+# Okabe and Ito's palette without yellow, which is too light for a line on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# A count coprime with that of the colours: no two of the first 70 blocks look the same.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+GREY = "#666666"
+_ROUND = re.compile(r"\.0+(?=\D|$)")
+RC: dict[Any, Any] = {
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "lines.markersize": 8,
+    "savefig.dpi": 100,
+}
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure; not pyplot's, which keeps global state and may open a window."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each name, the same wherever the order is the same."""
+    return {
+        name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 10) -> None:
+    """A logarithmic axis whose ticks are written with their units; call it after drawing."""
+    if which == "x":
+        axes.set_xscale("log", base=base)
+    else:
+        axes.set_yscale("log", base=base)
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axes.get_xlim() if which == "x" else axes.get_ylim())
+    # Where whole powers would be too few to read values off, steps between them too.
+    steps = (1, 2, 5) if base == 10 else (1, 1.5)
+    narrow = high / low < (300 if base == 10 else 8)
+    axis.set_major_locator(LogLocator(base, subs=steps if narrow else (1,), numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _ROUND.sub("", show(value))))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def bars(estimates: Sequence[Estimate]) -> list[list[float]]:
+    """Lengths of error bars below and above; zero where there is no interval."""
+    return [
+        [0.0 if e.low is None else e.value - e.low for e in estimates],
+        [0.0 if e.high is None else e.high - e.value for e in estimates],
+    ]
+
+
+def around(axes: Axes, values: Iterable[float]) -> None:
+    """Limit y to the values: the interval of a noisy one may be wider than all the rest."""
+    known = list(values)
+    axes.set_ylim(min(known) / 1.6, max(known) * 1.6)
+
+
+def fixed_log_axis(
+    axes: Axes, ticks: Iterable[float], show: Callable[[float], str] = "{:.4g}".format
+) -> None:
+    """A logarithmic x axis with ticks at the given values only."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
