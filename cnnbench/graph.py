@@ -156,7 +156,7 @@ def trace(
     if dtype not in ITEMSIZE:
         raise ShapeError(f"dtype must be one of {', '.join(ITEMSIZE)}; got {dtype!r}")
     shape = (batch_size, *input_shape)
-    if not all(isinstance(size, int) and size > 0 for size in shape):
+    if not all(type(size) is int and size > 0 for size in shape):
         raise ShapeError(
             "batch and input sizes must be positive whole numbers; got batch "
             f"{batch_size} and input {'x'.join(map(str, input_shape))}"
@@ -188,7 +188,10 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
 
         @wraps(rule)
         def call(x: Any, *args: Any, name: str | None = None, **attrs: Any) -> Any:
-            attrs = dict(zip(names, args, strict=False)) | attrs
+            if len(args) > len(names):
+                raise TypeError(f"{op} takes at most {len(names)} arguments; got {len(args)}")
+            # Not `|`: an argument that is given twice is a TypeError, as in any call.
+            attrs = dict(**dict(zip(names, args, strict=False)), **attrs)
             first = x[0] if isinstance(x, (list, tuple)) else x
             if isinstance(first, Tensor):
                 # Looked up again, not closed over: a test replaces a rule to see the

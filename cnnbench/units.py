@@ -4,20 +4,24 @@ Everything inside the package is in bytes, seconds, nanoseconds and plain counts
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cnnbench.errors import CnnbenchError
 
-_DECIMAL = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-_BINARY = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
+_DECIMAL = ((1e0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"))
+_BINARY = ((2**0, ""), (2**10, "Ki"), (2**20, "Mi"), (2**30, "Gi"), (2**40, "Ti"))
+_SECONDS = ((1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""))
 
 
-def _scaled(value: float, steps: Iterable[tuple[float, str]], unit: str) -> str:
-    for factor, prefix in steps:
-        # What would round up to the next prefix is written in the next prefix.
-        if abs(value) >= factor * 0.9995:
-            return f"{_three(value / factor)} {prefix}{unit}".rstrip()
-    return f"{value:.3g} {unit}".rstrip()
+def _scaled(value: float, steps: Sequence[tuple[float, str]], unit: str, base: int) -> str:
+    """The value with the smallest prefix that leaves less than `base` after rounding."""
+    (least, none), *prefixed = steps
+    texts = [(_plain(value / least), none)]
+    texts += [(_three(value / factor), prefix) for factor, prefix in prefixed]
+    # `not >=`, for what is not a number takes no prefix.
+    fitting = (step for step in texts if not abs(float(step[0])) >= base)
+    text, prefix = next(fitting, texts[-1])
+    return f"{text} {prefix}{unit}".rstrip()
 
 
 def _three(value: float) -> str:
@@ -26,22 +30,24 @@ def _three(value: float) -> str:
     return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:.0f}"
 
 
+def _plain(value: float) -> str:
+    """The same without a prefix, where 7 is not 7.00 and 0.001 not 0.00."""
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 def count(value: float, unit: str = "") -> str:
     """25557032 as 25.6 M."""
-    return _scaled(value, _DECIMAL, unit)
+    return _scaled(value, _DECIMAL, unit, 1000)
 
 
 def binary(value: float) -> str:
     """Bytes with binary prefixes: 958398464 as 914 MiB."""
-    return _scaled(value, _BINARY, "B")
+    return _scaled(value, _BINARY, "B", 1024)
 
 
 def seconds(value: float) -> str:
     """A duration with three digits: 0.0123 as 12.3 ms."""
-    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")):
-        if abs(value) >= factor * 0.9995:
-            return f"{_three(value / factor)} {unit}"
-    return f"{value / 1e-9:.3g} ns"
+    return _scaled(value, _SECONDS, "s", 1000)
 
 
 def shape(values: Iterable[int]) -> str:

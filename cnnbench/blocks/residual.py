@@ -5,7 +5,7 @@ He et al., arXiv 1512.03385, Figures 2 and 5; shortcut options A, B and C of sec
 
 from typing import Any
 
-from cnnbench.blocks import block
+from cnnbench.blocks import at_least_one, block
 from cnnbench.errors import ShapeError
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
@@ -53,6 +53,7 @@ def residual_bottleneck(
     x: Any, n_filters: int = 64, expansion: int = 4, shortcut: str = "B"
 ) -> Any:
     """Residual bottleneck: ReLU(shortcut + [1x1 ReLU, 3x3 ReLU, 1x1 linear, expanded])."""
+    at_least_one(expansion=expansion)
     y = _conv(_conv(x, n_filters, 1), n_filters, 3)
     y = _conv(y, n_filters * expansion, 1, relu=False)
     return activation(add([y, _shortcut(x, n_filters * expansion, shortcut)]), "relu")

@@ -21,8 +21,8 @@ def pair(value: Any, what: str) -> Pair:
 
 def positive(value: Any, what: str) -> None:
     """Refuse anything that is surely not a whole number of at least 1."""
-    plain = isinstance(value, (int, float, str, bool, type(None)))
-    if plain and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+    number = hasattr(value, "__floordiv__") and not isinstance(value, (bool, float))
+    if not number or (isinstance(value, int) and value < 1):
         raise ShapeError(f"{what} must be a whole number of at least 1; got {value!r}")
 
 

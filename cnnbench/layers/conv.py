@@ -21,7 +21,7 @@ def conv2d(
     activation: str | None = None,
     use_bias: bool = True,
 ) -> Rule:
-    """Kh x kw convolution: out_h * out_w * filters outputs of kh * kw * c / groups taps.
+    """Convolution of kh x kw taps: out_h * out_w * filters outputs of kh * kw * c / groups taps.
 
     Taps on padded positions count. The bias and the activation are elementwise.
     """
@@ -32,7 +32,7 @@ def conv2d(
     positive(groups, "groups")
     if step != (1, 1) and dilation != (1, 1):
         raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
-    if groups != 1 and (c % groups or filters % groups):
+    if any(isinstance(size, int) and size % groups for size in (c, filters)):
         raise ShapeError(f"groups={groups} must divide {c} input channels and {filters} filters")
     kernel = (*size, c // groups, filters)
     out = (n, *windows(x, size, step, padding, dilation), filters)

@@ -27,7 +27,10 @@ def add(xs: Sequence[Shape]) -> Rule:
 def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
     """Inputs joined along one axis: no arithmetic, but every input is copied."""
     first, *_ = _several(xs)
-    axis = axis % len(first)
+    rank = len(first)
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis must be from {-rank} to {rank - 1}; got {axis}")
+    axis = axis % rank
     if any((*s[:axis], *s[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]) for s in xs):
         raise ShapeError(
             f"inputs must agree outside axis {axis}; got {' and '.join(map(units.shape, xs))}"

@@ -18,7 +18,7 @@ def _pooled(x: Shape, pool_size: Any, strides: Any, padding: str) -> tuple[Shape
 def max_pooling2d(
     x: Shape, pool_size: Any = (2, 2), strides: Any = None, padding: str = "valid"
 ) -> Rule:
-    """Kh * kw - 1 comparisons per output; padded positions count."""
+    """Costs kh * kw - 1 comparisons per output; padded positions count."""
     out, (kh, kw) = _pooled(x, pool_size, strides, padding)
     return Rule(out, elementwise=prod(out) * (kh * kw - 1))
 
@@ -27,7 +27,7 @@ def max_pooling2d(
 def average_pooling2d(
     x: Shape, pool_size: Any = (2, 2), strides: Any = None, padding: str = "valid"
 ) -> Rule:
-    """Kh * kw - 1 additions and one division per output; padded positions count."""
+    """Costs kh * kw - 1 additions and one division per output; padded positions count."""
     out, (kh, kw) = _pooled(x, pool_size, strides, padding)
     return Rule(out, elementwise=prod(out) * kh * kw)
 

@@ -22,17 +22,26 @@ def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str = "channels
     channels-last tensor that pads the width and the channels (see `pad_channels`).
     """
     image(x)
-    rows, columns = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-    (top, bottom), (left, right) = (
-        p if isinstance(p, (tuple, list)) else (p, p) for p in (rows, columns)
-    )
-    if min(top, bottom, left, right) < 0:
-        raise ShapeError(f"padding must not be negative; got {padding!r}")
+    if data_format not in ("channels_last", "channels_first"):
+        raise ShapeError(
+            f"data_format must be 'channels_last' or 'channels_first'; got {data_format!r}"
+        )
+    (top, bottom), (left, right) = (_two(sides, padding) for sides in _two(padding, padding))
+    for size in (top, bottom, left, right):
+        if not isinstance(size, int) or size < 0:
+            raise ShapeError(f"padding must be whole numbers of at least 0; got {padding!r}")
     first = 1 if data_format == "channels_last" else 2
     out = list(x)
     out[first] += top + bottom
     out[first + 1] += left + right
     return Rule(tuple(out))
+
+
+def _two(value: Any, padding: Any) -> tuple[Any, Any]:
+    values = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) != 2:
+        raise ShapeError(f"padding must be one number, two, or two pairs; got {padding!r}")
+    return values[0], values[1]
 
 
 def pad_channels(x: Any, channels: int) -> Any:

@@ -21,7 +21,7 @@ range = [1, 512]                # costed on paper over these
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -190,20 +190,27 @@ def load(name: str) -> Suite:
 def _first(error: ValidationError) -> str:
     """The first thing wrong in a suite, in one line: where, what was expected, what came."""
     details = error.errors()[0]
-    *path, last = details["loc"]
-    where = "".join(
-        f" {part + 1}" if isinstance(part, int) else f" [{part}]" if not i else f" {part}"
-        for i, part in enumerate(path)
-    ).strip()
-    place = f"{where}: " if where else ""
+    path, last = details["loc"][:-1], details["loc"][-1]
     if details["type"] == "extra_forbidden":
         tables: dict[object, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
         table = tables.get(path[0] if path else None, Suite)
-        return f"{place}{unknown('key', str(last), table.model_fields)}"
+        return f"{_place(path)}{unknown('key', str(last), table.model_fields)}"
     if details["type"] == "missing":
-        return f"{place}the key {last!r} is missing"
+        what = f"number {last + 1}" if isinstance(last, int) else f"the key {last!r}"
+        return f"{_place(path)}{what} is missing"
     message = details["msg"].removeprefix("Value error, ")
-    return f"{place}{last}: {message[0].lower()}{message[1:]}; got {details['input']!r}"
+    # Our own messages already say what came.
+    came = "" if details["type"] == "value_error" else f"; got {details['input']!r}"
+    return f"{_place(details['loc'])}{message[0].lower()}{message[1:]}{came}"
+
+
+def _place(path: Sequence[int | str]) -> str:
+    """("block", 0, "inputs", 1) as "[block] 1 inputs 2: "."""
+    table = len(path) > 1 and isinstance(path[1], int)
+    words = [str(part + 1 if isinstance(part, int) else part) for part in path]
+    if table:
+        words[0] = f"[{words[0]}]"
+    return f"{' '.join(words)}: " if words else ""
 
 
 def _check(suite: Suite, source: str) -> None:
