@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from cnnbench.case import Case
-from cnnbench.runner.schedule import MAX_SLICE_S, MIN_SLICE_S, Slices, schedule
+from cnnbench.runner.schedule import FIRST_OVERHEAD_S, MAX_SLICE_S, MIN_SLICE_S, Slices, schedule
 
 CASES = [Case("vgg_block", (size, size, 3)) for size in (8, 16, 32, 64)]
 
@@ -31,22 +31,30 @@ def test_a_continued_run_keeps_the_order_of_what_is_left():
     assert schedule(CASES, 3, seed=7, done=done) == whole[5:]
 
 
+def queue(count):
+    return schedule(CASES[:1], count, seed=0)
+
+
 def test_a_slice_is_the_share_of_what_is_left_less_the_overhead():
     slices = Slices(30.0)
-    assert slices.next(launches_left=10) == pytest.approx(30 / 10 - 1.0)
+    assert slices.next(queue(10)) == pytest.approx(30 / 10 - FIRST_OVERHEAD_S)
 
 
 def test_slices_have_bounds_and_end_with_the_budget():
-    assert Slices(1e6).next(1) == MAX_SLICE_S
+    assert Slices(1e6).next(queue(1)) == MAX_SLICE_S
     slices = Slices(1.0)
-    assert slices.next(100) == MIN_SLICE_S
-    slices.spent(wall_s=1.0, sampled_s=0.1)
-    assert slices.next(99) == 0.0
+    assert slices.next(queue(100)) == MIN_SLICE_S
+    slices.spent(queue(1)[0], wall_s=1.0, sampled_s=0.1)
+    assert slices.next(queue(99)) == 0.0
+    assert slices.left() == 0.0
 
 
-def test_the_overhead_is_learnt():
-    slices = Slices(1000.0)
-    for _ in range(60):
-        slices.spent(wall_s=0.5, sampled_s=0.2)
-    # 970 s left for 500 launches, each with 0.3 s of overhead.
-    assert slices.next(500) == pytest.approx(970 / 500 - 0.3, abs=1e-3)
+def test_the_overhead_of_each_case_is_learnt_and_guessed_for_the_others():
+    first, second, third = schedule(CASES[:3], 1, seed=0)
+    slices = Slices(100.0)
+    slices.spent(first, wall_s=5.0, sampled_s=1.0)
+    slices.spent(second, wall_s=3.0, sampled_s=1.0)
+    # 92 s left; 4 s for another launch of the first, 2 for the second, 3 for the unknown.
+    assert slices.next([first, second, third] * 30) == MIN_SLICE_S
+    assert slices.next([first] * 20) == pytest.approx(92 / 20 - 4)
+    assert slices.next([third] * 20) == pytest.approx(92 / 20 - 3)

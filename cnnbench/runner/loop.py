@@ -76,10 +76,9 @@ def run(
     measured = 0
     try:
         for index, launch in enumerate(queue):
-            left = len(queue) - index
-            slice_s = slices.next(left)
+            slice_s = slices.next(queue[index:])
             if not slice_s:
-                return Ending("out of time", measured, left)
+                return Ending("out of time", measured, len(queue) - index)
             if failures[launch.case.id] >= FAILURES_ALLOWED:
                 continue
             progress.begins(launch)
@@ -88,7 +87,7 @@ def run(
             store.append("launch", measurement.to_json())
             measured += 1
             failures[launch.case.id] += not measurement.ok
-            slices.spent(clock() - begin, sum(measurement.samples_ns) / 1e9)
+            slices.spent(launch, clock() - begin, sum(measurement.samples_ns) / 1e9)
             progress.ended(measurement, index + 1, len(queue), slices.left())
     except KeyboardInterrupt:
         return Ending("interrupted", measured, len(queue) - measured)

@@ -19,7 +19,6 @@ def sample(
     collector rests meanwhile.
     """
     samples: list[int] = []
-    gc.collect()
     gc.disable()
     try:
         begin = clock()

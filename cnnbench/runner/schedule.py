@@ -10,6 +10,8 @@ from cnnbench.case import Case
 
 MIN_SLICE_S = 0.1
 MAX_SLICE_S = 3.0
+FIRST_OVERHEAD_S = 0.6
+"""What a launch is taken to need besides sampling before any has run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +45,23 @@ class Slices:
 
     def __init__(self, budget_s: float) -> None:
         self._left_s = budget_s
-        # Of a launch's wall time, what is not sampling; learnt from those that ran.
-        self._overhead_s = 1.0
+        # Of a launch's wall time, what is not sampling: building, tracing, starting. Each
+        # case's own as last seen, for a deep network takes ten times as long as a block.
+        self._overhead_s: dict[str, float] = {}
 
-    def next(self, launches_left: int) -> float:
-        """Seconds that the next launch may sample; 0 when the budget is spent."""
+    def next(self, queue: Sequence[Launch]) -> float:
+        """Seconds that the first launch of a queue may sample; 0 when the budget is spent."""
         if self._left_s <= 0:
             return 0.0
-        share = self._left_s / launches_left - self._overhead_s
-        return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
+        seen = self._overhead_s.values()
+        typical = sum(seen) / len(seen) if seen else FIRST_OVERHEAD_S
+        overhead = sum(self._overhead_s.get(launch.case.id, typical) for launch in queue)
+        return min(max((self._left_s - overhead) / len(queue), MIN_SLICE_S), MAX_SLICE_S)
 
-    def spent(self, wall_s: float, sampled_s: float) -> None:
+    def spent(self, launch: Launch, wall_s: float, sampled_s: float) -> None:
         """Account for a launch that has ended."""
         self._left_s -= wall_s
-        self._overhead_s += 0.2 * (wall_s - sampled_s - self._overhead_s)
+        self._overhead_s[launch.case.id] = max(wall_s - sampled_s, 0.0)
 
     def left(self) -> float:
         """Seconds left of the budget."""

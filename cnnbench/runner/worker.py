@@ -5,6 +5,7 @@ Whatever it prints goes to a file of its own, never into the result.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -65,6 +66,7 @@ def _measure(order: Order) -> dict[str, Any]:
         peak = Peak(ready.device_peak(), "device")
     else:
         peak = peak_of(first_call)
+    gc.collect()  # what building left behind, before the collector rests
     rest = sample(ready.step, ready.clock, int(order.slice_s * 1e9), MIN_CALLS, MAX_CALLS)
     return {
         "samples_ns": first + rest,
