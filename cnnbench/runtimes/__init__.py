@@ -20,7 +20,7 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from cnnbench.case import Case
-from cnnbench.errors import unknown
+from cnnbench.errors import RuntimeMissingError, unknown
 from cnnbench.measurement import Check
 
 
@@ -66,10 +66,14 @@ def load(name: str) -> Any:
     """The runtime of that name; a dotted name is imported as it stands.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: there is none of that name here.
+        RuntimeMissingError: a dotted name cannot be imported.
     """
     if "." in name:
-        return import_module(name)
+        try:
+            return import_module(name)
+        except ImportError as error:
+            raise RuntimeMissingError(f"cannot import the runtime {name}: {error}") from None
     if name not in names():
         raise unknown("runtime", name, names())
     return import_module(f"{__name__}.{name}")

@@ -1,0 +1,200 @@
+"""Prefixes: each threshold, and the float just below it."""
+
+from math import inf, nan, nextafter
+
+import pytest
+
+from cnnbench import units
+from cnnbench.errors import CnnbenchError
+
+
+def below(value):
+    return nextafter(value, -inf)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "text_below"),
+    [
+        # Three digits: where one place fewer is shown.
+        (9.995e3, "10.0 k", "9.99 k"),
+        (99.95e3, "100 k", "99.9 k"),
+        # What would round up to the next prefix is written in the next prefix.
+        (999.5, "1.00 k", "999"),
+        (999.5e3, "1.00 M", "999 k"),
+        (999.5e6, "1.00 G", "999 M"),
+        (999.5e9, "1.00 T", "999 G"),
+        # The prefix itself is no threshold.
+        (1e3, "1.00 k", "1.00 k"),
+        (1e6, "1.00 M", "1.00 M"),
+    ],
+)
+def test_a_count_changes_prefix_where_it_rounds(value, text, text_below):
+    assert units.count(value) == text
+    assert units.count(below(value)) == text_below
+    assert units.count(-value) == f"-{text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (7, "7"),
+        (12, "12"),
+        (999, "999"),
+        (0.5, "0.5"),
+        (25_557_032, "25.6 M"),
+        (38_720, "38.7 k"),
+        (2.3e15, "2300 T"),
+        (10**30, "1000000000000000000 T"),
+    ],
+)
+def test_a_count_has_three_digits_and_no_exponent(value, text):
+    assert units.count(value) == text
+
+
+def test_a_count_may_have_a_unit():
+    assert units.count(4.1e9, "FLOP/s") == "4.10 GFLOP/s"
+    assert units.count(12, "FLOP/s") == "12 FLOP/s"
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "text_below"),
+    [
+        (999.5, "1000 B", "999 B"),
+        # What would round to 1024.
+        (1023.5, "1.00 KiB", "1023 B"),
+        (1023.5 * 2**10, "1.00 MiB", "1023 KiB"),
+        (1023.5 * 2**20, "1.00 GiB", "1023 MiB"),
+        (1023.5 * 2**30, "1.00 TiB", "1023 GiB"),
+        (9.995 * 2**10, "10.0 KiB", "9.99 KiB"),
+        (99.95 * 2**10, "100 KiB", "99.9 KiB"),
+    ],
+)
+def test_bytes_change_prefix_where_they_round(value, text, text_below):
+    assert units.binary(value) == text
+    assert units.binary(below(value)) == text_below
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1000, "1000 B"),
+        (1023, "1023 B"),
+        (1024, "1.00 KiB"),
+        (1000 * 1024, "1000 KiB"),
+        (958_398_464, "914 MiB"),
+        (3 * 2**50, "3072 TiB"),
+    ],
+)
+def test_bytes_have_binary_prefixes_and_no_exponent(value, text):
+    assert units.binary(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "text_below"),
+    [
+        (0.9995, "1.00 s", "999 ms"),
+        (9.995, "10.0 s", "9.99 s"),
+        (99.95, "100 s", "99.9 s"),
+    ],
+)
+def test_seconds_change_prefix_where_they_round(value, text, text_below):
+    assert units.seconds(value) == text
+    assert units.seconds(below(value)) == text_below
+
+
+@pytest.mark.parametrize(
+    ("threshold", "upper", "lower"),
+    [
+        (0.9995e-3, "1.00 ms", "999 us"),
+        (0.9995e-6, "1.00 us", "999 ns"),
+        (0.9995e-9, "1 ns", "0.999 ns"),
+    ],
+)
+def test_seconds_never_show_a_thousand_of_a_prefix(threshold, upper, lower):
+    # These have no exact float: which of its neighbours rounds up is left to the division.
+    value = below(below(below(threshold)))
+    shown = []
+    for _ in range(7):
+        shown.append(units.seconds(value))
+        value = nextafter(value, inf)
+    assert shown == sorted(shown, key=[lower, upper].index)
+    assert set(shown) == {lower, upper}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 ns"),
+        (0.0123, "12.3 ms"),
+        (1e-12, "0.001 ns"),
+        (15e-9, "15 ns"),
+        (3600, "3600 s"),
+        (-0.5, "-500 ms"),
+    ],
+)
+def test_seconds_read_as_durations(value, text):
+    assert units.seconds(value) == text
+
+
+def test_a_shape_goes_there_and_back():
+    assert units.shape((224, 224, 3)) == "224x224x3"
+    assert units.parse_shape("224x224x3") == (224, 224, 3)
+    assert units.parse_shape(" 8X16x1 ") == (8, 16, 1)
+    assert units.parse_shape("28x28", ranks=(2,)) == (28, 28)
+    assert units.parse_shape("28x28", ranks=(2, 3)) == (28, 28)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "224", "224x224", "1x2x3x4", "axbxc", "8x8x", "8x-8x3", "8x8x3.0", "8,8,3", "8x8x²", None],
+)
+def test_what_is_no_size_is_refused_with_an_example(text):
+    with pytest.raises(CnnbenchError) as error:
+        units.parse_shape(text)
+    assert str(error.value) == f"a size must look like 224x224x3; got {text!r}"
+
+
+def test_the_example_has_the_rank_that_is_wanted():
+    with pytest.raises(CnnbenchError, match="must look like 224x224; got '8x8x3'"):
+        units.parse_shape("8x8x3", ranks=(2,))
+
+
+@pytest.mark.parametrize("text", ["0x8x3", "8x00x3", "8x8x0"])
+def test_a_size_of_zero_is_refused(text):
+    with pytest.raises(CnnbenchError) as error:
+        units.parse_shape(text)
+    assert str(error.value) == f"every size must be at least 1; got {text!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90.0),
+        ("90s", 90.0),
+        ("5m", 300.0),
+        ("5 min", 300.0),
+        ("1.5h", 5400.0),
+        ("0.5", 0.5),
+        (" 2M ", 120.0),
+        (90, 90.0),
+    ],
+)
+def test_a_duration_is_read_in_seconds(text, seconds):
+    assert units.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "-5s", "5d", "1e3", "5m30s", "0", "0h", ".5", "five", "nan", None]
+)
+def test_what_is_no_duration_is_refused_with_examples(text):
+    with pytest.raises(CnnbenchError) as error:
+        units.parse_duration(text)
+    assert str(error.value) == f"a duration must look like 90s, 5m or 1h; got {text!r}"
+
+
+def test_what_is_no_number_takes_no_prefix():
+    assert units.count(nan) == "nan"
+    assert units.seconds(nan) == "nan ns"
