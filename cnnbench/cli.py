@@ -80,7 +80,7 @@ def analyze(
 
     shape = units.parse_shape(input) if input else None
     cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **_params(param or []))
-    print(render(cost, target, format.value))
+    print(render(cost, target, format.value), end="")
 
 
 @app.command("list")

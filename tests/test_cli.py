@@ -102,7 +102,10 @@ def test_list_names_blocks_models_and_suites(capsys):
         (["analyze", "vgg_block", "--dtype", "int8"], "float32, float16, bfloat16; got 'int8'"),
         (["analyze", "vgg_block", "-p", "n_filters"], "must look like n_filters=64"),
         (["analyze", "vgg_block", "-p", "filters=3"], "did you mean n_filters?"),
-        (["analyze", "vgg_block", "-p", "n_filters=-1"], "layer vgg_block/conv2d (Conv2D): filters"),
+        (
+            ["analyze", "vgg_block", "-p", "n_filters=-1"],
+            "layer vgg_block/conv2d (Conv2D): filters",
+        ),
         (["analyze", "vgg_block", "-p", "n_filters=x"], "got 'x'"),
         (["analyze", "resnet50_tutorial", "--input", "1x1x3"], "(MaxPooling2D)"),
         (["analyze", "identity_block", "--input", "8x8x3"], "(Add): inputs must have one shape"),

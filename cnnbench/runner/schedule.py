@@ -10,6 +10,7 @@ from cnnbench.case import Case
 
 MIN_SLICE_S = 0.1
 MAX_SLICE_S = 3.0
+RESERVE = 0.02
 FIRST_OVERHEAD_S = 0.6
 """What a launch is taken to need besides sampling before any has run."""
 
@@ -45,6 +46,8 @@ class Slices:
 
     def __init__(self, budget_s: float) -> None:
         self._left_s = budget_s
+        # Launches differ from what was seen of them: kept back, so that the last ones fit.
+        self._reserve_s = RESERVE * budget_s
         # Of a launch's wall time, what is not sampling: building, tracing, starting. Each
         # case's own as last seen, for a deep network takes ten times as long as a block.
         self._overhead_s: dict[str, float] = {}
@@ -56,7 +59,8 @@ class Slices:
         seen = self._overhead_s.values()
         typical = sum(seen) / len(seen) if seen else FIRST_OVERHEAD_S
         overhead = sum(self._overhead_s.get(launch.case.id, typical) for launch in queue)
-        return min(max((self._left_s - overhead) / len(queue), MIN_SLICE_S), MAX_SLICE_S)
+        share = (self._left_s - self._reserve_s - overhead) / len(queue)
+        return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
 
     def spent(self, launch: Launch, wall_s: float, sampled_s: float) -> None:
         """Account for a launch that has ended."""
