@@ -79,8 +79,9 @@ def analyze(
     from cnnbench.reporting.tables import render
 
     shape = units.parse_shape(input) if input else None
-    cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **_params(param or []))
-    print(render(cost, target, format.value), end="")
+    params = _params(param or [])
+    cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **params)
+    print(render(cost, blocks.get(target).signature(**params), format.value), end="")
 
 
 @app.command("list")

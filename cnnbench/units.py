@@ -8,8 +8,16 @@ from collections.abc import Iterable, Sequence
 
 from cnnbench.errors import CnnbenchError
 
-_DECIMAL = ((1e0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"))
-_BINARY = ((2**0, ""), (2**10, "Ki"), (2**20, "Mi"), (2**30, "Gi"), (2**40, "Ti"))
+_DECIMAL = ((1e0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P"), (1e18, "E"))
+_BINARY = (
+    (2**0, ""),
+    (2**10, "Ki"),
+    (2**20, "Mi"),
+    (2**30, "Gi"),
+    (2**40, "Ti"),
+    (2**50, "Pi"),
+    (2**60, "Ei"),
+)
 _SECONDS = ((1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""))
 
 

@@ -54,7 +54,13 @@ def refused(capsys, *argv):
 def test_analyze_prints_every_layer_the_totals_and_the_convention(capsys):
     assert main(["analyze", "vgg_block", "--input", "256x256x3"]) == 0
     out = capsys.readouterr().out
-    for text in ("conv2d_1", "1x128x128x64", "38,720", "FLOPs = 2 x MACs + elementwise"):
+    for text in (
+        "vgg_block(n_filters=64, n_conv=2)",
+        "conv2d_1",
+        "1x128x128x64",
+        "38,720",
+        "FLOPs = 2 x MACs + elementwise",
+    ):
         assert text in out
 
 

@@ -62,7 +62,8 @@ def test_the_overhead_of_each_case_is_learnt_and_guessed_for_the_others():
     slices = Slices(100.0)
     slices.spent(first, wall_s=5.0, sampled_s=1.0)
     slices.spent(second, wall_s=3.0, sampled_s=1.0)
-    # 92 s left, 2 of them kept back; 4 s for another launch of the first, 2 for the second, 3 for the unknown.
+    # 92 s left, 2 of them kept back; another launch needs 4 s of the first, 2 s of the
+    # second, and of the third, which has not run, the 3 s between.
     assert slices.next([first, second, third] * 30) == MIN_SLICE_S
     assert slices.next([first] * 20) == pytest.approx(90 / 20 - 4)
     assert slices.next([third] * 20) == pytest.approx(90 / 20 - 3)

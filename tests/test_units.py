@@ -44,8 +44,8 @@ def test_a_count_changes_prefix_where_it_rounds(value, text, text_below):
         (0.5, "0.5"),
         (25_557_032, "25.6 M"),
         (38_720, "38.7 k"),
-        (2.3e15, "2300 T"),
-        (10**30, "1000000000000000000 T"),
+        (2.3e15, "2.30 P"),
+        (10**30, "1000000000000 E"),
     ],
 )
 def test_a_count_has_three_digits_and_no_exponent(value, text):
@@ -85,7 +85,7 @@ def test_bytes_change_prefix_where_they_round(value, text, text_below):
         (1024, "1.00 KiB"),
         (1000 * 1024, "1000 KiB"),
         (958_398_464, "914 MiB"),
-        (3 * 2**50, "3072 TiB"),
+        (3 * 2**50, "3.00 PiB"),
     ],
 )
 def test_bytes_have_binary_prefixes_and_no_exponent(value, text):

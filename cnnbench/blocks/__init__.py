@@ -40,6 +40,11 @@ class Entry:
         """The first line of the definition's docstring."""
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
+    def signature(self, **params: Any) -> str:
+        """The entry with every parameter, those given and the defaults of the others."""
+        values = ", ".join(f"{k}={v!r}" for k, v in (self.params | params).items())
+        return f"{self.name}({values})"
+
     def check(self, params: dict[str, Any]) -> None:
         """Refuse parameters that the definition does not have."""
         for name in params:

@@ -77,12 +77,12 @@ _COLUMNS: tuple[tuple[str, Callable[[LayerCost], Any], Callable[[Any], str]], ..
     ("layer", lambda x: x.name, str),
     ("type", lambda x: x.op, str),
     ("block", lambda x: x.scope, str),
-    ("output shape", lambda x: units.shape(x.output_shape), str),
+    ("output shape", lambda x: x.output_shape, units.shape),
     ("parameters", lambda x: x.params, "{:,}".format),
     ("MACs", lambda x: x.macs, "{:,}".format),
     ("elementwise", lambda x: x.elementwise, "{:,}".format),
     ("FLOPs", lambda x: x.flops, "{:,}".format),
-    ("weights bytes", lambda x: x.weight_bytes, units.binary),
+    ("weight bytes", lambda x: x.weight_bytes, units.binary),
     ("activation bytes", lambda x: x.activation_bytes, units.binary),
     ("live bytes", lambda x: x.live_bytes, units.binary),
 )
@@ -127,7 +127,8 @@ def render(cost: Cost, target: str, format: str) -> str:
     headers, rows = analysis_rows(cost)
     if format == "csv":
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([headers, *rows])
+        plain = [[units.shape(v) if isinstance(v, tuple) else v for v in row] for row in rows]
+        csv.writer(out, lineterminator="\n").writerows([headers, *plain])
         return out.getvalue()
     if format == "json":
         return json.dumps(_document(cost, target, headers, rows), indent=2) + "\n"
@@ -137,18 +138,23 @@ def render(cost: Cost, target: str, format: str) -> str:
     shows = [show for _, _, show in _columns(cost)]
     body = [[show(v) for show, v in zip(shows, row, strict=True)] for row in rows]
     given = f"{target}, input {units.shape(cost.input_shape)}, {cost.dtype}"
-    table = text_table([header.removesuffix(" bytes") for header in headers], body, style)
+    table = text_table([_words(header) for header in headers], body, style)
     sums = text_table(["total", ""], _total_rows(cost), style)
     return f"{given}\n\n{table}\n\n{sums}\n\n{CONVENTION}\n"
 
 
 def _total_rows(cost: Cost) -> Rows:
     return [
-        [name.replace(" bytes", " memory"), units.binary(value)]
+        [_words(name), units.binary(value)]
         if "bytes" in name
         else [name, f"{value:,}"]
         for name, value in totals(cost).items()
     ]
+
+
+def _words(name: str) -> str:
+    # The cells of a text table carry their unit.
+    return name.replace(" bytes", " memory")
 
 
 def _document(cost: Cost, target: str, headers: list[str], rows: list[list[Any]]) -> dict[str, Any]:
