@@ -60,10 +60,8 @@ def _measure(order: Order) -> dict[str, Any]:
         ready.step()
         first.append(ready.clock() - begin)
 
-    if ready.forget_peak and ready.device_peak:
-        ready.forget_peak()
-        first_call()
-        peak = Peak(ready.device_peak(), "device")
+    if ready.device_peak_of:
+        peak = Peak(ready.device_peak_of(first_call), "device")
     else:
         peak = peak_of(first_call)
     gc.collect()  # what building left behind, before the collector rests

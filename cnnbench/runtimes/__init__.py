@@ -32,16 +32,14 @@ class Prepared:
         step: one forward pass, finished when it returns.
         check: the comparison of the built model with the graph, where there is one.
         clock: nanoseconds; a runtime that simulates brings its own.
-        device_peak: bytes that the device's own counter says the first call took, for a
-            device whose memory is not the process's; None to use the process's peak.
-        forget_peak: restarts that counter.
+        device_peak_of: makes a call and returns by how many bytes the device's own peak
+            rose; None where the device's memory is the process's.
     """
 
     step: Callable[[], object]
     check: Check | None = None
     clock: Callable[[], int] = perf_counter_ns
-    device_peak: Callable[[], int] | None = None
-    forget_peak: Callable[[], None] | None = None
+    device_peak_of: Callable[[Callable[[], object]], int] | None = None
 
 
 class Runtime(Protocol):

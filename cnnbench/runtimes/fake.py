@@ -7,6 +7,7 @@ same ones in every run. So runner, store and report can be tried, and tested exa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -43,10 +44,13 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
         now += int(base * slow * drift * noise.gauss(1.0, 0.01))
         calls += 1
 
+    def peak_of(call: Callable[[], object]) -> int:
+        call()
+        return int(cost.peak_activation_bytes * 1.05)
+
     return Prepared(
         step=step,
         check=Check(len(cost.layers), cost.params),
         clock=lambda: now,
-        device_peak=lambda: int(cost.peak_activation_bytes * 1.05),
-        forget_peak=lambda: None,
+        device_peak_of=peak_of,
     )

@@ -57,8 +57,7 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
     return Prepared(
         step=finished,
         check=agreement.compare(case.graph(), model),
-        device_peak=(lambda: _gpu_peak(tf)) if gpu else None,
-        forget_peak=(lambda: _forget_gpu_peak(tf)) if gpu else None,
+        device_peak_of=_gpu_peak_of if gpu else None,
     )
 
 
@@ -102,10 +101,11 @@ def _start(tf: Any, case: Case) -> None:
         tiny(tf.ones((1, 8, 8, 8), case.dtype))
 
 
-def _gpu_peak(tf: Any) -> int:
-    info = tf.config.experimental.get_memory_info("GPU:0")
-    return int(info["peak"] - info["current"])
+def _gpu_peak_of(call: Callable[[], object]) -> int:
+    """The rise of the GPU allocator's own peak over a call, in bytes."""
+    from tensorflow import config
 
-
-def _forget_gpu_peak(tf: Any) -> None:
-    tf.config.experimental.reset_memory_stats("GPU:0")
+    config.experimental.reset_memory_stats("GPU:0")
+    before = config.experimental.get_memory_info("GPU:0")["current"]
+    call()
+    return int(config.experimental.get_memory_info("GPU:0")["peak"] - before)
