@@ -14,6 +14,8 @@ from cnnbench.errors import RuntimeMissingError, StoreError
 from cnnbench.graph import Shape
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from cnnbench.runner.loop import Ending, Progress
 
 REPORTS = Path("reports")
@@ -139,6 +141,17 @@ def report(folder: Path | str) -> Path:
     from cnnbench import reporting
 
     return reporting.write(Path(folder))
+
+
+def results(folder: Path | str) -> DataFrame:
+    """The results of a stored run, one row a case, in base units.
+
+    Raises:
+        StoreError: there is no run in the folder.
+    """
+    from cnnbench import reporting
+
+    return reporting.as_frame(Path(folder))
 
 
 def _new(suite: str) -> Path:

@@ -147,7 +147,10 @@ def run(
         print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
     else:
         if ending.reason != "done" and not quiet:
-            print(f"{ending.reason}: {ending.remaining} launches not made; --resume continues")
+            print(
+                f"{ending.reason}: {ending.remaining} launches not made; continue with "
+                f"cnnbench run {suite} --out {finished.folder} --resume"
+            )
         print(finished.page if quiet else f"report: {finished.page}")
     if ending.reason == "interrupted":
         raise typer.Exit(130)

@@ -145,16 +145,18 @@ def exponent(x: Sequence[float], y: Sequence[float]) -> Estimate | None:
     """The power of x that y grows with: the least-squares slope of log y on log x.
 
     An x may come several times, once per launch. The interval is Student's on the
-    residuals; from fewer than three different x there is none, for two points always
-    lie on a line. None from fewer than two.
+    residuals, with n - 2 degrees of freedom; fewer than three points leave none. None
+    from fewer than two different x.
+
+    Assumes one power over the whole range. Two different x cannot show a bend: their
+    interval holds what varies between launches, and says nothing of the sizes between.
     """
-    distinct = len(set(x))
-    if distinct < 2:
+    if len(set(x)) < 2:
         return None
     log_x, log_y = np.log(x), np.log(y)
     centred = log_x - log_x.mean()
     slope = float(centred @ log_y / (centred @ centred))
-    if distinct < 3:
+    if len(x) < 3:
         return Estimate(slope, None, None, len(x))
     residuals = log_y - log_y.mean() - slope * centred
     freedom = len(x) - 2

@@ -2,9 +2,8 @@
 
 import time
 
-from tests.misbehaving import ENVIRONMENT, PRELOAD, describe
-
 from cnnbench.runtimes import Prepared
+from tests.misbehaving import ENVIRONMENT, PRELOAD, describe
 
 __all__ = ["ENVIRONMENT", "PRELOAD", "describe", "prepare"]
 

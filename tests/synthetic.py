@@ -46,14 +46,17 @@ def plan(launches: int = 3, suite: str = "tutorial", devices: tuple[str, ...] = 
 def measure(case: Case, launch: int, started: float = START, calls: int = CALLS) -> Measurement:
     """One launch of one case, as the runner would record it."""
     prepared = fake.prepare(case, launch)
-    samples = []
-    peak = None
-    for _ in range(calls):
+    samples: list[int] = []
+
+    def call() -> None:
         before = prepared.clock()
         prepared.step()
         samples.append(prepared.clock() - before)
-        if peak is None and prepared.device_peak:
-            peak = prepared.device_peak()
+
+    assert prepared.device_peak_of
+    peak = prepared.device_peak_of(call)
+    for _ in range(calls - 1):
+        call()
     return Measurement(
         case=case,
         launch=launch,

@@ -281,3 +281,23 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite):
     outcomes = [m.outcome for m in store.read(Path("r")).measurements]
     assert outcomes.count("killed") == 1
     assert outcomes.count("ok") == 11
+
+
+def test_the_functions_return_records_and_frames(suite):
+    import cnnbench
+
+    finished = cnnbench.run(suite, runtime="fake", out="r", launches=2)
+    assert finished.ending.reason == "done"
+    frame = cnnbench.results(finished.folder)
+    assert len(frame) == 12
+    assert frame.set_index(["label", "input"]).loc[("naive", "28x28x192"), "parameters"] == 387_296
+    assert (frame.time_s > 0).all()
+    assert cnnbench.report(finished.folder) == finished.page
+
+
+def test_a_report_that_cannot_be_written_is_an_error(capsys, suite, monkeypatch):
+    main(["run", suite, "--runtime", "fake", "--out", "r", "--launches", "1"])
+    capsys.readouterr()
+    Path("r/results.csv").unlink()
+    Path("r/results.csv").mkdir()
+    assert "cannot write the report to r: Is a directory" in refused(capsys, "report", "r")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,21 +22,24 @@ from cnnbench import blocks, store
 from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.errors import UnknownNameError
 from cnnbench.measurement import Check, Measurement
-from cnnbench.reporting import comparison_figures, figures, machine, sections, tables, write
+from cnnbench.reporting import machine, sections, style, tables, write
 from cnnbench.reporting.answer import answer
-from cnnbench.reporting.comparison import (
-    Versus,
-    crossing_rows,
-    ratios,
-    side_by_side,
-    swaps,
-    time_swap,
-    versus,
-)
+from cnnbench.reporting.comparison import Versus, swaps, time_swap, versus
 from cnnbench.reporting.frame import frame
+from cnnbench.reporting.notes import notes
 from cnnbench.reporting.results import Result, predicted_peak, result, results
-from cnnbench.reporting.scaling import scaling_rows, scalings
-from cnnbench.stats import Estimate
+from cnnbench.reporting.sections import (
+    check,
+    crossover,
+    memory,
+    modes,
+    scaling,
+    side_by_side,
+    speed,
+    spread,
+)
+from cnnbench.reporting.sections.scaling import scalings
+from cnnbench.stats import Doubt, Estimate
 from cnnbench.store import Plan, Run
 from tests import synthetic
 
@@ -99,7 +104,7 @@ def test_analysis_of_the_tutorials_vgg_block() -> None:
     # 3x3x3x64 weights and 64 biases; each weight once per position of 256x256.
     assert by_name["conv2d"]["parameters"] == 1792
     assert by_name["conv2d"]["MACs"] == 3 * 3 * 3 * 64 * 256 * 256
-    assert by_name["conv2d"]["output shape"] == "1x256x256x64"
+    assert by_name["conv2d"]["output shape"] == (1, 256, 256, 64)
 
 
 def test_blocks_have_a_column_where_there_are_several() -> None:
@@ -118,7 +123,7 @@ def test_rows_add_up_to_the_totals(name: str) -> None:
         ("MACs", "MACs"),
         ("elementwise", "elementwise"),
         ("FLOPs", "FLOPs"),
-        ("weights bytes", "weight bytes"),
+        ("weight bytes", "weight bytes"),
         ("activation bytes", "activation bytes"),
     ):
         assert sum(int(row[column]) for row in rows) == sums[total], column
@@ -153,7 +158,7 @@ def test_an_unknown_format_is_refused_by_name() -> None:
 def test_tables_import_neither_pandas_nor_matplotlib() -> None:
     code = (
         "import sys, cnnbench.reporting.tables;"
-        "print([m for m in ('pandas', 'matplotlib', 'scipy.stats', 'keras') if m in sys.modules])"
+        "print([m for m in ('pandas', 'matplotlib', 'scipy', 'keras') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -207,13 +212,13 @@ def test_each_side_of_a_crossing_names_who_has_less(run: Run, found: list[Result
     turned = replace(pair, base=pair.new, new=pair.base, range=(1, 100))
     for comparison in (replace(pair, range=(1, 100)), turned):
         (v,) = versus(replace(run.plan, comparisons=(comparison,)), found)
-        rows = {row[0]: row for row in crossing_rows(v)[1]}
+        rows = {row[0]: row for row in crossover.rows(v)[1]}
         assert rows["parameters"][2:] == ["69", *names]
         assert rows["time"][3:] == names
 
 
 def test_side_by_side_has_both_blocks_and_their_ratio(compared: Versus) -> None:
-    headers, rows = side_by_side(compared)
+    headers, rows = side_by_side.rows(compared)
     table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
     parameters = table["parameters"]
     assert parameters["naive inception, C = 3"] == "6,272"
@@ -257,14 +262,14 @@ def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: Versus) -
     assert swap is not None
     assert swap.crossings == ()
     assert 64 < (swap.undecided or 0) < 128
-    row = next(row for row in crossing_rows(vague)[1] if row[0] == "time")
+    row = next(row for row in crossover.rows(vague)[1] if row[0] == "time")
     assert "the intervals contain both orders" in row[2]
     assert "may cross" in answer([], [vague])[1]
 
 
 def test_what_never_crosses_says_over_which_range(compared: Versus) -> None:
     short = replace(compared, rules=compared.rules[:50])
-    row = next(row for row in crossing_rows(short)[1] if row[0] == "parameters")
+    row = next(row for row in crossover.rows(short)[1] if row[0] == "parameters")
     assert row[2:] == ["does not cross between 1 and 50", *["naive inception"] * 2]
     assert "never between C = 1 and 50 for parameters" in answer([], [short])[1]
 
@@ -286,13 +291,51 @@ def test_without_a_comparison_the_answer_names_the_extremes(found: list[Result])
     assert one.startswith("One case was timed: VGG block 32x32x3 takes")
 
 
+def test_a_compared_block_is_found_where_the_suite_measured_it_under_another_name(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        """
+[[block]]
+name = "first name"
+target = "naive_inception_module"
+inputs = ["28x28x3"]
+
+[[block]]
+name = "second name"
+target = "naive_inception_module"
+
+[[block]]
+name = "reduced"
+target = "inception_module"
+
+[[compare]]
+title = "by what is measured"
+base = "second name"
+new = "reduced"
+size = "28x28"
+channels = [3]
+range = [1, 10]
+"""
+    )
+    plan = synthetic.plan(3, str(file))
+    assert [case.label for case in plan.cases] == ["first name", "reduced"]  # equal ones once
+    cases, _ = results(Run(tmp_path, plan, tuple(synthetic.measurements(plan))))
+    (v,) = versus(plan, cases)
+    (pair,) = v.timed
+    assert pair.base is cases[0]
+    assert pair.ratio is not None
+    assert side_by_side.rows(v)[0][1] == "second name, C = 3"  # as the comparison calls it
+
+
 # --- scaling, memory, modes, checks -----------------------------------------------------
 
 
 def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
     found: list[Result],
 ) -> None:
-    headers, rows = scaling_rows(scalings(found))
+    headers, rows = scaling.rows(scalings(found))
     table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
     vgg = table["VGG block, 3 channels"]
     # Everything in the block is per pixel, so that FLOPs and memory go with side^2.
@@ -303,6 +346,11 @@ def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
     # Batch 4 at 28x28 is measured at one size for each number of channels.
     assert not any("batch 4" in name for name in table)
     assert not any("execution modes" in name for name in table)
+
+
+def test_an_exponent_of_nothing_has_no_sign(found: list[Result]) -> None:
+    one = replace(scalings(found)[0], memory=Estimate(0.001, -0.001, 0.003, 6))
+    assert scaling.rows([one])[1][0][4] == "0.00 [0.00, 0.00]"
 
 
 def test_sizes_with_different_channels_are_not_one_line() -> None:
@@ -326,11 +374,11 @@ def test_the_error_is_of_the_prediction_relative_to_the_measurement(run: Run) ->
     one = result(case, measured)
     assert one.peak_error == -0.5
     assert tables.percent(one.peak_error) == "-50.0 %"
-    assert "off by 50.0 % (median)" in sections.memory_summary([one])
+    assert "off by 50.0 % (median)" in memory.summary([one])
 
 
 def test_modes_of_one_network_are_compared_with_graph(found: list[Result]) -> None:
-    _, rows = sections.mode_rows(found)
+    _, rows = modes.rows(found)
     assert [row[1] for row in rows] == ["graph", "eager", "xla", "predict"]
     assert len({row[0] for row in rows}) == 1
     assert rows[0][3] == "1"
@@ -339,19 +387,30 @@ def test_modes_of_one_network_are_compared_with_graph(found: list[Result]) -> No
 
 def test_a_layer_that_differs_from_keras_is_named(found: list[Result]) -> None:
     first = found[0]
-    check = Check(4, 1, ("layer conv2d: expected 1792 parameters, Keras has 1728",))
-    wrong = result(first.case, [replace(m, check=check) for m in first.launches])
-    _, rows = sections.check_rows([wrong, *found[1:3]])
-    assert [row[3] for row in rows] == [check.differences[0], "equal in all 4 layers"]
-    assert sections.check_summary([wrong, *found[1:3]]).startswith("2 of 3 cases")
-    assert sections.check_summary([]) == "No case was compared with Keras."
+    verdict = Check(4, 1, ("layer conv2d: expected 1792 parameters, Keras has 1728",))
+    wrong = result(first.case, [replace(m, check=verdict) for m in first.launches])
+    _, rows = check.rows([wrong, *found[1:3]])
+    assert [row[-1] for row in rows] == [verdict.differences[0], "equal in all 4 layers"]
+    assert check.summary([wrong, *found[1:3]]).startswith("2 of 3 cases")
+    assert check.summary([]) == "No case was compared with Keras."
+
+
+def test_networks_of_one_name_are_told_apart_by_their_input_channels(found: list[Result]) -> None:
+    headers, rows = check.rows(found)
+    table = [dict(zip(headers, row, strict=True)) for row in rows]
+    channels = {
+        row["network"]: [r["input channels"] for r in table if r["network"] == row["network"]]
+        for row in table
+    }
+    assert channels["residual_module()"] == ["3", "64"]
+    assert channels["inception_module()"] == ["3, 32, 64, 128, 192"]
 
 
 def test_doubts_are_grouped_with_what_to_do() -> None:
-    single = Estimate(1, None, None, 1, (sections.Doubt.SINGLE,))
-    (note,) = sections.notes([("a", single), ("b", single), ("c", None)])
+    single = Estimate(1, None, None, 1, (Doubt.SINGLE,))
+    (note,) = notes([("a", single), ("b", single), ("c", None)])
     assert note.startswith("Note: one launch only, so there is no interval: a, b. To do: run")
-    (many,) = sections.notes((str(i), single) for i in range(9))
+    (many,) = notes((str(i), single) for i in range(9))
     assert "all cases" in many
 
 
@@ -377,15 +436,15 @@ def test_a_pause_between_sessions_is_not_wall_time(run: Run) -> None:
 
 
 def test_the_bars_are_the_ratios(compared: Versus) -> None:
-    axes = comparison_figures.compare(compared).axes[0]
+    axes = side_by_side.draw(compared).axes[0]
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
-    expected = [e.value for pair in compared.shown for _, e in ratios(pair)]
+    expected = [e.value for pair in compared.shown for _, e in side_by_side.ratios(pair)]
     assert ends == pytest.approx(expected)
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "time, measured"
 
 
 def test_the_crossover_panels_draw_rules_times_and_crossings(compared: Versus) -> None:
-    panels = comparison_figures.crossover(compared).axes
+    panels = crossover.draw(compared).axes
     assert [axes.get_title() for axes in panels] == [
         "parameters",
         "FLOPs",
@@ -404,28 +463,48 @@ def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run) -> None:
     nothing = replace(run, measurements=())
     cases, _ = results(nothing)
     (unmeasured,) = versus(nothing.plan, cases)
-    assert comparison_figures.crossover(unmeasured).axes[3].get_title() == "peak memory, predicted"
+    assert crossover.draw(unmeasured).axes[3].get_title() == "peak memory, predicted"
 
 
 def test_scatters_hold_every_case(found: list[Result]) -> None:
-    flops = figures.flops(found).axes[0]
-    points = {point for c in flops.containers for point in zip(*c[0].get_data(), strict=True)}
+    times = speed.draw(found).axes[0]
+    points = {point for c in times.containers for point in zip(*c[0].get_data(), strict=True)}
     assert points == {(r.cost.flops, r.time.value) for r in found if r.time}
-    memory = figures.memory(found).axes[0]
-    drawn = {point for line in memory.lines[:-1] for point in zip(*line.get_data(), strict=True)}
+    peaks = memory.draw(found).axes[0]
+    drawn = {point for line in peaks.lines[:-1] for point in zip(*line.get_data(), strict=True)}
     assert drawn == {(r.predicted_peak_bytes, r.peak_bytes) for r in found}
 
 
 def test_the_spread_has_a_dot_for_every_launch(found: list[Result]) -> None:
-    axes = figures.spread(found).axes[0]
+    axes = spread.draw(found).axes[0]
     assert len(axes.collections[1].get_offsets()) == 3 * len(found)
     assert [label.get_text() for label in axes.get_yticklabels()] == [r.name for r in found]
 
 
 def test_scaling_draws_a_line_a_block(found: list[Result]) -> None:
     scaled = scalings(found)
-    time, memory = figures.scaling(scaled).axes
-    assert len(time.containers) == len(memory.lines) == len(scaled)
+    drawing = scaling.draw(scaled)
+    times, peaks = drawing.axes
+    assert len(times.containers) == len(scaled)
+    assert len(peaks.lines) == len(scaled) + 1  # and the guide
+    values = [r.time.value for s in scaled for r in s.results if r.time]
+    assert times.get_ylim() == pytest.approx((min(values) / 1.6, max(values) * 1.6))
+
+
+def test_scaling_has_a_guide_of_slope_2_in_both_panels(found: list[Result]) -> None:
+    drawing = scaling.draw(scalings(found))
+    for axes in drawing.axes:
+        (guide,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        (x0, x1), (y0, y1) = guide.get_data()
+        assert math.log(y1 / y0) / math.log(x1 / x0) == pytest.approx(2)
+    (legend,) = drawing.legends
+    assert [text.get_text() for text in legend.get_texts()][-1].startswith("side^2")
+
+
+def test_lines_of_constant_speed_have_round_names(found: list[Result]) -> None:
+    texts = [text.get_text() for text in speed.draw(found).axes[0].texts]
+    assert texts
+    assert all(re.fullmatch(r"10{0,2} [MGT]FLOP/s", text) for text in texts), texts
 
 
 # --- the page --------------------------------------------------------------------------
@@ -490,6 +569,49 @@ def test_a_run_without_measurements_is_a_report_on_paper(tmp_path: Path, page: P
         "compare.png",
         "crossover.png",
     ]
+
+
+def test_a_section_with_a_figure_is_one_new_file(
+    tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = re.findall(r"^    .*$|^$", sections.__doc__ or "", re.M)
+    added = tmp_path / "added"
+    added.mkdir()
+    (added / "parameters.py").write_text(textwrap.dedent("\n".join(example)))
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(added)])
+    try:
+        text = page(synthetic.write(tmp_path / "run", small()))
+    finally:
+        sys.modules.pop(f"{sections.__name__}.parameters", None)
+    titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
+    assert titles[3:6] == [
+        ("4", "Time against FLOPs"),
+        ("5", "Parameters"),  # ORDER 45, between 40 and 50
+        ("6", "Predicted and measured peak memory"),
+    ]
+    assert re.search(r"\| VGG block 32x32x3 +\| +38,720 \|", text)
+    assert "![parameters of every case](parameters.png)" in text
+    assert (tmp_path / "run" / "parameters.png").exists()
+
+
+def test_figures_of_an_earlier_page_are_deleted_and_nothing_else(tmp_path: Path) -> None:
+    plan = small()
+    plan = replace(plan, cases=plan.cases[:1], comparisons=())
+    folder = synthetic.write(tmp_path / "run", plan)
+    readme = write(folder)
+    kept = sorted(path.name for path in folder.glob("*.png"))
+    assert kept == ["flops.png", "memory.png", "spread.png"]
+    style.save(lambda: style.figure(1, 1), folder / "gone.png")
+    style.save(lambda: style.figure(1, 1), folder / "a copy.png")
+    style.save(lambda: style.figure(1, 1), tmp_path / "elsewhere.png")
+    (folder / "a photo.png").write_bytes(b"\x89PNG of the user")
+    names = ("gone.png", "a photo.png", "../elsewhere.png", "never there.png")
+    embedded = "".join(f"\n![x]({name})\n" for name in names)
+    readme.write_text(readme.read_text() + embedded)
+    write(folder)
+    left = sorted(path.name for path in folder.glob("*.png"))
+    assert left == ["a copy.png", "a photo.png", *kept]
+    assert (tmp_path / "elsewhere.png").exists()
 
 
 def failing(outcome: str) -> Callable[[Measurement], Measurement]:

@@ -168,11 +168,27 @@ def test_the_exponent_is_the_slope_of_a_log_log_regression() -> None:
     )
 
 
-def test_two_sizes_give_an_exponent_without_interval_and_one_gives_none() -> None:
+def test_two_sizes_with_several_launches_give_an_interval_from_the_residuals() -> None:
+    # Logs to base 2: x 1, 1, 2, 2; y 1, 3, 4, 4. Means 2 and 4, so the slope is 2; residuals
+    # -1, 1, 0, 0; sum of squares of centred x 4 * 0.25 = 1; error sqrt(2 / 2 / 1) = 1;
+    # Student's quantile with 2 degrees of freedom is 4.302653.
+    estimate = stats.exponent([2.0, 2.0, 4.0, 4.0], [2.0, 8.0, 16.0, 16.0])
+    assert estimate is not None
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == pytest.approx(
+        (2.0, 2 - 4.302653, 2 + 4.302653, 4), rel=1e-6
+    )
+    three = stats.exponent([2.0, 2.0, 4.0], [3.0, 4.0, 12.0])
+    oracle = scipy.stats.linregress(np.log([2.0, 2.0, 4.0]), np.log([3.0, 4.0, 12.0]))
+    assert three is not None
+    assert three.low == pytest.approx(oracle.slope - oracle.stderr * scipy.stats.t.ppf(0.975, 1))
+
+
+def test_two_points_give_an_exponent_without_interval_and_one_size_gives_none() -> None:
     assert stats.exponent([2.0, 4.0], [3.0, 12.0]) == stats.Estimate(
         pytest.approx(2.0), None, None, 2
     )
     assert stats.exponent([2.0, 2.0], [3.0, 4.0]) is None
+    assert stats.exponent([2.0, 2.0, 2.0], [3.0, 4.0, 5.0]) is None
     assert stats.exponent([], []) is None
 
 

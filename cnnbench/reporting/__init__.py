@@ -4,27 +4,52 @@
     results.py      measurements joined with costs: one `Result` a case
     comparison.py   two blocks over a range of input channels
     answer.py       what was found, in three sentences
-    scaling.py      growth with the input size
-    sections.py     the rows of every other table
     machine.py      where and how it was measured
-    frame.py        results -> pandas -> results.csv
-    figures.py, comparison_figures.py
-                    results -> matplotlib, one function a figure
+    notes.py        doubts about estimates, with what to do
     style.py        what all figures share
-    page.py         all of it, in order
+    page.py         the page as it grows, and the data that sections read
+    sections/       one file a section: its rows, its words and its figures
+    frame.py        results -> pandas -> results.csv
+    render.py       all of it, in order
 
 Nothing on the page is written by hand: the same stored run gives the same bytes.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnbench.errors import StoreError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Both import inside: `analyze` must import neither matplotlib nor pandas.
 
 
 def write(folder: Path) -> Path:
     """Render the run stored in a folder into the same folder; returns its README.md.
 
     Raises:
+        StoreError: there is no run in the folder, or it cannot be written.
+    """
+    from cnnbench.reporting import render
+
+    try:
+        return render.write(folder)
+    except OSError as error:
+        raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+
+
+def as_frame(folder: Path) -> DataFrame:
+    """The results of a stored run, one row a case in base units: results.csv as a frame.
+
+    Raises:
         StoreError: there is no run in the folder.
     """
-    from cnnbench.reporting.page import write  # here: `analyze` must not import matplotlib
+    from cnnbench.reporting.frame import frame
+    from cnnbench.reporting.results import results
+    from cnnbench.store import read
 
-    return write(folder)
+    return frame(results(read(folder))[0])

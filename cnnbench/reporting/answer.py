@@ -10,10 +10,9 @@ from cnnbench.reporting.comparison import (
     Swap,
     Versus,
     crossing_text,
-    flops_rate,
     swaps,
 )
-from cnnbench.reporting.results import Result, timed
+from cnnbench.reporting.results import Result, flops_rate, timed
 from cnnbench.reporting.tables import number
 from cnnbench.stats import Estimate
 
@@ -22,7 +21,7 @@ _ASKED = ("parameters", "FLOPs", "activation memory")
 
 def answer(found: Sequence[Result], compared: Sequence[Versus]) -> list[str]:
     """One paragraph a comparison; without one, the extremes of what was timed."""
-    paragraphs = [_comparison(v) for v in compared if v.shown]
+    paragraphs = [_comparison(v) for v in compared]
     measured = timed(found)
     if not measured:
         paragraphs.insert(0, "**Nothing was measured:** what follows is on paper only.")

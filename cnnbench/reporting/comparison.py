@@ -1,4 +1,4 @@
-"""Two blocks over a range of input channels: side by side, and where they swap order."""
+"""Two blocks over a range of input channels: measured pairs, costs, and where they swap order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from cnnbench.case import Case
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.reporting.results import Result, devices, predicted_peak, result
-from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
 from cnnbench.stats import Crossing, Estimate
 from cnnbench.store import Comparison, Plan
 
@@ -70,6 +69,11 @@ class Versus:
         """The size, batch and device at which both were compared."""
         batch = self.comparison.batch_size
         return f"{units.shape(self.comparison.size)}, batch {batch}, {self.device}"
+
+    @property
+    def title(self) -> str:
+        """The comparison's own title, and where both were compared."""
+        return f"{self.comparison.title} ({self.where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,61 +139,6 @@ def _evaluate(
     return Versus(comparison, device, tuple(pairs), tuple(rules))
 
 
-def side_by_side(v: Versus) -> Table:
-    """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
-    headers = ["", *(text for pair in v.shown for text in _heads(v.comparison, pair))]
-    columns = [_column(pair) for pair in v.shown]
-    names = [name for name, _, _ in ON_PAPER] + ["peak memory, measured", "time a call", "speed"]
-    return headers, [
-        [name, *(cell for column in columns for cell in column[index])]
-        for index, name in enumerate(names)
-    ]
-
-
-def _heads(comparison: Comparison, pair: Pair) -> list[str]:
-    at = f"C = {pair.channels}"
-    return [f"{comparison.base}, {at}", f"{comparison.new}, {at}", f"ratio, {at}"]
-
-
-def _column(pair: Pair) -> Rows:
-    rows = []
-    for _, value, show in ON_PAPER:
-        base, new = value(pair.base.cost), value(pair.new.cost)
-        rows.append([show(base), show(new), _ratio(base, new)])
-    base_peak, new_peak = pair.base.peak_bytes, pair.new.peak_bytes
-    base_speed, new_speed = pair.base.speed, pair.new.speed
-    rows.append(
-        [*(optional(x, units.binary) for x in (base_peak, new_peak)), _ratio(base_peak, new_peak)]
-    )
-    times = (interval(r.time, units.seconds) for r in (pair.base, pair.new))
-    rows.append([*times, interval(pair.ratio, number)])
-    rows.append(
-        [*(optional(x, flops_rate) for x in (base_speed, new_speed)), _ratio(base_speed, new_speed)]
-    )
-    return rows
-
-
-def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
-    """New over base in every quantity that both have; those from the rules are exact."""
-    values: list[tuple[str, float | None, float | None]] = [
-        (name, value(pair.base.cost), value(pair.new.cost)) for name, value, _ in ON_PAPER
-    ]
-    values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
-    found = [
-        (name, Estimate(new / base, None, None, 1)) for name, base, new in values if base and new
-    ]
-    return [*found, ("time, measured", pair.ratio)] if pair.ratio else found
-
-
-def flops_rate(value: float) -> str:
-    """12300000000 as 12.3 GFLOP/s."""
-    return units.count(value, "FLOP/s")
-
-
-def _ratio(base: float | None, new: float | None) -> str:
-    return number(new / base) if base and new is not None else MISSING
-
-
 def swaps(v: Versus) -> list[Swap]:
     """Where the blocks swap order: exactly by the rules, between measured points else."""
     found = [_swap(v, name, False, *v.curve(value)) for name, value, _ in ON_PAPER if v.rules]
@@ -245,26 +194,6 @@ def _swap(
     pair = v.comparison
     better = (pair.base if first[0] < first[1] else pair.new) if first else ""
     return Swap(quantity, measured, crossings, better, (x[0], x[-1]))
-
-
-def crossing_rows(v: Versus) -> Table:
-    """One row a quantity and crossing: where, and who has less on either side."""
-    headers = ["quantity", "source", "crosses at C =", "less below", "less above"]
-    rows: Rows = []
-    for swap in swaps(v):
-        source = "measured" if swap.measured else "rules"
-        if swap.undecided is not None:
-            about = f"perhaps about {swap.undecided:.0f}; the intervals contain both orders"
-            rows.append([swap.quantity, source, about, MISSING, MISSING])
-        elif not swap.crossings:
-            never = f"does not cross between {swap.span[0]} and {swap.span[1]}"
-            both = swap.better or "equal"
-            rows.append([swap.quantity, source, never, both, both])
-        for crossing in swap.crossings:
-            names = (v.comparison.base, v.comparison.new)
-            below, above = names if crossing.a_first else names[::-1]
-            rows.append([swap.quantity, source, crossing_text(swap, crossing), below, above])
-    return headers, rows
 
 
 def crossing_text(swap: Swap, crossing: Crossing) -> str:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from cnnbench import units
 from cnnbench.reporting.results import Result
-from cnnbench.reporting.sections import calls, warmup_calls
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:
@@ -43,8 +42,8 @@ def _row(r: Result) -> dict[str, Any]:
         "peak_activation_bytes": cost.peak_activation_bytes,
         "launches_ok": ok,
         "launches_failed": len(r.launches) - ok,
-        "calls": calls(r),
-        "warmup_calls": warmup_calls(r),
+        "calls": r.calls,
+        "warmup_calls": r.warmup_calls,
         "time_s": time.value if time else None,
         "time_low_s": time.low if time else None,
         "time_high_s": time.high if time else None,

@@ -47,6 +47,12 @@ class Result:
         return batch + [x for x in (case.dtype, case.device, case.mode) if x not in _USUAL]
 
     @property
+    def network(self) -> str:
+        """What was built, as a call: residual_module(), vgg_block(n_filters=32)."""
+        given = ", ".join(f"{key}={value}" for key, value in self.case.params.items())
+        return f"{self.case.target}({given})"
+
+    @property
     def side(self) -> float:
         """Side length of the input in pixels; of an oblong, of the square of its area."""
         height, width, _ = self.case.input_shape
@@ -56,6 +62,16 @@ class Result:
     def speed(self) -> float | None:
         """FLOPs on paper a second of measured time."""
         return self.cost.flops / self.time.value if self.time else None
+
+    @property
+    def calls(self) -> int:
+        """Calls in all launches, the warm-up included."""
+        return sum(map(len, self.samples.values()))
+
+    @property
+    def warmup_calls(self) -> int:
+        """Calls in all launches that were taken for warm-up."""
+        return sum(map(stats.warmup, self.samples.values()))
 
     @property
     def peaks(self) -> list[int]:
@@ -163,3 +179,8 @@ def timed(found: Iterable[Result]) -> list[tuple[Result, Estimate]]:
 def devices(found: Iterable[Result]) -> list[str]:
     """The devices of the cases, in the order of their first appearance."""
     return list(dict.fromkeys(r.case.device for r in found))
+
+
+def flops_rate(value: float) -> str:
+    """12300000000 as 12.3 GFLOP/s."""
+    return units.count(value, "FLOP/s")

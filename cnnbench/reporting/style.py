@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import matplotlib as mpl
+from matplotlib.axes import Axes as Axes  # sections take the types from here
+from matplotlib.figure import Figure as Figure
+from matplotlib.lines import Line2D as Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from cnnbench.stats import Estimate
@@ -17,6 +20,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 # A count coprime with that of the colours: no two of the first 70 blocks look the same.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 GREY = "#666666"
+_SOFTWARE = "cnnbench"
+_HEAD = 256  # bytes; texts of a PNG come before its pixels
 _ROUND = re.compile(r"\.0+(?=\D|$)")
 RC: dict[Any, Any] = {
     "font.size": 13,
@@ -35,6 +40,24 @@ RC: dict[Any, Any] = {
 def figure(width: float, height: float) -> Figure:
     """An empty figure; not pyplot's, which keeps global state and may open a window."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def brief(text: str) -> str:
+    """A round number without its zeros: 1.00 GFLOP/s as 1 GFLOP/s."""
+    return _ROUND.sub("", text)
+
+
+def save(draw: Callable[[], Figure], path: Path) -> None:
+    """Draw a figure in our style and write it, so that `saved` knows it again."""
+    with mpl.rc_context(RC):
+        # Not the version of matplotlib, so that the same data give the same file.
+        draw().savefig(path, metadata={"Software": _SOFTWARE})
+
+
+def saved(path: Path) -> bool:
+    """Whether a file is a figure that `save` wrote."""
+    mark = f"Software\0{_SOFTWARE}".encode()
+    return path.is_file() and mark in path.read_bytes()[:_HEAD]
 
 
 def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -57,7 +80,7 @@ def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 1
     steps = (1, 2, 5) if base == 10 else (1, 1.5)
     narrow = high / low < (300 if base == 10 else 8)
     axis.set_major_locator(LogLocator(base, subs=steps if narrow else (1,), numticks=9))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _ROUND.sub("", show(value))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

@@ -145,9 +145,7 @@ def render(cost: Cost, target: str, format: str) -> str:
 
 def _total_rows(cost: Cost) -> Rows:
     return [
-        [_words(name), units.binary(value)]
-        if "bytes" in name
-        else [name, f"{value:,}"]
+        [_words(name), units.binary(value)] if "bytes" in name else [name, f"{value:,}"]
         for name, value in totals(cost).items()
     ]
 

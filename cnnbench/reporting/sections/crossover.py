@@ -1,81 +1,70 @@
-"""The figures of a comparison: ratios side by side, and where two blocks swap order."""
+"""Crossover: where two blocks swap order, as a table and as curves over the channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from functools import partial
 
 from cnnbench import units
 from cnnbench.cost import Cost
-from cnnbench.reporting.comparison import ON_PAPER, Versus, ratios, swaps
+from cnnbench.reporting.comparison import ON_PAPER, Versus, crossing_text, swaps
+from cnnbench.reporting.page import Data, Page, numbered
 from cnnbench.reporting.style import (
     COLOURS,
     GREY,
     MARKERS,
+    Axes,
+    Figure,
     around,
     bars,
     figure,
     fixed_log_axis,
     log_axis,
 )
-from cnnbench.reporting.tables import number
-from cnnbench.stats import Crossing, Estimate
+from cnnbench.reporting.tables import MISSING, Rows, Table
+from cnnbench.stats import Crossing
+
+ORDER = 20
 
 _BASE, _NEW = (COLOURS[0], MARKERS[0]), (COLOURS[1], MARKERS[1])
 _PANELS = ("parameters", "FLOPs", "activation memory")
 
 
-def compare(v: Versus) -> Figure:
-    """Bars: the new block over the base one, quantity by quantity, at each shown count."""
-    drawing = figure(12, 7)
-    axes = drawing.subplots()
-    names = list(dict.fromkeys(name for pair in v.shown for name, _ in ratios(pair)))
-    height = 0.8 / len(v.shown)
-    for index, pair in enumerate(v.shown):
-        known = ratios(pair)
-        offset = (index - (len(v.shown) - 1) / 2) * height
-        places = [names.index(name) + offset for name, _ in known]
-        values = [estimate.value for _, estimate in known]
-        axes.barh(
-            places,
-            [value - 1 for value in values],
-            height * 0.92,
-            left=1,
-            color=COLOURS[index % len(COLOURS)],
-            label=f"{pair.channels} input channels",
+def add(page: Page, data: Data) -> None:
+    """A table and a figure for every comparison on every device."""
+    if data.compared:
+        page.section("Crossover")
+    for index, v in enumerate(data.compared):
+        page.text(f"### {v.title}")
+        page.table(rows(v))
+        page.figure(
+            numbered("crossover", index),
+            f"{v.comparison.base} and {v.comparison.new} over input channels",
+            partial(draw, v),
         )
-        for place, (_, estimate) in zip(places, known, strict=True):
-            _bar_label(axes, place, estimate)
-    log_axis(axes, "x", lambda value: f"{value:g}x")
-    axes.margins(x=0.15)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"{v.comparison.new} / {v.comparison.base}")
-    axes.set_title(f"{v.comparison.title} ({v.where})")
-    drawing.legend(loc="outside lower center", ncols=max(2, len(v.shown)))
-    return drawing
 
 
-def _bar_label(axes: Axes, place: float, estimate: Estimate) -> None:
-    low, high = estimate.low or estimate.value, estimate.high or estimate.value
-    if low != high:
-        axes.plot([low, high], [place, place], color="black", linewidth=2)
-    right = estimate.value >= 1
-    axes.annotate(
-        number(estimate.value),
-        (high if right else low, place),
-        xytext=(6 if right else -6, 0),
-        textcoords="offset points",
-        ha="left" if right else "right",
-        va="center",
-    )
+def rows(v: Versus) -> Table:
+    """One row a quantity and crossing: where, and who has less on either side."""
+    headers = ["quantity", "source", "crosses at C =", "less below", "less above"]
+    found: Rows = []
+    for swap in swaps(v):
+        source = "measured" if swap.measured else "rules"
+        if swap.undecided is not None:
+            about = f"perhaps about {swap.undecided:.0f}; the intervals contain both orders"
+            found.append([swap.quantity, source, about, MISSING, MISSING])
+        elif not swap.crossings:
+            never = f"does not cross between {swap.span[0]} and {swap.span[1]}"
+            both = swap.better or "equal"
+            found.append([swap.quantity, source, never, both, both])
+        for crossing in swap.crossings:
+            names = (v.comparison.base, v.comparison.new)
+            below, above = names if crossing.a_first else names[::-1]
+            found.append([swap.quantity, source, crossing_text(swap, crossing), below, above])
+    return headers, found
 
 
-def crossover(v: Versus) -> Figure:
+def draw(v: Versus) -> Figure:
     """Both blocks over the input channels: three rules and the measured time."""
     drawing = figure(12, 9)
     panels = drawing.subplots(2, 2).flat

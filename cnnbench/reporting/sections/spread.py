@@ -1,0 +1,90 @@
+"""Spread: how far launches lie apart, and the calls within one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from statistics import median
+
+import numpy as np
+
+from cnnbench.reporting.page import Data, Page
+from cnnbench.reporting.results import Result, timed
+from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
+from cnnbench.reporting.tables import Table, optional, percent
+from cnnbench.stats import steady
+
+ORDER = 60
+
+
+def add(page: Page, data: Data) -> None:
+    """Every case with a steady call, and each of its launches in the figure."""
+    table = rows(data.found)
+    if not table[1]:
+        return
+    page.section("Spread of the samples")
+    page.text(summary(data.found))
+    page.table(table)
+    page.figure("spread.png", "spread of every launch", partial(draw, data.found))
+
+
+def rows(found: Iterable[Result]) -> Table:
+    """Launches, calls, and how far both lie apart."""
+    headers = ["case", "launches", "calls", "of these warm-up", "CV of launches", "IQR of calls"]
+    return headers, [
+        [
+            r.name,
+            str(len(r.samples)),
+            str(r.calls),
+            str(r.warmup_calls),
+            optional(r.spread.between, percent),
+            percent(r.spread.within),
+        ]
+        for r in found
+        if r.spread
+    ]
+
+
+def summary(found: Iterable[Result]) -> str:
+    """The middle spread between and within launches, in a sentence."""
+    spreads = [r.spread for r in found if r.spread]
+    between = [s.between for s in spreads if s.between is not None]
+    if not spreads:
+        return ""
+    within = percent(median(s.within for s in spreads))
+    text = f"Median over the cases: calls within a launch spread by {within} (IQR / median)"
+    if not between:
+        return f"{text}; no case has two launches."
+    return f"{text}, launches by {percent(median(between))} (CV of their medians)."
+
+
+def draw(found: Sequence[Result]) -> Figure:
+    """Every launch of every case: its middle 80 % of calls and its median."""
+    from matplotlib.ticker import MaxNLocator  # here: only page-wide parts are in style.py
+
+    measured = timed(found)
+    drawing = figure(12, 1.8 + 0.32 * len(measured))
+    axes = drawing.subplots()
+    launches = [
+        (row + 0.7 * ((index + 0.5) / len(r.samples) - 0.5), np.array(steady(samples)) / time.value)
+        for row, (r, time) in enumerate(measured)
+        for index, samples in enumerate(r.samples.values())
+        if steady(samples)
+    ]
+    places = [place for place, _ in launches]
+    low, middle, high = np.array([np.percentile(calls, (10, 50, 90)) for _, calls in launches]).T
+    colours = [COLOURS[round(place) % 2] for place in places]
+    axes.hlines(places, low, high, colors=colours, linewidth=1.5, alpha=0.6)
+    axes.scatter(middle, places, c=colours, s=22)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(measured)), [r.name for r, _ in measured])
+    axes.set_ylim(len(measured) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    percents = MaxNLocator(6).tick_values(100 * (low.min() - 1), 100 * (high.max() - 1))
+    fixed_log_axis(
+        axes,
+        [1 + tick / 100 for tick in percents if tick > -100],
+        lambda value: f"{100 * (value - 1):+.3g} %",
+    )
+    axes.set_xlabel("difference from the case's time (dot: a launch's median; line: 80 % of calls)")
+    return drawing
