@@ -68,7 +68,7 @@ PARTS = parts()
 
 
 def imports(file):
-    """(dotted name, whether at the top level) of everything that a file imports."""
+    """(dotted name, whether at the top level) of everything that a file imports when it runs."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     typing_only = {
         id(inner)
@@ -83,7 +83,9 @@ def imports(file):
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        top = id(node) not in inside and id(node) not in typing_only
+        if id(node) in typing_only:
+            continue
+        top = id(node) not in inside
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, top
