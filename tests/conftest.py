@@ -1,7 +1,9 @@
-"""What all tests share: how hard Hypothesis tries, and a quiet TensorFlow on the CPU."""
+"""What all tests share: how hard Hypothesis tries, a quiet TensorFlow, fresh fork servers."""
 
 import os
+from multiprocessing import forkserver
 
+import pytest
 from hypothesis import settings
 
 # Read by Keras and TensorFlow when the first test imports them.
@@ -13,3 +15,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=200, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _a_fork_server_of_its_own():
+    """The standard library has one server a process, with the imports of whoever came first.
+
+    A command has one runtime, so it never matters there; here each file may have its own.
+    """
+    yield
+    forkserver._forkserver._stop()  # "method used by unit tests to stop the server"
