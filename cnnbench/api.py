@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from cnnbench.runner.loop import Ending, Progress
+    from cnnbench.store import Run
 
 REPORTS = Path("reports")
 
@@ -75,7 +76,8 @@ def run(
     Args:
         suite: a suite's name, or a TOML file.
         out: the run's folder; `reports/<suite>-<time>` if None.
-        resume: continue the run in `out`, or the newest of this suite under `reports`.
+        resume: continue the run in `out`, or the newest of this suite under `reports`, as
+            it was planned: of the arguments below only `time_budget` and `progress` count.
         device: cpu, gpu, or all that the runtime sees.
         launches: processes per case; the suite's if None.
         time_budget: seconds for all launches; the suite's if None.
@@ -101,7 +103,7 @@ def run(
     workers = server.start(earlier.plan.runtime if earlier else runtime)
     described = workers.describe()
     if earlier:
-        _same_machine(earlier, described)
+        _same_run(earlier, chosen.name, described)
         plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
         file = store.resume(folder)
     else:
@@ -181,10 +183,15 @@ def _devices(wanted: str, described: dict[str, Any]) -> list[str]:
     return [wanted]
 
 
-def _same_machine(earlier: Any, described: dict[str, Any]) -> None:
+def _same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
     """Refuse to mix samples that cannot be compared into one run."""
     import platform
 
+    if earlier.plan.suite != suite:
+        raise StoreError(
+            f"{earlier.folder} holds a run of {earlier.plan.suite}, not of {suite}; "
+            "name the suite that it was started with"
+        )
     for measurement in earlier.measurements[:1]:
         before = measurement.environment
         now = {"host": platform.node(), **described["versions"]}

@@ -40,7 +40,7 @@ class Case:
     @property
     def id(self) -> str:
         """All that tells this case from others, readable: the key of the store."""
-        given = ",".join(f"{k}={v}" for k, v in self.params.items())
+        given = ",".join(f"{k}={v}" for k, v in sorted(self.params.items()))
         return (
             f"{self.target}({given}) {units.shape(self.input_shape)} batch={self.batch_size} "
             f"{self.dtype} {self.device} {self.mode}"

@@ -105,7 +105,7 @@ def run(
         Path | None, typer.Option(help="Folder of the run [default: reports/SUITE-TIME].")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, or the newest one.")
+        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
     ] = False,
     device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
     launches: Annotated[int | None, typer.Option(min=1, help="Processes per case.")] = None,

@@ -197,6 +197,12 @@ def test_resume_takes_the_newest_run_of_the_suite(capsys, suite):
     assert len(list(Path("reports").iterdir())) == 1
 
 
+def test_a_run_is_not_continued_with_another_suite(capsys, suite):
+    assert main(["run", suite, "--runtime", "fake", "--out", "r", "--launches", "1"]) == 0
+    message = refused(capsys, "run", "tutorial", "--out", "r", "--resume")
+    assert "r holds a run of mine, not of tutorial" in message
+
+
 def test_a_run_is_not_continued_on_another_machine(capsys, suite):
     assert main(["run", suite, "--runtime", "fake", "--out", "r"]) == 0
     path = Path("r") / store.FILE

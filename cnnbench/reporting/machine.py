@@ -51,7 +51,12 @@ def machine_rows(run: Run) -> Table:
 
 
 def _named(kinds: dict[str, list[str]]) -> list[str]:
-    return [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    # A runtime that has no name for a device calls it by its kind.
+    return [
+        kind if names == [kind] else f"{kind}: {', '.join(names)}"
+        for kind, names in kinds.items()
+        if names
+    ]
 
 
 def _distinct(

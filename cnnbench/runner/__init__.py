@@ -2,6 +2,7 @@
 
 schedule    which launch comes when: rounds in random order, and the time each may take
 server      starts a child per launch, waits for it, says how it ended
+freeze      the last import of the process that children are forked from
 worker      what the child does: build, first call, memory, samples
 sampling    the timing loop
 memory      the kernel's high-water mark

@@ -28,7 +28,7 @@ START_TIMEOUT_S = 120.0
 """The longest that the server may take to import a framework and describe its devices."""
 
 MAX_ANSWER_BYTES = 2**24
-FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,6 @@ def _died(exitcode: int | None, log: str) -> dict[str, Any]:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ", most often because memory ran out" if name == "SIGKILL" else ""
-        outcome = "killed" if -exitcode in FROM_OUTSIDE else "crashed"
+        outcome = "killed" if name in FROM_OUTSIDE else "crashed"
         return {"outcome": outcome, "detail": f"{name}{hint}{last}"}
     return {"outcome": "crashed", "detail": f"exit status {exitcode} without a result{last}"}

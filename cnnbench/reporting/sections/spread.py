@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import partial
 from statistics import median
@@ -15,6 +16,9 @@ from cnnbench.reporting.tables import Table, optional, percent
 from cnnbench.stats import steady
 
 ORDER = 60
+
+_TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
+"""Percents that lie far enough apart on a logarithmic axis."""
 
 
 def add(page: Page, data: Data) -> None:
@@ -60,8 +64,6 @@ def summary(found: Iterable[Result]) -> str:
 
 def draw(found: Sequence[Result]) -> Figure:
     """Every launch of every case: its middle 80 % of calls and its median."""
-    from matplotlib.ticker import MaxNLocator  # here: only page-wide parts are in style.py
-
     measured = timed(found)
     drawing = figure(12, 1.8 + 0.32 * len(measured))
     axes = drawing.subplots()
@@ -80,11 +82,13 @@ def draw(found: Sequence[Result]) -> Figure:
     axes.set_yticks(range(len(measured)), [r.name for r, _ in measured])
     axes.set_ylim(len(measured) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    percents = MaxNLocator(6).tick_values(100 * (low.min() - 1), 100 * (high.max() - 1))
-    fixed_log_axis(
-        axes,
-        [1 + tick / 100 for tick in percents if tick > -100],
-        lambda value: f"{100 * (value - 1):+.3g} %",
-    )
+    ticks = [1 + percent / 100 for percent in _TICKS]
+    # One tick beyond the data on either side, where there is one.
+    first, last = bisect_left(ticks, low.min()) - 1, bisect_right(ticks, high.max())
+    fixed_log_axis(axes, ticks[max(first, 0) : last + 1], _difference)
     axes.set_xlabel("difference from the case's time (dot: a launch's median; line: 80 % of calls)")
     return drawing
+
+
+def _difference(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f} %" if round(ratio, 6) != 1 else "0 %"
