@@ -1,5 +1,7 @@
 """Suites: the ones that come with the package, and what is said about a wrong one."""
 
+import tomllib
+
 import pytest
 
 from cnnbench import suites
@@ -325,3 +327,20 @@ def test_a_type_that_is_not_there_is_refused(refused):
         ShapeError,
         "'mine': dtype must be one of float32, float16, bfloat16; got 'float64'",
     )
+
+
+def test_the_example_at_the_head_of_the_folder_has_every_key_and_loads(tmp_path):
+    example = (suites.__doc__ or "").split("given (#):", 1)[1]
+    path = tmp_path / "mine.toml"
+    path.write_text(example)
+    assert len(suites.load(str(path)).cases(["cpu"])) == 4  # two blocks at two channel counts
+    data = tomllib.loads(example)
+    for table, keys in (
+        (data, suites.Suite.model_fields),
+        (data["block"][0], suites.BlockTable.model_fields),
+        (data["compare"][0], suites.CompareTable.model_fields),
+    ):
+        assert set(table) == set(keys)
+    for key, field in suites.BlockTable.model_fields.items():
+        if not field.is_required() and key != "devices":
+            assert data["block"][0][key] == field.default, key

@@ -41,5 +41,5 @@ def conv2d(
         out,
         weights=kernel_and_bias(kernel, filters, use_bias),
         macs=prod(out) * taps,
-        elementwise=prod(out) * bool(use_bias) + activation_cost(activation, out),
+        elementwise=prod(out) * int(bool(use_bias)) + activation_cost(activation, out),
     )

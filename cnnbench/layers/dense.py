@@ -16,5 +16,5 @@ def dense(x: Shape, units: int, activation: str | None = None, use_bias: bool = 
         out,
         weights=kernel_and_bias((x[-1], units), units, use_bias),
         macs=prod(out) * x[-1],
-        elementwise=prod(out) * bool(use_bias) + activation_cost(activation, out),
+        elementwise=prod(out) * int(bool(use_bias)) + activation_cost(activation, out),
     )

@@ -1,21 +1,35 @@
 """Suites: what to measure together, as data. One TOML file each; users bring their own.
 
-[[block]]                       # one network at a grid of inputs, batches and modes
-name = "VGG block"              # what reports call it; unique
-target = "vgg_block"            # a name from `cnnbench list`
-params = { n_filters = 64 }     # what its defaults do not say
-inputs = ["64x64x3"]            # each a case of its own
-batches = [1]
-modes = ["graph"]
+All keys, with the values they have if left out, or an example where they must be given (#):
 
-[[compare]]                     # two blocks over a range of input channels
-title = "..."
-base = "naive inception"        # names of blocks above
-new = "reduced inception"
-size = "28x28"
-channels = [3, 192]             # measured at these
-show = [3, 192]                 # tabled side by side
-range = [1, 512]                # costed on paper over these
+    name = "mine"                       # if left out, the name of the file
+    description = ""
+    launches = 5                        # processes per case
+    time_budget = 270                   # seconds for all launches
+
+    [[block]]                           # one network at a grid of inputs, batches and modes
+    name = "narrow"                     # what reports call it; unique
+    target = "naive_inception_module"   # a name from `cnnbench list`
+    params = {}                         # where the block's defaults do not do: { f1 = 32 }
+    inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]
+    batches = [1]
+    modes = ["graph"]                   # and "eager", "xla", "predict"
+    devices = ["cpu", "gpu"]            # of those that `run` measures on
+    dtype = "float32"                   # or "float16", "bfloat16"
+
+    [[block]]
+    name = "wide"
+    target = "inception_module"
+
+    [[compare]]                         # two blocks over a range of input channels
+    title = "wide against narrow"       #
+    base = "narrow"                     # names of blocks above
+    new = "wide"                        #
+    size = "28x28"                      #
+    batch = 1
+    channels = [3, 192]                 # measured at these
+    show = []                           # tabled side by side; all if left out
+    range = [1, 512]                    # costed on paper over these
 """
 
 from __future__ import annotations
