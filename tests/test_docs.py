@@ -58,7 +58,9 @@ def test_the_block_in_contributing_can_be_analysed():
     assert cost(trace(names["fire_module"], (8, 8, 64))).params == 1040 + 1088 + 9280
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "benchmarks/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "reports/README.md"]
+)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
         assert (ROOT / page).parent.joinpath(target).exists(), target

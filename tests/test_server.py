@@ -122,3 +122,50 @@ def test_variables_and_streams_are_as_before(children):
     before = dict(os.environ), os.fstat(1), os.fstat(2)
     outcome(children, "behaves")
     assert (dict(os.environ), os.fstat(1), os.fstat(2)) == before
+
+
+@pytest.mark.parametrize("given", ["file", "standard input"])
+def test_a_script_without_a_main_guard_may_start_children(tmp_path, given):
+    import subprocess
+    import sys
+
+    program = (
+        "print('once')\n"
+        "from cnnbench.runner import server\n"
+        "print(server.start('fake').describe()['outcome'])\n"
+        "print(__spec__ is None)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, *([str(script)] if given == "file" else [])],
+        input=program,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert (done.stdout, done.stderr) == ("once\nok\nTrue\n", "")
+
+
+def test_a_fork_server_that_was_killed_is_replaced(children):
+    import psutil
+
+    def servers():
+        every = psutil.Process().children()
+        return [p for p in every if "forkserver" in " ".join(p.cmdline())]
+
+    assert outcome(children, "behaves")["outcome"] == "ok"
+    (first,) = servers()
+    first.kill()
+    assert outcome(children, "behaves")["outcome"] == "ok"
+    assert first.pid not in [p.pid for p in servers()]
+
+
+def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):
+    def refuse(child):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(server, "_start", refuse)
+    answer = outcome(children, "behaves")
+    assert answer["outcome"] == "failed"
+    assert "Cannot allocate memory" in answer["detail"]

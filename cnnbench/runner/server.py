@@ -13,10 +13,16 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.context import (
+    ForkServerContext,
+    ForkServerProcess,
+    SpawnContext,
+    SpawnProcess,
+)
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +33,7 @@ from cnnbench.runner import worker
 START_TIMEOUT_S = 120.0
 """The longest that the server may take to import a framework and describe its devices."""
 
+START_TRIES = 10
 MAX_ANSWER_BYTES = 2**24
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
@@ -71,14 +78,16 @@ class Server:
 
         alarm = threading.Timer(timeout_s, stop)
         try:
-            with _quiet(log, self.environment):
-                child.start()
+            with _quiet(log, self.environment), _without_main():
+                _start(child)
             sender.close()
             alarm.start()
             answer = _received(receiver, child, log)
             if late.is_set():
                 return {"outcome": "timeout", "detail": f"no result within {timeout_s:g} s"}
             return answer
+        except (OSError, EOFError) as error:
+            return {"outcome": "failed", "detail": f"no process could be started: {error}"}
         finally:
             # Also on Ctrl-C: no child outlives the question.
             alarm.cancel()
@@ -98,12 +107,21 @@ def start(runtime: str) -> Server:
     module = runtimes.load(runtime)
     if "forkserver" in multiprocessing.get_all_start_methods():
         context: ForkServerContext | SpawnContext = multiprocessing.get_context("forkserver")
-        # cnnbench.cli: else every child would import it anew, as the main program's module.
-        ours = ("cnnbench.cli", "cnnbench.runner.worker", module.__name__)
+        ours = ("cnnbench.runner.worker", module.__name__)
         context.set_forkserver_preload([*module.PRELOAD, *ours, "cnnbench.runner.freeze"])
     else:
         context = multiprocessing.get_context("spawn")
     return Server(runtime, context, module.ENVIRONMENT)
+
+
+def _start(child: ForkServerProcess | SpawnProcess) -> None:
+    """Start a child; where the server has died, once more when another has taken its place."""
+    for _ in range(START_TRIES - 1):
+        try:
+            return child.start()
+        except (OSError, EOFError):
+            time.sleep(0.2)  # until the dead server can be told from a busy one
+    return child.start()
 
 
 @contextmanager
@@ -132,6 +150,24 @@ def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start a process that does not import the main program, of which ours need nothing.
+
+    `multiprocessing` finds it by these two names. Imported, a script that calls us outside
+    an `if __name__ == "__main__":` would run again in every child, and refuse to.
+    """
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, vars(main).pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def _received(receiver: Any, child: Any, log: str) -> dict[str, Any]:
