@@ -48,7 +48,9 @@ class Case:
 
     def graph(self) -> Graph:
         """The layers, traced; raises what `Entry.trace` raises."""
-        return blocks.get(self.target).trace(
+        entry = blocks.get(self.target)
+        entry.check(self.params)  # before they could be taken for arguments of `trace` itself
+        return entry.trace(
             self.input_shape, batch_size=self.batch_size, dtype=self.dtype, **self.params
         )
 

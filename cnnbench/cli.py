@@ -6,7 +6,6 @@ import ast
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,8 +79,10 @@ def analyze(
 
     shape = units.parse_shape(input) if input else None
     params = _params(param or [])
+    entry = blocks.get(target)
+    entry.check(params)  # before they could be taken for arguments of `analyze` itself
     cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **params)
-    print(render(cost, blocks.get(target).signature(**params), format.value), end="")
+    print(render(cost, entry.signature(**params), format.value), end="")
 
 
 @app.command("list")
@@ -125,7 +126,7 @@ def run(
     progress = watcher(quiet, json)
     if not quiet and not json:
         print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
-    with progress if hasattr(progress, "__enter__") else nullcontext():
+    with progress:
         finished = api.run(
             suite,
             out=out,
@@ -171,8 +172,8 @@ def _params(pairs: Sequence[str]) -> dict[str, Any]:
             raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
         try:
             params[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            params[name] = value
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            params[name] = value  # the exceptions that `literal_eval` is documented to raise
     return params
 
 

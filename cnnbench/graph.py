@@ -25,6 +25,10 @@ ITEMSIZE = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of one value of each data type that a network may be analysed in."""
 
 
+LARGEST = 10**18
+"""The largest size, channel count or batch: beyond any machine, and its products can be printed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One array that a layer owns."""
@@ -161,6 +165,8 @@ def trace(
             "batch and input sizes must be positive whole numbers; got batch "
             f"{batch_size} and input {'x'.join(map(str, input_shape))}"
         )
+    if max(shape) > LARGEST:
+        raise ShapeError(f"batch and input sizes must be at most {LARGEST:.0e}; got a larger one")
     graph = Graph(dtype)
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
     out = function(x, **params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from statistics import median
-from typing import Any
+from typing import Self
 
 from cnnbench import units
 from cnnbench.measurement import Measurement
@@ -28,6 +28,12 @@ def _name(measurement: Measurement) -> str:
 
 class Silent:
     """Nothing at all."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def begins(self, launch: Launch) -> None:
         """Nothing."""
@@ -80,7 +86,7 @@ class Bar(Silent):
         )
         self._task = self._bar.add_task("starting", total=None, left="")
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -102,7 +108,7 @@ class Bar(Silent):
             self._bar.console.print(f"{_name(measurement)}: {_result(measurement)}", markup=False)
 
 
-def watcher(quiet: bool, as_json: bool) -> Any:
+def watcher(quiet: bool, as_json: bool) -> Silent:
     """The way of watching that suits the flags and the terminal."""
     if as_json:
         return Json()

@@ -73,6 +73,8 @@ def parse_shape(text: str, ranks: tuple[int, ...] = (3,)) -> tuple[int, ...]:
     parts = str(text).strip().lower().split("x")
     if len(parts) not in ranks or not all(p.isascii() and p.isdigit() for p in parts):
         raise CnnbenchError(f"a size must look like {example}; got {text!r}")
+    if max(map(len, parts)) > 18:  # `graph.LARGEST`, and what Python can turn into a number
+        raise CnnbenchError(f"every size must have at most 18 digits; got {text[:40]!r}...")
     sizes = tuple(int(p) for p in parts)
     if 0 in sizes:
         raise CnnbenchError(f"every size must be at least 1; got {text!r}")

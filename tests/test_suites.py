@@ -329,6 +329,23 @@ def test_a_type_that_is_not_there_is_refused(refused):
     )
 
 
+def test_parameters_cannot_pass_for_arguments_of_the_trace(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(BLOCK + "params = { batch_size = 2 }\n")
+    with pytest.raises(UnknownNameError, match="unknown parameter of vgg_block 'batch_size'"):
+        suites.load(str(path))
+
+
+def test_a_range_that_would_take_hours_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        BLOCK + '[[compare]]\ntitle = "t"\nbase = "mine"\nnew = "mine"\nsize = "8x8"\n'
+        "channels = [3]\nrange = [1, 1000000000]\n"
+    )
+    with pytest.raises(SuiteError, match="range: every channel count is costed, so at most 4096"):
+        suites.load(str(path))
+
+
 def test_the_example_at_the_head_of_the_folder_has_every_key_and_loads(tmp_path):
     example = (suites.__doc__ or "").split("given (#):", 1)[1]
     path = tmp_path / "mine.toml"

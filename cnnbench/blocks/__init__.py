@@ -65,6 +65,9 @@ class Entry:
         return trace(self.function, shape, batch_size=batch_size, dtype=dtype, **params)
 
 
+MOST_REPEATS = 1000
+"""Of one layer in a block: each is traced, and a mistyped number should not take hours."""
+
 _ENTRIES: dict[str, Entry] = {}
 
 
@@ -119,7 +122,9 @@ def get(name: str) -> Entry:
 
 
 def at_least_one(**counts: Any) -> None:
-    """Refuse a count of layers or blocks that is not a whole number of at least 1."""
+    """Refuse a count of layers or blocks that is not a whole number of at least 1, or absurd."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ShapeError(f"{name} must be a whole number of at least 1; got {count!r}")
+        if count > MOST_REPEATS:
+            raise ShapeError(f"{name} must be at most {MOST_REPEATS}; got a larger number")

@@ -4,7 +4,7 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Shape, Weight
+from cnnbench.graph import LARGEST, Shape, Weight
 
 Pair = tuple[int, int]
 
@@ -20,10 +20,12 @@ def pair(value: Any, what: str) -> Pair:
 
 
 def positive(value: Any, what: str) -> None:
-    """Refuse anything that is surely not a whole number of at least 1."""
+    """Refuse anything that is surely not a whole number of at least 1, or is absurd."""
     number = hasattr(value, "__floordiv__") and not isinstance(value, (bool, float))
     if not number or (isinstance(value, int) and value < 1):
         raise ShapeError(f"{what} must be a whole number of at least 1; got {value!r}")
+    if isinstance(value, int) and value > LARGEST:
+        raise ShapeError(f"{what} must be at most {LARGEST:.0e}; got a larger number")
 
 
 def image(shape: Shape) -> Shape:

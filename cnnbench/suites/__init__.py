@@ -47,6 +47,7 @@ from cnnbench.case import Case, Device, Mode
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
 from cnnbench.store import Comparison
 
+WIDEST = 4096
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -238,6 +239,11 @@ def _check(suite: Suite, source: str) -> None:
                 raise SuiteError(f"{source}: [compare]: {unknown('block', name, known)}")
         if pair.range[0] >= pair.range[1]:
             raise SuiteError(f"{source}: [compare] range: expected first < last; got {pair.range}")
+        if pair.range[1] > WIDEST:
+            raise SuiteError(
+                f"{source}: [compare] range: every channel count is costed, so at most {WIDEST}; "
+                f"got {pair.range[1]}"
+            )
     cases = suite.cases(["cpu", "gpu"])
     if not cases:
         raise SuiteError(f"{source}: no cases; give a block 'inputs' or add a [[compare]]")
