@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import ITEMSIZE, Graph, Shape, Weight
+from cnnbench.graph import ITEMSIZE, Graph, Node, Shape, Weight
 
 CONVENTION = (
     "FLOPs = 2 x MACs + elementwise operations; taps on padding count; "
@@ -20,7 +20,11 @@ CONVENTION = (
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """The cost of one layer; sizes in bytes, everything else in counts."""
+    """The cost of one layer; sizes in bytes, everything else in counts.
+
+    `inside_macs` leaves out the taps on padding. `uncounted` says why the layer's work is
+    not known; it is empty for all others.
+    """
 
     name: str
     op: str
@@ -29,25 +33,55 @@ class LayerCost:
     params: int
     trainable_params: int
     macs: int
+    inside_macs: int
     elementwise: int
     weight_bytes: int
+    input_bytes: int
     activation_bytes: int
     live_bytes: int
+    uncounted: str = ""
 
     @property
     def flops(self) -> int:
         """Floating-point operations: 2 * MACs + elementwise."""
         return 2 * self.macs + self.elementwise
 
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity: FLOPs per byte of input, weights and output moved once.
+
+        Williams et al., "Roofline", 2009, section 3.
+        """
+        moved = self.input_bytes + self.weight_bytes + self.activation_bytes
+        return self.flops / moved if moved else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a network: its layers, and totals over them."""
+    """The cost of a network: its layers, and totals over them.
+
+    Where `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds.
+    """
 
     layers: tuple[LayerCost, ...]
-    input_shape: Shape
-    output_shape: Shape
+    input_shapes: tuple[Shape, ...]
+    output_shapes: tuple[Shape, ...]
     dtype: str
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the first input, batch first."""
+        return self.input_shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the first output, batch first."""
+        return self.output_shapes[0]
+
+    @property
+    def uncounted(self) -> tuple[LayerCost, ...]:
+        """The layers without a rule."""
+        return tuple(layer for layer in self.layers if layer.uncounted)
 
     @property
     def params(self) -> int:
@@ -63,6 +97,11 @@ class Cost:
     def macs(self) -> int:
         """Multiply-accumulate operations of one forward pass of the whole batch."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def inside_macs(self) -> int:
+        """The same without the taps on padding, as XLA counts."""
+        return sum(layer.inside_macs for layer in self.layers)
 
     @property
     def elementwise(self) -> int:
@@ -101,27 +140,45 @@ class Cost:
 
 def cost(graph: Graph) -> Cost:
     """Fold a graph into its cost."""
-    itemsize = ITEMSIZE[graph.dtype]
-    sizes = [0 if node.rule.view else prod(node.rule.shape) * itemsize for node in graph.nodes]
-    layers = tuple(
-        LayerCost(
-            name=node.name,
-            op=node.op,
-            scope="/".join(node.scope),
-            output_shape=node.rule.shape,
-            params=_count(node.rule.weights),
-            trainable_params=_count(w for w in node.rule.weights if w.trainable),
-            macs=node.rule.macs,
-            elementwise=node.rule.elementwise,
-            weight_bytes=_count(node.rule.weights) * itemsize,
-            activation_bytes=size,
-            live_bytes=live,
+    sizes = [activation_bytes(graph, node) for node in graph.nodes]
+    layers = []
+    for node, size, live in zip(graph.nodes, sizes, _live(graph, sizes), strict=True):
+        rule = node.rule
+        params = _count(rule.weights)
+        layers.append(
+            LayerCost(
+                name=node.name,
+                op=node.op,
+                scope="/".join(node.scope),
+                output_shape=rule.shape,
+                params=params,
+                trainable_params=_count(w for w in rule.weights if w.trainable),
+                macs=rule.macs,
+                inside_macs=rule.macs if rule.inside is None else rule.inside,
+                elementwise=rule.elementwise,
+                weight_bytes=params * ITEMSIZE[node.weight_dtype or graph.dtype],
+                input_bytes=sum(_output_bytes(graph, graph.nodes[i]) for i in node.inputs),
+                activation_bytes=size,
+                live_bytes=live,
+                uncounted=node.uncounted,
+            )
         )
-        for node, size, live in zip(graph.nodes, sizes, _live(graph, sizes), strict=True)
-    )
     return Cost(
-        layers, graph.nodes[0].rule.shape, graph.nodes[graph.outputs[0]].rule.shape, graph.dtype
+        tuple(layers),
+        tuple(graph.nodes[i].rule.shape for i in graph.inputs),
+        tuple(graph.nodes[i].rule.shape for i in graph.outputs),
+        graph.dtype,
     )
+
+
+def activation_bytes(graph: Graph, node: Node) -> int:
+    """Memory that the outputs of a node take; none for a view of its input."""
+    return 0 if node.rule.view else _output_bytes(graph, node)
+
+
+def _output_bytes(graph: Graph, node: Node) -> int:
+    values = prod(node.rule.shape) + sum(map(prod, node.rule.others))
+    return values * ITEMSIZE[node.dtype or graph.dtype]
 
 
 def _count(weights: Iterable[Weight]) -> int:
@@ -137,7 +194,7 @@ def _live(graph: Graph, sizes: list[int]) -> list[int]:
             last[owner[source]] = index
         owner.append(owner[node.inputs[0]] if node.rule.view else index)
         last.setdefault(owner[index], index)
-    for index in (0, *graph.outputs):
+    for index in (*graph.inputs, *graph.outputs):
         last[owner[index]] = len(graph.nodes) - 1
     dying: dict[int, list[int]] = {}
     for index, reader in last.items():
@@ -145,6 +202,6 @@ def _live(graph: Graph, sizes: list[int]) -> list[int]:
     alive, live = 0, []
     for index, size in enumerate(sizes):
         alive += size
-        live.append(alive)
+        live.append(alive + graph.nodes[index].rule.scratch * ITEMSIZE[graph.dtype])
         alive -= sum(sizes[dead] for dead in dying.get(index, ()))
     return live

@@ -4,7 +4,8 @@ A block is an ordinary function on tensors. Called with a `Tensor` of ours, ever
 it appends a `Node` to a `Graph`; called with a Keras tensor, the same layer functions
 build Keras layers. Nothing else in the package describes a network.
 
-Shapes are channels-last and start with the batch: (n, h, w, c).
+Shapes start with the batch, and are channels-last unless a layer says otherwise:
+(n, h, w, c).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any
+from fractions import Fraction
+from functools import cache, wraps
+from typing import Any, Literal
 
 from cnnbench.errors import ShapeError
 
@@ -23,6 +25,12 @@ Shape = tuple[int, ...]
 
 ITEMSIZE = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of one value of each data type that a network may be analysed in."""
+
+Window = tuple[tuple[int, int | Fraction], ...]
+"""(reach, stride) on each spatial axis; a stride of 1/2 doubles the size."""
+
+WHOLE: None = None
+"""The window of a layer each of whose outputs depends on the whole of its input."""
 
 
 LARGEST = 10**18
@@ -43,12 +51,23 @@ class Rule:
     """What one layer produces, owns and computes, from its input shapes alone.
 
     Args:
-        shape: of the output, batch first.
+        shape: of the output, batch first; of the first, where there are several.
         weights: every array that the layer owns.
         macs: multiply-accumulate operations; taps on padded positions count.
         elementwise: single additions, multiplications, comparisons or transcendental
             functions on one element, outside the multiply-accumulates.
         view: the output is the input's own memory under another shape, or unchanged.
+        inside: of `macs`, those whose tap lies inside the input; None if all do. Worked
+            out for plain numbers only.
+        others: shapes of the outputs after the first.
+        scratch: values of intermediate results inside the layer, alive while it runs.
+        products: of `macs`, those between two values that depend on the input (attention
+            scores, a recurrent state), not between a value and a weight's fixed input.
+            Both factors need a gradient.
+        training: `elementwise` of a forward pass in training, where that differs.
+        backward: elementwise operations of the backward pass.
+        saves: which of its tensors the backward pass reads.
+        window: what one output position sees of the input; () is one position, WHOLE all.
     """
 
     shape: Shape
@@ -56,11 +75,31 @@ class Rule:
     macs: int = 0
     elementwise: int = 0
     view: bool = False
+    inside: int | None = None
+    others: tuple[Shape, ...] = ()
+    scratch: int = 0
+    products: int = 0
+    training: int | None = None
+    backward: int = 0
+    saves: Literal["", "input", "output", "both"] = "both"
+    window: Window | None = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One layer of a graph; `op` and `attrs` are the Keras class and its arguments."""
+    """One call of a layer in a graph.
+
+    Args:
+        name: of the layer.
+        op: the Keras class; of an operation of `keras.ops`, "ops." and its class.
+        attrs: the arguments of the class.
+        inputs: the nodes that it reads.
+        scope: the blocks or models that it is nested in, outermost first.
+        rule: what it costs.
+        uncounted: why there is no rule for it; its work is then missing from `rule`.
+        dtype: of its output, where that is not the graph's.
+        weight_dtype: of its weights, where that is not the graph's.
+    """
 
     name: str
     op: str
@@ -68,6 +107,9 @@ class Node:
     inputs: tuple[int, ...]
     scope: tuple[str, ...]
     rule: Rule
+    uncounted: str = ""
+    dtype: str | None = None
+    weight_dtype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,11 +118,13 @@ class Tensor:
 
     graph: Graph
     index: int
+    output: int = 0
 
     @property
     def shape(self) -> Shape:
         """The shape of the tensor, batch first."""
-        return self.graph.nodes[self.index].rule.shape
+        rule = self.graph.nodes[self.index].rule
+        return rule.others[self.output - 1] if self.output else rule.shape
 
 
 @dataclass(slots=True)
@@ -89,6 +133,7 @@ class Graph:
 
     dtype: str = "float32"
     nodes: list[Node] = field(default_factory=list)
+    inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] = ()
     _scope: list[str] = field(default_factory=list, repr=False)
     _names: Counter[str] = field(default_factory=Counter, repr=False)
@@ -100,8 +145,8 @@ class Graph:
         inputs: Tensor | Sequence[Tensor],
         attrs: dict[str, Any],
         name: str | None = None,
-    ) -> Tensor:
-        """Append a layer and return its output.
+    ) -> Any:
+        """Append a layer; returns its output, or the list of its outputs if it has several.
 
         Raises:
             ShapeError: the layer cannot take its input; the message names the layer.
@@ -117,7 +162,10 @@ class Graph:
             raise ShapeError(f"layer {where} ({op}): {error}") from None
         node = Node(name, op, attrs, tuple(t.index for t in tensors), tuple(self._scope), result)
         self.nodes.append(node)
-        return Tensor(self, len(self.nodes) - 1)
+        index = len(self.nodes) - 1
+        if result.others:
+            return [Tensor(self, index, k) for k in range(len(result.others) + 1)]
+        return Tensor(self, index)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -178,10 +226,20 @@ RULES: dict[str, Callable[..., Rule]] = {}
 """The cost rule of every layer that we know, by its Keras class name."""
 
 
+def argument_names(rule: Callable[..., Rule]) -> tuple[str, ...]:
+    """The arguments of a rule after the shapes: those of the Keras class that it needs."""
+    return rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+
+
+def merges(rule: Callable[..., Rule]) -> bool:
+    """Whether a rule takes a list of shapes, which it says by the name of its argument: xs."""
+    return rule.__code__.co_varnames[0] == "xs"
+
+
 def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
     """Turn a rule on shapes into a layer function on tensors.
 
-    The rule is written as `rule(shape, *arguments)`, or `rule(shapes, *arguments)` for a
+    The rule is written as `rule(x, *arguments)`, x a shape, or `rule(xs, *arguments)` for a
     layer that merges several inputs, with the names and defaults of the Keras class `op`.
     The resulting function also takes `name=`, as Keras does.
     """
@@ -190,7 +248,7 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
         if op in RULES:
             raise ValueError(f"two rules for the layer {op}")
         RULES[op] = rule
-        names = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+        names = argument_names(rule)
 
         @wraps(rule)
         def call(x: Any, *args: Any, name: str | None = None, **attrs: Any) -> Any:
@@ -214,6 +272,7 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
     return register
 
 
+@cache
 def _snake_case(op: str) -> str:
     # The rule of Keras' own automatic names: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d.
     op = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", op)

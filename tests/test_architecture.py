@@ -22,6 +22,14 @@ MAY = {
     "layers": {"errors", "graph", "units"},
     "blocks": {"errors", "graph", "layers"},
     "cost": {"graph"},
+    # Each a reading of a graph or of its cost; none knows another.
+    "views": {"cost", "graph"},
+    "presets": {"cost", "errors", "graph", "layers"},
+    "training": {"cost", "errors", "graph"},
+    "fit": {"cost", "errors", "graph", "training"},
+    "formula": {"blocks", "cost", "errors", "graph"},
+    # Whatever a user can name, as something that can be traced.
+    "targets": {"blocks", "errors", "graph", "layers", "units"},
     "case": {"blocks", "cost", "errors", "graph", "units"},
     "measurement": {"case", "errors"},
     "agreement": {"cost", "graph", "measurement", "units"},
@@ -31,27 +39,56 @@ MAY = {
     # Turns cases into measurements: never looks into a network, never writes a page.
     "runner": {"case", "errors", "measurement", "runtimes", "store", "units"},
     # Reads what is stored: never measures.
-    "reporting": {"case", "cost", "errors", "measurement", "stats", "store", "units"},
+    "reporting": {
+        "case",
+        "cost",
+        "errors",
+        "fit",
+        "formula",
+        "graph",
+        "measurement",
+        "presets",
+        "stats",
+        "store",
+        "training",
+        "units",
+        "views",
+    },
     "progress": {"measurement", "runner", "units"},
     "api": {
         "blocks",
         "cost",
         "errors",
+        "fit",
+        "formula",
         "graph",
+        "presets",
         "progress",
         "reporting",
         "runner",
         "store",
         "suites",
+        "targets",
+        "training",
     },
-    "cli": {"api", "blocks", "errors", "progress", "reporting", "suites", "units"},
+    "cli": {
+        "api",
+        "blocks",
+        "errors",
+        "presets",
+        "progress",
+        "reporting",
+        "suites",
+        "targets",
+        "units",
+    },
     "__init__": {"api", "errors"},
     "__main__": {"cli"},
 }
 
 FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 # Only inside a function of these, for nothing heavy may happen at import.
-FRAMEWORK_USERS = {"graph", "agreement", "runtimes"}
+FRAMEWORK_USERS = {"graph", "agreement", "runtimes", "targets"}
 PLOTTING = {"pandas", "matplotlib"}
 
 

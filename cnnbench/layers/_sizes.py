@@ -1,19 +1,23 @@
 """Arithmetic on sizes that several layers share."""
 
+from functools import cache
+from math import prod
 from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import LARGEST, Shape, Weight
+from cnnbench.graph import LARGEST, Shape, Weight, Window
 
-Pair = tuple[int, int]
+Sizes = tuple[int, ...]
+
+DATA_FORMATS = ("channels_last", "channels_first")
 
 
-def pair(value: Any, what: str) -> Pair:
-    """A number or two numbers as (height, width); both at least 1."""
-    values = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
-    if len(values) != 2:
-        raise ShapeError(f"{what} must be one number or two; got {value!r}")
+def sizes(value: Any, rank: int, what: str) -> Sizes:
+    """A number or `rank` numbers as a tuple of `rank`; all at least 1."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    if len(values) != rank:
+        raise ShapeError(f"{what} must be one number or {rank}; got {value!r}")
     for number in values:
         positive(number, what)
     return values
@@ -21,6 +25,8 @@ def pair(value: Any, what: str) -> Pair:
 
 def positive(value: Any, what: str) -> None:
     """Refuse anything that is surely not a whole number of at least 1, or is absurd."""
+    if type(value) is int and 1 <= value <= LARGEST:
+        return
     number = hasattr(value, "__floordiv__") and not isinstance(value, (bool, float))
     if not number or (isinstance(value, int) and value < 1):
         raise ShapeError(f"{what} must be a whole number of at least 1; got {value!r}")
@@ -28,34 +34,87 @@ def positive(value: Any, what: str) -> None:
         raise ShapeError(f"{what} must be at most {LARGEST:.0e}; got a larger number")
 
 
-def image(shape: Shape) -> Shape:
-    """Check that a shape is (n, h, w, c)."""
-    if len(shape) != 4:
-        raise ShapeError(f"expected an input of shape (n, h, w, c); got {units.shape(shape)}")
-    return shape
+def split(x: Shape, rank: int, data_format: str | None = None) -> tuple[int, Shape, int]:
+    """Check that a shape has `rank` spatial axes; (batch, spatial sizes, channels)."""
+    first = channels_first(data_format)
+    if len(x) != rank + 2:
+        axes = ", ".join("dhw"[3 - rank :])
+        expected = f"(n, c, {axes})" if first else f"(n, {axes}, c)"
+        raise ShapeError(f"expected an input of shape {expected}; got {units.shape(x)}")
+    return (x[0], x[2:], x[1]) if first else (x[0], x[1:-1], x[-1])
 
 
-def windows(shape: Shape, size: Pair, strides: Pair, padding: str, dilation: Pair = (1, 1)) -> Pair:
-    """Output height and width of a window that slides over (n, h, w, c).
+def join(n: int, spatial: Shape, c: int, data_format: str | None = None) -> Shape:
+    """The inverse of `split`."""
+    return (n, c, *spatial) if channels_first(data_format) else (n, *spatial, c)
 
-    "same" gives ceil(in / stride); "valid" floor((in - reach) / stride) + 1 with
-    reach = dilation * (size - 1) + 1 (Keras, `Conv2D`).
+
+def channels_first(data_format: str | None) -> bool:
+    """Whether channels come before the spatial axes; None is Keras' default, the last."""
+    if data_format not in (None, *DATA_FORMATS):
+        raise ShapeError(
+            f"data_format must be 'channels_last' or 'channels_first'; got {data_format!r}"
+        )
+    return data_format == "channels_first"
+
+
+def reaches(size: Sizes, dilation: Sizes) -> Sizes:
+    """What a window spans on each axis: dilation * (size - 1) + 1."""
+    return tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
+
+
+def windows(spatial: Shape, reach: Sizes, strides: Sizes, padding: str) -> Shape:
+    """Output sizes of a window that slides over the spatial axes.
+
+    "same" and "causal" give ceil(in / stride); "valid" floor((in - reach) / stride) + 1
+    (Keras, `Conv2D`).
     """
-    if padding not in ("same", "valid"):
+    if padding == "valid":
+        for length, r in zip(spatial, reach, strict=True):
+            if type(length) is int and type(r) is int and length < r:
+                raise ShapeError(
+                    f"a window of {r} does not fit into {units.shape(spatial)} with "
+                    "padding 'valid'; give a larger input"
+                )
+        return tuple((n - r) // s + 1 for n, r, s in zip(spatial, reach, strides, strict=True))
+    if padding not in ("same", "causal"):
         raise ShapeError(f"padding must be 'same' or 'valid'; got {padding!r}")
-    out = []
-    for length, k, s, d in zip(shape[1:3], size, strides, dilation, strict=True):
-        reach = d * (k - 1) + 1
-        if padding == "same":
-            out.append(-(-length // s))
-            continue
-        if isinstance(length, int) and length < reach:
-            raise ShapeError(
-                f"a window of {reach} does not fit into the input {units.shape(shape)} with "
-                "padding 'valid'; give a larger input"
-            )
-        out.append((length - reach) // s + 1)
-    return out[0], out[1]
+    return tuple(-(-n // s) for n, s in zip(spatial, strides, strict=True))
+
+
+def taps_inside(
+    spatial: Shape, size: Sizes, strides: Sizes, dilation: Sizes, padding: str
+) -> int | None:
+    """Pairs of an output position and a tap of its window that lies inside the input.
+
+    None if all do, or if a size is no plain number. XLA's cost analysis counts these.
+    """
+    if padding == "valid":
+        return None
+    axes = list(zip(spatial, size, strides, dilation, strict=True))
+    if not all(type(number) is int for axis in axes for number in axis):
+        return None
+    return prod(_taps_inside(*axis, padding == "causal") for axis in axes)
+
+
+@cache
+def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: bool) -> int:
+    reach = dilation * (size - 1) + 1
+    out = -(-length // stride)
+    padded = reach - 1 if causal else max((out - 1) * stride + reach - length, 0)
+    before = padded if causal else padded // 2  # TensorFlow pads the odd one at the end
+    total = 0
+    for tap in range(size):
+        offset = tap * dilation - before  # of the input position from out * stride
+        first = max(-(offset // stride), 0)
+        last = min((length - 1 - offset) // stride, out - 1)
+        total += max(last - first + 1, 0)
+    return total
+
+
+def window(reach: Sizes, strides: Sizes) -> Window:
+    """What one output position sees, for `Rule.window`."""
+    return tuple(zip(reach, strides, strict=True))
 
 
 def kernel_and_bias(kernel: Shape, units: int, use_bias: bool) -> tuple[Weight, ...]:

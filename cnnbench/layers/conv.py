@@ -5,8 +5,60 @@ from typing import Any
 
 from cnnbench.errors import ShapeError
 from cnnbench.graph import Rule, Shape, layer
-from cnnbench.layers._sizes import image, kernel_and_bias, pair, positive, windows
-from cnnbench.layers.activation import activation_cost
+from cnnbench.layers._sizes import (
+    join,
+    kernel_and_bias,
+    positive,
+    reaches,
+    sizes,
+    split,
+    taps_inside,
+    window,
+    windows,
+)
+from cnnbench.layers.activation import activation_backward, activation_cost, saved
+
+
+def _convolution(
+    rank: int,
+    x: Shape,
+    filters: int,
+    kernel_size: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None,
+    dilation_rate: Any,
+    groups: int,
+    activation: str | None,
+    use_bias: bool,
+) -> Rule:
+    n, spatial, c = split(x, rank, data_format)
+    size, step = sizes(kernel_size, rank, "kernel_size"), sizes(strides, rank, "strides")
+    dilation = sizes(dilation_rate, rank, "dilation_rate")
+    positive(filters, "filters")
+    positive(groups, "groups")
+    _strided_or_dilated(step, dilation)
+    if any(isinstance(channels, int) and channels % groups for channels in (c, filters)):
+        raise ShapeError(f"groups={groups} must divide {c} input channels and {filters} filters")
+    reach = reaches(size, dilation)
+    out = join(n, windows(spatial, reach, step, padding), filters, data_format)
+    outputs, per_tap = prod(out), c // groups
+    inside = taps_inside(spatial, size, step, dilation, padding)
+    return Rule(
+        out,
+        weights=kernel_and_bias((*size, per_tap, filters), filters, use_bias),
+        macs=outputs * prod(size) * per_tap,
+        elementwise=outputs * int(bool(use_bias)) + activation_cost(activation, out),
+        inside=None if inside is None else n * inside * per_tap * filters,
+        backward=outputs * int(bool(use_bias)) + activation_backward(activation, out),
+        saves=saved(activation),
+        window=window(reach, step),
+    )
+
+
+def _strided_or_dilated(step: tuple[int, ...], dilation: tuple[int, ...]) -> None:
+    if any(s != 1 for s in step) and any(d != 1 for d in dilation):
+        raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
 
 
 @layer("Conv2D")
@@ -16,6 +68,7 @@ def conv2d(
     kernel_size: Any,
     strides: Any = 1,
     padding: str = "valid",
+    data_format: str | None = None,
     dilation_rate: Any = 1,
     groups: int = 1,
     activation: str | None = None,
@@ -25,21 +78,7 @@ def conv2d(
 
     Taps on padded positions count. The bias and the activation are elementwise.
     """
-    n, _, _, c = image(x)
-    size, step = pair(kernel_size, "kernel_size"), pair(strides, "strides")
-    dilation = pair(dilation_rate, "dilation_rate")
-    positive(filters, "filters")
-    positive(groups, "groups")
-    if step != (1, 1) and dilation != (1, 1):
-        raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
-    if any(isinstance(size, int) and size % groups for size in (c, filters)):
-        raise ShapeError(f"groups={groups} must divide {c} input channels and {filters} filters")
-    kernel = (*size, c // groups, filters)
-    out = (n, *windows(x, size, step, padding, dilation), filters)
-    taps = size[0] * size[1] * (c // groups)
-    return Rule(
-        out,
-        weights=kernel_and_bias(kernel, filters, use_bias),
-        macs=prod(out) * taps,
-        elementwise=prod(out) * int(bool(use_bias)) + activation_cost(activation, out),
-    )
+    return _convolution(
+        2, x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups,
+        activation, use_bias,
+    )  # fmt: skip

@@ -20,7 +20,7 @@ def add(xs: Sequence[Shape]) -> Rule:
     first, *others = _several(xs)
     if any(shape != first for shape in others):
         raise ShapeError(f"inputs must have one shape; got {' and '.join(map(units.shape, xs))}")
-    return Rule(first, elementwise=prod(first) * len(others))
+    return Rule(first, elementwise=prod(first) * len(others), saves="")
 
 
 @layer("Concatenate")
@@ -36,4 +36,4 @@ def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
             f"inputs must agree outside axis {axis}; got {' and '.join(map(units.shape, xs))}"
         )
     joined = sum(s[axis] for s in xs)
-    return Rule((*first[:axis], joined, *first[axis + 1 :]))
+    return Rule((*first[:axis], joined, *first[axis + 1 :]), saves="")

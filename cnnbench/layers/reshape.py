@@ -4,37 +4,33 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
-from cnnbench.layers._sizes import image
+from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.layers._sizes import channels_first, split
 
 
 @layer("Flatten")
 def flatten(x: Shape) -> Rule:
     """All values of a sample in one row; no copy."""
-    return Rule((x[0], prod(x[1:])), view=True)
+    return Rule((x[0], prod(x[1:])), view=True, saves="", window=WHOLE)
 
 
 @layer("ZeroPadding2D")
-def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str = "channels_last") -> Rule:
+def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str | None = None) -> Rule:
     """Zeros around the two spatial axes; a copy, no arithmetic.
 
     `data_format="channels_first"` pads the last two axes instead of the middle two. On a
     channels-last tensor that pads the width and the channels (see `pad_channels`).
     """
-    image(x)
-    if data_format not in ("channels_last", "channels_first"):
-        raise ShapeError(
-            f"data_format must be 'channels_last' or 'channels_first'; got {data_format!r}"
-        )
+    split(x, 2, data_format)
     (top, bottom), (left, right) = (_two(sides, padding) for sides in _two(padding, padding))
     for size in (top, bottom, left, right):
         if not isinstance(size, int) or size < 0:
             raise ShapeError(f"padding must be whole numbers of at least 0; got {padding!r}")
-    first = 1 if data_format == "channels_last" else 2
+    first = 2 if channels_first(data_format) else 1
     out = list(x)
     out[first] += top + bottom
     out[first + 1] += left + right
-    return Rule(tuple(out))
+    return Rule(tuple(out), saves="")
 
 
 def _two(value: Any, padding: Any) -> tuple[Any, Any]:
