@@ -1,0 +1,84 @@
+"""Noise and penalties that act in training alone; at inference the input passes through."""
+
+from collections.abc import Sequence
+from math import prod
+
+from cnnbench.errors import ShapeError
+from cnnbench.graph import Rule, Shape, layer
+from cnnbench.layers._sizes import split
+
+
+def _noise(x: Shape, training: int, backward: int) -> Rule:
+    return Rule(x, view=True, training=training, backward=backward, saves="")
+
+
+def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None) -> Rule:
+    n, _, c = split(x, rank, data_format)
+    on = int(bool(rate))
+    return _noise(x, on * (2 * n * c + 2 * prod(x)), on * 2 * prod(x))
+
+
+@layer("SpatialDropout1D")
+def spatial_dropout1d(x: Shape, rate: float) -> Rule:
+    """Drops whole channels in training: one draw and one comparison a channel of a sample.
+
+    Then scale and select, on each value (2), forward and backward.
+    """
+    return _spatial_dropout(1, x, rate, None)
+
+
+@layer("SpatialDropout2D")
+def spatial_dropout2d(x: Shape, rate: float, data_format: str | None = None) -> Rule:
+    """As `SpatialDropout1D`, on images."""
+    return _spatial_dropout(2, x, rate, data_format)
+
+
+@layer("SpatialDropout3D")
+def spatial_dropout3d(x: Shape, rate: float, data_format: str | None = None) -> Rule:
+    """As `SpatialDropout1D`, on volumes."""
+    return _spatial_dropout(3, x, rate, data_format)
+
+
+@layer("AlphaDropout")
+def alpha_dropout(x: Shape, rate: float, noise_shape: Sequence[int | None] | None = None) -> Rule:
+    """Drops to the negative limit of SELU in training and restores mean and variance.
+
+    On each value of the noise: draw, compare, and the value that a dropped one takes (2). On
+    each value of x: mask, add, then an affine map (2). Backward: mask and scale
+    (Klambauer et al., 1706.02515, section 3).
+    """
+    if noise_shape is not None and len(noise_shape) != len(x):
+        raise ShapeError(f"noise_shape must have {len(x)} sizes, as the input; got {noise_shape}")
+    noise = [size if own is None else own for size, own in zip(x, noise_shape or x, strict=True)]
+    on = int(bool(rate))
+    return _noise(x, on * (4 * prod(noise) + 4 * prod(x)), on * 2 * prod(x))
+
+
+@layer("GaussianDropout")
+def gaussian_dropout(x: Shape, rate: float) -> Rule:
+    """Multiplies by noise around 1 in training: draw, scale, shift, multiply."""
+    on = int(bool(rate))
+    return _noise(x, on * 4 * prod(x), on * prod(x))
+
+
+@layer("GaussianNoise")
+def gaussian_noise(x: Shape, stddev: float) -> Rule:
+    """Adds noise around 0 in training: draw, scale, shift, add."""
+    return _noise(x, int(bool(stddev)) * 4 * prod(x), 0)
+
+
+@layer("ActivityRegularization")
+def activity_regularization(x: Shape, l1: float = 0.0, l2: float = 0.0) -> Rule:
+    """Adds a penalty on the activations to the loss; the activations pass through.
+
+    Each of the two penalties costs a function (magnitude or square) and a sum forward;
+    backward, its gradient and an addition to dy: sign, scale, add, or scale, add.
+    """
+    first, second = int(bool(l1)), int(bool(l2))
+    return Rule(
+        x,
+        view=True,
+        training=2 * (first + second) * prod(x),
+        backward=(3 * first + 2 * second) * prod(x),
+        saves="input" if first or second else "",
+    )
