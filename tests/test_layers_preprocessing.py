@@ -58,7 +58,7 @@ def test_a_normalization_with_a_given_mean_owns_nothing():
 
 
 @few
-@given(shape=st.tuples(small, small, small, small), axes=st.sets(st.integers(-4, 3), max_size=2))
+@given(shape=st.tuples(small, small, small, small), axes=st.lists(st.integers(-4, 3), max_size=3))
 def test_normalization_agrees_with_keras_on_any_axes(shape, axes):
     assume(len({a % 4 for a in axes}) == len(axes))
     assert_agrees(keras.layers.Normalization(axis=tuple(axes) or None), shape)
@@ -92,10 +92,9 @@ def test_resizing_weighs_the_taps_of_its_window(arguments, elementwise):
 
 
 def test_an_antialiased_window_widens_as_the_image_shrinks():
-    layer = keras.layers.Resizing(2, 8, antialias=True)
-    # Rows: 9 to 2 is ceil(1 * 4.5) = 5 a side, 11 taps but 9 rows: 2 * 8 values of 9 taps;
-    # columns stay: 3 taps, 2 * 8 values
-    assert assert_agrees(layer, (1, 9, 8, 1)).elementwise == 16 * 17 + 16 * 5
+    layer = keras.layers.Resizing(5, 8, antialias=True)
+    # Rows: 12 to 5 is ceil(1 * 2.4) = 3 a side, 7 taps on 5 * 8 values; columns stay: 3 taps
+    assert assert_agrees(layer, (1, 12, 8, 1)).elementwise == 40 * 13 + 40 * 5
 
 
 def test_resizing_crops_to_the_aspect_ratio_before_its_axes():
