@@ -3,6 +3,8 @@
 CnnbenchError
 ├── UnknownNameError   a block, model, suite, parameter or device that does not exist
 ├── ShapeError         a layer that cannot take its input, or an impossible size
+├── NoRuleError        a layer inside another that has no rule
+├── TargetError        a file or a function that gives no Keras model
 ├── SuiteError         a suite file that cannot be read
 ├── StoreError         a run folder that cannot be read, written or continued
 └── RuntimeMissingError  a runtime that is not installed or has no such device
@@ -24,6 +26,14 @@ class UnknownNameError(CnnbenchError):
 
 class ShapeError(CnnbenchError):
     """A shape, size or channel count that a layer cannot take."""
+
+
+class NoRuleError(CnnbenchError):
+    """A layer or operation whose cost is not known; it is reported by name, not counted."""
+
+
+class TargetError(CnnbenchError):
+    """A file or a function that gives no Keras model."""
 
 
 class SuiteError(CnnbenchError):

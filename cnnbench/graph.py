@@ -151,21 +151,42 @@ class Graph:
         Raises:
             ShapeError: the layer cannot take its input; the message names the layer.
         """
-        name = name or self._unique(_snake_case(op))
-        one = isinstance(inputs, Tensor)
-        tensors: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else inputs
+        name = name or self._unique(snake_case(op))
+        tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         shapes = [t.shape for t in tensors]
+        result = self.apply(
+            op, rule, shapes[0] if isinstance(inputs, Tensor) else shapes, attrs, name
+        )
+        sources = tuple(t.index for t in tensors)
+        return self.append(Node(name, op, attrs, sources, self.current_scope, result))
+
+    def apply(
+        self,
+        op: str,
+        rule: Callable[..., Rule],
+        shapes: Any,
+        attrs: dict[str, Any],
+        name: str,
+    ) -> Rule:
+        """What a rule says; a refusal names the layer."""
         try:
-            result = rule(shapes[0] if one else shapes, **attrs)
+            return rule(shapes, **attrs)
         except ShapeError as error:
             where = "/".join((*self._scope, name))
             raise ShapeError(f"layer {where} ({op}): {error}") from None
-        node = Node(name, op, attrs, tuple(t.index for t in tensors), tuple(self._scope), result)
+
+    def append(self, node: Node) -> Any:
+        """Append a node that is complete; returns what `add` does."""
         self.nodes.append(node)
         index = len(self.nodes) - 1
-        if result.others:
-            return [Tensor(self, index, k) for k in range(len(result.others) + 1)]
+        if node.rule.others:
+            return [Tensor(self, index, k) for k in range(len(node.rule.others) + 1)]
         return Tensor(self, index)
+
+    @property
+    def current_scope(self) -> tuple[str, ...]:
+        """The blocks that a layer added now would belong to."""
+        return tuple(self._scope)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -273,7 +294,8 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
 
 
 @cache
-def _snake_case(op: str) -> str:
+def snake_case(op: str) -> str:
+    """The automatic name of a layer of a class: MaxPooling2D as max_pooling2d."""
     # The rule of Keras' own automatic names: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d.
     op = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", op)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", op).lower()

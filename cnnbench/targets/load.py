@@ -1,0 +1,146 @@
+"""Keras models from a name, a file or a function, without allocating their weights.
+
+Inside `keras.StatelessScope` Keras makes variables without values, so a model of any size
+can be looked at on any machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.graph import Shape
+from cnnbench.targets import applications
+
+FILES = (".keras", ".h5", ".hdf5")
+"""The suffixes of the files that Keras saves a model in."""
+
+
+def application(
+    name: str, input_shape: Shape | None, include_top: bool, params: dict[str, Any]
+) -> Any:
+    """A model of `keras.applications`; see `applications.build`."""
+    with _no_values():
+        return applications.build(name, input_shape, include_top, params)
+
+
+def file(path: Path) -> Any:
+    """The model that a file or a SavedModel folder holds.
+
+    A file is opened in safe mode: nothing in it is executed. Of a `.keras` file only the
+    configuration is read.
+
+    Raises:
+        TargetError: there is no such file, Keras cannot read it, or it is unsafe.
+    """
+    if not path.exists():
+        raise TargetError(f"there is no file {path}")
+    keras = _keras()
+    try:
+        if path.is_dir():
+            return _saved_model(path)
+        with _no_values():
+            if path.suffix != ".keras":
+                return keras.saving.load_model(path, compile=False, safe_mode=True)
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except CnnbenchError:
+        raise
+    except Exception as error:  # whatever Keras, zipfile or json find wrong with it
+        raise TargetError(f"{path}: {_reason(error)}") from None
+    if not isinstance(model, keras.Model):
+        raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
+    return model
+
+
+def factory(target: str, params: dict[str, Any]) -> Any:
+    """What `package.module:factory` returns when it is called; a model may stand there too.
+
+    Raises:
+        TargetError: no such module or attribute, or not a Keras model; the function failed.
+    """
+    module_name, _, attribute = target.partition(":")
+    keras = _keras()
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module of the user's, as `python -m` would find it
+    try:
+        with _no_values():
+            found: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+    except Exception as error:  # whatever the import of the user's module raises
+        raise TargetError(f"{target}: {_reason(error)}") from None
+    if not isinstance(found, keras.Model):
+        if not callable(found):
+            raise TargetError(f"{target} is a {type(found).__name__}, not a function or a model")
+        found = _called(target, found, params)
+    if not isinstance(found, keras.Model):
+        raise TargetError(f"{target} returned a {type(found).__name__}, not a Keras model")
+    return found
+
+
+def _called(target: str, function: Callable[..., Any], params: dict[str, Any]) -> Any:
+    try:
+        try:
+            with _no_values():
+                return function(**params)
+        except Exception:  # it may need the values, to load weights or to predict
+            return function(**params)
+    except Exception as error:
+        raise TargetError(f"{target}: {_reason(error)}") from None
+
+
+def _saved_model(path: Path) -> Any:
+    """A SavedModel, as the one layer as which Keras 3 can read it."""
+    keras = _keras()
+    if not (path / "saved_model.pb").exists():
+        raise TargetError(f"{path} is a folder without a saved_model.pb")
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(str(path)).signatures
+    if "serving_default" not in signatures:
+        raise TargetError(f"{path} has no signature serving_default; it has {list(signatures)}")
+    (_, inputs) = signatures["serving_default"].structured_input_signature
+    symbols = {
+        name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
+        for name, spec in inputs.items()
+    }
+    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
+    return keras.Model(symbols, layer(**symbols), name=path.name)
+
+
+def _keras() -> Any:
+    try:
+        import keras
+    except ImportError as error:
+        raise RuntimeMissingError(f"Keras is not installed ({error}); pip install keras") from None
+    return keras
+
+
+@contextmanager
+def _no_values() -> Iterator[None]:
+    """Keras makes variables without values, and does not make up for it later."""
+    keras = _keras()
+    from keras.src.backend.common import global_state  # no public name for the list below
+
+    waiting = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(waiting, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(waiting, before)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines)[:300]}"
