@@ -6,11 +6,10 @@ operations; taps on padded positions count; inference, one forward pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import ITEMSIZE, Graph, Node, Shape, Weight
+from cnnbench.graph import ITEMSIZE, Graph, Node, Shape
 
 CONVENTION = (
     "FLOPs = 2 x MACs + elementwise operations; taps on padding count; "
@@ -140,11 +139,17 @@ class Cost:
 
 def cost(graph: Graph) -> Cost:
     """Fold a graph into its cost."""
-    sizes = [activation_bytes(graph, node) for node in graph.nodes]
+    outputs = [_output_bytes(graph, node) for node in graph.nodes]
+    sizes = [0 if n.rule.view else size for n, size in zip(graph.nodes, outputs, strict=True)]
     layers = []
     for node, size, live in zip(graph.nodes, sizes, _live(graph, sizes), strict=True):
         rule = node.rule
-        params = _count(rule.weights)
+        params = trainable = 0
+        for weight in rule.weights:
+            values = prod(weight.shape)
+            params += values
+            if weight.trainable:
+                trainable += values
         layers.append(
             LayerCost(
                 name=node.name,
@@ -152,12 +157,12 @@ def cost(graph: Graph) -> Cost:
                 scope="/".join(node.scope),
                 output_shape=rule.shape,
                 params=params,
-                trainable_params=_count(w for w in rule.weights if w.trainable),
+                trainable_params=trainable,
                 macs=rule.macs,
                 inside_macs=rule.macs if rule.inside is None else rule.inside,
                 elementwise=rule.elementwise,
                 weight_bytes=params * ITEMSIZE[node.weight_dtype or graph.dtype],
-                input_bytes=sum(_output_bytes(graph, graph.nodes[i]) for i in node.inputs),
+                input_bytes=sum([outputs[i] for i in node.inputs]),
                 activation_bytes=size,
                 live_bytes=live,
                 uncounted=node.uncounted,
@@ -177,12 +182,10 @@ def activation_bytes(graph: Graph, node: Node) -> int:
 
 
 def _output_bytes(graph: Graph, node: Node) -> int:
-    values = prod(node.rule.shape) + sum(map(prod, node.rule.others))
+    values = prod(node.rule.shape)
+    for shape in node.rule.others:
+        values += prod(shape)
     return values * ITEMSIZE[node.dtype or graph.dtype]
-
-
-def _count(weights: Iterable[Weight]) -> int:
-    return sum(prod(weight.shape) for weight in weights)
 
 
 def _live(graph: Graph, sizes: list[int]) -> list[int]:
