@@ -539,7 +539,7 @@ def test_a_block_works_on_its_own_function_too():
             (2, 2, 3),
             {},
             "layer resnet50_tutorial/max_pooling2d (MaxPooling2D): a window of 3 does not fit "
-            "into the input 1x1x1x64 with padding 'valid'; give a larger input",
+            "into 1x1 with padding 'valid'; give a larger input",
         ),
         (
             "resnet18",
@@ -552,7 +552,7 @@ def test_a_block_works_on_its_own_function_too():
             (16, 16, 3),
             {},
             "layer vgg16/vgg_block_4/max_pooling2d_4 (MaxPooling2D): a window of 2 does not fit "
-            "into the input 1x1x1x512 with padding 'valid'; give a larger input",
+            "into 1x1 with padding 'valid'; give a larger input",
         ),
     ],
 )

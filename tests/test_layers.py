@@ -156,7 +156,7 @@ def test_an_activation_costs_once_an_output():
         ({"filters": None}, "filters must be a whole number of at least 1; got None"),
         ({"kernel_size": 0}, "kernel_size must be a whole number of at least 1; got 0"),
         ({"kernel_size": (3, 0)}, "kernel_size must be a whole number of at least 1; got 0"),
-        ({"kernel_size": (3, 3, 3)}, "kernel_size must be one number or two; got (3, 3, 3)"),
+        ({"kernel_size": (3, 3, 3)}, "kernel_size must be one number or 2; got (3, 3, 3)"),
         ({"strides": 0}, "strides must be a whole number of at least 1; got 0"),
         ({"dilation_rate": -1}, "dilation_rate must be a whole number of at least 1; got -1"),
         ({"groups": 0}, "groups must be a whole number of at least 1; got 0"),
@@ -164,8 +164,8 @@ def test_an_activation_costs_once_an_output():
         ({"groups": 4}, "groups=4 must divide 4 input channels and 6 filters"),
         ({"padding": "full"}, "padding must be 'same' or 'valid'; got 'full'"),
         (
-            {"activation": "swish"},
-            f"activation must be one of {', '.join(OPERATIONS)}; got 'swish'",
+            {"activation": "swich"},
+            f"activation must be one of {', '.join(OPERATIONS)}, glu; got 'swich'",
         ),
         (
             {"strides": 2, "dilation_rate": 2},
@@ -173,13 +173,11 @@ def test_an_activation_costs_once_an_output():
         ),
         (
             {"kernel_size": 9},
-            "a window of 9 does not fit into the input 1x8x8x4 with padding 'valid'; "
-            "give a larger input",
+            "a window of 9 does not fit into 8x8 with padding 'valid'; give a larger input",
         ),
         (
             {"dilation_rate": 4},
-            "a window of 9 does not fit into the input 1x8x8x4 with padding 'valid'; "
-            "give a larger input",
+            "a window of 9 does not fit into 8x8 with padding 'valid'; give a larger input",
         ),
     ],
 )
@@ -237,7 +235,7 @@ def test_an_activation_costs_its_operations_on_each_element(name, operations):
 
 
 def test_an_unknown_activation_is_refused():
-    with pytest.raises(ShapeError, match="relu6, sigmoid, tanh, softmax; got 'relu7'"):
+    with pytest.raises(ShapeError, match="softmax, log_softmax, glu; got 'relu7'"):
         activation_rule((1, 2, 2, 3), "relu7")
 
 
@@ -278,7 +276,7 @@ def test_pooling_windows_slide_as_a_convolutions_do(rule, arguments, expected):
 
 
 def test_pooling_refuses_a_window_that_does_not_fit():
-    with pytest.raises(ShapeError, match="a window of 2 does not fit into the input 1x1x8x3"):
+    with pytest.raises(ShapeError, match="a window of 2 does not fit into 1x8 with padding"):
         max_rule((1, 1, 8, 3))
     with pytest.raises(ShapeError, match="pool_size must be a whole number of at least 1; got 0"):
         max_rule((1, 8, 8, 3), 0)
@@ -370,9 +368,11 @@ def test_concatenate_refuses_an_axis_that_is_not_there(axis):
 
 
 @pytest.mark.parametrize("rule", [add_rule, concatenate_rule])
-def test_a_merge_needs_two_inputs(rule):
-    with pytest.raises(ShapeError, match="expected at least two inputs; got 1"):
-        rule([(1, 4, 4, 3)])
+def test_a_merge_of_one_input_is_that_input(rule):
+    merged = rule([(1, 4, 4, 3)])  # Keras takes it, and does nothing
+    assert merged.shape == (1, 4, 4, 3)
+    assert merged.elementwise == 0
+    assert merged.view
 
 
 # Moving values

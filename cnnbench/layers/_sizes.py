@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import LARGEST, Shape, Weight, Window
+from cnnbench.graph import LARGEST, WHOLE, Shape, Weight, Window
 
 Sizes = tuple[int, ...]
 
@@ -15,6 +15,8 @@ DATA_FORMATS = ("channels_last", "channels_first")
 
 def sizes(value: Any, rank: int, what: str) -> Sizes:
     """A number or `rank` numbers as a tuple of `rank`; all at least 1."""
+    if type(value) is int and 1 <= value <= LARGEST:
+        return (value,) * rank
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
     if len(values) != rank:
         raise ShapeError(f"{what} must be one number or {rank}; got {value!r}")
@@ -32,6 +34,15 @@ def positive(value: Any, what: str) -> None:
         raise ShapeError(f"{what} must be a whole number of at least 1; got {value!r}")
     if isinstance(value, int) and value > LARGEST:
         raise ShapeError(f"{what} must be at most {LARGEST:.0e}; got a larger number")
+
+
+def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
+    """One axis or several of a tensor, counted from its first."""
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for number in axes:
+        if type(number) is not int or not -rank <= number < rank:
+            raise ShapeError(f"axis must be from {-rank} to {rank - 1}; got {number!r}")
+    return tuple(number % rank for number in axes)
 
 
 def split(x: Shape, rank: int, data_format: str | None = None) -> tuple[int, Shape, int]:
@@ -63,11 +74,13 @@ def reaches(size: Sizes, dilation: Sizes) -> Sizes:
     return tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
 
 
-def windows(spatial: Shape, reach: Sizes, strides: Sizes, padding: str) -> Shape:
+def windows(
+    spatial: Shape, reach: Sizes, strides: Sizes, padding: str, causal: bool = False
+) -> Shape:
     """Output sizes of a window that slides over the spatial axes.
 
-    "same" and "causal" give ceil(in / stride); "valid" floor((in - reach) / stride) + 1
-    (Keras, `Conv2D`).
+    "same" and, for a layer that has it, "causal" give ceil(in / stride); "valid"
+    floor((in - reach) / stride) + 1 (Keras, `Conv2D`).
     """
     if padding == "valid":
         for length, r in zip(spatial, reach, strict=True):
@@ -77,8 +90,9 @@ def windows(spatial: Shape, reach: Sizes, strides: Sizes, padding: str) -> Shape
                     "padding 'valid'; give a larger input"
                 )
         return tuple((n - r) // s + 1 for n, r, s in zip(spatial, reach, strides, strict=True))
-    if padding not in ("same", "causal"):
-        raise ShapeError(f"padding must be 'same' or 'valid'; got {padding!r}")
+    if padding != "same" and not (causal and padding == "causal"):
+        known = "'same', 'valid' or 'causal'" if causal else "'same' or 'valid'"
+        raise ShapeError(f"padding must be {known}; got {padding!r}")
     return tuple(-(-n // s) for n, s in zip(spatial, strides, strict=True))
 
 
@@ -115,6 +129,11 @@ def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: boo
 def window(reach: Sizes, strides: Sizes) -> Window:
     """What one output position sees, for `Rule.window`."""
     return tuple(zip(reach, strides, strict=True))
+
+
+def sees(x: Shape, axes: tuple[int, ...]) -> Window | None:
+    """What one position sees where values along some axes are put in relation."""
+    return () if axes == (len(x) - 1,) else WHOLE
 
 
 def kernel_and_bias(kernel: Shape, units: int, use_bias: bool) -> tuple[Weight, ...]:

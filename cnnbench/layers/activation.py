@@ -1,30 +1,74 @@
 """Activations, alone or as an argument of another layer."""
 
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import Rule, Shape, Weight, layer
+from cnnbench.layers._sizes import axes_of, sees
 
 OPERATIONS: dict[str, tuple[int, int]] = {
     "linear": (0, 0),
     "relu": (1, 1),  # compare with 0; mask the gradient
     "relu6": (2, 2),  # compare with 0 and with 6
+    "leaky_relu": (2, 2),  # compare, multiply; the same on dy
+    "elu": (3, 3),  # compare, exp, subtract 1; compare, y + 1, multiply
+    "celu": (3, 3),  # elu, at its default alpha of 1
+    "selu": (4, 3),  # elu, multiply; compare, add, multiply
+    "exponential": (1, 1),  # exp; dy * y
     "sigmoid": (4, 3),  # negate, exp, add 1, divide; dy * y * (1 - y)
+    "log_sigmoid": (5, 4),  # -log(1 + exp(-x)); dy / (1 + exp(x))
+    "hard_sigmoid": (4, 3),  # add 3, relu6, divide by 6; two masks, divide
+    "sparse_sigmoid": (4, 2),  # add 1, halve, compare with 0 and 1; mask, halve
     "tanh": (1, 3),  # one function; dy * (1 - y * y)
+    "hard_tanh": (2, 2),  # compare with -1 and 1; two masks
+    "tanh_shrink": (2, 3),  # x - tanh(x); dy * tanh(x) ** 2
+    "soft_shrink": (3, 1),  # compare with both thresholds, shift; mask
+    "hard_shrink": (2, 1),  # absolute value, compare; mask
+    "silu": (5, 9),  # sigmoid, times x; s = sigmoid(x), dy * s * (1 + x * (1 - s))
+    "swish": (5, 9),  # another name for silu
+    "hard_silu": (5, 9),  # hard sigmoid, times x; dy * (it + x / 6 between two masks)
+    "hard_swish": (5, 9),  # another name for hard_silu
+    "mish": (5, 14),  # t = tanh(softplus(x)), x * t; dy * (t + x * sigmoid(x) * (1 - t * t))
+    "gelu": (5, 11),  # x / 2 * (1 + erf(x / c)); dy * (that / x + x * c * exp(-x * x / 2))
+    "softplus": (3, 5),  # exp, add 1, log; dy * sigmoid(x)
+    "squareplus": (5, 7),  # r = sqrt(x * x + 4), (x + r) / 2; dy * (1 + x / r) / 2
+    "sparse_plus": (5, 5),  # compare with -1 and 1, add 1, square, / 4; clip((x + 1) / 2) * dy
+    "softsign": (3, 4),  # x / (1 + abs(x)); dy / (1 + abs(x)) ** 2
     "softmax": (5, 4),  # maximum, subtract, exp, sum, divide; (dy - sum(dy * y)) * y
+    "log_softmax": (5, 4),  # maximum, subtract, exp, sum, subtract; dy - exp(y) * sum(dy)
 }
 """Elementwise operations on one element: forward, and to turn dy into dx."""
+
+GLU = (5, 8)  # a * sigmoid(b); s = sigmoid(b), dy * s, and that * a * (1 - s)
+"""The same of "glu", on each element of its output; there are half as many."""
+
+_FROM_OUTPUT = frozenset(
+    ("relu", "relu6", "elu", "selu", "exponential", "sigmoid", "tanh", "softmax", "log_softmax")
+)
+"""Whose gradient TensorFlow computes from the output; all others need their input."""
 
 
 def activation_cost(activation: str | None, shape: Shape) -> int:
     """Elementwise operations of an activation on a tensor, forward."""
-    return _operations(activation)[0] * prod(shape)
+    return _operations(activation)[0] * prod(activated(activation, shape))
 
 
 def activation_backward(activation: str | None, shape: Shape) -> int:
     """Elementwise operations of an activation on a tensor, backward."""
-    return _operations(activation)[1] * prod(shape)
+    return _operations(activation)[1] * prod(activated(activation, shape))
+
+
+def activated(activation: str | None, shape: Shape) -> Shape:
+    """The shape after an activation: "glu" halves the last axis, all others keep it.
+
+    Keras keeps it on paper even for "glu", and then builds the next layer too large.
+    """
+    if activation != "glu":
+        return shape
+    if type(shape[-1]) is int and shape[-1] % 2:
+        raise ShapeError(f"activation 'glu' needs an even last axis; got {shape[-1]}")
+    return (*shape[:-1], shape[-1] // 2)
 
 
 def is_linear(activation: str | None) -> bool:
@@ -35,25 +79,112 @@ def is_linear(activation: str | None) -> bool:
 def saved(activation: str | None) -> Literal["input", "both"]:
     """What a product with weights and then an activation keeps for its backward pass.
 
-    The gradient of the weights needs the input; that of an activation its output.
+    The gradient of the weights needs the input; that of an activation its output, or what it
+    was before, which is as large.
     """
     return "input" if is_linear(activation) else "both"
 
 
-def _operations(activation: str | None) -> tuple[int, int]:
-    name = activation or "linear"
-    if name not in OPERATIONS:
-        raise ShapeError(f"activation must be one of {', '.join(OPERATIONS)}; got {name!r}")
-    return OPERATIONS[name]
+def _operations(activation: Any) -> tuple[int, int]:
+    if activation is None:
+        return OPERATIONS["linear"]
+    if isinstance(activation, str) and activation in OPERATIONS:
+        return OPERATIONS[activation]
+    if activation == "glu":
+        return GLU
+    raise ShapeError(f"activation must be one of {', '.join(OPERATIONS)}, glu; got {activation!r}")
 
 
 @layer("Activation")
 def activation(x: Shape, activation: str) -> Rule:
     """An activation by name."""
+    linear = is_linear(activation)
     return Rule(
-        x,
+        activated(activation, x),
         elementwise=activation_cost(activation, x),
         backward=activation_backward(activation, x),
-        view=is_linear(activation),
-        saves="" if is_linear(activation) else "output",
+        view=linear,
+        saves="" if linear else "output" if activation in _FROM_OUTPUT else "input",
+    )
+
+
+@layer("Identity")
+def identity(x: Shape) -> Rule:
+    """The input itself."""
+    return Rule(x, view=True, saves="")
+
+
+@layer("ReLU")
+def relu(
+    x: Shape, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0
+) -> Rule:
+    """One comparison; one more with a maximum, a multiplication with a slope.
+
+    A slope below a threshold is of x less the threshold: one subtraction more.
+    """
+    for value, name in ((max_value, "max_value"), (negative_slope, "negative_slope"),
+                        (threshold, "threshold")):  # fmt: skip
+        if value is not None and value < 0:
+            raise ShapeError(f"{name} must be at least 0; got {value}")
+    masks = 1 + int(max_value is not None) + int(bool(negative_slope))
+    shifted = int(bool(negative_slope) and bool(threshold))
+    return Rule(
+        x,
+        elementwise=(masks + shifted) * prod(x),
+        backward=masks * prod(x),
+        saves="input" if negative_slope or threshold else "output",
+    )
+
+
+@layer("LeakyReLU")
+def leaky_relu(x: Shape, negative_slope: float = 0.3) -> Rule:
+    """One comparison and one multiplication."""
+    if negative_slope is None or negative_slope < 0:
+        raise ShapeError(f"negative_slope must be at least 0; got {negative_slope}")
+    return Rule(x, elementwise=2 * prod(x), backward=2 * prod(x), saves="input")
+
+
+@layer("PReLU")
+def prelu(x: Shape, shared_axes: Any = None) -> Rule:
+    """One comparison and one multiplication with a slope that is learnt.
+
+    Backward: the same on dy; for the slope dy * x where x is negative, and its sum.
+    """
+    alpha = list(x[1:])
+    shared = shared_axes if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+    for axis in shared if shared_axes is not None else ():
+        if not 2 - len(x) <= axis < len(x):
+            raise ShapeError(f"shared_axes must be from 1 to {len(x) - 1}; got {axis}")
+        alpha[axis - 1] = 1  # Keras counts the batch as axis 0, and does not share it
+    return Rule(
+        x,
+        weights=(Weight("alpha", tuple(alpha)),),
+        elementwise=2 * prod(x),
+        backward=4 * prod(x),
+        saves="input",
+    )
+
+
+@layer("ELU")
+def elu(x: Shape, alpha: float = 1.0) -> Rule:
+    """A comparison, exp and subtract 1; a multiplication with any other alpha."""
+    forward, backward = OPERATIONS["elu"]
+    return Rule(
+        x,
+        elementwise=(forward + int(alpha != 1)) * prod(x),
+        backward=backward * prod(x),
+        saves="output",
+    )
+
+
+@layer("Softmax")
+def softmax(x: Shape, axis: Any = -1) -> Rule:
+    """Maximum, subtract, exp, sum and divide on each element, over one axis or several."""
+    forward, backward = OPERATIONS["softmax"]
+    return Rule(
+        x,
+        elementwise=forward * prod(x),
+        backward=backward * prod(x),
+        saves="output",
+        window=sees(x, axes_of(axis, len(x))),
     )

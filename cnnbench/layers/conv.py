@@ -6,6 +6,7 @@ from typing import Any
 from cnnbench.errors import ShapeError
 from cnnbench.graph import Rule, Shape, layer
 from cnnbench.layers._sizes import (
+    Sizes,
     join,
     kernel_and_bias,
     positive,
@@ -16,7 +17,7 @@ from cnnbench.layers._sizes import (
     window,
     windows,
 )
-from cnnbench.layers.activation import activation_backward, activation_cost, saved
+from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
 
 
 def _convolution(
@@ -37,15 +38,16 @@ def _convolution(
     dilation = sizes(dilation_rate, rank, "dilation_rate")
     positive(filters, "filters")
     positive(groups, "groups")
-    _strided_or_dilated(step, dilation)
+    strided_or_dilated(step, dilation)
     if any(isinstance(channels, int) and channels % groups for channels in (c, filters)):
         raise ShapeError(f"groups={groups} must divide {c} input channels and {filters} filters")
     reach = reaches(size, dilation)
-    out = join(n, windows(spatial, reach, step, padding), filters, data_format)
+    positions = windows(spatial, reach, step, padding, causal=rank == 1)
+    out = join(n, positions, filters, data_format)
     outputs, per_tap = prod(out), c // groups
     inside = taps_inside(spatial, size, step, dilation, padding)
     return Rule(
-        out,
+        activated(activation, out),
         weights=kernel_and_bias((*size, per_tap, filters), filters, use_bias),
         macs=outputs * prod(size) * per_tap,
         elementwise=outputs * int(bool(use_bias)) + activation_cost(activation, out),
@@ -56,9 +58,30 @@ def _convolution(
     )
 
 
-def _strided_or_dilated(step: tuple[int, ...], dilation: tuple[int, ...]) -> None:
+def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
+    """Refuse both at once, as Keras does for all but depthwise convolutions."""
     if any(s != 1 for s in step) and any(d != 1 for d in dilation):
         raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
+
+
+@layer("Conv1D")
+def conv1d(
+    x: Shape,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    use_bias: bool = True,
+) -> Rule:
+    """Convolution over steps; "causal" padding puts all zeros before the first step."""
+    return _convolution(
+        1, x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups,
+        activation, use_bias,
+    )  # fmt: skip
 
 
 @layer("Conv2D")
@@ -80,5 +103,25 @@ def conv2d(
     """
     return _convolution(
         2, x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups,
+        activation, use_bias,
+    )  # fmt: skip
+
+
+@layer("Conv3D")
+def conv3d(
+    x: Shape,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    use_bias: bool = True,
+) -> Rule:
+    """Convolution of kd x kh x kw taps."""
+    return _convolution(
+        3, x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups,
         activation, use_bias,
     )  # fmt: skip

@@ -2,31 +2,103 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any, Literal
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import WHOLE, Rule, Shape, layer
 
 
-def _several(shapes: Sequence[Shape]) -> Sequence[Shape]:
-    if len(shapes) < 2:
-        raise ShapeError(f"expected at least two inputs; got {len(shapes)}")
-    return shapes
+def _merged(
+    xs: Sequence[Shape],
+    saves: Literal["", "input"] = "",
+    backward: int = 0,
+    last: int = 0,
+) -> Rule:
+    """One operation per element for each input after the first.
+
+    Inputs broadcast behind the batch, as in Keras: (n, h, w, c) with (n, 1, 1, c) or (n, c).
+    A broadcast input's gradient is a sum over the result.
+
+    Args:
+        xs: shapes of the inputs.
+        saves: what the gradient reads.
+        backward: operations per element for each input after the first, to pass dy on.
+        last: operations per element on the result, forward and backward.
+    """
+    out, work, back = xs[0], 0, 0
+    for shape in xs[1:]:
+        if shape != out:
+            joined = _broadcast(out, shape, xs)
+            back += prod(joined) * sum(s != joined for s in (out, shape))
+            out = joined
+        work += prod(out)
+    back += backward * work + last * prod(out)
+    work += last * prod(out)
+    alone = len(xs) == 1
+    return Rule(out, elementwise=work, backward=back, view=alone, saves="" if alone else saves)
+
+
+def _broadcast(a: Shape, b: Shape, xs: Sequence[Shape]) -> Shape:
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    filled = (shorter[0], *(1,) * (len(longer) - len(shorter)), *shorter[1:])
+    out = []
+    for axis, (m, k) in enumerate(zip(longer, filled, strict=True)):
+        plain = type(m) is int and type(k) is int
+        if plain and m != k and (axis == 0 or 1 not in (m, k)):
+            raise ShapeError(
+                f"inputs must have one shape; got {' and '.join(map(units.shape, xs))}"
+            )
+        out.append(k if type(m) is int and m == 1 else m)
+    return tuple(out)
 
 
 @layer("Add")
 def add(xs: Sequence[Shape]) -> Rule:
     """One addition per element for each input after the first."""
-    first, *others = _several(xs)
-    if any(shape != first for shape in others):
-        raise ShapeError(f"inputs must have one shape; got {' and '.join(map(units.shape, xs))}")
-    return Rule(first, elementwise=prod(first) * len(others), saves="")
+    return _merged(xs)
+
+
+@layer("Subtract")
+def subtract(xs: Sequence[Shape]) -> Rule:
+    """The first input less the second; the second's gradient is negated."""
+    _two(xs)
+    return _merged(xs, backward=1)
+
+
+@layer("Multiply")
+def multiply(xs: Sequence[Shape]) -> Rule:
+    """One multiplication per element for each input after the first, and two to go back."""
+    return _merged(xs, "input", backward=2)
+
+
+@layer("Average")
+def average(xs: Sequence[Shape]) -> Rule:
+    """A sum, and one division per element; the gradient is divided once too."""
+    return _merged(xs, last=1)
+
+
+@layer("Maximum")
+def maximum(xs: Sequence[Shape]) -> Rule:
+    """One comparison per element for each input after the first; back, one and two masks."""
+    return _merged(xs, "input", backward=3)
+
+
+@layer("Minimum")
+def minimum(xs: Sequence[Shape]) -> Rule:
+    """The same as `maximum`."""
+    return _merged(xs, "input", backward=3)
+
+
+def _two(xs: Sequence[Shape]) -> None:
+    if len(xs) != 2:
+        raise ShapeError(f"expected two inputs; got {len(xs)}")
 
 
 @layer("Concatenate")
 def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
     """Inputs joined along one axis: no arithmetic, but every input is copied."""
-    first, *_ = _several(xs)
+    first, *others = xs
     rank = len(first)
     if not -rank <= axis < rank:
         raise ShapeError(f"axis must be from {-rank} to {rank - 1}; got {axis}")
@@ -36,4 +108,37 @@ def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
             f"inputs must agree outside axis {axis}; got {' and '.join(map(units.shape, xs))}"
         )
     joined = sum(s[axis] for s in xs)
-    return Rule((*first[:axis], joined, *first[axis + 1 :]), saves="")
+    return Rule((*first[:axis], joined, *first[axis + 1 :]), view=not others, saves="")
+
+
+@layer("Dot")
+def dot(xs: Sequence[Shape], axes: Any, normalize: bool = False) -> Rule:
+    """The product of two inputs, summed over an axis of each: one MAC a pair.
+
+    `normalize` first divides both by their length: square, add, multiply per element, and five
+    operations per element to go back.
+    """
+    _two(xs)
+    x, y = xs
+    first, second = axes if isinstance(axes, (tuple, list)) else (axes, axes)
+    for axis, shape in ((first, x), (second, y)):
+        if not -len(shape) <= axis < len(shape) or axis % len(shape) == 0:
+            raise ShapeError(f"axes must be from 1 to {len(shape) - 1}; got {axes}")
+    first, second = first % len(x), second % len(y)
+    if x[0] != y[0] or x[first] != y[second]:
+        raise ShapeError(
+            f"inputs must agree in batch and along axes {first} and {second}; got "
+            f"{units.shape(x)} and {units.shape(y)}"
+        )
+    out = (*x[:first], *x[first + 1 :], *y[1:second], *y[second + 1 :])
+    macs = prod(out) * x[first]
+    values = (prod(x) + prod(y)) * int(bool(normalize))
+    return Rule(
+        out if len(out) > 1 else (*out, 1),
+        macs=macs,
+        elementwise=3 * values,
+        products=macs,
+        backward=5 * values,
+        saves="input",
+        window=WHOLE,
+    )

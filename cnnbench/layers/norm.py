@@ -1,29 +1,135 @@
-"""Normalisation and regularisation, at inference."""
+"""Normalisation and dropout, at inference."""
 
 from math import prod
+from typing import Any
 
-from cnnbench.graph import Rule, Shape, Weight, layer
+from cnnbench.errors import ShapeError
+from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.layers._sizes import axes_of, sees
 
 
 @layer("BatchNormalization")
-def batch_normalization(x: Shape, center: bool = True, scale: bool = True) -> Rule:
+def batch_normalization(
+    x: Shape, axis: int = -1, center: bool = True, scale: bool = True, renorm: bool = False
+) -> Rule:
     """One multiply and one add per element: the four vectors fold into a scale and a shift.
 
     The moving mean and variance are weights that are not trained. In training: mean (1),
     variance (3: subtract, square, add), normalise (2), scale and shift (2); backward: the sums of
     dy and of dy * x_hat (3), then the three terms of dx (5) (Ioffe and Szegedy, 1502.03167,
-    section 3).
+    section 3). Renormalisation corrects whole channels, which is no work on elements.
     """
-    c = (x[-1],)
-    trained = [Weight("gamma", c)] * scale + [Weight("beta", c)] * center
-    moving = [Weight("moving_mean", c, False), Weight("moving_variance", c, False)]
+    if not -len(x) <= axis < len(x):
+        raise ShapeError(f"axis must be from {-len(x)} to {len(x) - 1}; got {axis}")
+    c, values = (x[axis],), prod(x)
+    moving = ["moving_mean", "moving_variance"]
+    if renorm:
+        moving += ["moving_stddev", "renorm_mean", "renorm_stddev"]
     return Rule(
         x,
-        weights=(*trained, *moving),
-        elementwise=2 * prod(x),
-        training=8 * prod(x),
-        backward=8 * prod(x),
+        weights=(*_gamma_beta(c, scale, center), *[Weight(name, c, False) for name in moving]),
+        elementwise=2 * values,
+        training=8 * values,
+        backward=8 * values,
         saves="input",
+    )
+
+
+def _gamma_beta(shape: Shape, scale: bool, center: bool) -> tuple[Weight, ...]:
+    gamma = (Weight("gamma", shape),) if scale else ()
+    return (*gamma, Weight("beta", shape)) if center else gamma
+
+
+@layer("LayerNormalization")
+def layer_normalization(
+    x: Shape, axis: Any = -1, center: bool = True, scale: bool = True, rms_scaling: bool = False
+) -> Rule:
+    """Mean and variance of each sample, computed at inference too.
+
+    Per element: mean (1), variance (3: subtract, square, add), normalise (2: subtract,
+    multiply), scale (1) and shift (1). Backward, with x_hat the normalised value: the sums of
+    dy and of dy * x_hat and dx, as in a batch normalisation (8); the scale, which differs within
+    a sum here: dy * gamma, x_hat again and the sum of dy * x_hat (4); the shift: a sum of dy (1).
+
+    Args:
+        x: shape of the input.
+        axis: one or several, normalised together.
+        center: whether to shift.
+        scale: whether to scale.
+        rms_scaling: divide by the standard deviation without subtracting the mean; always
+            scale, never shift. Deprecated by Keras.
+    """
+    axes = axes_of(axis, len(x))
+    shape = tuple(x[a] for a in _sorted(axis))
+    weights = _gamma_beta(shape, scale or rms_scaling, center and not rms_scaling)
+    scaled, shifted = int(scale or rms_scaling), int(center and not rms_scaling)
+    return Rule(
+        x,
+        weights=weights,
+        elementwise=(6 - int(rms_scaling) + scaled + shifted) * prod(x),
+        backward=(8 + 4 * scaled + shifted) * prod(x),
+        saves="input",
+        window=sees(x, axes),
+    )
+
+
+def _sorted(axis: Any) -> list[int]:
+    # As Keras sorts them: as they were given, so that -1 comes before 1.
+    return sorted(axis) if isinstance(axis, (tuple, list)) else [axis]
+
+
+@layer("GroupNormalization")
+def group_normalization(
+    x: Shape, groups: int = 32, axis: int = -1, center: bool = True, scale: bool = True
+) -> Rule:
+    """A layer normalisation of each group of channels over all positions of a sample.
+
+    `groups=-1` is one group for each channel: instance normalisation.
+    """
+    (channels,) = axes_of(axis, len(x))
+    c = x[channels]
+    if type(groups) is not int or groups < -1 or groups == 0:
+        raise ShapeError(f"groups must be -1 or a whole number of at least 1; got {groups!r}")
+    if type(c) is int and c % groups:
+        raise ShapeError(f"groups={groups} must divide {c} channels")
+    scaled, shifted = int(bool(scale)), int(bool(center))
+    return Rule(
+        x,
+        weights=_gamma_beta((c,), scale, center),
+        elementwise=(6 + scaled + shifted) * prod(x),
+        backward=(8 + 4 * scaled + shifted) * prod(x),
+        saves="input",
+        window=WHOLE,
+    )
+
+
+@layer("RMSNormalization")
+def rms_normalization(x: Shape, axis: Any = -1) -> Rule:
+    """Divided by the root of the mean square: square, add, multiply, scale.
+
+    Backward: dy * scale (1), x_hat (1), the sums of dy * x_hat for the scale and for the mean
+    square (4), dx of two terms (3) (Zhang and Sennrich, 1910.07467, section 4).
+    """
+    axes = axes_of(axis, len(x))
+    return Rule(
+        x,
+        weights=(Weight("scale", tuple(x[a] for a in _sorted(axis))),),
+        elementwise=4 * prod(x),
+        backward=9 * prod(x),
+        saves="input",
+        window=sees(x, axes),
+    )
+
+
+@layer("UnitNormalization")
+def unit_normalization(x: Shape, axis: Any = -1) -> Rule:
+    """Divided by its length: square, add, multiply.
+
+    Backward: the sum of dy * y (2) and dx of two terms (3).
+    """
+    axes = axes_of(axis, len(x))
+    return Rule(
+        x, elementwise=3 * prod(x), backward=5 * prod(x), saves="input", window=sees(x, axes)
     )
 
 

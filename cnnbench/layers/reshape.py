@@ -3,15 +3,58 @@
 from math import prod
 from typing import Any
 
+from cnnbench import units
 from cnnbench.errors import ShapeError
 from cnnbench.graph import WHOLE, Rule, Shape, layer
-from cnnbench.layers._sizes import channels_first, split
+from cnnbench.layers._sizes import channels_first, join, positive, split
 
 
 @layer("Flatten")
-def flatten(x: Shape) -> Rule:
-    """All values of a sample in one row; no copy."""
-    return Rule((x[0], prod(x[1:])), view=True, saves="", window=WHOLE)
+def flatten(x: Shape, data_format: str | None = None) -> Rule:
+    """All values of a sample in one row; no copy, unless channels have to go last first."""
+    moved = channels_first(data_format) and len(x) > 2
+    return Rule((x[0], prod(x[1:])), view=not moved, saves="", window=WHOLE)
+
+
+@layer("Reshape")
+def reshape(x: Shape, target_shape: Any) -> Rule:
+    """The values of a sample under another shape; no copy. One size may be -1: what is left."""
+    target, values = tuple(target_shape), prod(x[1:])
+    if any(isinstance(size, int) and size < -1 for size in target) or target.count(-1) > 1:
+        raise ShapeError(f"target_shape must be sizes, and -1 at most once; got {target}")
+    known = prod(size for size in target if size != -1)
+    plain = type(values) is int and type(known) is int
+    if -1 in target:
+        if plain and (not known or values % known):
+            raise ShapeError(f"{units.shape(x[1:])} cannot be reshaped to {target}")
+        target = tuple(values // known if size == -1 else size for size in target)
+    elif plain and known != values:
+        raise ShapeError(f"{units.shape(x[1:])} cannot be reshaped to {target}")
+    return Rule((x[0], *target), view=True, saves="", window=WHOLE)
+
+
+@layer("Permute")
+def permute(x: Shape, dims: Any) -> Rule:
+    """The axes of a sample, counted from 1, in another order; a copy."""
+    if sorted(dims) != list(range(1, len(x))):
+        raise ShapeError(f"dims must be 1 to {len(x) - 1} in some order; got {tuple(dims)}")
+    return Rule((x[0], *(x[d] for d in dims)), saves="", window=WHOLE)
+
+
+@layer("RepeatVector")
+def repeat_vector(x: Shape, n: int) -> Rule:
+    """(batch, c) copied to n steps; back, a sum over them."""
+    if len(x) != 2:
+        raise ShapeError(f"expected an input of shape (n, c); got {units.shape(x)}")
+    positive(n, "n")
+    out = (x[0], n, x[1])
+    return Rule(out, backward=prod(out), saves="", window=WHOLE)
+
+
+@layer("ZeroPadding1D")
+def zero_padding1d(x: Shape, padding: Any = 1, data_format: str | None = None) -> Rule:
+    """Zeros before and after the steps; a copy, no arithmetic."""
+    return _moved(1, x, (padding,), 1, data_format, "padding")
 
 
 @layer("ZeroPadding2D")
@@ -21,23 +64,51 @@ def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str | None = No
     `data_format="channels_first"` pads the last two axes instead of the middle two. On a
     channels-last tensor that pads the width and the channels (see `pad_channels`).
     """
-    split(x, 2, data_format)
-    (top, bottom), (left, right) = (_two(sides, padding) for sides in _two(padding, padding))
-    for size in (top, bottom, left, right):
-        if not isinstance(size, int) or size < 0:
-            raise ShapeError(f"padding must be whole numbers of at least 0; got {padding!r}")
-    first = 2 if channels_first(data_format) else 1
-    out = list(x)
-    out[first] += top + bottom
-    out[first + 1] += left + right
-    return Rule(tuple(out), saves="")
+    return _moved(2, x, padding, 1, data_format, "padding")
 
 
-def _two(value: Any, padding: Any) -> tuple[Any, Any]:
-    values = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(values) != 2:
-        raise ShapeError(f"padding must be one number, two, or two pairs; got {padding!r}")
-    return values[0], values[1]
+@layer("ZeroPadding3D")
+def zero_padding3d(
+    x: Shape, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
+) -> Rule:
+    """Zeros around the three spatial axes; a copy, no arithmetic."""
+    return _moved(3, x, padding, 1, data_format, "padding")
+
+
+@layer("Cropping1D")
+def cropping1d(x: Shape, cropping: Any = (1, 1)) -> Rule:
+    """The steps without some at both ends; a copy."""
+    return _moved(1, x, (cropping,), -1, None, "cropping")
+
+
+@layer("Cropping2D")
+def cropping2d(x: Shape, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None) -> Rule:
+    """The image without some rows and columns; a copy."""
+    return _moved(2, x, cropping, -1, data_format, "cropping")
+
+
+@layer("Cropping3D")
+def cropping3d(
+    x: Shape, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
+) -> Rule:
+    """The volume without some planes on each side; a copy."""
+    return _moved(3, x, cropping, -1, data_format, "cropping")
+
+
+def _moved(rank: int, x: Shape, sides: Any, sign: int, data_format: str | None, what: str) -> Rule:
+    """Each spatial axis longer, or shorter, by what is given: a number, or one for each end."""
+    n, spatial, c = split(x, rank, data_format)
+    axes = tuple(sides) if isinstance(sides, (tuple, list)) else (sides,) * rank
+    ends = [tuple(a) if isinstance(a, (tuple, list)) else (a, a) for a in axes]
+    if len(ends) != rank or any(len(pair) != 2 for pair in ends):
+        forms = "one number or two" if rank == 1 else f"one number, {rank}, or {rank} pairs"
+        raise ShapeError(f"{what} must be {forms}; got {sides!r}")
+    if not all(isinstance(size, int) and size >= 0 for pair in ends for size in pair):
+        raise ShapeError(f"{what} must be whole numbers of at least 0; got {sides!r}")
+    out = tuple(size + sign * sum(pair) for size, pair in zip(spatial, ends, strict=True))
+    if any(isinstance(size, int) and size < 1 for size in out):
+        raise ShapeError(f"{what} {sides!r} leaves nothing of {units.shape(spatial)}")
+    return Rule(join(n, out, c, data_format), saves="")
 
 
 def pad_channels(x: Any, channels: int) -> Any:
