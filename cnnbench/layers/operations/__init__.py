@@ -1,0 +1,29 @@
+"""What the operations of `keras.ops` cost, as they appear in functional models.
+
+A rule is `rule(shapes, out, attrs)`: the shapes of the arrays that the operation takes, in
+order, whether inputs or constants; the shape of its output, or a list of them, which Keras
+infers; and the attributes of Keras' object for the operation. Weights and the shapes of
+outputs after the first are the caller's to add. An operation that is not here has no rule:
+its cost is unknown.
+"""
+
+from cnnbench.layers.operations._outputs import Operation
+from cnnbench.layers.operations.as_layers import AS_LAYERS
+from cnnbench.layers.operations.elementwise import ELEMENTWISE
+from cnnbench.layers.operations.moves import MOVES
+from cnnbench.layers.operations.products import PRODUCTS
+from cnnbench.layers.operations.reductions import REDUCTIONS
+
+OPERATIONS: dict[str, Operation] = {
+    **ELEMENTWISE,
+    **MOVES,
+    **REDUCTIONS,
+    **PRODUCTS,
+    **AS_LAYERS,
+}
+"""The rule of each operation by its module in `keras.ops` and class, such as "numpy.Add"."""
+
+
+def operation_rule(key: str) -> Operation | None:
+    """The rule of an operation, if there is one."""
+    return OPERATIONS.get(key)

@@ -1,0 +1,115 @@
+"""Operations that a layer of the same kind computes: its rule, with the weights as operands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cnnbench.errors import NoRuleError
+from cnnbench.graph import RULES, Rule, Shape
+from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+
+
+def _as(
+    layer: Callable[[int], str], arguments: Callable[[Shapes, dict[str, Any]], dict[str, Any]]
+) -> Operation:
+    """The rule of the layer for so many spatial axes, with arguments from operands and attrs."""
+
+    def rule(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+        x = shapes[0]
+        name = layer(len(x) - 2)
+        if name not in RULES:
+            raise NoRuleError(f"there is no rule for an input of {len(x)} axes")
+        result = RULES[name](x, **arguments(shapes, attrs))
+        return replace(result, shape=first(out), weights=())
+
+    return rule
+
+
+def _ranked(name: str) -> Callable[[int], str]:
+    return lambda rank: name.format(rank)
+
+
+_SLIDING = ("strides", "padding", "data_format")
+
+
+def _picked(attrs: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: attrs[name] for name in names}
+
+
+def _channels(x: Shape, data_format: str | None) -> int:
+    return x[1] if data_format == "channels_first" else x[-1]
+
+
+def _conv(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    x, (*size, per_group, filters) = shapes[0], shapes[1]
+    return {
+        "filters": filters,
+        "kernel_size": tuple(size),
+        "groups": _channels(x, attrs["data_format"]) // per_group,
+        "use_bias": False,
+        **_picked(attrs, *_SLIDING, "dilation_rate"),
+    }
+
+
+def _depthwise(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    *size, _, multiplier = shapes[1]
+    return {
+        "kernel_size": tuple(size),
+        "depth_multiplier": multiplier,
+        "use_bias": False,
+        **_picked(attrs, *_SLIDING, "dilation_rate"),
+    }
+
+
+def _separable(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    return {"filters": shapes[2][-1], **_depthwise(shapes, attrs)}
+
+
+def _transposed(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    *size, filters, _ = shapes[1]
+    return {
+        "filters": filters,
+        "kernel_size": tuple(size),
+        "use_bias": False,
+        **_picked(attrs, *_SLIDING, "dilation_rate", "output_padding"),
+    }
+
+
+def _pool(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    return _picked(attrs, "pool_size", *_SLIDING)
+
+
+def _adaptive(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    return _picked(attrs, "output_size", "data_format")
+
+
+def _batch(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    return _picked(attrs, "axis")
+
+
+def _layer_norm(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    """Of `gamma` and `beta` only the number is known, which is all that the cost depends on."""
+    return {"axis": attrs["axis"], "scale": len(shapes) > 1, "center": len(shapes) > 2}
+
+
+def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    height, width = attrs["size"]
+    return {"height": height, "width": width} | _picked(
+        attrs, "interpolation", "antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio",
+        "data_format",
+    )  # fmt: skip
+
+
+AS_LAYERS: dict[str, Operation] = {
+    "nn.Conv": _as(_ranked("Conv{}D"), _conv),
+    "nn.DepthwiseConv": _as(_ranked("DepthwiseConv{}D"), _depthwise),
+    "nn.SeparableConv": _as(_ranked("SeparableConv{}D"), _separable),
+    "nn.ConvTranspose": _as(_ranked("Conv{}DTranspose"), _transposed),
+    "nn.MaxPool": _as(_ranked("MaxPooling{}D"), _pool),
+    "nn.AveragePool": _as(_ranked("AveragePooling{}D"), _pool),
+    "nn.AdaptiveMaxPool": _as(_ranked("AdaptiveMaxPooling{}D"), _adaptive),
+    "nn.AdaptiveAveragePool": _as(_ranked("AdaptiveAveragePooling{}D"), _adaptive),
+    "nn.BatchNorm": _as(_ranked("BatchNormalization"), _batch),
+    "nn.LayerNorm": _as(_ranked("LayerNormalization"), _layer_norm),
+    "image.Resize": _as(_ranked("Resizing"), _resize),
+}

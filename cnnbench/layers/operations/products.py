@@ -1,0 +1,117 @@
+"""Products of two arrays that sum over an index: multiply-accumulates.
+
+Both factors may depend on the input, so all of the work is in `products`; the caller knows
+better where one of them is a weight.
+"""
+
+from math import prod
+from typing import Any
+
+from cnnbench.errors import NoRuleError
+from cnnbench.graph import WHOLE, Rule, Shape
+from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+
+
+def _product(out: Out, summed: int, before: int = 0) -> Rule:
+    """A rule of `summed` terms an output; one term is a multiplication.
+
+    `before` are the operations that come before the product.
+    """
+    shape = first(out)
+    if type(summed) is int and summed == 1:
+        return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
+    macs = prod(shape) * summed
+    return Rule(
+        shape, macs=macs, elementwise=before, products=macs, backward=before, saves="input",
+        window=WHOLE,
+    )  # fmt: skip
+
+
+def _matmul(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    """Sums over the last axis of the first array; also `dot` and `inner`."""
+    a, b = shapes
+    return _product(out, a[-1] if a and b else 1)
+
+
+def _vdot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    return _product(out, prod(shapes[0]))
+
+
+def _tensordot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    a, _ = shapes
+    axes = attrs["axes"]
+    if isinstance(axes, int):
+        return _product(out, prod(a[len(a) - axes :]))
+    own = axes[0]
+    return _product(out, prod(a[axis] for axis in (own if hasattr(own, "__iter__") else (own,))))
+
+
+def _einsum(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    """Sums first over what only one array has, then takes the product over all that is left.
+
+    Raises:
+        NoRuleError: of three arrays or more the order is the library's choice.
+    """
+    if len(shapes) > 2:
+        raise NoRuleError("the order of an einsum of three arrays or more is not known")
+    return _product(out, *einsum(attrs["subscripts"], shapes, first(out)))
+
+
+def einsum(subscripts: str, shapes: Shapes, out: Shape) -> tuple[int, int]:
+    """Terms that each output of an einsum sums, and the operations that come before."""
+    given, _, result = subscripts.replace(" ", "").partition("->")
+    terms = given.split(",")
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        sizes.update(zip(_axes(term, len(shape)), shape, strict=True))
+    if "->" in subscripts:
+        kept = set(_axes(result, len(out)))
+    else:  # what appears once, and the axes of the ellipsis
+        kept = {i for i in sizes if given.count(i) == 1 or len(i) > 1}
+    letters = [set(_axes(term, len(shape))) for term, shape in zip(terms, shapes, strict=True)]
+    before, used = 0, []
+    for index, (own, shape) in enumerate(zip(letters, shapes, strict=True)):
+        others = set().union(*letters[:index], *letters[index + 1 :])
+        left = own & (kept | others)
+        before += prod(shape) - prod(sizes[i] for i in left) if left != own else 0
+        used.append(left)
+    return prod(sizes[i] for i in set().union(*used) - kept), before
+
+
+def _axes(term: str, rank: int) -> list[str]:
+    """The name of each axis; those of an ellipsis are numbered from the last."""
+    head, dots, tail = term.partition("...")
+    inner = rank - len(head) - len(tail)
+    return [*head, *(f"...{i}" for i in range(inner, 0, -1) if dots), *tail]
+
+
+def _attention(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    """softmax(q k / sqrt(d)) v over heads: (n, steps, heads, d), with fewer heads of k and v.
+
+    On each score: scale, softmax (5), and an addition or a choice for a bias and a mask.
+    """
+    (n, steps, heads, depth), (_, sources, *_), value, *more = shapes
+    scores = n * heads * steps * sources
+    masks = len(more) + int(bool(attrs["is_causal"]))
+    macs = scores * (depth + value[-1])
+    return Rule(
+        first(out),
+        macs=macs,
+        elementwise=scores * (6 + masks),
+        products=macs,
+        scratch=2 * scores,
+        backward=scores * (5 + masks),
+        saves="input",
+        window=WHOLE,
+    )
+
+
+PRODUCTS: dict[str, Operation] = {
+    "numpy.Matmul": _matmul,
+    "numpy.Dot": _matmul,
+    "numpy.Inner": _matmul,
+    "numpy.Vdot": _vdot,
+    "numpy.Tensordot": _tensordot,
+    "numpy.Einsum": _einsum,
+    "nn.DotProductAttention": _attention,
+}
