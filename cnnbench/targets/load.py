@@ -35,7 +35,8 @@ def file(path: Path) -> Any:
     """The model that a file or a SavedModel folder holds.
 
     A file is opened in safe mode: nothing in it is executed. Of a `.keras` file only the
-    configuration is read.
+    configuration is read. A SavedModel is a program, and TensorFlow runs its initialisers:
+    open those that you trust.
 
     Raises:
         TargetError: there is no such file, Keras cannot read it, or it is unsafe.
@@ -114,7 +115,10 @@ def _saved_model(path: Path) -> Any:
         for name, spec in inputs.items()
     }
     layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
-    return keras.Model(symbols, layer(**symbols), name=path.name)
+    if len(symbols) > 1:
+        raise TargetError(f"{path} has {len(symbols)} inputs; Keras reads SavedModels with one")
+    (symbol,) = symbols.values()
+    return keras.Model(symbol, layer(symbol), name=path.name)
 
 
 def _keras() -> Any:

@@ -24,7 +24,6 @@ from cnnbench.graph import (
     Weight,
     argument_names,
     merges,
-    snake_case,
 )
 from cnnbench.layers.activation import OPERATIONS
 from cnnbench.layers.operations import operation_rule
@@ -200,7 +199,7 @@ class _Reader:
             keras.KerasTensor(tensor.shape, self.graph.nodes[tensor.index].dtype or "float32")
             for tensor in inputs
         ]
-        with _unchanged(layer):
+        with _unchanged(layer), _variables_give_way():
             outputs = keras.tree.flatten(invoke(layer.call, symbols))
             known = {id(x): tensor for x, tensor in zip(symbols, inputs, strict=True)}
             made = [x for x in outputs if id(x) not in known]
@@ -309,7 +308,10 @@ def _activation(value: Any) -> str:
     """The name of an activation, which Keras stores as a name, a function or a layer."""
     if isinstance(value, dict):
         config = value.get("config")
-        value = config if isinstance(config, str) else snake_case(value["class_name"])
+        # keras.layers.LeakyReLU computes keras.activations.leaky_relu.
+        of_class = {name.replace("_", ""): name for name in OPERATIONS}
+        name = value["class_name"]
+        value = config if isinstance(config, str) else of_class.get(name.lower(), name)
     return value or "linear"
 
 
@@ -342,3 +344,35 @@ def _unchanged(layer: Any) -> Iterator[None]:
     finally:
         for list_, length in calls:
             del list_[length:]
+
+
+_BINARY = [
+    f"__{side}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    for side in ("", "r")
+]
+
+
+@contextmanager
+def _variables_give_way() -> Iterator[None]:
+    """`variable * tensor` is the symbolic tensor's to record, not the backend's to refuse."""
+    import keras
+
+    owner = next(c for c in keras.Variable.__mro__ if "__mul__" in vars(c))
+    own = {name: vars(owner)[name] for name in _BINARY if name in vars(owner)}
+
+    def giving_way(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, other: Any) -> Any:
+            if isinstance(other, keras.KerasTensor):
+                return NotImplemented
+            return method(self, other)
+
+        return call
+
+    for name, method in own.items():
+        setattr(owner, name, giving_way(method))
+    try:
+        yield
+    finally:
+        for name, method in own.items():
+            setattr(owner, name, method)

@@ -1,0 +1,515 @@
+"""Whatever a user can name: models of `keras.applications`, files, functions, objects.
+
+Keras counts the weights and infers the shapes; the multiply-adds are worked out beside.
+"""
+
+import sys
+import zipfile
+
+import pytest
+
+from cnnbench import targets
+from cnnbench.cost import cost
+from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError
+from cnnbench.graph import RULES, Rule, layer
+from cnnbench.targets.applications import SIZES
+
+pytestmark = pytest.mark.tensorflow
+
+keras = pytest.importorskip("keras")
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    keras.utils.clear_session()
+
+
+def read(model, *shapes, batch_size=1, dtype=None):
+    return targets.resolve(model).trace(shapes or None, batch_size, dtype)
+
+
+def costs(model, *shapes, **options):
+    return cost(read(model, *shapes, **options))
+
+
+def names(graph):
+    return ["/".join((*node.scope, node.name)) for node in graph.nodes]
+
+
+# keras.applications
+
+
+def test_every_application_of_keras_is_known_by_name_and_there_are_forty():
+    built = {
+        name
+        for name in dir(keras.applications)
+        if name[0].isupper() and callable(getattr(keras.applications, name))
+    }
+    assert set(SIZES) == built
+    assert len(SIZES) == 40
+
+
+def test_an_application_is_built_at_its_default_size_without_values():
+    target = targets.resolve("VGG16")
+    assert target.input_shapes == ((224, 224, 3),)
+    assert all(variable._value is None for variable in target.model.weights)
+    # 138,357,544: the documentation of keras.applications
+    assert cost(target.trace(None, 1, None)).params == 138_357_544
+
+
+def test_a_model_made_later_gets_its_values():
+    targets.resolve("MobileNet")
+    with keras.StatelessScope():
+        pass  # on leaving it Keras gives a value to all that wait for one
+    from keras.src.backend.common import global_state
+
+    assert global_state.get_global_attribute("uninitialized_variables", []) == []
+    dense = keras.layers.Dense(2)
+    dense.build((1, 3))
+    assert dense.kernel.numpy().shape == (3, 2)
+
+
+def test_an_application_without_its_top():
+    target = targets.resolve("keras.applications.VGG16", [(32, 48, 3)], include_top=False)
+    found = cost(target.trace([(32, 48, 3)], 2, None))
+    assert found.params == 14_714_688  # keras-applications' README: 14.7M; Keras' own count
+    assert target.model.count_params() == 14_714_688
+    assert found.output_shape == (2, 1, 1, 512)
+
+
+def test_arguments_of_the_constructor():
+    half = targets.resolve("MobileNet", alpha=0.5)
+    assert cost(half.trace(None, 1, None)).params == half.model.count_params() == 1_342_536
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"depth": 3}, "unexpected keyword argument 'depth'"),
+        ({"weights": "imagenet"}, "multiple values for keyword argument 'weights'"),
+    ],
+)
+def test_an_argument_that_the_constructor_does_not_have(params, message):
+    with pytest.raises(CnnbenchError, match=message):
+        targets.resolve("MobileNet", **params)
+
+
+def test_a_size_that_an_application_refuses():
+    with pytest.raises(ShapeError, match="Input size must be at least 75x75"):
+        targets.resolve("InceptionV3", [(74, 299, 3)])
+
+
+# Kinds of models
+
+
+def test_a_functional_model_at_another_size_and_batch():
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, keras.layers.Conv2D(4, 3, strides=2, padding="same")(x))
+    found = costs(model, (9, 7, 3), batch_size=5)
+    assert found.input_shape == (5, 9, 7, 3)
+    assert found.output_shape == (5, 5, 4, 4)
+    assert found.macs == 5 * 5 * 4 * 4 * 27  # batch, h, w, filters, 3 * 3 * 3 taps
+
+
+def test_an_open_size_must_be_given():
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, keras.layers.Conv2D(4, 3)(x), name="mine")
+    with pytest.raises(ShapeError, match=r"mine leaves its input open \(\?x\?x3\); give its size"):
+        read(model)
+
+
+def test_a_size_of_the_wrong_rank_or_number():
+    x = keras.Input((8, 8, 3))
+    model = keras.Model(x, keras.layers.Conv2D(4, 3)(x), name="mine")
+    with pytest.raises(ShapeError, match="mine takes 8x8x3; got 8x8"):
+        read(model, (8, 8))
+    with pytest.raises(ShapeError, match="mine takes 8x8x3; got 8x8x3, 8x8x3"):
+        read(model, (8, 8, 3), (8, 8, 3))
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_sequential_model(built):
+    model = keras.Sequential([keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+    if built:
+        model.build((None, 6, 6, 1))
+    found = costs(model, (6, 6, 1))
+    assert found.params == 20  # 9 + 1 bias, twice
+    assert found.macs == 4 * 4 * 2 * 9
+    assert found.output_shape == (1, 32)
+
+
+def test_a_shared_layer_owns_its_weights_once_and_works_each_time():
+    a, b = keras.Input((8,)), keras.Input((8,))
+    shared = keras.layers.Dense(4, name="shared")
+    model = keras.Model([a, b], keras.layers.Add()([shared(a), shared(b)]))
+    graph = read(model)
+    found = cost(graph)
+    assert found.params == model.count_params() == 8 * 4 + 4
+    assert found.macs == 2 * 8 * 4
+    assert [x.name for x in found.layers if x.op == "Dense"] == ["shared", "shared (call 2)"]
+    assert [x.params for x in found.layers if x.op == "Dense"] == [36, 0]
+
+
+def test_several_inputs_and_outputs():
+    a, b = keras.Input((4, 4, 2), name="image"), keras.Input((3,), name="vector")
+    y = keras.layers.GlobalAveragePooling2D()(a)
+    model = keras.Model([a, b], [keras.layers.Concatenate()([y, b]), y])
+    found = costs(model)
+    assert found.input_shapes == ((1, 4, 4, 2), (1, 3))
+    assert found.output_shapes == ((1, 5), (1, 2))
+    assert [x.name for x in found.layers if x.op == "InputLayer"] == ["image", "vector"]
+
+
+def test_a_nested_model_is_a_scope_and_counts_each_call():
+    inner_input = keras.Input((8, 8, 2))
+    inner = keras.Model(
+        inner_input, keras.layers.Conv2D(2, 3, padding="same", name="conv")(inner_input), name="in"
+    )
+    x = keras.Input((8, 8, 2))
+    model = keras.Model(x, inner(inner(x)))
+    graph = read(model)
+    found = cost(graph)
+    assert found.params == model.count_params() == 9 * 2 * 2 + 2
+    assert found.macs == 2 * 64 * 2 * 18  # calls, positions, filters, taps
+    assert names(graph)[1:] == ["in/conv", "in_1/conv (call 2)"]
+
+
+class Residual(keras.layers.Layer):
+    """A layer made of layers, with a scale of its own."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name="conv")
+
+    def build(self, shape):
+        self.conv.build(shape)
+        self.scale = self.add_weight(shape=(shape[-1],), name="scale")
+
+    def call(self, x):
+        return x + self.scale * self.conv(x)
+
+
+class Subclassed(keras.Model):
+    """A model that is nothing but a call."""
+
+    def __init__(self):
+        super().__init__(name="subclassed")
+        self.first = keras.layers.Conv2D(4, 1, name="first")
+        self.block = Residual(4, name="block")
+        self.head = keras.layers.Dense(2, activation="softmax", name="head")
+
+    def call(self, x, training=None):
+        x = self.block(self.first(x))
+        return self.head(keras.ops.mean(x, axis=(1, 2)))
+
+
+def test_a_layer_made_of_layers_is_looked_into():
+    x = keras.Input((5, 5, 3))
+    model = keras.Model(x, Residual(3, name="mine")(x))
+    graph = read(model)
+    found = cost(graph)
+    assert found.params == model.count_params() == 9 * 3 * 3 + 3
+    assert found.macs == 25 * 3 * 27
+    assert found.elementwise == 2 * 75  # multiply and add
+    assert not found.uncounted
+    assert names(graph)[1] == "mine/conv"
+
+
+def test_a_subclassed_model_whose_call_can_be_traced():
+    model = Subclassed()
+    found = costs(model, (6, 6, 3))
+    # conv 3 * 4 + 4, residual 9 * 16 + 4, dense 4 * 2 + 2
+    assert found.params == 16 + 148 + 10
+    assert found.macs == 36 * 4 * 3 + 36 * 4 * 36 + 8
+    assert not found.uncounted
+    assert found.output_shape == (1, 2)
+    model.build((None, 6, 6, 3))
+    assert model.count_params() == found.params
+
+
+def test_a_subclassed_model_without_a_size():
+    with pytest.raises(ShapeError, match="subclassed leaves its input open"):
+        read(Subclassed())
+
+
+class NotTraceable(keras.Model):
+    """Leaves Keras for NumPy."""
+
+    def call(self, x):
+        import numpy as np
+
+        return np.asarray(x)
+
+
+def test_a_subclassed_model_whose_call_cannot_be_traced():
+    with pytest.raises(CnnbenchError, match="the call of NotTraceable cannot be traced"):
+        read(NotTraceable(), (4,))
+
+
+def test_reading_leaves_the_model_as_it_was():
+    x = keras.Input((5, 5, 3))
+    model = keras.Model(x, Residual(3, name="mine")(x))
+    block = model.get_layer("mine")
+    before = [len(x._inbound_nodes) for x in model._flatten_layers()]
+    read(model)
+    assert [len(x._inbound_nodes) for x in model._flatten_layers()] == before
+    assert block.output.shape == (None, 5, 5, 3)  # refused by a layer that was called twice
+
+
+# Layers without a rule
+
+
+class Opaque(keras.layers.Layer):
+    """Does what no rule knows and no trace shows."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 7), name="w")
+
+    def call(self, x):
+        return x.numpy() @ self.w
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], 7)
+
+
+def test_a_layer_without_a_rule_is_named_and_its_weights_are_counted():
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(3)(Opaque(name="dark")(x)))
+    found = costs(model)
+    (dark,) = found.uncounted
+    assert (dark.name, dark.op, dark.params, dark.output_shape) == ("dark", "Opaque", 28, (1, 7))
+    assert "cannot be traced" in dark.uncounted
+    assert found.params == model.count_params() == 28 + 24
+    assert found.macs == 21
+
+
+def test_a_lambda_that_keeps_to_keras_is_looked_into():
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Lambda(lambda x: x * 2.0 + 1.0, name="f")(x))
+    found = costs(model)
+    assert not found.uncounted
+    assert found.elementwise == 8
+
+
+def test_an_unknown_activation_leaves_the_rest_counted():
+    def mine(x):
+        return x * x
+
+    x = keras.Input((4,))
+    found = costs(keras.Model(x, keras.layers.Dense(3, activation=mine)(x)))
+    assert found.macs == 12
+    assert "'mine' has no rule" in found.uncounted[0].uncounted
+
+
+def test_an_activation_layer_as_an_argument():
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(3, activation=keras.layers.ReLU())(x))
+    found = costs(model)
+    assert not found.uncounted
+    assert found.elementwise == 6  # bias and ReLU
+
+
+def test_a_subclass_follows_its_parent_unless_it_changes_something():
+    class Same(keras.layers.Dense):
+        def __init__(self, units, **kwargs):
+            super().__init__(units, use_bias=False, **kwargs)
+
+    class Other(keras.layers.Dense):
+        def call(self, x, training=None):
+            return keras.ops.relu(super().call(x))
+
+    class Dense(keras.layers.Layer):
+        def call(self, x):
+            return x + 1.0
+
+    x = keras.Input((4,))
+    assert costs(keras.Model(x, Same(3)(x))).macs == 12
+    assert "Dense" not in {n.op for n in read(keras.Model(x, Other(3)(x))).nodes}
+    named_like = read(keras.Model(x, Dense()(x)))
+    assert [n.op for n in named_like.nodes] == ["InputLayer", "ops.Add"]
+
+
+def test_a_rule_of_the_users_own():
+    class Doubling(Opaque):
+        pass
+
+    @layer("Doubling")
+    def doubling(x):
+        return Rule((*x[:-1], 7), macs=1234)
+
+    try:
+        x = keras.Input((4,))
+        found = costs(keras.Model(x, Doubling()(x)))
+        assert (found.macs, found.uncounted) == (1234, ())
+    finally:
+        del RULES["Doubling"]
+
+
+# Types
+
+
+def test_half_precision_activations_over_full_precision_weights():
+    policy = keras.DTypePolicy("mixed_float16")
+    x = keras.Input((8,))
+    model = keras.Model(x, keras.layers.Dense(4, dtype=policy)(x))
+    dense = costs(model).layers[1]
+    assert (dense.activation_bytes, dense.weight_bytes) == (4 * 2, 36 * 4)
+    dense = costs(model, dtype="float16").layers[1]
+    assert (dense.activation_bytes, dense.weight_bytes) == (4 * 2, 36 * 2)
+
+
+# Files
+
+
+@pytest.fixture
+def small():
+    x = keras.Input((4, 4, 1))
+    y = keras.layers.Conv2D(2, 3, activation="relu", name="conv")(x)
+    return keras.Model(x, keras.layers.Flatten()(y))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_a_saved_file(small, tmp_path, suffix):
+    path = tmp_path / f"small{suffix}"
+    small.save(path)
+    found = cost(targets.resolve(str(path)).trace(None, 1, None))
+    assert (found.params, found.macs) == (20, 4 * 2 * 9)
+    larger = cost(targets.resolve(str(path)).trace([(10, 10, 1)], 1, None))
+    assert larger.macs == 64 * 2 * 9
+
+
+def test_unsafe_content_is_refused_with_a_reason(tmp_path):
+    x = keras.Input((4,))
+    path = tmp_path / "unsafe.keras"
+    keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x)).save(path)
+    with pytest.raises(TargetError, match=r"unsafe\.keras: ValueError: .*[Ll]ambda.*safe"):
+        targets.resolve(str(path))
+
+
+def test_a_folder_that_keras_saved_for_serving(small, tmp_path):
+    small.export(tmp_path / "served", verbose=False)
+    found = cost(targets.resolve(str(tmp_path / "served")).trace(None, 1, None))
+    assert found.params == 20
+    assert [x.op for x in found.uncounted] == ["TFSMLayer"]
+
+
+def archive(path, config):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.json", config)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda p: None, "there is no file"),
+        (lambda p: p.write_text("not a zip"), "BadZipFile"),
+        (lambda p: p.write_bytes(b""), "BadZipFile"),
+        (lambda p: archive(p, "{"), "JSONDecodeError"),
+        (lambda p: archive(p, "[]"), "holds a list, not a Keras model"),
+        (lambda p: archive(p, "{}"), "x.keras"),
+        (lambda p: archive(p, '{"class_name": "Dense", "module": "os", "config": {}}'), "x.keras"),
+        (
+            lambda p: archive(
+                p,
+                '{"module": "keras.layers", "class_name": "Dense", "config": {"units": 3},'
+                ' "registered_name": null}',
+            ),
+            "holds a Dense, not a Keras model",
+        ),
+    ],
+)
+def test_a_file_that_holds_no_model(tmp_path, write, message):
+    path = tmp_path / "x.keras"
+    write(path)
+    with pytest.raises(TargetError, match=message) as error:
+        targets.resolve(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_no_saved_model(tmp_path):
+    with pytest.raises(TargetError, match=r"is a folder without a saved_model\.pb"):
+        targets.resolve(str(tmp_path))
+
+
+# Functions
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "mine_for_test.py").write_text(
+        """
+import keras
+
+def small(units=3):
+    x = keras.Input((4,))
+    return keras.Model(x, keras.layers.Dense(units)(x))
+
+def huge():
+    x = keras.Input((10**6,))
+    return keras.Model(x, keras.layers.Dense(10**6)(x))
+
+def with_values():
+    model = small()
+    model.set_weights([w + 1 for w in model.get_weights()])
+    return model
+
+def broken():
+    raise RuntimeError("no\\nmodel")
+
+def nothing():
+    return 3
+
+number = 3
+ready = small(5)
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "mine_for_test"
+    sys.modules.pop("mine_for_test", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "expected"),
+    [
+        ("small", {}, 15),
+        ("small", {"units": 7}, 35),
+        ("ready", {}, 25),
+        ("with_values", {}, 15),
+        ("huge", {}, 10**12 + 10**6),  # 4 TB: it is not allocated
+    ],
+)
+def test_a_function_that_returns_a_model(module, name, params, expected):
+    target = targets.resolve(f"{module}:{name}", **params)
+    assert cost(target.trace(None, 1, None)).params == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("mine_for_test:broken", "RuntimeError: no model"),
+        ("mine_for_test:nothing", "returned a int, not a Keras model"),
+        ("mine_for_test:number", "is a int, not a function or a model"),
+        ("mine_for_test:absent", "AttributeError"),
+        ("mine_for_test:", "AttributeError"),
+        ("no_such_module_here:f", "ModuleNotFoundError"),
+        (":", "ValueError"),
+    ],
+)
+def test_a_function_that_does_not(module, target, message):
+    with pytest.raises(TargetError, match=message) as error:
+        targets.resolve(target)
+    assert "\n" not in str(error.value)
+
+
+# Names
+
+
+def test_a_name_that_nothing_has():
+    with pytest.raises(UnknownNameError, match="unknown target 'ResNet5'; did you mean ResNet50"):
+        targets.resolve("ResNet5")
+
+
+def test_the_top_of_what_has_none():
+    with pytest.raises(CnnbenchError, match=r"--no-include-top is for models of keras\.app"):
+        targets.resolve("vgg16", include_top=False)
