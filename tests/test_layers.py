@@ -187,7 +187,7 @@ def test_a_convolution_refuses_what_it_cannot_take(arguments, message):
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("rule", [global_rule, max_rule, average_rule, zeros_rule])
+@pytest.mark.parametrize("rule", [global_rule, max_rule, lambda x: average_rule(x, 2), zeros_rule])
 def test_an_image_layer_refuses_a_vector(rule):
     with pytest.raises(ShapeError) as error:
         rule((8, 10))
@@ -250,7 +250,7 @@ def test_max_pooling_compares_a_window_down_to_one():
 
 
 def test_average_pooling_adds_and_divides():
-    rule = average_rule((1, 4, 6, 3))
+    rule = average_rule((1, 4, 6, 3), 2)
     assert rule.shape == (1, 2, 3, 3)
     assert rule.elementwise == 72  # 18 outputs, 3 additions and a division each
     # An oblong window: 1 * 6 * 3 outputs, 4 operations each; and 3 comparisons each
@@ -272,7 +272,7 @@ def test_average_pooling_adds_and_divides():
     ],
 )
 def test_pooling_windows_slide_as_a_convolutions_do(rule, arguments, expected):
-    assert rule((1, 7, 6, 2), **arguments).shape == (1, *expected, 2)
+    assert rule((1, 7, 6, 2), **{"pool_size": 2} | arguments).shape == (1, *expected, 2)
 
 
 def test_pooling_refuses_a_window_that_does_not_fit():
@@ -281,7 +281,7 @@ def test_pooling_refuses_a_window_that_does_not_fit():
     with pytest.raises(ShapeError, match="pool_size must be a whole number of at least 1; got 0"):
         max_rule((1, 8, 8, 3), 0)
     with pytest.raises(ShapeError, match="padding must be 'same' or 'valid'; got 'none'"):
-        average_rule((1, 8, 8, 3), padding="none")
+        average_rule((1, 8, 8, 3), 2, padding="none")
 
 
 def test_global_pooling_reads_every_element_once():
@@ -526,7 +526,7 @@ def test_a_rule_on_an_array_is_the_rule_on_each_number(counts):
         lambda c: dense_rule((2, c), 10),
         lambda c: activation_rule((2, 9, 9, c), "relu"),
         lambda c: max_rule((2, 9, 9, c)),
-        lambda c: average_rule((2, 9, 9, c)),
+        lambda c: average_rule((2, 9, 9, c), 2),
         lambda c: global_rule((2, 9, 9, c)),
         lambda c: batch_rule((2, 9, 9, c)),
         lambda c: flatten_rule((2, 9, 9, c)),

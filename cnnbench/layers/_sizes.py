@@ -1,7 +1,6 @@
 """Arithmetic on sizes that several layers share."""
 
 from functools import cache
-from math import prod
 from typing import Any
 
 from cnnbench import units
@@ -74,6 +73,12 @@ def reaches(size: Sizes, dilation: Sizes) -> Sizes:
     return tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
 
 
+def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
+    """Refuse both at once, as Keras does for all but depthwise convolutions."""
+    if any(s != 1 for s in step) and any(d != 1 for d in dilation):
+        raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
+
+
 def windows(
     spatial: Shape, reach: Sizes, strides: Sizes, padding: str, causal: bool = False
 ) -> Shape:
@@ -105,10 +110,12 @@ def taps_inside(
     """
     if padding == "valid":
         return None
-    axes = list(zip(spatial, size, strides, dilation, strict=True))
-    if not all(type(number) is int for axis in axes for number in axis):
-        return None
-    return prod(_taps_inside(*axis, padding == "causal") for axis in axes)
+    causal, total = padding == "causal", 1
+    for axis in zip(spatial, size, strides, dilation, strict=True):
+        if not all(type(number) is int for number in axis):
+            return None
+        total *= _taps_inside(*axis, causal)
+    return total
 
 
 @cache
@@ -117,12 +124,37 @@ def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: boo
     out = -(-length // stride)
     padded = reach - 1 if causal else max((out - 1) * stride + reach - length, 0)
     before = padded if causal else padded // 2  # TensorFlow pads the odd one at the end
+    return _pairs(length, size, stride, dilation, out, before)
+
+
+def _pairs(length: int, size: int, stride: int, dilation: int, windows: int, before: int) -> int:
+    """Pairs of a window and one of its taps that lies at 0 to length - 1.
+
+    The first of `windows` starts at -before, each of the others `stride` further on.
+    """
     total = 0
     for tap in range(size):
-        offset = tap * dilation - before  # of the input position from out * stride
+        offset = tap * dilation - before
         first = max(-(offset // stride), 0)
-        last = min((length - 1 - offset) // stride, out - 1)
+        last = min((length - 1 - offset) // stride, windows - 1)
         total += max(last - first + 1, 0)
+    return total
+
+
+def taps_landing(
+    spatial: Shape, out: Shape, size: Sizes, strides: Sizes, dilation: Sizes
+) -> int | None:
+    """Pairs of an input position of a transposed convolution and a tap inside the output.
+
+    What sticks out of the output is cut off at both ends, the odd one at the end.
+    """
+    total = 1
+    for axis in zip(spatial, out, size, strides, dilation, strict=True):
+        if not all(type(number) is int for number in axis):
+            return None
+        length, kept, taps, stride, step = axis
+        cut = max((length - 1) * stride + step * (taps - 1) + 1 - kept, 0)
+        total *= _pairs(kept, taps, stride, step, length, cut // 2)
     return total
 
 

@@ -6,13 +6,13 @@ from typing import Any
 from cnnbench.errors import ShapeError
 from cnnbench.graph import Rule, Shape, layer
 from cnnbench.layers._sizes import (
-    Sizes,
     join,
     kernel_and_bias,
     positive,
     reaches,
     sizes,
     split,
+    strided_or_dilated,
     taps_inside,
     window,
     windows,
@@ -56,12 +56,6 @@ def _convolution(
         saves=saved(activation),
         window=window(reach, step),
     )
-
-
-def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
-    """Refuse both at once, as Keras does for all but depthwise convolutions."""
-    if any(s != 1 for s in step) and any(d != 1 for d in dilation):
-        raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
 
 
 @layer("Conv1D")

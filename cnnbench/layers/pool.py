@@ -85,7 +85,7 @@ def average_pooling1d(
 @layer("AveragePooling2D")
 def average_pooling2d(
     x: Shape,
-    pool_size: Any = (2, 2),
+    pool_size: Any,
     strides: Any = None,
     padding: str = "valid",
     data_format: str | None = None,
