@@ -66,7 +66,7 @@ def activated(activation: str | None, shape: Shape) -> Shape:
     """
     if activation != "glu":
         return shape
-    if type(shape[-1]) is int and shape[-1] % 2:
+    if isinstance(shape[-1], int) and shape[-1] % 2:
         raise ShapeError(f"activation 'glu' needs an even last axis; got {shape[-1]}")
     return (*shape[:-1], shape[-1] // 2)
 

@@ -44,12 +44,15 @@ def _broadcast(a: Shape, b: Shape, xs: Sequence[Shape]) -> Shape:
     filled = (shorter[0], *(1,) * (len(longer) - len(shorter)), *shorter[1:])
     out = []
     for axis, (m, k) in enumerate(zip(longer, filled, strict=True)):
-        plain = type(m) is int and type(k) is int
-        if plain and m != k and (axis == 0 or 1 not in (m, k)):
+        plain = isinstance(m, int) and isinstance(k, int)
+        if plain and m == k:
+            out.append(m)
+            continue
+        if plain and (axis == 0 or 1 not in (m, k)):
             raise ShapeError(
                 f"inputs must have one shape; got {' and '.join(map(units.shape, xs))}"
             )
-        out.append(k if type(m) is int and m == 1 else m)
+        out.append(k if isinstance(m, int) and m == 1 else m)
     return tuple(out)
 
 

@@ -88,9 +88,10 @@ def group_normalization(
     """
     (channels,) = axes_of(axis, len(x))
     c = x[channels]
-    if type(groups) is not int or groups < -1 or groups == 0:
+    whole = isinstance(groups, int) and not isinstance(groups, bool)
+    if not whole or groups < -1 or groups == 0:
         raise ShapeError(f"groups must be -1 or a whole number of at least 1; got {groups!r}")
-    if type(c) is int and c % groups:
+    if isinstance(c, int) and c % groups:
         raise ShapeError(f"groups={groups} must divide {c} channels")
     scaled, shifted = int(bool(scale)), int(bool(center))
     return Rule(

@@ -113,7 +113,7 @@ def center_crop(x: Shape, height: int, width: int, data_format: str | None = Non
     positive(height, "height")
     positive(width, "width")
     out = join(n, (height, width), c, data_format)
-    if not any(type(old) is int and old < new for old, new in ((h, height), (w, width))):
+    if not any(isinstance(old, int) and old < new for old, new in ((h, height), (w, width))):
         return Rule(out, view=_equal((h, w), (height, width)), saves="", window=WHOLE)
     old = max(min(h, w * height // width), 1), max(min(w, h * width // height), 1)
     taps = interpolated(n, c, old, (height, width), "bilinear")
@@ -121,7 +121,7 @@ def center_crop(x: Shape, height: int, width: int, data_format: str | None = Non
 
 
 def _equal(old: Sizes, new: Sizes) -> bool:
-    return all(type(a) is int and a == b for a, b in zip(old, new, strict=True))
+    return all(isinstance(a, int) and a == b for a, b in zip(old, new, strict=True))
 
 
 @layer("Masking")

@@ -23,7 +23,7 @@ def reshape(x: Shape, target_shape: Any) -> Rule:
     if any(isinstance(size, int) and size < -1 for size in target) or target.count(-1) > 1:
         raise ShapeError(f"target_shape must be sizes, and -1 at most once; got {target}")
     known = prod(size for size in target if size != -1)
-    plain = type(values) is int and type(known) is int
+    plain = isinstance(values, int) and isinstance(known, int)
     if -1 in target:
         if plain and (not known or values % known):
             raise ShapeError(f"{units.shape(x[1:])} cannot be reshaped to {target}")

@@ -18,7 +18,7 @@ def _product(out: Out, summed: int, before: int = 0) -> Rule:
     `before` are the operations that come before the product.
     """
     shape = first(out)
-    if type(summed) is int and summed == 1:
+    if isinstance(summed, int) and summed == 1:
         return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
     macs = prod(shape) * summed
     return Rule(
