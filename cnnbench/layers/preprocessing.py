@@ -5,7 +5,7 @@ from typing import Any
 
 from cnnbench.errors import ShapeError
 from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
-from cnnbench.layers._sizes import Sizes, join, positive, split
+from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split
 
 RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 """Half the width of the window of an interpolation, in pixels of the input."""
@@ -25,11 +25,8 @@ def normalization(x: Shape, axis: Any = -1, mean: Any = None, variance: Any = No
     that come as arguments are constants; adapted ones are weights, with the count of
     the values that they were adapted to.
     """
-    axes = () if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    rank = len(x)
-    if any(not -rank <= a < rank for a in axes):
-        raise ShapeError(f"axis must be from {-rank} to {rank - 1}; got {axis}")
-    kept = tuple(x[a] for a in sorted(a % rank for a in axes))
+    axes = () if axis is None else axes_of(axis, len(x))
+    kept = tuple(x[a] for a in sorted(axes))
     names = {"mean": kept, "variance": kept, "count": ()}
     return Rule(
         x,

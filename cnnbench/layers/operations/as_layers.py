@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import RULES, Rule, Shape
+from cnnbench.graph import RULES, Rule
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
 
 
@@ -36,16 +36,11 @@ def _picked(attrs: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: attrs[name] for name in names}
 
 
-def _channels(x: Shape, data_format: str | None) -> int:
-    return x[1] if data_format == "channels_first" else x[-1]
-
-
 def _conv(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
-    x, (*size, per_group, filters) = shapes[0], shapes[1]
+    *size, _, filters = shapes[1]  # Keras has no groups here
     return {
         "filters": filters,
         "kernel_size": tuple(size),
-        "groups": _channels(x, attrs["data_format"]) // per_group,
         "use_bias": False,
         **_picked(attrs, *_SLIDING, "dilation_rate"),
     }

@@ -12,14 +12,14 @@ Saves = Literal["", "input", "output", "both"]
 
 # Forward and backward operations on an element of the output, what the backward pass reads, and
 # the operations of `keras.ops.numpy` that are so. A comparison or a choice is one operation.
-_TABLE: tuple[tuple[int, int, Saves, str], ...] = (
+_TABLE: tuple[tuple[int, int | None, Saves, str], ...] = (
     # No gradient
-    (1, 0, "", "Equal NotEqual Greater GreaterEqual Less LessEqual Isfinite Isinf Isnan"),
-    (1, 0, "", "Isneginf Isposinf LogicalAnd LogicalNot LogicalOr LogicalXor Signbit Sign"),
-    (1, 0, "", "BitwiseAnd BitwiseInvert BitwiseNot BitwiseOr BitwiseXor BitwiseLeftShift"),
-    (1, 0, "", "BitwiseRightShift LeftShift RightShift Ceil Floor Trunc FloorDivide Nextafter"),
-    (2, 0, "", "Heaviside"),  # compare with 0 below and above
-    (6, 0, "", "Isclose"),  # abs(a - b) <= atol + rtol * abs(b)
+    (1, None, "", "Equal NotEqual Greater GreaterEqual Less LessEqual Isfinite Isinf Isnan"),
+    (1, None, "", "Isneginf Isposinf LogicalAnd LogicalNot LogicalOr LogicalXor Signbit Sign"),
+    (1, None, "", "BitwiseAnd BitwiseInvert BitwiseNot BitwiseOr BitwiseXor BitwiseLeftShift"),
+    (1, None, "", "BitwiseRightShift LeftShift RightShift Ceil Floor Trunc FloorDivide Nextafter"),
+    (2, None, "", "Heaviside"),  # compare with 0 below and above
+    (6, None, "", "Isclose"),  # abs(a - b) <= atol + rtol * abs(b)
     # Sums and products
     (1, 0, "", "Add"),  # dy is both gradients
     (1, 1, "", "Subtract Negative Deg2rad Rad2deg"),
@@ -47,13 +47,13 @@ _TABLE: tuple[tuple[int, int, Saves, str], ...] = (
     (7, 8, "input", "Logaddexp"),  # max(a, b) + log1p(exp(-abs(a - b))); dy by a sigmoid
 )  # fmt: skip
 
-_ELSEWHERE: dict[str, tuple[int, int, Saves]] = {
+_ELSEWHERE: dict[str, tuple[int, int | None, Saves]] = {
     "math.Rsqrt": (1, 4, "output"),  # dy * y ** 3 / -2
     "math.Erf": (1, 5, "input"),  # dy * c * exp(-x * x)
     "math.Erfc": (1, 5, "input"),
     "math.Erfinv": (1, 4, "output"),  # dy * c * exp(y * y)
     "nn.Threshold": (2, 1, "input"),  # compare, choose
-    "nn.OneHot": (1, 0, ""),  # compare with each class
+    "nn.OneHot": (1, None, ""),  # compare with each class
     "image.RGBToGrayscale": (5, 3, ""),  # three weights and two additions
     "numpy.Outer": (1, 2, "input"),
     "numpy.Kron": (1, 2, "input"),
@@ -67,12 +67,14 @@ _ACTIVATIONS = (
 )
 
 
-def _each(forward: int, backward: int, saves: Saves) -> Operation:
+def _each(forward: int, backward: int | None, saves: Saves) -> Operation:
     def rule(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
         shape = first(out)
         values = prod(shape)
+        if backward is None:
+            return Rule(shape, elementwise=forward * values, saves=saves)
         # The gradient of what was broadcast is a sum over the copies.
-        summed = sum(values - prod(s) for s in shapes if len(shapes) > 1) if backward else 0
+        summed = sum(values - prod(s) for s in shapes) if len(shapes) > 1 else 0
         return Rule(
             shape, elementwise=forward * values, backward=backward * values + summed, saves=saves
         )
