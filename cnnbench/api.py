@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import blocks
+from cnnbench import targets
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import RuntimeMissingError, StoreError
-from cnnbench.graph import Shape
+from cnnbench.graph import Graph, Shape
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,29 +23,63 @@ if TYPE_CHECKING:
 REPORTS = Path("reports")
 
 
-def analyze(
-    target: str,
-    input_shape: Shape | None = None,
+def trace(
+    target: Any,
+    input_shape: Shape | Sequence[Shape] | None = None,
     *,
     batch_size: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
+    include_top: bool = True,
     **params: Any,
-) -> Cost:
-    """The cost on paper of a catalogue entry.
+) -> Graph:
+    """The layers of a network, each with what it costs.
 
     Args:
-        target: a name from `cnnbench list`.
-        input_shape: (h, w, c) of one sample; the entry's own if None.
+        target: a name from `cnnbench list`, a `.keras` file, a SavedModel's folder,
+            `package.module:factory`, or a Keras model.
+        input_shape: of one sample, as (h, w, c); a list of them for several inputs; the
+            target's own if None.
         batch_size: samples per forward pass.
-        dtype: float32, float16 or bfloat16.
-        **params: the entry's parameters, where its defaults do not do.
+        dtype: float32, float16 or bfloat16; a Keras model's own, else float32, if None.
+        include_top: the classifier of a model of `keras.applications`.
+        **params: the target's parameters, where its defaults do not do.
 
     Raises:
-        UnknownNameError: no such entry or parameter.
+        UnknownNameError: no such target or parameter.
+        TargetError: a file or a function that gives no model.
         ShapeError: a layer cannot take its input.
     """
-    graph = blocks.get(target).trace(input_shape, batch_size=batch_size, dtype=dtype, **params)
-    return cost(graph)
+    shapes = _shapes(input_shape)
+    return targets.resolve(target, shapes, include_top, params).trace(shapes, batch_size, dtype)
+
+
+def analyze(
+    target: Any,
+    input_shape: Shape | Sequence[Shape] | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    **params: Any,
+) -> Cost:
+    """The cost on paper of a network; the arguments are those of `trace`."""
+    return cost(
+        trace(
+            target,
+            input_shape,
+            batch_size=batch_size,
+            dtype=dtype,
+            include_top=include_top,
+            **params,
+        )
+    )
+
+
+def _shapes(given: Shape | Sequence[Shape] | None) -> list[Shape] | None:
+    if not given:
+        return None
+    shapes = [given] if isinstance(given[0], int) else given
+    return [tuple(shape) for shape in shapes]  # type: ignore[arg-type]  # one or several
 
 
 @dataclass(frozen=True, slots=True)

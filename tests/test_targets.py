@@ -78,7 +78,7 @@ def test_an_application_without_its_top():
 
 
 def test_arguments_of_the_constructor():
-    half = targets.resolve("MobileNet", alpha=0.5)
+    half = targets.resolve("MobileNet", params={"alpha": 0.5})
     assert cost(half.trace(None, 1, None)).params == half.model.count_params() == 1_342_536
 
 
@@ -91,7 +91,7 @@ def test_arguments_of_the_constructor():
 )
 def test_an_argument_that_the_constructor_does_not_have(params, message):
     with pytest.raises(CnnbenchError, match=message):
-        targets.resolve("MobileNet", **params)
+        targets.resolve("MobileNet", params=params)
 
 
 def test_a_size_that_an_application_refuses():
@@ -213,6 +213,17 @@ def test_a_layer_made_of_layers_is_looked_into():
     assert found.elementwise == 2 * 75  # multiply and add
     assert not found.uncounted
     assert names(graph)[1] == "mine/conv"
+
+
+def test_many_layers_made_of_layers_keep_their_weights_apart():
+    # What a call makes is gone after it, and its identity may be used again.
+    x = y = keras.Input((5, 5, 3))
+    for _ in range(12):
+        y = Residual(3)(y)
+    model = keras.Model(x, y)
+    found = costs(model)
+    assert found.params == model.count_params() == 12 * (81 + 3)
+    assert not [layer.name for layer in found.layers if "call" in layer.name]
 
 
 def test_a_subclassed_model_whose_call_can_be_traced():
@@ -480,7 +491,7 @@ ready = small(5)
     ],
 )
 def test_a_function_that_returns_a_model(module, name, params, expected):
-    target = targets.resolve(f"{module}:{name}", **params)
+    target = targets.resolve(f"{module}:{name}", params=params)
     assert cost(target.trace(None, 1, None)).params == expected
 
 

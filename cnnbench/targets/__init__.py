@@ -99,9 +99,8 @@ class KerasTarget:
 def resolve(
     target: Any,
     input_shapes: Sequence[Shape] | None = None,
-    *,
     include_top: bool = True,
-    **params: Any,
+    params: dict[str, Any] | None = None,
 ) -> Target:
     """Find what a user means.
 
@@ -110,7 +109,7 @@ def resolve(
         input_shapes: that it will be traced at first; some models of `keras.applications`
             pad by the size that they are built for.
         include_top: of a model of `keras.applications`.
-        **params: of a catalogue entry, of a model of `keras.applications`, or of a factory.
+        params: of a catalogue entry, of a model of `keras.applications`, or of a factory.
 
     Raises:
         UnknownNameError: nothing of that name.
@@ -118,6 +117,7 @@ def resolve(
     """
     from cnnbench.targets import load
 
+    params = params or {}
     if not isinstance(target, str):
         return KerasTarget(getattr(target, "name", type(target).__name__), target)
     if target in blocks.catalogue():

@@ -6,6 +6,7 @@ size and the two can be compared. The model is not changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,7 +56,8 @@ class _Reader:
     def __init__(self, graph: Graph, keep_dtypes: bool) -> None:
         self.graph = graph
         self.keep_dtypes = keep_dtypes
-        self.calls: dict[int, int] = {}  # of each layer so far, by identity
+        self.calls: Counter[int] = Counter()  # of each layer so far, by identity
+        self.kept: list[Any] = []  # what was called, for an identity is unique among the living
         self.owned: set[int] = set()  # variables whose weights are in the graph
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
@@ -155,8 +157,9 @@ class _Reader:
         rule: Rule,
         uncounted: str = "",
     ) -> list[Tensor]:
-        again = self.calls.get(id(operation), 0)
-        self.calls[id(operation)] = again + 1
+        again = self.calls[id(operation)]
+        self.calls[id(operation)] += 1
+        self.kept.append(operation)
         name = operation.name
         if again:  # a shared layer owns its weights once and works each time
             name, rule = f"{name} (call {again + 1})", replace(rule, weights=())
