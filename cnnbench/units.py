@@ -81,6 +81,15 @@ def parse_shape(text: str, ranks: tuple[int, ...] = (3,)) -> tuple[int, ...]:
     return sizes
 
 
+def parse_shapes(text: str) -> list[tuple[int, ...]]:
+    """224x224x3,10 as [(224, 224, 3), (10,)]: the size of each input.
+
+    Raises:
+        CnnbenchError: as `parse_shape`.
+    """
+    return [parse_shape(part, ranks=tuple(range(1, 7))) for part in text.split(",")]
+
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")
 
 

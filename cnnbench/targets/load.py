@@ -15,12 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cnnbench import units
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
 from cnnbench.graph import Shape
 from cnnbench.targets import applications
 
 FILES = (".keras", ".h5", ".hdf5")
 """The suffixes of the files that Keras saves a model in."""
+
+
+LARGEST_CONFIG = 2**26
+"""Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
 
 
 def application(
@@ -51,6 +56,9 @@ def file(path: Path) -> Any:
             if path.suffix != ".keras":
                 return keras.saving.load_model(path, compile=False, safe_mode=True)
             with zipfile.ZipFile(path) as archive:
+                size = archive.getinfo("config.json").file_size
+                if size > LARGEST_CONFIG:
+                    raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
                 config = json.loads(archive.read("config.json"))
             model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except CnnbenchError:
