@@ -1,0 +1,204 @@
+"""Recurrent layers and their cells.
+
+A cell is one step: from (n, c) and its states to (n, units) and its new states. A layer runs
+its cell over axis 1 of (n, steps, c). The initial states, masks and the direction of time
+change nothing here; `products` are the MACs on a state.
+"""
+
+from dataclasses import replace
+from math import prod
+
+from cnnbench import units as texts
+from cnnbench.errors import ShapeError
+from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.layers._sizes import positive
+from cnnbench.layers.activation import activation_backward, activation_cost
+
+
+def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool) -> Rule:
+    """A cell run for a number of steps, and its states at the end if they are returned."""
+    n, *values = cell.shape
+    return replace(
+        cell,
+        shape=(n, steps, *values) if return_sequences else cell.shape,
+        macs=cell.macs * steps,
+        elementwise=cell.elementwise * steps,
+        inside=None if cell.inside is None else cell.inside * steps,
+        others=cell.others if return_state else (),
+        products=cell.products * steps,
+        backward=cell.backward * steps,
+    )
+
+
+def step_of(x: Shape, rank: int | None = None) -> Shape:
+    """The shape of one step of a sequence, which has `rank` axes."""
+    if len(x) < 3 or (rank is not None and len(x) != rank):
+        expected = "(n, steps, c)" if rank in (None, 3) else f"{rank} axes, (n, steps, ...)"
+        raise ShapeError(f"expected a sequence of shape {expected}; got {texts.shape(x)}")
+    return (x[0], *x[2:])
+
+
+def _gates(x: Shape, units: int, gates: int, use_bias: bool, rows: int = 1) -> Rule:
+    """What all cells share: products of input and state for each gate, their sum, a bias.
+
+    `rows` is how many biases each gate has. Without activations and what combines the gates.
+    """
+    if len(x) != 2:
+        raise ShapeError(f"expected one step of shape (n, c); got {texts.shape(x)}")
+    positive(units, "units")
+    n, c = x
+    width = gates * units
+    weights = [Weight("kernel", (c, width)), Weight("recurrent_kernel", (units, width))]
+    biases = rows * int(bool(use_bias))
+    if biases:
+        weights.append(Weight("bias", (rows, width) if rows > 1 else (width,)))
+    recurrent = n * units * width
+    return Rule(
+        (n, units),
+        weights=tuple(weights),
+        macs=n * c * width + recurrent,
+        elementwise=n * width * (1 + biases),
+        scratch=n * width,
+        products=recurrent,
+        backward=n * width * biases,
+        window=WHOLE,
+    )
+
+
+def _cell(gates: Rule, states: int, elementwise: int, backward: int) -> Rule:
+    """The gates of a cell with what combines them, and its states: all as large as its output."""
+    return replace(
+        gates,
+        elementwise=gates.elementwise + elementwise,
+        others=(gates.shape,) * states,
+        scratch=gates.scratch + states * prod(gates.shape),
+        backward=gates.backward + backward,
+    )
+
+
+@layer("SimpleRNNCell")
+def simple_rnn_cell(
+    x: Shape, units: int, activation: str | None = "tanh", use_bias: bool = True
+) -> Rule:
+    """Step of h = activation(x W + h U + b): per unit two sums and the activation.
+
+    Backward: the activation, the sum for b, and that of the two gradients of h.
+    """
+    gates = _gates(x, units, 1, use_bias)
+    forward = activation_cost(activation, gates.shape)
+    return _cell(gates, 1, forward, activation_backward(activation, gates.shape) + x[0] * units)
+
+
+@layer("LSTMCell")
+def lstm_cell(
+    x: Shape,
+    units: int,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    use_bias: bool = True,
+) -> Rule:
+    """Step with four gates, x W + h U + b: 4 * units * (c + units + 1) parameters.
+
+    See `lstm_elementwise` for the rest (Hochreiter and Schmidhuber, 1997; Gers et al., 2000).
+    """
+    gates = _gates(x, units, 4, use_bias)
+    return _cell(gates, 2, *lstm_elementwise(gates.shape, activation, recurrent_activation))
+
+
+def lstm_elementwise(
+    state: Shape, activation: str | None, recurrent_activation: str | None
+) -> tuple[int, int]:
+    """What an LSTM does with its gates, forward and backward.
+
+    c = f * c + i * activation(g); h = o * activation(c), with i, f and o after the recurrent
+    activation: on each value of the state 3 recurrent activations, 2 activations, 4 more.
+    Backward: the gradients of the activations, a product for each of the two factors of
+    f * c, i * g and o * h (6), and the sums of the two gradients of h and of c (2).
+    """
+    values = prod(state)
+    forward = 3 * activation_cost(recurrent_activation, state)
+    backward = 3 * activation_backward(recurrent_activation, state)
+    return (
+        forward + 2 * activation_cost(activation, state) + 4 * values,
+        backward + 2 * activation_backward(activation, state) + 8 * values,
+    )
+
+
+@layer("GRUCell")
+def gru_cell(
+    x: Shape,
+    units: int,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    use_bias: bool = True,
+    reset_after: bool = True,
+) -> Rule:
+    """Step with three gates; with `reset_after` the state has a bias of its own.
+
+    h = z * h + (1 - z) * activation(g), where g holds r * h or, with `reset_after`, r * (h U):
+    per unit 2 recurrent activations, 1 activation, 5 more. Backward: the gradients of the
+    activations, of z * h and (1 - z) * g (4), of r (2), and sums for h (2) (Cho et al.,
+    1406.1078).
+    """
+    gates = _gates(x, units, 3, use_bias, rows=2 if reset_after else 1)
+    state = gates.shape
+    forward = 2 * activation_cost(recurrent_activation, state)
+    backward = 2 * activation_backward(recurrent_activation, state)
+    return _cell(
+        gates,
+        1,
+        forward + activation_cost(activation, state) + 5 * prod(state),
+        backward + activation_backward(activation, state) + 8 * prod(state),
+    )
+
+
+simple_rnn_rule, lstm_rule, gru_rule = (
+    cell.__wrapped__  # type: ignore[attr-defined]
+    for cell in (simple_rnn_cell, lstm_cell, gru_cell)
+)
+
+
+@layer("SimpleRNN")
+def simple_rnn(
+    x: Shape,
+    units: int,
+    activation: str | None = "tanh",
+    use_bias: bool = True,
+    return_sequences: bool = False,
+    return_state: bool = False,
+) -> Rule:
+    """A `SimpleRNNCell` at each step."""
+    cell = simple_rnn_rule(step_of(x, 3), units, activation, use_bias)
+    return over_time(cell, x[1], return_sequences, return_state)
+
+
+@layer("LSTM")
+def lstm(
+    x: Shape,
+    units: int,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    use_bias: bool = True,
+    return_sequences: bool = False,
+    return_state: bool = False,
+) -> Rule:
+    """An `LSTMCell` at each step; its states are the output and the cell's memory."""
+    cell = lstm_rule(step_of(x, 3), units, activation, recurrent_activation, use_bias)
+    return over_time(cell, x[1], return_sequences, return_state)
+
+
+@layer("GRU")
+def gru(
+    x: Shape,
+    units: int,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    use_bias: bool = True,
+    reset_after: bool = True,
+    return_sequences: bool = False,
+    return_state: bool = False,
+) -> Rule:
+    """A `GRUCell` at each step."""
+    step = step_of(x, 3)
+    cell = gru_rule(step, units, activation, recurrent_activation, use_bias, reset_after)
+    return over_time(cell, x[1], return_sequences, return_state)
