@@ -23,8 +23,15 @@ from cnnbench.errors import ShapeError
 
 Shape = tuple[int, ...]
 
-ITEMSIZE = {"float32": 4, "float16": 2, "bfloat16": 2}
-"""Bytes of one value of each data type that a network may be analysed in."""
+DTYPES = ("float32", "float16", "bfloat16")
+"""The data types that a network may be analysed in."""
+
+ITEMSIZE = {
+    **{"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2},
+    **{"int64": 8, "int32": 4, "int16": 2, "int8": 1},
+    **{"uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1},
+}
+"""Bytes of one value of each data type; a Keras model may use any."""
 
 Window = tuple[tuple[int, int | Fraction], ...]
 """(reach, stride) on each spatial axis; a stride of 1/2 doubles the size."""
@@ -226,8 +233,22 @@ def trace(
         ShapeError: a size is not a positive whole number, the type is unknown, or a
             layer refuses its input.
     """
-    if dtype not in ITEMSIZE:
-        raise ShapeError(f"dtype must be one of {', '.join(ITEMSIZE)}; got {dtype!r}")
+    shape = checked(input_shape, batch_size, dtype)
+    graph = Graph(dtype)
+    x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
+    out = function(x, **params)
+    graph.outputs = tuple(t.index for t in (out if isinstance(out, (list, tuple)) else [out]))
+    return graph
+
+
+def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> Shape:
+    """The shape of an input, batch first, if it and the type can be analysed.
+
+    Raises:
+        ShapeError: a size is not a positive whole number, or the type is unknown.
+    """
+    if dtype not in DTYPES:
+        raise ShapeError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
     shape = (batch_size, *input_shape)
     if not all(type(size) is int and size > 0 for size in shape):
         raise ShapeError(
@@ -236,11 +257,7 @@ def trace(
         )
     if max(shape) > LARGEST:
         raise ShapeError(f"batch and input sizes must be at most {LARGEST:.0e}; got a larger one")
-    graph = Graph(dtype)
-    x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
-    out = function(x, **params)
-    graph.outputs = tuple(t.index for t in (out if isinstance(out, (list, tuple)) else [out]))
-    return graph
+    return shape
 
 
 RULES: dict[str, Callable[..., Rule]] = {}

@@ -215,6 +215,17 @@ def test_a_layer_made_of_layers_is_looked_into():
     assert names(graph)[1] == "mine/conv"
 
 
+def test_a_model_over_every_frame():
+    frame = keras.Sequential([keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten()])
+    x = keras.Input((5, 6, 6, 1))
+    model = keras.Model(x, keras.layers.TimeDistributed(frame)(x))
+    found = costs(model, batch_size=3)
+    assert found.params == model.count_params() == 20
+    assert found.macs == 3 * 5 * 16 * 2 * 9  # batch, frames, positions, filters, taps
+    assert found.output_shape == (3, 5, 32)
+    assert not found.uncounted
+
+
 def test_many_layers_made_of_layers_keep_their_weights_apart():
     # What a call makes is gone after it, and its identity may be used again.
     x = y = keras.Input((5, 5, 3))
@@ -367,6 +378,27 @@ def test_half_precision_activations_over_full_precision_weights():
     assert (dense.activation_bytes, dense.weight_bytes) == (4 * 2, 36 * 4)
     dense = costs(model, dtype="float16").layers[1]
     assert (dense.activation_bytes, dense.weight_bytes) == (4 * 2, 36 * 2)
+
+
+def test_an_image_of_bytes():
+    x = keras.Input((8, 8, 3), dtype="uint8")
+    model = keras.Model(x, keras.layers.Rescaling(1 / 255)(x))
+    assert [node.activation_bytes for node in costs(model).layers] == [192, 768]
+
+
+@pytest.mark.parametrize(
+    ("batch", "dtype", "message"),
+    [
+        (0, None, "positive whole numbers; got batch 0 and input 8"),
+        (-1, None, "positive whole numbers; got batch -1"),
+        (10**19, None, "at most 1e"),
+        (1, "int7", "dtype must be one of float32, float16, bfloat16; got 'int7'"),
+    ],
+)
+def test_an_impossible_batch_or_type(batch, dtype, message):
+    x = keras.Input((8,))
+    with pytest.raises(ShapeError, match=message):
+        read(keras.Model(x, keras.layers.Dense(2)(x)), batch_size=batch, dtype=dtype)
 
 
 # Files

@@ -7,8 +7,7 @@ size and the two can be compared. The model is not changed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,18 +15,18 @@ from cnnbench import layers
 from cnnbench.errors import CnnbenchError, NoRuleError, ShapeError
 from cnnbench.graph import (
     ITEMSIZE,
-    RULES,
     Graph,
     Node,
     Rule,
     Shape,
     Tensor,
     Weight,
-    argument_names,
+    checked,
     merges,
 )
-from cnnbench.layers.activation import OPERATIONS
 from cnnbench.layers.operations import operation_rule
+from cnnbench.targets.matching import arguments, function_of, operation_key, rule_of
+from cnnbench.targets.symbolic import first_line, unchanged, variables_give_way
 
 
 def read(
@@ -42,12 +41,13 @@ def read(
         dtype: of activations and weights; the model's own if None.
 
     Raises:
-        ShapeError: a layer cannot take its input.
+        ShapeError: a size is not a positive whole number, the type is unknown, or a layer
+            cannot take its input.
         CnnbenchError: a subclassed model whose `call` cannot be traced.
     """
     layers.load_all()
+    shapes = [checked(shape, batch_size, dtype or "float32") for shape in input_shapes]
     reader = _Reader(Graph(dtype or model.compute_dtype), keep_dtypes=dtype is None)
-    shapes = [(batch_size, *shape) for shape in input_shapes]
     reader.model(model, shapes)
     return reader.graph
 
@@ -69,7 +69,7 @@ class _Reader:
             node = Node(name, "InputLayer", {}, (), (), Rule(shape, saves=""), dtype=dtype)
             inputs.append(self.graph.append(node))
         self.graph.inputs = tuple(tensor.index for tensor in inputs)
-        function = _function(model)
+        function = function_of(model)
         if function is not None:
             outputs = self.function(function, inputs)
         else:
@@ -79,7 +79,7 @@ class _Reader:
                 raise
             except Exception as error:  # whatever the user's `call` may raise
                 raise CnnbenchError(
-                    f"the call of {type(model).__name__} cannot be traced ({_first(error)}); "
+                    f"the call of {type(model).__name__} cannot be traced ({first_line(error)}); "
                     "write it with Keras layers and keras.ops, or as a functional model"
                 ) from None
         self.graph.outputs = tuple(tensor.index for tensor in outputs)
@@ -104,18 +104,20 @@ class _Reader:
         called = call.operation
         try:
             if not isinstance(called, keras.Layer):
-                rule = operation_rule(_operation_key(called))
+                rule = operation_rule(operation_key(called))
                 if rule is None:
                     raise NoRuleError("there is no rule for this operation")
                 return self.operation(call, rule, inputs)
-            op, rule = _rule(called)
+            op, rule = rule_of(called)
             if rule is not None:
                 return self.counted(called, op, rule, inputs)
         except NoRuleError as error:
+            if type(called) is keras.layers.TimeDistributed:
+                return self.inside(call, inputs, lambda: self.each_frame(called, inputs[0]))
             return self.uncounted(call, inputs, str(error))
-        inner = _function(called)
+        inner = function_of(called)
         if inner is None:
-            return self.composite(call, inputs)
+            return self.inside(call, inputs, lambda: self.composite(call, inputs))
         with self.graph.scope(called.name):
             return self.function(inner, inputs)
 
@@ -123,7 +125,7 @@ class _Reader:
         self, layer: Any, op: str, rule: Callable[..., Rule], inputs: list[Tensor]
     ) -> list[Tensor]:
         """A layer by the rule of its class."""
-        attrs, unknown = _arguments(rule, layer.get_config())
+        attrs, unknown = arguments(rule, layer.get_config())
         shapes = [tensor.shape for tensor in inputs]
         given = shapes if merges(rule) else shapes[0]
         result = self.graph.apply(op, rule, given, attrs, layer.name)
@@ -174,25 +176,50 @@ class _Reader:
         out = self.graph.append(node)
         return out if isinstance(out, list) else [out]
 
-    def composite(self, call: Any, inputs: list[Tensor]) -> list[Tensor]:
-        """A layer of the user's own: what it is made of, if its `call` can be traced."""
-        layer = call.operation
-        reason = layers.NO_RULE.get(type(layer).__name__, "")
+    def inside(
+        self, call: Any, inputs: list[Tensor], read: Callable[[], list[Tensor]]
+    ) -> list[Tensor]:
+        """What a layer is made of, if its `call` can be traced."""
         before = len(self.graph.nodes)
+        try:
+            with self.graph.scope(call.operation.name):
+                return read()
+        except CnnbenchError:
+            raise
+        except Exception as error:  # whatever the user's `call` may raise
+            del self.graph.nodes[before:]
+            reason = layers.NO_RULE.get(type(call.operation).__name__)
+            return self.uncounted(
+                call, inputs, reason or f"it cannot be traced: {first_line(error)}"
+            )
+
+    def composite(self, call: Any, inputs: list[Tensor]) -> list[Tensor]:
+        """A layer of the user's own."""
 
         def again(inner: Any, given: list[Any]) -> Any:
             replaced = {id(x): y for x, y in zip(call.input_tensors, given, strict=True)}
             args, kwargs = call.arguments.fill_in(replaced)
             return inner(*args, **kwargs)
 
-        try:
-            with self.graph.scope(layer.name):
-                return self.traced(layer, inputs, again)
-        except CnnbenchError:
-            raise
-        except Exception as error:  # whatever the user's `call` may raise
-            del self.graph.nodes[before:]
-            return self.uncounted(call, inputs, reason or f"it cannot be traced: {_first(error)}")
+        return self.traced(call.operation, inputs, again)
+
+    def each_frame(self, wrapper: Any, x: Tensor) -> list[Tensor]:
+        """A model over every step of a sequence: once, on a batch of all steps."""
+        n, steps, *rest = x.shape
+        folded = self.reshaped("fold", x, (n * steps, *rest))
+        function = function_of(wrapper.layer)
+        if function is not None:
+            outputs = self.function(function, [folded])
+        else:
+            outputs = self.traced(wrapper.layer, [folded], lambda call, given: call(given[0]))
+        return [self.reshaped("unfold", y, (n, steps, *y.shape[1:])) for y in outputs]
+
+    def reshaped(self, name: str, x: Tensor, shape: Shape) -> Tensor:
+        rule = Rule(shape, view=True, saves="")
+        tensor: Tensor = self.graph.append(
+            Node(name, "Reshape", {}, (x.index,), self.graph.current_scope, rule)
+        )
+        return tensor
 
     def traced(self, layer: Any, inputs: list[Tensor], invoke: Any) -> list[Tensor]:
         """Call a layer on symbolic tensors of Keras and read the calls that it makes."""
@@ -202,7 +229,7 @@ class _Reader:
             keras.KerasTensor(tensor.shape, self.graph.nodes[tensor.index].dtype or "float32")
             for tensor in inputs
         ]
-        with _unchanged(layer), _variables_give_way():
+        with unchanged(layer), variables_give_way():
             outputs = keras.tree.flatten(invoke(layer.call, symbols))
             known = {id(x): tensor for x, tensor in zip(symbols, inputs, strict=True)}
             made = [x for x in outputs if id(x) not in known]
@@ -254,68 +281,12 @@ class _Reader:
                 call.operation.compute_output_spec(*args, **kwargs)
             )
         except Exception as error:  # Keras refuses in many ways
-            raise ShapeError(f"layer {call.operation.name}: {_first(error)}") from None
+            raise ShapeError(f"layer {call.operation.name}: {first_line(error)}") from None
         if any(None in x.shape for x in found):
             raise ShapeError(
                 f"layer {call.operation.name}: the size of its output depends on the data"
             )
         return found
-
-
-def _rule(layer: Any) -> tuple[str, Callable[..., Rule] | None]:
-    """The class of a layer and its rule, if there is one.
-
-    A subclass of a Keras layer follows the parent's rule if it changes nothing but how it
-    is made. A layer of the user's own that is called like one of Keras' does not.
-    """
-    for parent in type(layer).__mro__:
-        if parent.__module__.split(".")[0] == "keras":
-            return parent.__name__, RULES.get(parent.__name__)
-        own = RULES.get(parent.__name__)
-        if own is not None and not own.__module__.startswith(layers.__name__):
-            return parent.__name__, own
-        if not {name for name, x in vars(parent).items() if callable(x)} <= _HARMLESS:
-            break
-    return type(layer).__name__, None
-
-
-_HARMLESS = {"__init__", "get_config", "from_config"}
-
-
-def _function(model: Any) -> Any:
-    """The Keras Function inside a functional or a built sequential model, else None."""
-    function = getattr(model, "_functional", None) or model
-    return function if hasattr(function, "_nodes_by_depth") else None
-
-
-def _operation_key(operation: Any) -> str:
-    """`keras.src.ops.numpy.Mean` as "numpy.Mean"."""
-    module = type(operation).__module__.removeprefix("keras.src.ops.")
-    return f"{module}.{type(operation).__name__}"
-
-
-def _arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """What a rule takes of the configuration of a layer, and what of it has no rule."""
-    attrs = {name: config[name] for name in argument_names(rule) if name in config}
-    unknown = []
-    for name in ("activation", "recurrent_activation"):
-        if name in attrs:
-            attrs[name] = _activation(attrs[name])
-            if attrs[name] not in OPERATIONS:
-                unknown.append(f"its {name} {attrs[name]!r} has no rule")
-                attrs[name] = None
-    return attrs, "; ".join(unknown)
-
-
-def _activation(value: Any) -> str:
-    """The name of an activation, which Keras stores as a name, a function or a layer."""
-    if isinstance(value, dict):
-        config = value.get("config")
-        # keras.layers.LeakyReLU computes keras.activations.leaky_relu.
-        of_class = {name.replace("_", ""): name for name in OPERATIONS}
-        name = value["class_name"]
-        value = config if isinstance(config, str) else of_class.get(name.lower(), name)
-    return value or "linear"
 
 
 def _dtype(name: str) -> str | None:
@@ -325,57 +296,3 @@ def _dtype(name: str) -> str | None:
 
 def _one(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values
-
-
-def _first(error: Exception) -> str:
-    """The first line of what went wrong, without the list of Keras' arguments."""
-    lines = (line.strip() for line in str(error).splitlines())
-    said = (line for line in lines if line and "Exception encountered" not in line)
-    return next(said, type(error).__name__)[:200]
-
-
-@contextmanager
-def _unchanged(layer: Any) -> Iterator[None]:
-    """Forget the calls that Keras records on a layer and on those inside it meanwhile."""
-    calls = [
-        (list_, len(list_))
-        for inner in layer._flatten_layers()
-        for list_ in (inner._inbound_nodes, inner._outbound_nodes)
-    ]
-    try:
-        yield
-    finally:
-        for list_, length in calls:
-            del list_[length:]
-
-
-_BINARY = [
-    f"__{side}{name}__"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-    for side in ("", "r")
-]
-
-
-@contextmanager
-def _variables_give_way() -> Iterator[None]:
-    """`variable * tensor` is the symbolic tensor's to record, not the backend's to refuse."""
-    import keras
-
-    owner = next(c for c in keras.Variable.__mro__ if "__mul__" in vars(c))
-    own = {name: vars(owner)[name] for name in _BINARY if name in vars(owner)}
-
-    def giving_way(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: Any, other: Any) -> Any:
-            if isinstance(other, keras.KerasTensor):
-                return NotImplemented
-            return method(self, other)
-
-        return call
-
-    for name, method in own.items():
-        setattr(owner, name, giving_way(method))
-    try:
-        yield
-    finally:
-        for name, method in own.items():
-            setattr(owner, name, method)

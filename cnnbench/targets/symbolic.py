@@ -1,0 +1,61 @@
+"""Calling a layer on the symbolic tensors of Keras without leaving a trace on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what went wrong, without the list of Keras' arguments."""
+    lines = (line.strip() for line in str(error).splitlines())
+    said = (line for line in lines if line and "Exception encountered" not in line)
+    return next(said, type(error).__name__)[:200]
+
+
+@contextmanager
+def unchanged(layer: Any) -> Iterator[None]:
+    """Forget the calls that Keras records on a layer and on those inside it meanwhile."""
+    calls = [
+        (list_, len(list_))
+        for inner in layer._flatten_layers()
+        for list_ in (inner._inbound_nodes, inner._outbound_nodes)
+    ]
+    try:
+        yield
+    finally:
+        for list_, length in calls:
+            del list_[length:]
+
+
+_BINARY = [
+    f"__{side}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    for side in ("", "r")
+]
+
+
+@contextmanager
+def variables_give_way() -> Iterator[None]:
+    """`variable * tensor` is the symbolic tensor's to record, not the backend's to refuse."""
+    import keras
+
+    owner = next(c for c in keras.Variable.__mro__ if "__mul__" in vars(c))
+    own = {name: vars(owner)[name] for name in _BINARY if name in vars(owner)}
+
+    def giving_way(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, other: Any) -> Any:
+            if isinstance(other, keras.KerasTensor):
+                return NotImplemented
+            return method(self, other)
+
+        return call
+
+    for name, method in own.items():
+        setattr(owner, name, giving_way(method))
+    try:
+        yield
+    finally:
+        for name, method in own.items():
+            setattr(owner, name, method)
