@@ -182,6 +182,7 @@ def test_a_new_layer_is_one_function():
     ],
 )
 def test_a_new_layer_gets_keras_name(op, name):
+    RULES.clear()
     same = layer(op)(lambda x: Rule(x))
     assert names(trace(same, (8, 8, 3))) == ["input_layer", name]
 
