@@ -74,7 +74,7 @@ def _grown(
     rank = len(spatial)
     given = output_padding if isinstance(output_padding, (tuple, list)) else [output_padding] * rank
     if len(given) != rank or not all(
-        type(extra) is int and 0 <= extra < s for extra, s in zip(given, strides, strict=True)
+        isinstance(extra, int) and 0 <= extra < s for extra, s in zip(given, strides, strict=True)
     ):
         raise ShapeError(
             f"output_padding must be at least 0 and less than strides {strides}; "
@@ -85,7 +85,7 @@ def _grown(
         (length - 1) * s + k + extra
         for (length, _, s), k, extra in zip(axes, kept, given, strict=True)
     )
-    if any(type(size) is int and size < 1 for size in out):
+    if any(isinstance(size, int) and size < 1 for size in out):
         raise ShapeError(f"output_padding={output_padding!r} leaves no output; give more")
     return out
 

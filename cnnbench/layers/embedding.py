@@ -40,7 +40,7 @@ def reversible_embedding(
     if not reverse:
         out = (*x, output_dim)
         return Rule(out, weights=weights, backward=prod(out), saves="input")
-    if type(x[-1]) is int and x[-1] != output_dim:
+    if isinstance(x[-1], int) and x[-1] != output_dim:
         raise ShapeError(f"expected a last axis of output_dim={output_dim}; got {x[-1]}")
     out = (*x[:-1], input_dim)
     capped = prod(out) * int(logit_soft_cap is not None)

@@ -20,7 +20,7 @@ def _adaptive(
     """
     n, spatial, c = split(x, rank, data_format)
     size = sizes(output_size, rank, "output_size")
-    if not all(type(number) is int for number in (*spatial, *size)):
+    if not all(isinstance(number, int) for number in (*spatial, *size)):
         raise ShapeError("adaptive pooling needs plain numbers for its input and output sizes")
     axes = [_windows(length, m) for length, m in zip(spatial, size, strict=True)]
     out = join(n, size, c, data_format)
