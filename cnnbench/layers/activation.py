@@ -122,10 +122,9 @@ def relu(
 
     A slope below a threshold is of x less the threshold: one subtraction more.
     """
-    for value, name in ((max_value, "max_value"), (negative_slope, "negative_slope"),
-                        (threshold, "threshold")):  # fmt: skip
-        if value is not None and value < 0:
-            raise ShapeError(f"{name} must be at least 0; got {value}")
+    _at_least_0(0 if max_value is None else max_value, "max_value")
+    _at_least_0(negative_slope, "negative_slope")
+    _at_least_0(threshold, "threshold")
     masks = 1 + int(max_value is not None) + int(bool(negative_slope))
     shifted = int(bool(negative_slope) and bool(threshold))
     return Rule(
@@ -136,11 +135,15 @@ def relu(
     )
 
 
+def _at_least_0(value: Any, what: str) -> None:
+    if value is None or value < 0:
+        raise ShapeError(f"{what} must be at least 0; got {value}")
+
+
 @layer("LeakyReLU")
 def leaky_relu(x: Shape, negative_slope: float = 0.3) -> Rule:
     """One comparison and one multiplication."""
-    if negative_slope is None or negative_slope < 0:
-        raise ShapeError(f"negative_slope must be at least 0; got {negative_slope}")
+    _at_least_0(negative_slope, "negative_slope")
     return Rule(x, elementwise=2 * prod(x), backward=2 * prod(x), saves="input")
 
 

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from cnnbench.graph import Rule, Shape, layer
-from cnnbench.layers._sizes import join, sizes, split
+from cnnbench.layers._sizes import join, positive, sizes, split
 from cnnbench.layers.preprocessing import RADIUS, interpolated
 
 
@@ -29,8 +29,9 @@ def _repeated(
 
 
 @layer("UpSampling1D")
-def up_sampling1d(x: Shape, size: Any = 2) -> Rule:
+def up_sampling1d(x: Shape, size: int = 2) -> Rule:
     """Each step `size` times: a copy."""
+    positive(size, "size")
     return _repeated(1, x, size, None)
 
 
