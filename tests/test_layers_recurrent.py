@@ -192,6 +192,14 @@ def test_a_convolutional_lstm_by_hand():
     assert rule.scratch == 640 + 2 * 160
 
 
+def test_the_state_of_a_strided_convolutional_lstm_is_convolved_without_strides():
+    rule = RULES["ConvLSTM1D"]((1, 1, 7, 1), 1, 3, strides=2, padding="same")
+    # 4 positions with 3 taps each, of which the first and the last stick out: 10 on the input
+    # and, with stride 1, 10 on the state; for each of 4 gates
+    assert rule.macs == 4 * (12 + 12)
+    assert rule.inside == 4 * (10 + 10)
+
+
 def test_half_a_billion_parameters_are_exact():
     rule = RULES["ConvLSTM2D"]((1, 10, 256, 256, 3), 4000, 3, padding="same")
     # 16000 * (27 + 36000 + 1)

@@ -99,6 +99,7 @@ def test_the_macs_of_a_product_are_half_of_what_tensorflow_counts(function, shap
         (lambda a, b: ops.einsum("abx,b->a", a, b), [(2, 3, 4), (3,)], 6, 18),
         # The ellipsis: 2 * 3 * 5 outputs of 4 terms
         (lambda a, b: ops.einsum("...c,cd->...d", a, b), [(2, 3, 4), (4, 5)], 120, 0),
+        (lambda a, b: ops.einsum("...c,cd", a, b), [(2, 3, 4), (4, 5)], 120, 0),
         # Without an arrow what appears once is kept: 2 * 4 outputs of 3 terms
         (lambda a, b: ops.einsum("ab,bc", a, b), [(2, 3), (3, 4)], 24, 0),
     ],
@@ -193,9 +194,10 @@ def test_elementwise_operations_by_hand(function, shapes, elementwise):
     assert rule.macs == 0
 
 
-def test_a_norm_that_needs_singular_values_has_no_rule():
-    with pytest.raises(NoRuleError, match="no rule for a norm of order nuc"):
-        rule_of(lambda x: ops.norm(x, ord="nuc", axis=(1, 2)), (2, 3, 4))
+@pytest.mark.parametrize("order", ["nuc", 1])
+def test_a_norm_of_matrices_other_than_the_euclidean_has_no_rule(order):
+    with pytest.raises(NoRuleError, match=f"no rule for a norm of order {order}"):
+        rule_of(lambda x: ops.norm(x, ord=order, axis=(1, 2)), (2, 3, 4))
 
 
 def test_the_gradient_of_what_was_broadcast_is_a_sum():

@@ -99,7 +99,7 @@ def _attention(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
         macs=macs,
         elementwise=scores * (6 + masks),
         products=macs,
-        scratch=2 * scores,
+        scratch=scores,
         backward=scores * (5 + masks),
         saves="input",
         window=WHOLE,
