@@ -17,7 +17,16 @@ Importing this package imports no framework, no pandas and no matplotlib.
 
 __version__ = "0.1.0"
 
-from cnnbench.api import analyze, report, results, run
+from cnnbench.api import analyze, formula, report, results, run, trace
 from cnnbench.errors import CnnbenchError
 
-__all__ = ["CnnbenchError", "__version__", "analyze", "report", "results", "run"]
+__all__ = [
+    "CnnbenchError",
+    "__version__",
+    "analyze",
+    "formula",
+    "report",
+    "results",
+    "run",
+    "trace",
+]

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import targets
+from cnnbench import blocks, targets
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import RuntimeMissingError, StoreError
 from cnnbench.graph import Graph, Shape
@@ -17,6 +17,7 @@ from cnnbench.graph import Graph, Shape
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from cnnbench.formulas import Formula
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.store import Run
 
@@ -73,6 +74,23 @@ def analyze(
             **params,
         )
     )
+
+
+def formula(target: str, **given: Any) -> Formula:
+    """The closed forms of the cost of a catalogue entry.
+
+    Args:
+        target: a name from `cnnbench list`.
+        **given: sizes (n, H, W, C) and parameters that stay numbers; all others that can be
+            become symbols.
+
+    Raises:
+        UnknownNameError: no such entry or parameter.
+        ShapeError: the block refuses these numbers.
+    """
+    from cnnbench.formulas import formula
+
+    return formula(blocks.get(target), **given)
 
 
 def _shapes(given: Shape | Sequence[Shape] | None) -> list[Shape] | None:

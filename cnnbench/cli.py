@@ -13,8 +13,12 @@ from typing import Annotated, Any
 import typer
 
 import cnnbench
-from cnnbench import api, blocks, units
+from cnnbench import api, blocks, targets, units
+from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.tables import VIEWS
+from cnnbench.targets.applications import SIZES
+from cnnbench.views import KEYS
 
 app = typer.Typer(
     help="What CNN blocks and models cost: on paper, checked against Keras, and on your machine.",
@@ -32,6 +36,15 @@ class Format(StrEnum):
     markdown = "markdown"
     csv = "csv"
     json = "json"
+    mermaid = "mermaid"
+
+
+class FormulaFormat(StrEnum):
+    """How `formula` prints."""
+
+    text = "text"
+    latex = "latex"
+    markdown = "markdown"
 
 
 class Devices(StrEnum):
@@ -62,27 +75,83 @@ def _options(
 
 @app.command()
 def analyze(
-    target: Annotated[str, typer.Argument(help="A block or model; see `cnnbench list`.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A name from `cnnbench list`, a .keras file, a SavedModel, or module:function."
+        ),
+    ],
     input: Annotated[
-        str | None, typer.Option(help="Size of one sample, as 224x224x3.", metavar="HxWxC")
+        str | None,
+        typer.Option(help="Size of one sample, as 224x224x3; a,b for two inputs.", metavar="SIZE"),
     ] = None,
     batch: Annotated[int, typer.Option(help="Samples per forward pass.")] = 1,
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, float16 or bfloat16 [default: the model's, else float32]."),
+    ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", help="A parameter of the block.", metavar="NAME=VALUE"),
+        typer.Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
     ] = None,
+    include_top: Annotated[
+        bool, typer.Option(help="The classifier of a model of keras.applications.")
+    ] = True,
+    view: Annotated[
+        str | None, typer.Option(help=f"What the table shows: {', '.join(VIEWS)}.", metavar="NAME")
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Of the tree.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help=f"Layers with most of this first: {', '.join(KEYS)}.", metavar="NAME"),
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only so many layers.")] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw each layer's share into this file: .png, .svg, .pdf.")
+    ] = None,
 ) -> None:
-    """Cost on paper, per layer and in total; imports no framework."""
-    from cnnbench.reporting.tables import render
+    """Cost on paper, per layer and in total. The catalogue needs no framework."""
+    from cnnbench.reporting import tables
 
-    shape = units.parse_shape(input) if input else None
-    params = _params(param or [])
-    entry = blocks.get(target)
-    entry.check(params)  # before they could be taken for arguments of `analyze` itself
-    cost = api.analyze(target, shape, batch_size=batch, dtype=dtype, **params)
-    print(render(cost, entry.signature(**params), format.value), end="")
+    shapes = units.parse_shapes(input) if input else None
+    found = targets.resolve(target, shapes, include_top, _params(param or []))
+    graph = found.trace(shapes, batch, dtype)
+    costs = cost(graph)
+    if figure:
+        from cnnbench.reporting import shares
+
+        shares.shares(costs, figure)
+    if format is Format.mermaid:
+        from cnnbench.reporting import mermaid
+
+        print(mermaid.mermaid(graph, costs, depth), end="")
+        return
+    print(
+        tables.render(
+            costs, found.title, format.value, graph, view=view, depth=depth, sort=sort, top=top
+        ),
+        end="",
+    )
+    if figure and format is Format.table:
+        print(f"figure: {figure}")
+
+
+@app.command()
+def formula(
+    target: Annotated[str, typer.Argument(help="A block or model of the catalogue.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", "-p", help="A size or parameter that stays a number.", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    format: Annotated[FormulaFormat, typer.Option(help="How to print it.")] = FormulaFormat.text,
+) -> None:
+    """Closed forms of the cost of a block, in n, H, W, C and its parameters."""
+    from cnnbench.reporting import formulas
+
+    print(formulas.render(api.formula(target, **_params(param or [])), format.value), end="")
 
 
 @app.command("list")
@@ -96,6 +165,7 @@ def list_() -> None:
         entries = [e for e in blocks.catalogue().values() if e.kind == kind]
         rows = [(e.name, units.shape(e.input_shape), e.summary) for e in entries]
         print(tabulate(rows, (f"{kind}s", "input", ""), tablefmt="simple"), end="\n\n")
+    print(tabulate(_applications(), ("keras.applications", "input"), tablefmt="simple"), end="\n\n")
     print(tabulate(suites.describe().items(), ("suites", ""), tablefmt="simple"))
 
 
@@ -161,6 +231,14 @@ def run(
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Write the report of a stored run again."""
     print(f"report: {api.report(folder)}")
+
+
+def _applications() -> list[tuple[str, str]]:
+    """Those of one input size in a line."""
+    by_size: dict[int, list[str]] = {}
+    for name, size in SIZES.items():
+        by_size.setdefault(size, []).append(name)
+    return [(", ".join(names), units.shape((size, size, 3))) for size, names in by_size.items()]
 
 
 def _params(pairs: Sequence[str]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from cnnbench import blocks
 from cnnbench.blocks import Entry
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.formula import SIZES, Amounts, formula
-from cnnbench.formula.algebra import text
+from cnnbench.formulas import SIZES, Amounts, formula
+from cnnbench.formulas.algebra import text
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense

@@ -7,8 +7,8 @@ from typing import Any
 
 from cnnbench.cost import CONVENTION
 from cnnbench.errors import unknown
-from cnnbench.formula import Formula
-from cnnbench.formula.algebra import Expr, text
+from cnnbench.formulas import Formula
+from cnnbench.formulas.algebra import Expr, text
 
 FORMATS = ("text", "latex", "markdown")
 

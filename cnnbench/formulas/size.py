@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnbench.formula.algebra import (
+from cnnbench.formulas.algebra import (
     Expr,
     as_ceiling,
     equation,

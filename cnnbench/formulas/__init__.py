@@ -14,8 +14,8 @@ from typing import Any
 from cnnbench.blocks import Entry
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.formula.algebra import Expr, symbol, text
-from cnnbench.formula.size import NumberNeededError, Path, Size
+from cnnbench.formulas.algebra import Expr, symbol, text
+from cnnbench.formulas.size import NumberNeededError, Path, Size
 from cnnbench.graph import ITEMSIZE, LARGEST, Graph, Rule
 
 SIZES = {1: "C", 2: "WC", 3: "HWC", 4: "THWC"}
