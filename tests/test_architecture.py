@@ -32,7 +32,7 @@ MAY = {
     "targets": {"blocks", "errors", "graph", "layers", "units"},
     "case": {"blocks", "cost", "errors", "graph", "units"},
     "measurement": {"case", "errors"},
-    "agreement": {"cost", "graph", "measurement", "units"},
+    "agreement": {"cost", "errors", "graph", "measurement", "units"},
     "runtimes": {"agreement", "blocks", "case", "errors", "measurement"},
     "store": {"case", "errors", "measurement"},
     "suites": {"case", "errors", "store", "units"},

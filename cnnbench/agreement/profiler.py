@@ -1,0 +1,253 @@
+"""What TensorFlow runs for each layer of a graph, and what its own profiler counts there.
+
+The model is traced without values, so nothing is allocated or computed. While a layer is
+called, TensorFlow names what it adds after that call; the names of layers would not do, for
+TensorFlow numbers them in its own way, and a shared layer has one name for all its calls.
+
+The statistics are those of `tf.compat.v1.profiler` with `float_operation()`. It does not
+enter functions, as which Keras runs grouped convolutions on a CPU; here these are counted by
+the same statistics, and marked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from cnnbench.errors import CnnbenchError, RuntimeMissingError
+from cnnbench.graph import Graph, Shape
+
+MULTIPLY_ADDS = frozenset(
+    (
+        "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D",
+        "DepthwiseConv2dNative", "MatMul",
+    )
+)  # fmt: skip
+"""Operations of TensorFlow whose statistic is two for each multiply-add, and nothing else."""
+
+NOT_COMPARED = {
+    "Conv2DBackpropInput": "it is counted as the taps of its output over the strides, which "
+    "are its multiply-adds only if the output is the input times the strides",
+    "Conv3DBackpropInputV2": "there is no statistic for it",
+    "Einsum": "there is no statistic for it",
+    "SpaceToBatchND": "a dilated convolution is counted with the padding of its blocks",
+    "StatelessWhile": "what a loop repeats is not counted",
+    "While": "what a loop repeats is not counted",
+}
+"""Operations of TensorFlow after which a layer's multiply-adds cannot be compared, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of TensorFlow.
+
+    Args:
+        type: such as "Conv2D".
+        flops: by the profiler's statistic for it; None where there is none.
+        entered: it is in a function, which the profiler itself does not enter.
+    """
+
+    type: str
+    flops: int | None
+    entered: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a layer while TensorFlow traced the model.
+
+    Args:
+        scope: the models and layers that it is nested in, as in `Node`.
+        name: as in `Node`; empty for a layer made of nodes, whose own name ends the scope.
+        layer: the Keras layer or operation.
+        whole: the outermost layer of a class of the user's own that it is part of, or itself.
+        shapes: of its outputs; a size that depends on the data is None.
+        operations: what TensorFlow runs for it, less what is in a call inside it.
+    """
+
+    scope: tuple[str, ...]
+    name: str
+    layer: Any
+    whole: Any
+    shapes: tuple[tuple[int | None, ...], ...] = ()
+    operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def macs(self) -> int:
+        """The multiply-adds that TensorFlow counts, as two operations each."""
+        return sum(x.flops or 0 for x in self.operations if x.type in MULTIPLY_ADDS) // 2
+
+    @property
+    def not_compared(self) -> str:
+        """The operation of TensorFlow that keeps `macs` from being comparable, if any."""
+        return next((x.type for x in self.operations if x.type in NOT_COMPARED), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What TensorFlow runs for a model: its calls in order, the model's own first."""
+
+    calls: tuple[Call, ...]
+    graph: Any
+
+    @property
+    def flops(self) -> int:
+        """The total of `tf.compat.v1.profiler` with `float_operation()`."""
+        operations = (x for call in self.calls for x in call.operations)
+        return sum(x.flops or 0 for x in operations if not x.entered)
+
+
+def trace(graph: Graph, model: Any) -> Trace:
+    """Let TensorFlow trace a model at the input sizes of a graph of it.
+
+    Args:
+        graph: read from the model.
+        model: a Keras model that is built, with or without values.
+
+    Raises:
+        RuntimeMissingError: Keras does not run on TensorFlow here.
+        CnnbenchError: TensorFlow cannot trace the model at these sizes.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeMissingError(
+            f"expected Keras on TensorFlow; it runs on {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow"
+        )
+    import tensorflow as tf
+
+    watch = _Watch(graph, model)
+
+    def call(trainable: Any, others: Any, inputs: Any) -> Any:
+        return model.stateless_call(trainable, others, inputs)
+
+    try:
+        with watch.on():
+            traced = tf.function(call, autograph=False).get_concrete_function(
+                [tf.TensorSpec(x.shape, x.dtype) for x in model.trainable_variables],
+                [tf.TensorSpec(x.shape, x.dtype) for x in model.non_trainable_variables],
+                _inputs(model, [graph.nodes[index].rule.shape for index in graph.inputs]),
+            )
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {reason}") from None
+    _count(traced.graph, watch.calls)
+    return Trace(tuple(watch.calls), traced.graph)
+
+
+def _inputs(model: Any, shapes: list[Shape]) -> Any:
+    """What the model takes, nested as it takes it, as TensorFlow's specifications."""
+    import keras
+    import tensorflow as tf
+
+    symbols = getattr(model, "inputs", None)
+    if not symbols:
+        specs = [tf.TensorSpec(shape, "float32") for shape in shapes]
+        return specs[0] if len(specs) == 1 else specs
+    specs = [tf.TensorSpec(shape, x.dtype) for shape, x in zip(shapes, symbols, strict=True)]
+    return keras.tree.pack_sequence_as(model.input, specs)
+
+
+class _Watch:
+    """Notes which layer is being called while a model is traced."""
+
+    def __init__(self, graph: Graph, model: Any) -> None:
+        self.nodes = {(node.scope, node.name) for node in graph.nodes}
+        self.model = model
+        self.calls = [Call((), "", model, model)]
+        self.scope: list[str] = []
+        self.whole = None if functional(model) else model
+        self.counted = False  # inside a layer that is one node
+        self.scopes: Counter[str] = Counter()
+        self.again: Counter[int] = Counter()
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch every layer and operation inside the model."""
+        layers = self.model._flatten_layers()
+        watched = [x for layer in layers for x in (layer, *getattr(layer, "operations", ()))]
+        once = {id(x): x for x in watched if x is not self.model}
+        try:
+            for x in once.values():
+                vars(x)["call"] = self.watched(x)  # past Keras' own __setattr__
+            yield
+        finally:
+            for x in once.values():
+                vars(x).pop("call", None)
+
+    def watched(self, layer: Any) -> Callable[..., Any]:
+        """The `call` of a layer; what it adds to TensorFlow's graph is named after the call."""
+        import keras
+        import tensorflow as tf
+
+        inner = layer.call
+
+        @wraps(inner)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.counted:
+                return inner(*args, **kwargs)
+            # A slash at the end: from the root, whatever scopes Keras has opened.
+            with self.entered(layer) as made, tf.name_scope(f"{len(self.calls) - 1}/"):
+                outputs = inner(*args, **kwargs)
+            made.shapes = tuple(tuple(x.shape) for x in keras.tree.flatten(outputs))
+            return outputs
+
+        return call
+
+    @contextmanager
+    def entered(self, layer: Any) -> Iterator[Call]:
+        """The call that begins: of a node of the graph, or of what is made of nodes."""
+        before = self.whole, self.counted, len(self.scope)
+        again = self.again[id(layer)]
+        name = f"{layer.name} (call {again + 1})" if again else layer.name
+        self.counted = (tuple(self.scope), name) in self.nodes
+        if self.counted:
+            self.again[id(layer)] += 1
+        else:  # as Graph.scope numbers them
+            number = self.scopes[layer.name]
+            self.scopes[layer.name] += 1
+            self.scope.append(f"{layer.name}_{number}" if number else layer.name)
+            name = ""
+        if self.whole is None and (self.counted or not functional(layer)):
+            self.whole = layer
+        made = Call(tuple(self.scope), name, layer, self.whole or layer)
+        self.calls.append(made)
+        try:
+            yield made
+        finally:
+            self.whole, self.counted, depth = before
+            del self.scope[depth:]
+
+
+def functional(layer: Any) -> bool:
+    """Whether a layer is a model that owns nothing but the weights of its layers."""
+    import keras
+
+    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+
+
+def _count(graph: Any, calls: list[Call]) -> None:
+    """Give each operation of TensorFlow to the call whose number its name begins with."""
+    for node in graph.as_graph_def().node:
+        number = node.name.split("/")[0]
+        call = calls[int(number)] if number.isdecimal() else calls[0]
+        call.operations += _operations(graph, node, entered=False)
+
+
+def _operations(graph: Any, node: Any, entered: bool) -> Iterator[Operation]:
+    from tensorflow.python.framework import ops  # no public name for one node's statistic
+
+    try:
+        flops = ops.get_stats_for_node_def(graph, node, "flops").value
+    except ValueError:  # a size that depends on the data; the profiler passes over it too
+        flops = None
+    yield Operation(node.op, None if flops is None else int(flops), entered)
+    if node.op in ("PartitionedCall", "StatefulPartitionedCall"):
+        body = graph._get_function(node.attr["f"].func.name).graph
+        for inner in body.as_graph_def().node:
+            yield from _operations(body, inner, entered=True)
