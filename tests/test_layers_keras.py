@@ -83,6 +83,14 @@ def ruled(op, shapes, arguments):
     return rule.shape, [(w.name, w.shape, w.trainable) for w in rule.weights]
 
 
+def test_every_activation_of_keras_has_a_cost():
+    theirs = {n for n, f in vars(keras.activations).items() if inspect.isfunction(f)}
+    helpers = {"deserialize", "get", "serialize"}
+    # A sort, whose work is not the same for each element, and one that needs arguments.
+    without = {"sparsemax", "threshold"}
+    assert set(OPERATIONS) | {"glu"} | without == theirs - helpers
+
+
 # Arguments that fit, but for a window that is larger than its input now and then
 
 lengths = st.integers(5, 9) | st.integers(1, 9)

@@ -123,7 +123,10 @@ def dot(xs: Sequence[Shape], axes: Any, normalize: bool = False) -> Rule:
     """
     _two(xs)
     x, y = xs
-    first, second = axes if isinstance(axes, (tuple, list)) else (axes, axes)
+    both = tuple(axes) if isinstance(axes, (tuple, list)) else (axes, axes)
+    if len(both) != 2:
+        raise ShapeError(f"axes must be one number or two; got {axes}")
+    first, second = both
     for axis, shape in ((first, x), (second, y)):
         if not -len(shape) <= axis < len(shape) or axis % len(shape) == 0:
             raise ShapeError(f"axes must be from 1 to {len(shape) - 1}; got {axes}")

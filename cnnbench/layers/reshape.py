@@ -54,7 +54,7 @@ def repeat_vector(x: Shape, n: int) -> Rule:
 @layer("ZeroPadding1D")
 def zero_padding1d(x: Shape, padding: Any = 1, data_format: str | None = None) -> Rule:
     """Zeros before and after the steps; a copy, no arithmetic."""
-    return _moved(1, x, (padding,), 1, data_format, "padding")
+    return _bordered(1, x, padding, 1, data_format, "padding")
 
 
 @layer("ZeroPadding2D")
@@ -64,7 +64,7 @@ def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str | None = No
     `data_format="channels_first"` pads the last two axes instead of the middle two. On a
     channels-last tensor that pads the width and the channels (see `pad_channels`).
     """
-    return _moved(2, x, padding, 1, data_format, "padding")
+    return _bordered(2, x, padding, 1, data_format, "padding")
 
 
 @layer("ZeroPadding3D")
@@ -72,19 +72,19 @@ def zero_padding3d(
     x: Shape, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
 ) -> Rule:
     """Zeros around the three spatial axes; a copy, no arithmetic."""
-    return _moved(3, x, padding, 1, data_format, "padding")
+    return _bordered(3, x, padding, 1, data_format, "padding")
 
 
 @layer("Cropping1D")
 def cropping1d(x: Shape, cropping: Any = (1, 1)) -> Rule:
     """The steps without some at both ends; a copy."""
-    return _moved(1, x, (cropping,), -1, None, "cropping")
+    return _bordered(1, x, cropping, -1, None, "cropping")
 
 
 @layer("Cropping2D")
 def cropping2d(x: Shape, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None) -> Rule:
     """The image without some rows and columns; a copy."""
-    return _moved(2, x, cropping, -1, data_format, "cropping")
+    return _bordered(2, x, cropping, -1, data_format, "cropping")
 
 
 @layer("Cropping3D")
@@ -92,13 +92,16 @@ def cropping3d(
     x: Shape, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
 ) -> Rule:
     """The volume without some planes on each side; a copy."""
-    return _moved(3, x, cropping, -1, data_format, "cropping")
+    return _bordered(3, x, cropping, -1, data_format, "cropping")
 
 
-def _moved(rank: int, x: Shape, sides: Any, sign: int, data_format: str | None, what: str) -> Rule:
+def _bordered(
+    rank: int, x: Shape, sides: Any, sign: int, data_format: str | None, what: str
+) -> Rule:
     """Each spatial axis longer, or shorter, by what is given: a number, or one for each end."""
     n, spatial, c = split(x, rank, data_format)
-    axes = tuple(sides) if isinstance(sides, (tuple, list)) else (sides,) * rank
+    each = isinstance(sides, (tuple, list)) and rank > 1
+    axes = tuple(sides) if each else (sides,) * rank
     ends = [tuple(a) if isinstance(a, (tuple, list)) else (a, a) for a in axes]
     if len(ends) != rank or any(len(pair) != 2 for pair in ends):
         forms = "one number or two" if rank == 1 else f"one number, {rank}, or {rank} pairs"
