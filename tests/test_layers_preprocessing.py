@@ -1,12 +1,14 @@
 """Layers that prepare data or act in training alone: by hand, and against Keras."""
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cnnbench import layers
-from cnnbench.errors import ShapeError
+from cnnbench.errors import NoRuleError, ShapeError
 from cnnbench.graph import RULES, argument_names
+from cnnbench.layers.augmentation import IDENTITY
 
 pytestmark = pytest.mark.tensorflow
 
@@ -189,3 +191,121 @@ def test_regularization_is_free_at_inference_and_not_in_training(layer, shape, t
     assert rule.view
     assert rule.macs == rule.elementwise == 0
     assert (rule.training, rule.backward) == (training, backward)
+
+
+# What alters images in training
+
+ARGUMENTS = {
+    "RandomBrightness": [0.2],
+    "RandomColorDegeneration": [0.5],
+    "RandomContrast": [0.2],
+    "RandomHue": [0.2],
+    "RandomPosterization": [4],
+    "RandomRotation": [0.2],
+    "RandomSaturation": [0.5],
+    "RandomSharpness": [0.5],
+    "RandomTranslation": [0.2, 0.2],
+    "RandomZoom": [0.2],
+}
+
+
+@pytest.mark.parametrize("name", IDENTITY.split())
+def test_an_augmentation_passes_its_input_through_at_inference(name):
+    layer = getattr(keras.layers, name)(*ARGUMENTS.get(name, []))
+    image = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    assert np.array_equal(layer(image, training=False), image)
+    rule = rule_of(layer, (2, 8, 8, 3))
+    assert rule.view
+    assert (rule.shape, rule.macs, rule.elementwise) == ((2, 8, 8, 3), 0, 0)
+
+
+def test_a_random_crop_has_the_shape_that_keras_says():
+    assert assert_agrees(keras.layers.RandomCrop(4, 6), (2, 8, 8, 3)).view
+    layer = keras.layers.RandomCrop(4, 6, data_format="channels_first")
+    assert assert_agrees(layer, (2, 3, 8, 8)).shape == (2, 3, 4, 6)
+
+
+def test_contrast_is_stretched_at_inference_too():
+    layer = keras.layers.AutoContrast()
+    image = np.linspace(10, 20, 2 * 4 * 5 * 3).reshape(2, 4, 5, 3).astype("float32")
+    assert not np.array_equal(layer(image, training=False), image)
+    rule = assert_agrees(layer, (2, 4, 5, 3))
+    # 120 values: 8 on each; 6 channels: 4 for scale and offset less 2 first comparisons
+    assert rule.elementwise == 960 + 12
+    # To 0 to 255 and back: subtract, divide, multiply, add
+    assert rule_of(keras.layers.AutoContrast((0, 1)), (2, 4, 5, 3)).elementwise == 972 + 960
+
+
+# Numbers as classes
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "elementwise"),
+    [
+        (("Discretization", [0.0, 1.0, 2.0]), (2, 5), 20),  # 3 boundaries take 2 comparisons
+        (("Discretization", [float(x) for x in range(8)]), (2, 5), 40),  # 8 take up to 4
+        (("Discretization", [0.0, 1.0, 2.0], None, 0.01, "one_hot"), (2, 5), 20 + 40),
+        (("Discretization", [0.0, 1.0, 2.0], None, 0.01, "one_hot"), (2, 5, 1), 20 + 40),
+        (("Discretization", [0.0, 1.0, 2.0], None, 0.01, "multi_hot"), (2, 5), 20 + 10),
+        (("CategoryEncoding", 7, "one_hot"), (2, 5), 70),
+        (("CategoryEncoding", 7, "one_hot"), (2, 1), 14),
+        (("CategoryEncoding", 7, "multi_hot"), (2, 5), 10),
+        (("CategoryEncoding", 7, "count"), (2, 5), 10),
+    ],
+)
+def test_numbers_become_classes(layer, shape, elementwise):
+    name, *arguments = layer
+    built = getattr(keras.layers, name)(*arguments)
+    rule = rule_of(built, shape)
+    assert rule.elementwise == elementwise
+    assert rule.shape == tuple(built(np.ones(shape, "float32")).shape)
+
+
+def test_counts_of_three_axes_have_no_rule():
+    with pytest.raises(NoRuleError, match="'count' has no rule for an input of 3 axes"):
+        RULES["CategoryEncoding"]((2, 3, 4), 7, "count")
+    with pytest.raises(NoRuleError, match="it has not been adapted"):
+        rule_of(keras.layers.Discretization(num_bins=4), (2, 3))
+    with pytest.raises(ShapeError, match=r"output_mode must be 'int', .*; got 'binary'"):
+        RULES["CategoryEncoding"]((2, 3), 7, "binary")
+
+
+# Sound
+
+
+@pytest.mark.parametrize(
+    ("mode", "each"),
+    [("real", 0), ("imag", 0), ("stft", 0), ("angle", 1), ("psd", 4), ("magnitude", 5), ("log", 7)],
+)
+@pytest.mark.parametrize("expand_dims", [True, False])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_spectrogram_is_two_convolutions(mode, each, expand_dims, data_format):
+    layer = keras.layers.STFTSpectrogram(
+        mode, frame_length=6, frame_step=4, expand_dims=expand_dims, data_format=data_format
+    )
+    last = data_format == "channels_last"
+    rule = assert_agrees(layer, (2, 20, 3) if last else (2, 3, 20))
+    # 20 steps hold 4 frames, 4 apart; 6 taps are padded to 8, of 5 frequencies: 2 * 3 * 4 * 5
+    kernels = 1 if mode in ("real", "imag") else 2
+    assert rule.macs == kernels * 120 * 6
+    assert rule.elementwise == each * 120
+
+
+def test_a_padded_spectrogram_knows_its_taps_inside():
+    rule = assert_agrees(
+        keras.layers.STFTSpectrogram("real", 3, 1, padding="same", fft_length=4), (1, 5, 1)
+    )
+    # 5 frames of 3 taps, of which the first and the last stick out; 3 frequencies
+    assert (rule.macs, rule.inside) == (5 * 3 * 3, 13 * 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "phase"}, "mode must be one of real, .*; got 'phase'"),
+        ({"frame_length": 0}, "frame_length must be a whole number of at least 1; got 0"),
+    ],
+)
+def test_a_spectrogram_refuses_what_it_cannot_take(arguments, message):
+    with pytest.raises(ShapeError, match=message):
+        RULES["STFTSpectrogram"]((1, 500, 1), **arguments)

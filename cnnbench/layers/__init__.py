@@ -21,11 +21,22 @@ def load_all() -> None:
         import_module(f"{__name__}.{module.name}")
 
 
+_HASH = "it hashes its input, and what that takes depends on the data"
+_TABLE = "it looks its input up in a table, and what that takes depends on the data"
+
 NO_RULE: dict[str, str] = {
+    "ContrastLimitedAdaptiveHistogramEqualization": "nobody has counted its histograms yet",
     "FlaxLayer": "it runs code of Flax that cannot be read",
+    "HashedCrossing": _HASH,
+    "Hashing": _HASH,
+    "IntegerLookup": _TABLE,
     "JaxLayer": "it runs code of JAX that cannot be read",
     "Lambda": "it runs any Python function",
+    "MaxNumBoundingBoxes": "it takes a dictionary of boxes and labels",
+    "MelSpectrogram": "what its Fourier transform takes depends on the library",
+    "StringLookup": _TABLE,
     "TFSMLayer": "it runs a TensorFlow SavedModel that cannot be read",
+    "TextVectorization": "it splits text, and what that takes depends on the data",
     "TorchModuleWrapper": "it runs a PyTorch module that cannot be read",
 }
 """The layers of Keras that have no rule on purpose, and why: their cost is unknown, not 0."""

@@ -1,11 +1,12 @@
 """Layers that prepare images, numbers and sound."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from cnnbench.errors import ShapeError
+from cnnbench.errors import NoRuleError, ShapeError
 from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
-from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split
+from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split, taps_inside, windows
 
 RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 """Half the width of the window of an interpolation, in pixels of the input."""
@@ -125,3 +126,105 @@ def _equal(old: Sizes, new: Sizes) -> bool:
 def masking(x: Shape, mask_value: float = 0.0) -> Rule:
     """Zeros at the steps all of whose values are the mask: compare, combine, multiply."""
     return Rule(x, elementwise=3 * prod(x), backward=prod(x), saves="")
+
+
+def _encoded(x: Shape, output_mode: str, depth: int, before: int = 0) -> Rule:
+    """Whole numbers as such, or as classes: Keras' `encode_categorical_inputs`.
+
+    "one_hot" compares each with each class; "multi_hot" and "count" add each to its bin.
+    `before` are the operations that gave the numbers.
+
+    Raises:
+        NoRuleError: bins of an input of three axes, of which Keras itself gives two shapes.
+    """
+    positive(depth, "the number of classes")
+    if output_mode == "int":
+        return Rule(x, elementwise=before, saves="")
+    if output_mode == "one_hot":
+        last = x[-1] if len(x) > 1 else 0
+        out = (*x[:-1], depth) if isinstance(last, int) and last == 1 else (*x, depth)
+        return Rule(out, elementwise=before + prod(out), saves="")
+    if output_mode not in ("multi_hot", "count"):
+        modes = "'int', 'one_hot', 'multi_hot' or 'count'"
+        raise ShapeError(f"output_mode must be {modes}; got {output_mode!r}")
+    if len(x) > 2:
+        raise NoRuleError(f"{output_mode!r} has no rule for an input of {len(x)} axes")
+    return Rule((*x[:-1], depth), elementwise=before + prod(x), saves="")
+
+
+@layer("CategoryEncoding")
+def category_encoding(x: Shape, num_tokens: int, output_mode: str = "multi_hot") -> Rule:
+    """Whole numbers as classes: a comparison with each class, or an addition to one of them."""
+    return _encoded(x, output_mode, num_tokens)
+
+
+@layer("Discretization")
+def discretization(
+    x: Shape, bin_boundaries: Sequence[float] | None = None, output_mode: str = "int"
+) -> Rule:
+    """The bin of each value, by a binary search: for b boundaries floor(log2(b)) + 1 comparisons.
+
+    Raises:
+        NoRuleError: there are no boundaries yet.
+    """
+    if not bin_boundaries:
+        raise NoRuleError("it has not been adapted, so the number of its bins is not known")
+    bins = len(bin_boundaries)
+    return _encoded(x, output_mode, bins + 1, prod(x) * bins.bit_length())
+
+
+_STFT = {
+    "real": (0, 0),
+    "imag": (0, 0),
+    "stft": (0, 0),
+    "angle": (1, 7),  # one function; as arctan2
+    "psd": (4, 5),  # the power, which is two squares and a sum, added once more
+    "magnitude": (5, 7),  # the power compared with a least value, root
+    "log": (7, 9),  # the magnitude compared with a least value, logarithm
+}
+"""Operations on each frequency of a frame, forward and backward."""
+
+
+@layer("STFTSpectrogram")
+def stft_spectrogram(
+    x: Shape,
+    mode: str = "log",
+    frame_length: int = 256,
+    frame_step: int | None = None,
+    fft_length: int | None = None,
+    padding: str = "valid",
+    expand_dims: bool = False,
+    data_format: str | None = None,
+) -> Rule:
+    """Each channel of a signal, (n, steps, c), by frequency: two convolutions, as Keras does it.
+
+    For fft_length // 2 + 1 frequencies, each with `frame_length` taps. "real" and "imag" need
+    one of the two; "stft" returns both. The kernels are weights that train.
+    """
+    n, (steps,), c = split(x, 1, data_format)
+    if mode not in _STFT:
+        raise ShapeError(f"mode must be one of {', '.join(_STFT)}; got {mode!r}")
+    positive(frame_length, "frame_length")
+    step = frame_step or frame_length // 2
+    positive(step, "frame_step")
+    length = fft_length or 1 << (frame_length - 1).bit_length()  # the next power of two
+    frequencies = length // 2 + 1
+    (frames,) = windows((steps,), (frame_length,), (step,), padding)
+    inside = taps_inside((steps,), (frame_length,), (step,), (1,), padding)
+    kernels = [name for name, without in (("real", "imag"), ("imag", "real")) if mode != without]
+    values = n * c * frames * frequencies
+    own = frequencies * (2 if mode == "stft" else 1)
+    if expand_dims:
+        out = join(n, (frames, own), c, data_format)
+    else:
+        out = join(n, (frames,), own * c, data_format)
+    return Rule(
+        out,
+        weights=tuple(Weight(f"{name}_kernel", (frame_length, 1, frequencies)) for name in kernels),
+        macs=len(kernels) * values * frame_length,
+        elementwise=_STFT[mode][0] * values,
+        inside=None if inside is None else len(kernels) * n * c * frequencies * inside,
+        scratch=len(kernels) * values,
+        backward=_STFT[mode][1] * values,
+        window=WHOLE,
+    )

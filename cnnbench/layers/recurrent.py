@@ -26,7 +26,9 @@ def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool
         inside=None if cell.inside is None else cell.inside * steps,
         others=cell.others if return_state else (),
         products=cell.products * steps,
+        training=None if cell.training is None else cell.training * steps,
         backward=cell.backward * steps,
+        kept=cell.scratch * steps,
     )
 
 

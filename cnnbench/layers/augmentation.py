@@ -1,0 +1,55 @@
+"""Layers that alter images in training; most pass them through at inference.
+
+What they do in training belongs to the preparation of data, and is not counted.
+"""
+
+from math import prod
+from typing import Any
+
+from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.layers._sizes import join, positive, split
+
+IDENTITY = """
+AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration
+RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip
+RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
+RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+Solarization
+"""
+"""The layers whose `transform_images` in Keras does nothing where `training` is false."""
+
+
+def identity(x: Shape) -> Rule:
+    """The image itself."""
+    return Rule(x, view=True, saves="")
+
+
+for _name in IDENTITY.split():
+    layer(_name)(identity)
+
+
+@layer("RandomCrop")
+def random_crop(x: Shape, height: int, width: int, data_format: str | None = None) -> Rule:
+    """At inference nothing, though Keras says on paper that the size is that of the crop."""
+    n, _, c = split(x, 2, data_format)
+    positive(height, "height")
+    positive(width, "width")
+    return Rule(join(n, (height, width), c, data_format), view=True, saves="", window=WHOLE)
+
+
+@layer("AutoContrast")
+def auto_contrast(x: Shape, value_range: Any = (0, 255)) -> Rule:
+    """Stretches the values along axes 1 and 2 to the whole range, also at inference.
+
+    On each value the least, the largest, a scale and an offset (2), two limits, a test and a
+    choice (2); on each stretched part 4 to work these out, less 2 for the first value. Another
+    range than 0 to 255 is mapped to it and back, 4 on each value each time.
+    """
+    mapped = 0 if tuple(value_range) == (0, 255) else 8
+    parts = x[0] * prod(x[3:])
+    return Rule(
+        x,
+        elementwise=(8 + mapped) * prod(x) + 2 * parts,
+        backward=(8 + mapped) * prod(x),
+        window=WHOLE,
+    )

@@ -1,0 +1,39 @@
+"""Every layer of Keras has a rule, or is known to have none and why."""
+
+import pytest
+
+from cnnbench import layers
+from cnnbench.graph import RULES
+
+pytestmark = pytest.mark.tensorflow
+
+keras = pytest.importorskip("keras")
+
+NOT_A_LAYER_OF_A_GRAPH = {
+    "Layer": "the base class",
+    "Wrapper": "the base class of layers that hold one",
+    "InputSpec": "no layer",
+    "InputLayer": "the input of a graph itself",
+}
+
+layers.load_all()
+
+
+def names():
+    """The class of every public layer; an alias such as Convolution2D counts once."""
+    found = {x.__name__ for x in vars(keras.layers).values() if isinstance(x, type)}
+    return sorted(found - set(NOT_A_LAYER_OF_A_GRAPH))
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_layer_has_a_rule_or_a_reason(name):
+    assert (name in RULES) != (name in layers.NO_RULE)
+
+
+def test_every_reason_is_of_a_layer_that_keras_has():
+    assert set(layers.NO_RULE) <= set(names())
+    assert all(layers.NO_RULE.values())
+
+
+def test_what_is_skipped_is_in_keras():
+    assert all(hasattr(keras.layers, name) for name in NOT_A_LAYER_OF_A_GRAPH)
