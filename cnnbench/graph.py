@@ -74,6 +74,7 @@ class Rule:
         training: `elementwise` of a forward pass in training, where that differs.
         backward: elementwise operations of the backward pass.
         saves: which of its tensors the backward pass reads.
+        kept: values inside the layer that it reads too; as many as `scratch` if None.
         window: what one output position sees of the input; () is one position, WHOLE all.
     """
 
@@ -89,6 +90,7 @@ class Rule:
     training: int | None = None
     backward: int = 0
     saves: Literal["", "input", "output", "both"] = "both"
+    kept: int | None = None
     window: Window | None = ()
 
 
@@ -106,6 +108,7 @@ class Node:
         uncounted: why there is no rule for it; its work is then missing from `rule`.
         dtype: of its output, where that is not the graph's.
         weight_dtype: of its weights, where that is not the graph's.
+        shared: weights that it uses and an earlier call of the same layer owns.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Node:
     uncounted: str = ""
     dtype: str | None = None
     weight_dtype: str | None = None
+    shared: tuple[Weight, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -163,16 +163,19 @@ class _Reader:
         self.calls[id(operation)] += 1
         self.kept.append(operation)
         name = operation.name
-        if again:  # a shared layer owns its weights once and works each time
-            name, rule = f"{name} (call {again + 1})", replace(rule, weights=())
-        elif not getattr(operation, "trainable", True):
+        shared: tuple[Weight, ...] = ()
+        if not getattr(operation, "trainable", True):
             rule = replace(rule, weights=tuple(replace(w, trainable=False) for w in rule.weights))
+        if again:  # a shared layer owns its weights once and works each time
+            name, shared = f"{name} (call {again + 1})", rule.weights
+            rule = replace(rule, weights=())
         self.owned.update(map(id, getattr(operation, "variables", ())))
         dtypes: tuple[str | None, str | None] = (None, None)
         if self.keep_dtypes and hasattr(operation, "compute_dtype"):
             dtypes = _dtype(operation.compute_dtype), _dtype(operation.variable_dtype)
         sources = tuple(tensor.index for tensor in inputs)
-        node = Node(name, op, attrs, sources, self.graph.current_scope, rule, uncounted, *dtypes)
+        scope = self.graph.current_scope
+        node = Node(name, op, attrs, sources, scope, rule, uncounted, *dtypes, shared)
         out = self.graph.append(node)
         return out if isinstance(out, list) else [out]
 
