@@ -53,6 +53,12 @@ def binary(value: float) -> str:
     return _scaled(value, _BINARY, "B", 1024)
 
 
+def binary_step(largest: float) -> tuple[int, str]:
+    """Bytes in a unit and its name, for numbers up to `largest`, which is at least ten of it."""
+    factor, prefix = next((step for step in _BINARY[::-1] if largest >= 10 * step[0]), _BINARY[0])
+    return factor, f"{prefix}B"
+
+
 def seconds(value: float) -> str:
     """A duration with three digits: 0.0123 as 12.3 ms."""
     return _scaled(value, _SECONDS, "s", 1000)

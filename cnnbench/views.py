@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from string import digits
 
 from cnnbench.cost import Cost, LayerCost
 from cnnbench.graph import Graph, Window
@@ -102,9 +103,10 @@ class _Nest:
 
 def _cuts(layer: LayerCost, path: str) -> list[int]:
     """Where the path of a layer ends each part that it is in."""
-    # The class in lower case is Keras' automatic name but for its underscores.
-    plain = re.sub(r"_\d+$", "", layer.name).replace("_", "")
-    automatic = plain == layer.op.removeprefix("ops.").lower()
+    # The class in lower case is Keras' automatic name but for underscores, a number behind it,
+    # and which call it is of a layer that is called several times.
+    plain = layer.name.partition(" (call ")[0].rstrip(digits).replace("_", "")
+    automatic = plain == layer.op.removeprefix("ops.").rstrip(digits).lower()
     marks = "/" if layer.scope or automatic else "/_"
     separator = f"(?<=[^{marks}])[{marks}]+(?=[^{marks}])"
     return [match.start() for match in re.finditer(separator, path)]

@@ -75,12 +75,19 @@ def test_analyze_takes_parameters_batch_and_dtype_and_prints_json(capsys):
     assert [layer["output_shape"] for layer in data["layers"]][-1] == [2, 4, 4, 5]
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
-def test_every_format_has_every_layer(capsys, form):
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_csv_and_json_have_every_layer(capsys, form):
+    assert main(["analyze", "resnet50", "--format", form]) == 0
+    assert "conv2d_52" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_text_folds_a_large_network_into_its_blocks(capsys, form):
     assert main(["analyze", "resnet50", "--format", form]) == 0
     out = capsys.readouterr().out
-    assert "conv2d_52" in out
-    assert ("25557032" if form in ("csv", "json") else "25,557,032") in out or form == "csv"
+    assert "resnet_bottleneck_15" in out
+    assert "conv2d_52" not in out
+    assert "25,557,032" in out
 
 
 def test_list_names_blocks_models_and_suites(capsys):

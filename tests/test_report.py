@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import re
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -20,7 +16,6 @@ from matplotlib.figure import Figure
 
 from cnnbench import blocks, store
 from cnnbench.cost import CONVENTION, Cost, cost
-from cnnbench.errors import UnknownNameError
 from cnnbench.measurement import Check, Measurement
 from cnnbench.reporting import machine, sections, style, tables, write
 from cnnbench.reporting.answer import answer
@@ -92,92 +87,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
 
 
 Page = Callable[[Path], str]
-
-
-# --- one network -----------------------------------------------------------------------
-
-
-def test_analysis_of_the_tutorials_vgg_block() -> None:
-    headers, rows = tables.analysis_rows(trace("vgg_block"))
-    assert headers[:3] == ["layer", "type", "output shape"]  # one block: no column for it
-    by_name = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
-    # 3x3x3x64 weights and 64 biases; each weight once per position of 256x256.
-    assert by_name["conv2d"]["parameters"] == 1792
-    assert by_name["conv2d"]["MACs"] == 3 * 3 * 3 * 64 * 256 * 256
-    assert by_name["conv2d"]["output shape"] == (1, 256, 256, 64)
-
-
-def test_blocks_have_a_column_where_there_are_several() -> None:
-    headers, _ = tables.analysis_rows(trace("inception_two_modules"))
-    assert headers[2] == "block"
-
-
-@pytest.mark.parametrize("name", ["vgg_block", "inception_two_modules", "resnet50_tutorial"])
-def test_rows_add_up_to_the_totals(name: str) -> None:
-    network = trace(name)
-    reader = csv.DictReader(io.StringIO(tables.render(network, name, "csv")))
-    rows = list(reader)
-    sums = tables.totals(network)
-    for column, total in (
-        ("parameters", "parameters"),
-        ("MACs", "MACs"),
-        ("elementwise", "elementwise"),
-        ("FLOPs", "FLOPs"),
-        ("weight bytes", "weight bytes"),
-        ("activation bytes", "activation bytes"),
-    ):
-        assert sum(int(row[column]) for row in rows) == sums[total], column
-    assert max(int(row["live bytes"]) for row in rows) == sums["peak activation bytes"]
-    assert sums["trainable"] + sums["not trainable"] == sums["parameters"]
-    assert sums["FLOPs"] == 2 * sums["MACs"] + sums["elementwise"]
-
-
-def test_the_json_document_has_what_the_table_has() -> None:
-    document = json.loads(tables.render(trace("vgg_block"), "vgg_block", "json"))
-    assert document["target"] == "vgg_block"
-    assert document["convention"] == CONVENTION
-    assert document["input_shape"] == [256, 256, 3]
-    assert (document["batch_size"], document["dtype"]) == (1, "float32")
-    assert document["totals"]["parameters"] == 38720  # the tutorial's own summary
-    assert sum(layer["parameters"] for layer in document["layers"]) == 38720
-
-
-def test_the_text_table_is_readable_and_ends_with_the_convention() -> None:
-    text = tables.render(trace("vgg_block"), "vgg_block", "table")
-    assert re.search(r"^parameters +38,720$", text, re.M)
-    assert re.search(r"^conv2d_1 .* 36,928 .* 144 KiB +16\.0 MiB", text, re.M)
-    assert text.endswith(CONVENTION + "\n")
-    assert "| conv2d " in tables.render(trace("vgg_block"), "vgg_block", "markdown")
-
-
-def test_an_unknown_format_is_refused_by_name() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean markdown"):
-        tables.render(trace("vgg_block"), "vgg_block", "markdwn")
-
-
-def test_tables_import_neither_pandas_nor_matplotlib() -> None:
-    code = (
-        "import sys, cnnbench.reporting.tables;"
-        "print([m for m in ('pandas', 'matplotlib', 'scipy', 'keras') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.4227, "0.42"),
-        (0.0123, "0.012"),
-        (4.896, "4.90"),
-        (9.995, "10.0"),
-        (19.83, "19.8"),
-        (1234.0, "1,234"),
-        (1.0, "1.00"),
-    ],
-)
-def test_ratios_have_three_digits_and_no_exponent(value: float, text: str) -> None:
-    assert tables.number(value) == text
 
 
 # --- the comparison --------------------------------------------------------------------

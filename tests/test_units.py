@@ -93,6 +93,21 @@ def test_bytes_have_binary_prefixes_and_no_exponent(value, text):
 
 
 @pytest.mark.parametrize(
+    ("largest", "step"),
+    [
+        (0, (1, "B")),
+        (10 * 2**10 - 1, (1, "B")),
+        (10 * 2**10, (2**10, "KiB")),
+        (3 * 2**20, (2**10, "KiB")),
+        (10 * 2**20, (2**20, "MiB")),
+        (2**80, (2**60, "EiB")),
+    ],
+)
+def test_a_column_of_bytes_takes_a_unit_of_which_its_largest_is_ten(largest, step):
+    assert units.binary_step(largest) == step
+
+
+@pytest.mark.parametrize(
     ("value", "text", "text_below"),
     [
         (0.9995, "1.00 s", "999 ms"),

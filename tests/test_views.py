@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from cnnbench import blocks
+from cnnbench import api, blocks
 from cnnbench.cost import cost
 from cnnbench.graph import Graph, Rule, trace
 from cnnbench.layers.activation import activation
@@ -91,8 +91,10 @@ def test_explicit_names_of_a_flat_model_are_split_at_underscores():
     ("op", "names"),
     [
         ("MaxPooling2D", ("max_pooling2d", "max_pooling2d_1", "max_pooling2d_12")),
+        ("MaxPooling2D", ("max_pooling2d_1", "max_pooling2d_1 (call 2)")),
         ("BatchNormalization", ("batch_normalization", "batch_normalization_3")),
         ("ReLU", ("re_lu", "re_lu_1")),
+        ("MyBlock2", ("my_block2", "my_block2_1")),
         ("ops.GetItem", ("get_item", "get_item_1")),
     ],
 )
@@ -450,3 +452,13 @@ def test_the_field_is_where_the_gradient_of_one_output_is_not_zero(name, params,
     reached = np.abs(tape.gradient(centre, image)[0]).sum(axis=-1) > 0
     seen = receptive_field(entry.trace((size, size, 2), **params)).output.size
     assert seen == (int(reached.any(axis=1).sum()), int(reached.any(axis=0).sum()))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("InceptionV3", 1311), ("InceptionResNetV2", 3039), ("MobileNet", 315), ("ResNet101", 1027)],
+)
+def test_keras_networks_are_as_published(name, size):
+    # Araujo et al.: inception_v3, inception_resnet_v2, mobilenet_v1, resnet_v1_101.
+    assert receptive_field(api.trace(name)).local.size == (size, size)
