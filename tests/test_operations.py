@@ -109,6 +109,16 @@ def test_products_by_hand(function, shapes, macs, elementwise):
     assert (rule.macs, rule.elementwise) == (macs, elementwise)
 
 
+def test_patches_are_a_convolution_with_zeros_and_ones():
+    def patches(x):
+        return ops.image.extract_patches(x, (2, 3))
+
+    rule = rule_of(patches, (2, 8, 9, 4))
+    # 4 * 3 patches of 2 * 3 * 4 = 24 values, each picked from 24
+    assert rule.macs == 2 * 12 * 24 * 24
+    assert 2 * rule.macs == counted(patches, (2, 8, 9, 4))
+
+
 def test_an_einsum_of_three_arrays_has_no_rule():
     with pytest.raises(NoRuleError, match="three arrays"):
         rule_of(lambda a, b, c: ops.einsum("ab,bc,cd->ad", a, b, c), (2, 3), (3, 4), (4, 5))
@@ -185,6 +195,14 @@ def test_elementwise_operations_are_those_that_tensorflow_counts(function, shape
         (lambda x: ops.moments(x, axes=[0, 1]), [(2, 3, 4)], 96),  # as the variance
         (lambda x: ops.max_pool(x, 2), [(2, 8, 8, 4)], 384),  # 128 outputs, 3 comparisons
         (lambda x: ops.image.resize(x, (4, 6)), [(2, 8, 8, 3)], 1008),  # 144 values, 7 each
+        (ops.normalize, [(2, 3, 4)], 72),  # square, add, multiply
+        (ops.rms_normalization, [(2, 3, 4)], 72),
+        (ops.rms_normalization, [(2, 3, 4), (4,)], 96),  # and scale
+        (ops.layer_normalization, [(2, 3, 4), (4,), (4,)], 192),  # 1 + 3 + 2, scale and shift
+        (lambda x, m, v: ops.batch_normalization(x, m, v, -1), [(2, 3, 4), (4,), (4,)], 48),
+        (lambda i, v: ops.scatter(i, v, (9,)), [(5, 1), (5,)], 5),
+        (lambda x, i, v: ops.scatter_update(x, i, v), [(9,), (5, 1), (5,)], 0),
+        (lambda x, i, v: ops.scatter_update(x, i, v, "add"), [(9,), (5, 1), (5,)], 5),
         (lambda x: ops.image.rgb_to_grayscale(x), [(2, 8, 8, 3)], 640),  # 128 times 5
     ],
 )
@@ -192,6 +210,11 @@ def test_elementwise_operations_by_hand(function, shapes, elementwise):
     rule = rule_of(function, *shapes)
     assert rule.elementwise == elementwise
     assert rule.macs == 0
+
+
+def test_other_lengths_have_no_rule():
+    with pytest.raises(NoRuleError, match="the Euclidean length"):
+        rule_of(lambda x: ops.normalize(x, order=1), (2, 3, 4))
 
 
 @pytest.mark.parametrize("order", ["nuc", 1])

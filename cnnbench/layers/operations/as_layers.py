@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError
 from cnnbench.graph import RULES, Rule
+from cnnbench.layers._sizes import split
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
 
 
@@ -78,13 +80,37 @@ def _adaptive(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     return _picked(attrs, "output_size", "data_format")
 
 
-def _batch(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+def _axis(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     return _picked(attrs, "axis")
 
 
 def _layer_norm(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     """Of `gamma` and `beta` only the number is known, which is all that the cost depends on."""
     return {"axis": attrs["axis"], "scale": len(shapes) > 1, "center": len(shapes) > 2}
+
+
+def _patches(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
+    """A convolution with a kernel of zeros and ones, which is how Keras takes patches."""
+    size = tuple(attrs["size"])
+    _, _, c = split(shapes[0], len(size), attrs["data_format"])
+    return {
+        "filters": prod(size) * c,
+        "kernel_size": size,
+        "use_bias": False,
+        **_picked(attrs, *_SLIDING, "dilation_rate"),
+    }
+
+
+def _rms_norm(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    """Without a scale it is the work of dividing by the length."""
+    name = "RMSNormalization" if len(shapes) > 1 else "UnitNormalization"
+    return _as(_ranked(name), _axis)(shapes, out, attrs)
+
+
+def _normalize(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    if attrs["order"] != 2 or attrs["axis"] is None:
+        raise NoRuleError("there is a rule for the Euclidean length over given axes only")
+    return _as(_ranked("UnitNormalization"), _axis)(shapes, out, attrs)
 
 
 def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +130,10 @@ AS_LAYERS: dict[str, Operation] = {
     "nn.AveragePool": _as(_ranked("AveragePooling{}D"), _pool),
     "nn.AdaptiveMaxPool": _as(_ranked("AdaptiveMaxPooling{}D"), _adaptive),
     "nn.AdaptiveAveragePool": _as(_ranked("AdaptiveAveragePooling{}D"), _adaptive),
-    "nn.BatchNorm": _as(_ranked("BatchNormalization"), _batch),
+    "nn.BatchNorm": _as(_ranked("BatchNormalization"), _axis),
+    "nn.Normalize": _normalize,
+    "nn.RMSNorm": _rms_norm,
     "nn.LayerNorm": _as(_ranked("LayerNormalization"), _layer_norm),
+    "image.ExtractPatches": _as(_ranked("Conv{}D"), _patches),
     "image.Resize": _as(_ranked("Resizing"), _resize),
 }

@@ -43,8 +43,13 @@ def _channels_concatenated(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> R
 
 def _scatter(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """One addition for each value that is scattered, since places may repeat."""
-    _, values = shapes
-    return Rule(first(out), elementwise=prod(values), saves="", window=WHOLE)
+    return Rule(first(out), elementwise=prod(shapes[-1]), saves="", window=WHOLE)
+
+
+def _scatter_update(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+    """A copy with values replaced or, with a `reduction`, one operation for each."""
+    reduced = int(attrs["reduction"] is not None)
+    return Rule(first(out), elementwise=reduced * prod(shapes[-1]), saves="", window=WHOLE)
 
 
 MOVES: dict[str, Operation] = {
@@ -53,4 +58,5 @@ MOVES: dict[str, Operation] = {
     **{key: _move(False, WHOLE) for key in _COPIES.split()},
     "numpy.Concatenate": _channels_concatenated,
     "core.Scatter": _scatter,
+    "core.ScatterUpdate": _scatter_update,
 }
