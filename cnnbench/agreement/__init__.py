@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from cnnbench import units
-from cnnbench.agreement.layers import Row, layers
+from cnnbench.agreement.pairing import Row, layers
 from cnnbench.agreement.profiler import NOT_COMPARED
 from cnnbench.cost import LayerCost, cost
 from cnnbench.graph import Graph

@@ -1,0 +1,54 @@
+"""Every model of keras.applications, at two sizes, against Keras and TensorFlow's own profiler.
+
+Keras counts the parameters of its own variables; TensorFlow traces the model, infers each shape
+and has a statistic for each of its operations. None of it looks at a rule of ours.
+"""
+
+import gc
+
+import pytest
+
+from cnnbench.agreement import layers
+from cnnbench.cost import cost
+from cnnbench.targets import resolve
+from cnnbench.targets.applications import SIZES
+
+pytestmark = pytest.mark.tensorflow
+
+pytest.importorskip("tensorflow")
+
+SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
+
+
+@pytest.fixture(autouse=True)
+def _collected_once():
+    """TensorFlow's import and what earlier tests left are no garbage: look at ours alone."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def read(name, shape=None, *, batch_size=1, **options):
+    """A model without values, and our graph of it."""
+    target = resolve(f"keras.applications.{name}", shape and [shape], **options)
+    return target.trace(None, batch_size, None), target.model
+
+
+def assert_agrees(graph, model):
+    found = layers(graph, model)
+    assert [row for layer in found for row in layer.rows() if not row.equal] == []
+    paper = cost(graph)
+    assert paper.uncounted == ()
+    # The layers are all there: their parts make up what Keras says of the whole.
+    assert sum(layer.keras_params[0] for layer in found) == model.count_params() == paper.params
+    assert sum(layer.macs for layer in found) == paper.macs
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_application_at_its_size(name):
+    assert_agrees(*read(name))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_application_at_another_size_without_its_top(name):
+    assert_agrees(*read(name, SMALL, batch_size=2, include_top=False))
