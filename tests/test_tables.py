@@ -211,7 +211,6 @@ def test_folding_goes_as_deep_as_sixty_rows_allow() -> None:
         return x
 
     graph = trace(network, (2, 2, 1))
-    graph.nodes = [replace(node, scope=()) for node in graph.nodes]
     # An input, 2 stages, 16 parts of them; 64 more with the layers.
     assert len(first_words(rendered(graph))) == 1 + 2 + 16
     # googlenet has 20 rows at depth 1 and 92 at depth 2.
