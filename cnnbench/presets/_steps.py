@@ -1,0 +1,210 @@
+"""A layer taken apart into what tools count by different rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from typing import Any
+
+from cnnbench.graph import RULES, Node, Shape, argument_names
+from cnnbench.layers._sizes import axes_of, channels_first
+from cnnbench.layers.activation import activation_cost, is_linear
+
+_KINDS = {
+    "Conv": "convolution",
+    "DepthwiseConv": "convolution",
+    "SeparableConv": "convolution",
+    "ConvTranspose": "transposed convolution",
+    "Dense": "dense",
+    "BatchNormalization": "batch norm",
+    "LayerNormalization": "layer norm",
+    "GroupNormalization": "group norm",
+    "Activation": "activation",
+    "ReLU": "activation",
+    "LeakyReLU": "activation",
+    "PReLU": "activation",
+    "ELU": "activation",
+    "Softmax": "activation",
+    "MaxPooling": "max pooling",
+    "AveragePooling": "average pooling",
+    "GlobalMaxPooling": "global max pooling",
+    "GlobalAveragePooling": "global average pooling",
+    "Average": "addition",
+    "Rescaling": "rescaling",
+    "Normalization": "standardisation",
+    "ZeroPadding": "padding",
+    "UpSampling": "upsampling",
+}
+"""By the class of a layer without its dimensions; all others are "other"."""
+
+_OPERATORS = {
+    "Add": "addition",
+    "Subtract": "addition",
+    "Multiply": "multiplication",
+    "Maximum": "comparison",
+    "Minimum": "comparison",
+}
+"""By the class of a layer or of an operation of `keras.ops`."""
+
+_PARTS = {
+    "grouped convolution": "convolution",
+    "transposed convolution": "convolution",
+    "max pooling": "pooling",
+    "average pooling": "pooling",
+    "global max pooling": "pooling",
+    "global average pooling": "pooling",
+    "standardisation": "rescaling",
+}
+"""Under which name a kind is summed, where that is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of arithmetic inside a layer.
+
+    Args:
+        kind: what the tools' rules are kept under.
+        label: the layer type, said of what a tool ignores; "" for a bias.
+        x: shape of the input, the first if there are several.
+        out: shape of the output.
+        arguments: of the layer, with its defaults.
+        macs: taps on padding count.
+        inside: those whose tap is inside the input.
+        work: FLOPs by cnnbench's own convention.
+        name: of an activation.
+        fused: it is an argument of a layer, not a layer.
+    """
+
+    kind: str
+    label: str
+    x: Shape
+    out: Shape
+    arguments: Mapping[str, Any]
+    macs: int = 0
+    inside: int = 0
+    work: int = 0
+    name: str = ""
+    fused: bool = False
+
+    @property
+    def part(self) -> str:
+        """The name that its count is summed under."""
+        return _PARTS.get(self.kind, self.kind)
+
+    @property
+    def inputs(self) -> int:
+        """Values of the input."""
+        return prod(self.x)
+
+    @property
+    def outputs(self) -> int:
+        """Values of the output."""
+        return prod(self.out)
+
+    @property
+    def rows(self) -> int:
+        """Groups of values that a normalisation or softmax works on together."""
+        if self.kind == "group norm":
+            groups = self.arguments["groups"]
+            return self.x[0] * (self.channels if groups == -1 else groups)
+        return self.inputs // self.channels
+
+    @property
+    def channels(self) -> int:
+        """Values along the axes that the layer is told to work on; the last, if none."""
+        axes = axes_of(self.arguments.get("axis", -1), len(self.x))
+        return prod(self.x[axis] for axis in axes)
+
+    def positions(self, shape: Shape) -> int:
+        """Values of each channel of a shape, those of all samples."""
+        return prod(shape) // shape[1 if channels_first(self.arguments["data_format"]) else -1]
+
+    @property
+    def affine(self) -> bool:
+        """Whether a normalisation has a scale or a shift; PyTorch has both or none."""
+        return bool(self.arguments["scale"] or self.arguments["center"])
+
+
+def steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
+    """What a layer does, in order: the layer itself, its bias, its activation.
+
+    Args:
+        node: a layer of a graph.
+        shapes: of its inputs.
+    """
+    if node.uncounted and not node.attrs:
+        return
+    rule, arguments = node.rule, _defaults(node.op) | node.attrs
+    kind = _kind(node.op)
+    x = shapes[0] if shapes else rule.shape
+    if kind == "activation":
+        name = _activation(node.op, arguments)
+        label = f"{node.op}({name})" if node.op == "Activation" else node.op
+        if not is_linear(name):
+            work = rule.elementwise
+            yield Step(kind, label, x, rule.shape, arguments, work=work, name=name)
+        return
+    if not rule.macs or kind == "other":
+        work = 2 * rule.macs + rule.elementwise
+        if work or kind != "other":
+            yield Step(kind, node.op, x, rule.shape, arguments, rule.macs, rule.macs, work)
+        return
+    activation = arguments.get("activation") or "linear"
+    # Half of what a gated linear unit reads comes out of it.
+    out = (*rule.shape[:-1], 2 * rule.shape[-1]) if activation == "glu" else rule.shape
+    if arguments.get("padding") == "causal":  # Keras pads it in a step of its own
+        yield Step("padding", "", x, x, arguments)
+    yield from _products(node, kind, x, out, arguments)
+    if arguments["use_bias"]:
+        yield Step("bias", "", x, out, arguments, work=prod(out), name=kind)
+    if not is_linear(activation):
+        work = activation_cost(activation, out)
+        label = f"Activation({activation})"
+        yield Step(
+            "activation", label, out, rule.shape, arguments, work=work, name=activation, fused=True
+        )
+
+
+def _products(
+    node: Node, kind: str, x: Shape, out: Shape, arguments: Mapping[str, Any]
+) -> Iterator[Step]:
+    macs, label = node.rule.macs, node.op
+    inside = macs if node.rule.inside is None else node.rule.inside
+    if node.op.startswith("Separable"):
+        # The 1x1 convolution after the depthwise one, which has neither stride nor dilation.
+        first = channels_first(arguments["data_format"])
+        between = x[1 if first else -1] * arguments["depth_multiplier"]
+        second = prod(out) * between
+        plain = dict(arguments, dilation_rate=1)
+        yield Step(kind, label, out, out, plain, second, second, 2 * second)
+        macs, inside = macs - second, inside - second
+    elif arguments.get("groups", 1) != 1:
+        kind, label = "grouped convolution", f"{node.op}(groups)"
+    yield Step(kind, label, x, out, arguments, macs, inside, 2 * macs)
+
+
+def _kind(op: str) -> str:
+    return _OPERATORS.get(op.removeprefix("ops.")) or _KINDS.get(re.sub("[123]D", "", op), "other")
+
+
+def _activation(op: str, arguments: Mapping[str, Any]) -> str:
+    """The name of the activation that a layer is."""
+    if op == "ReLU":
+        if arguments["negative_slope"]:
+            return "leaky_relu"
+        return "relu6" if arguments["max_value"] == 6 else "relu"
+    names = {"LeakyReLU": "leaky_relu", "PReLU": "prelu", "ELU": "elu", "Softmax": "softmax"}
+    name: str = names.get(op) or arguments["activation"]
+    return name
+
+
+@cache
+def _defaults(op: str) -> dict[str, Any]:
+    """The arguments of a layer's rule that have a default."""
+    rule = RULES.get(op)
+    values = (rule.__defaults__ if rule else None) or ()
+    names = argument_names(rule) if rule else ()
+    return dict(zip(names[len(names) - len(values) :], values, strict=True))
