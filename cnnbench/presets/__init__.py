@@ -27,8 +27,8 @@ PAPER = Preset(
     unit="mult-adds",
     mac=1,
     summary=(
-        "Multiply-adds of convolutions and dense layers, as papers count, who often call them "
-        "FLOPs; nothing else."
+        "Multiply-adds of convolutions, dense layers and all other products, which papers often "
+        "call FLOPs; nothing else."
     ),
     source="He et al., arXiv 1512.03385, Table 1: 3.8 x 10^9 FLOPs (multiply-adds) for ResNet-50",
     rules={**macs(), "other": lambda step: step.macs},
