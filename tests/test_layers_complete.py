@@ -1,5 +1,8 @@
 """Every layer of Keras has a rule, or is known to have none and why."""
 
+import subprocess
+import sys
+
 import pytest
 
 from cnnbench import layers
@@ -37,3 +40,17 @@ def test_every_reason_is_of_a_layer_that_keras_has():
 
 def test_what_is_skipped_is_in_keras():
     assert all(hasattr(keras.layers, name) for name in NOT_A_LAYER_OF_A_GRAPH)
+
+
+def test_the_rules_are_imported_when_they_are_asked_for():
+    program = """
+import sys
+from cnnbench import layers
+before = [name for name in sys.modules if name.startswith("cnnbench.layers.")]
+layers.load_all()
+print(before, "cnnbench.layers.conv" in sys.modules)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["[]", "True"]

@@ -62,6 +62,7 @@ def test_a_model_at_each_step_is_its_layers_in_a_row():
     rule = assert_agrees(kl.TimeDistributed(model), (2, 5, 6))
     assert rule.macs == 10 * (6 * 4 + 4 * 3)
     assert rule.elementwise == 10 * (4 + 4 + 3)  # biases and one comparison
+    assert rule.kept == 10 * (4 + 4)  # what goes into the second and the third layer
 
 
 def test_a_layer_at_each_step_that_does_not_train_stays_so():
@@ -105,6 +106,7 @@ def test_both_directions_are_two_layers(merge_mode, each, return_sequences, retu
     merged = each * prod(one.shape)
     assert rule.macs == 2 * one.macs
     assert rule.products == 2 * one.products
+    assert rule.kept == 2 * 5 * (2 * 4 * 6)  # gates and states of 2 samples, at each step
     assert rule.elementwise == 2 * one.elementwise + merged
     assert rule.backward == 2 * one.backward + merged
 
@@ -152,6 +154,8 @@ def test_cells_on_top_of_each_other():
         RULES["GRU"]((2, 5, 6), 5),
     ]
     assert work(rule) == tuple(map(sum, zip(*map(work, parts), strict=True)))
+    # Gates and states of 2 samples at each step, and what goes from cell to cell
+    assert rule.kept == 5 * 2 * (6 * 4 + 2 * 6 + 4 * 5 + 4 + 6)
 
 
 def test_what_has_no_states_is_no_cell():
@@ -178,6 +182,7 @@ def test_spectral_normalization_works_in_training_alone():
     rule = assert_agrees(kl.SpectralNormalization(kl.Dense(4), power_iterations=2), (5, 3))
     inner = RULES["Dense"]((5, 3), 4)
     assert work(rule) == work(inner)
+    assert rule.kept is None
     # 3 rows of 4. Twice: 12 MACs and 12 MACs, norms of 3 and of 4 values: square, add, root,
     # compare, multiply are 3 * 3 + 1 and 3 * 4 + 1. Then 12 and 4 MACs, 12 divisions, and 12
     # comparisons with 0 that are combined by 11.

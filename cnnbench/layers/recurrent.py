@@ -28,7 +28,7 @@ def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool
         products=cell.products * steps,
         training=None if cell.training is None else cell.training * steps,
         backward=cell.backward * steps,
-        kept=cell.scratch * steps,
+        kept=steps * (cell.scratch if cell.kept is None else cell.kept),
     )
 
 

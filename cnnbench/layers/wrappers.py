@@ -40,20 +40,23 @@ def held(spec: Spec, x: Shape) -> Rule:
 def in_a_row(specs: Sequence[Spec], x: Shape) -> Rule:
     """The rule of layers that follow each other, each on the first output of the one before."""
     rules: list[Rule] = []
-    scratch = 0
+    scratch = between = 0
     for spec in specs:
         if spec["class_name"] != "InputLayer":
             before = prod(x) if rules else 0
             rules.append(held(spec, x))
             x = rules[-1].shape
             scratch = max(scratch, before + rules[-1].scratch)
+            between += before
     seen = {rule.window for rule in rules}
+    total = _sum(rules)
     return replace(
-        _sum(rules),
+        total,
         shape=x,
         view=all(rule.view for rule in rules),
         others=tuple(shape for rule in rules for shape in rule.others),
         scratch=scratch,
+        kept=(total.kept or 0) + between,
         window=() if seen <= {()} else WHOLE,
     )
 
@@ -70,6 +73,7 @@ def _sum(rules: Sequence[Rule]) -> Rule:
         products=sum(rule.products for rule in rules),
         training=sum(trained) if any(rule.training is not None for rule in rules) else None,
         backward=sum(rule.backward for rule in rules),
+        kept=sum(rule.scratch if rule.kept is None else rule.kept for rule in rules),
     )
 
 
