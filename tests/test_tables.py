@@ -203,7 +203,7 @@ def test_more_layers_are_folded_into_blocks_and_the_text_says_so() -> None:
     assert "177 layers" not in whole
 
 
-def test_folding_goes_as_deep_as_sixty_rows_allow() -> None:
+def test_folding_goes_as_deep_as_sixty_parts_allow() -> None:
     def network(x: object) -> object:
         for stage in "ab":
             for place in range(32):

@@ -13,7 +13,8 @@ from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
-from cnnbench.views import KEYS, by_type, dearest, intensity, receptive_field, tree
+from cnnbench.views import KEYS, by_type, dearest, folded, intensity, leaves, tree
+from cnnbench.views.field import receptive_field
 
 
 def costed(name, input_shape=None, **params):
@@ -164,12 +165,15 @@ def test_every_part_is_the_sum_of_the_parts_in_it(name):
                 assert sorted(i for part in below for i in part.members) == list(row.members)
                 for what in ("params", "macs", "flops", "activation_bytes"):
                     assert sum(getattr(part, what) for part in below) == getattr(row, what)
-    leaves = [
-        row.members
-        for row, after in zip(rows, [*rows[1:], rows[0]], strict=True)
-        if after.depth <= row.depth
-    ]
-    assert sorted(leaves) == [(i,) for i in range(len(costs.layers))]
+    alone = [row.members for row, leaf in zip(rows, leaves(rows), strict=True) if leaf]
+    assert sorted(alone) == [(i,) for i in range(len(costs.layers))]
+
+
+def test_the_tree_folds_as_deep_as_it_may():
+    costs = costed("vgg_three_blocks")  # an input and three blocks; eleven layers in them
+    assert [len(folded(costs, most)) for most in (4, 11, 12)] == [4, 4, 15]
+    assert folded(costs, 3) is None
+    assert leaves(folded(costs, 12)[:3]) == [True, False, True]
 
 
 def test_layers_without_a_rule_are_counted_in_their_part():

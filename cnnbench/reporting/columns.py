@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from cnnbench import units
 from cnnbench.cost import CONVENTION, Cost, LayerCost
-from cnnbench.views import Part, ReceptiveField, by_type, intensity
+from cnnbench.views import Part, by_type, intensity
+from cnnbench.views.field import ReceptiveField
 
 Kind = Literal["text", "shape", "count", "bytes", "share", "ratio"]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from cnnbench import units
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph, Node
 from cnnbench.reporting.tables import LEAST, UNKNOWN
-from cnnbench.views import Part, tree
+from cnnbench.views import Part, folded, leaves, tree
 
 MOST_NODES = 60
 """What one can follow; blocks are drawn as one node each rather than more."""
@@ -33,11 +32,10 @@ def mermaid(graph: Graph, cost: Cost, depth: int | None = None) -> str:
         CnnbenchError: even with one node a block there is more than GitHub draws.
     """
     rows = tree(cost)
-    deepest = max(row.depth for row in rows)
+    few = folded(cost, MOST_NODES) if depth is None else rows
+    deepest = max(row.depth for row in few or rows[:1])
     for level in range(min(depth or deepest, deepest), 0, -1):
         shown = [row for row in rows if row.depth <= level]
-        if depth is None and level > 1 and sum(_leaves(shown)) > MOST_NODES:
-            continue
         lines, edges = _nodes(graph, cost, shown), _edges(graph, shown)
         text = "\n".join(["flowchart TD", *lines, *edges, ""])
         if len(edges) <= MOST_EDGES and len(text) < MOST_TEXT:
@@ -49,15 +47,9 @@ def mermaid(graph: Graph, cost: Cost, depth: int | None = None) -> str:
     )
 
 
-def _leaves(rows: Sequence[Part]) -> list[bool]:
-    """Which parts have no others in them."""
-    depths = [row.depth for row in rows] + [0]
-    return [after <= depth for depth, after in pairwise(depths)]
-
-
 def _nodes(graph: Graph, cost: Cost, rows: Sequence[Part]) -> list[str]:
     lines, around = [], 0
-    for index, (row, leaf) in enumerate(zip(rows, _leaves(rows), strict=True)):
+    for index, (row, leaf) in enumerate(zip(rows, leaves(rows), strict=True)):
         lines += ["  " * level + "end" for level in range(around, row.depth - 1, -1)]
         label = "<br/>".join(map(_escaped, _label(graph, cost, row) if leaf else [row.name]))
         kind = f"n{index}" if leaf else f"subgraph n{index}"
@@ -69,7 +61,7 @@ def _nodes(graph: Graph, cost: Cost, rows: Sequence[Part]) -> list[str]:
 def _edges(graph: Graph, rows: Sequence[Part]) -> list[str]:
     of = {
         place: index
-        for index, (row, leaf) in enumerate(zip(rows, _leaves(rows), strict=True))
+        for index, (row, leaf) in enumerate(zip(rows, leaves(rows), strict=True))
         if leaf
         for place in row.members
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from bisect import bisect
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,8 @@ from cnnbench.reporting.columns import (
     records,
     totals,
 )
-from cnnbench.views import KEYS, ReceptiveField, dearest, receptive_field, tree
+from cnnbench.views import KEYS, dearest, folded, tree
+from cnnbench.views.field import ReceptiveField, receptive_field
 
 if TYPE_CHECKING:
     from cnnbench.stats import Estimate  # only a name here: it would import SciPy
@@ -198,10 +198,9 @@ def _summary(cost: Cost) -> tuple[str, int | None, str]:
     count = len(cost.layers)
     if count <= MOST:
         return "layers", None, ""
-    depths = sorted(row.depth for row in tree(cost))
-    fitting = [depth for depth in set(depths) if bisect(depths, depth) <= MOST]
     note = f"{count} layers: --view layers shows each, --top 10 those with the most FLOPs"
-    return ("tree", max(fitting), note) if fitting else ("types", None, note)
+    parts = folded(cost, MOST)
+    return ("tree", max(part.depth for part in parts), note) if parts else ("types", None, note)
 
 
 def _fitting(columns: Sequence[Column], kept: str, width: int, style: str) -> str:

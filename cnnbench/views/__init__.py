@@ -1,6 +1,6 @@
-"""Readings of one analysis: nested by name, by layer type, the dearest layers, what each sees.
+"""Readings of one analysis: nested by name, by layer type, the dearest layers.
 
-Numbers only; `reporting` turns them into text and pictures.
+Numbers only; `reporting` turns them into text and pictures. `field` has what each layer sees.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from math import ceil
+from itertools import pairwise
 from string import digits
 
 from cnnbench.cost import Cost, LayerCost
-from cnnbench.graph import Graph, Window
 
 KEYS = {
     "parameters": "params",
@@ -77,6 +75,22 @@ def tree(cost: Cost, depth: int | None = None) -> list[Part]:
     rows: list[Part] = []
     _unfold(root, 1, cost, total, rows)
     return [row for row in rows if depth is None or row.depth <= depth]
+
+
+def leaves(rows: Sequence[Part]) -> list[bool]:
+    """For each row of a tree whether it has no others below it."""
+    depths = [row.depth for row in rows] + [0]
+    return [after <= depth for depth, after in pairwise(depths)]
+
+
+def folded(cost: Cost, most: int) -> list[Part] | None:
+    """The tree down to the deepest level that has at most `most` leaves; None if no level has."""
+    rows = tree(cost)
+    for depth in range(max(row.depth for row in rows), 0, -1):
+        shown = [row for row in rows if row.depth <= depth]
+        if sum(leaves(shown)) <= most:
+            return shown
+    return None
 
 
 def paths(cost: Cost) -> list[str]:
@@ -172,107 +186,3 @@ def intensity(cost: Cost) -> float:
     """FLOPs per byte of the network: every layer moves its input, weights and output once."""
     moved = sum(x.input_bytes + x.weight_bytes + x.activation_bytes for x in cost.layers)
     return cost.flops / moved if moved else 0.0
-
-
-Axes = tuple[tuple[int | Fraction, int | Fraction], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What one output position of a layer depends on.
-
-    Args:
-        axes: on each spatial axis of the input the size of the field, and the distance of
-            the fields of two neighbouring positions; both in input positions, and not cut
-            to the size of the input. Fractions come from upsampling. None is the whole input.
-        least: a layer without a rule is in it, so that the true one may be larger.
-    """
-
-    axes: Axes | None
-    least: bool = False
-
-    @property
-    def size(self) -> tuple[int, ...] | None:
-        """Whole positions of the input on each spatial axis; None for all of it."""
-        return None if self.axes is None else tuple(ceil(size) for size, _ in self.axes)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceptiveField:
-    """What each layer of a graph sees of its input.
-
-    Args:
-        fields: one a node.
-        output: that of all outputs together.
-        whole_from: the first layer that sees the whole input; empty if none does.
-        local: the field before that layer, or of the output where no layer sees it all.
-        input: spatial sizes of the first input.
-    """
-
-    fields: tuple[Field, ...]
-    output: Field
-    whole_from: str
-    local: Field
-    input: tuple[int, ...]
-
-    @property
-    def exceeds(self) -> bool:
-        """Whether the local field is larger than the input on some axis."""
-        return any(a > b for a, b in zip(self.local.size or (), self.input, strict=False))
-
-
-def receptive_field(graph: Graph) -> ReceptiveField:
-    """The receptive field of every layer, from the windows of the rules.
-
-    Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks",
-    Distill 2019: size + (reach - 1) * stride and stride * step; where paths meet, the
-    largest size, as if all were centred on one position.
-    """
-    fields: list[Field] = []
-    for node in graph.nodes:
-        sources = [fields[index] for index in node.inputs]
-        met = _meet(sources) if sources else Field(((1, 1),) * (len(node.rule.shape) - 2))
-        axes = _through(met.axes, node.rule.window)
-        fields.append(Field(axes, met.least or bool(node.uncounted)))
-    output = _meet([fields[index] for index in graph.outputs or (-1,)])
-    whole = next((i for i, seen in enumerate(fields) if seen.axes is None), None)
-    if output.axes is not None or whole is None:
-        return ReceptiveField(tuple(fields), output, "", output, _spatial(graph))
-    node = graph.nodes[whole]
-    local = _meet([fields[index] for index in node.inputs])
-    return ReceptiveField(tuple(fields), output, node.name, local, _spatial(graph))
-
-
-def _meet(fields: Sequence[Field]) -> Field:
-    if len(fields) == 1:
-        return fields[0]
-    least = any(seen.least for seen in fields)
-    known = [seen.axes for seen in fields if seen.axes is not None]
-    # Paths with other axes, as after a reshape, may bring anything from anywhere.
-    if len(known) < len(fields) or len({len(axes) for axes in known}) > 1:
-        return Field(None, least)
-    axes = tuple(
-        (max(size for size, _ in axis), min(stride for _, stride in axis))
-        for axis in zip(*known, strict=True)
-    )
-    return Field(axes, least)
-
-
-def _through(axes: Axes | None, window: Window | None) -> Axes | None:
-    if axes is None or window is None or (window and len(window) != len(axes)):
-        return None
-    if not window:
-        return axes
-    return tuple(
-        (size + (reach - 1) * stride, stride * step)
-        for (size, stride), (reach, step) in zip(axes, window, strict=True)
-    )
-
-
-def _spatial(graph: Graph) -> tuple[int, ...]:
-    shape = graph.nodes[graph.inputs[0]].rule.shape
-    first = any(
-        node.rule.window and node.attrs.get("data_format") == "channels_first"
-        for node in graph.nodes
-    )
-    return shape[2:] if first else shape[1:-1]
