@@ -122,6 +122,24 @@ def test_layers_that_are_activations():
         rule("Softmax", (1, 10), axis=2)
 
 
+@pytest.mark.parametrize(
+    ("op", "arguments", "backward", "saves"),
+    [
+        ("LeakyReLU", {}, 2, "input"),  # compare, multiply
+        ("ELU", {"alpha": 0.5}, 3, "output"),  # compare, y + alpha, multiply
+        ("Softmax", {}, 4, "output"),
+        ("PReLU", {}, 4, "input"),
+        ("BatchNormalization", {}, 8, "input"),
+        ("GroupNormalization", {"groups": 1}, 13, "input"),
+        ("RMSNormalization", {}, 9, "input"),
+        ("UnitNormalization", {}, 5, "input"),
+    ],
+)
+def test_what_a_backward_pass_does_and_reads(op, arguments, backward, saves):
+    found = rule(op, (2, 3, 4), **arguments)
+    assert (found.backward, found.saves) == (24 * backward, saves)
+
+
 def test_a_learnt_slope():
     found = rule("PReLU", (2, 3, 4, 5), shared_axes=[1, 2])
     assert found.weights == (Weight("alpha", (1, 1, 5)),)
@@ -220,6 +238,18 @@ def test_global_pooling():
     assert (mean.shape, mean.elementwise, mean.backward) == ((2, 1, 3), 24, 24)
     first = rule("GlobalMaxPooling3D", (2, 3, 4, 5, 6), data_format="channels_first", keepdims=True)
     assert first.shape == (2, 3, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rank", "shape", "values"),
+    [(1, (2, 8, 3), 8), (2, (2, 8, 6, 3), 48), (3, (2, 4, 3, 2, 3), 24)],
+)
+def test_global_pooling_in_each_dimension(rank, shape, values):
+    largest, mean = (rule(f"Global{kind}Pooling{rank}D", shape) for kind in ("Max", "Average"))
+    assert largest.shape == mean.shape == (2, 3)
+    assert largest.elementwise == 6 * (values - 1)  # 6 channels
+    assert mean.elementwise == 6 * values
+    assert (largest.saves, mean.saves) == ("both", "")
 
 
 def test_adaptive_pooling_divides_evenly_where_it_can():
