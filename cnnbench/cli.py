@@ -107,6 +107,15 @@ def analyze(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only so many layers.")] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="Count as another tool does: fvcore, thop, xla, ...", metavar="TOOL"
+        ),
+    ] = None,
+    explain_differences: Annotated[
+        bool, typer.Option("--explain-differences", help="What every tool prints, and why.")
+    ] = False,
     figure: Annotated[
         Path | None, typer.Option(help="Draw each layer's share into this file: .png, .svg, .pdf.")
     ] = None,
@@ -122,6 +131,14 @@ def analyze(
         from cnnbench.reporting import shares
 
         shares.shares(costs, figure)
+    if as_ or explain_differences:
+        from cnnbench.reporting import differences
+
+        if as_:
+            print(differences.render_as(graph, found.title, as_, format.value), end="")
+        else:
+            print(differences.render(graph, found.title, format.value), end="")
+        return
     if format is Format.mermaid:
         from cnnbench.reporting import mermaid
 

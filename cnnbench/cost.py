@@ -171,7 +171,7 @@ def cost(graph: Graph) -> Cost:
     return Cost(
         tuple(layers),
         tuple(graph.nodes[i].rule.shape for i in graph.inputs),
-        tuple(graph.nodes[i].rule.shape for i in graph.outputs),
+        graph.output_shapes,
         graph.dtype,
     )
 

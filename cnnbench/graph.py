@@ -26,11 +26,14 @@ Shape = tuple[int, ...]
 DTYPES = ("float32", "float16", "bfloat16")
 """The data types that a network may be analysed in."""
 
-ITEMSIZE = {
-    **{"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2},
-    **{"int64": 8, "int32": 4, "int16": 2, "int8": 1},
-    **{"uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1},
+_OF_SIZE = {
+    8: "float64 int64 uint64",
+    4: "float32 int32 uint32",
+    2: "float16 bfloat16 int16 uint16",
+    1: "int8 uint8 bool",
 }
+
+ITEMSIZE = {name: size for size, names in _OF_SIZE.items() for name in names.split()}
 """Bytes of one value of each data type; a Keras model may use any."""
 
 Window = tuple[tuple[int, int | Fraction], ...]
@@ -146,6 +149,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] = ()
+    output_shapes: tuple[Shape, ...] = ()
     _scope: list[str] = field(default_factory=list, repr=False)
     _names: Counter[str] = field(default_factory=Counter, repr=False)
 
@@ -194,6 +198,11 @@ class Graph:
             return [Tensor(self, index, k) for k in range(len(node.rule.others) + 1)]
         return Tensor(self, index)
 
+    def finish(self, outputs: Sequence[Tensor]) -> None:
+        """Say what comes out."""
+        self.outputs = tuple(t.index for t in outputs)
+        self.output_shapes = tuple(t.shape for t in outputs)
+
     @property
     def current_scope(self) -> tuple[str, ...]:
         """The blocks that a layer added now would belong to."""
@@ -241,7 +250,7 @@ def trace(
     graph = Graph(dtype)
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
     out = function(x, **params)
-    graph.outputs = tuple(t.index for t in (out if isinstance(out, (list, tuple)) else [out]))
+    graph.finish(out if isinstance(out, (list, tuple)) else [out])
     return graph
 
 

@@ -6,6 +6,7 @@ Keras counts the weights and infers the shapes; the multiply-adds are worked out
 import sys
 import zipfile
 
+import numpy as np
 import pytest
 
 from cnnbench import targets
@@ -276,6 +277,27 @@ def test_reading_leaves_the_model_as_it_was():
     read(model)
     assert [len(x._inbound_nodes) for x in model._flatten_layers()] == before
     assert block.output.shape == (None, 5, 5, 3)  # refused by a layer that was called twice
+
+
+def test_a_mask_is_no_input_of_an_attention():
+    x, mask = keras.Input((6, 8)), keras.Input((6, 6), dtype="bool")
+    attention = keras.layers.MultiHeadAttention(2, 4)
+    y, scores = attention(x, x, attention_mask=mask, return_attention_scores=True)
+    model = keras.Model([x, mask], [y, scores])
+    found = costs(model)
+    # query, key and value to 2 heads of 4, and back: each 8 * 8 + 8
+    assert found.params == model.count_params() == 4 * 72
+    # four projections of 6 rows; scores and their sum, 2 heads of 6 x 6 x 4
+    assert found.macs == 4 * 6 * 64 + 2 * 2 * 6 * 6 * 4
+    assert found.output_shapes == ((1, 6, 8), (1, 2, 6, 6))
+
+
+def test_a_product_with_a_constant_has_one_factor_to_differentiate():
+    x = keras.Input((3, 4))
+    turned = keras.ops.transpose(x, (0, 2, 1))
+    graph = read(keras.Model(x, [keras.ops.matmul(x, np.ones((4, 2))), x @ turned]))
+    products = [(n.rule.macs, n.rule.products) for n in graph.nodes if n.op == "ops.Matmul"]
+    assert sorted(products) == [(3 * 2 * 4, 0), (3 * 3 * 4, 36)]
 
 
 # Layers without a rule

@@ -160,7 +160,7 @@ def _trace(entry: Entry, path: Path, sizes: list[str], numbers: dict[str, Any]) 
     params = {name: path.value(name, numbers[name]) for name in entry.params}
     graph = Graph()
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
-    graph.outputs = (entry.function(x, **params).index,)
+    graph.finish([entry.function(x, **params)])
     for node in graph.nodes:
         for size in node.rule.shape:
             if isinstance(size, Size):  # of a plain number the rule has made sure itself

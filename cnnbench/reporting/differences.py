@@ -1,13 +1,14 @@
-"""Why tools print different FLOPs for one network (`--explain-differences`)."""
+"""What other tools print for a network, and why they differ."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from cnnbench import units
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph
-from cnnbench.presets import Difference, differences
+from cnnbench.presets import PRESETS, Difference, count, differences
 from cnnbench.reporting.tables import MISSING, percent, text_table
 
 FORMATS = {"table": "simple", "markdown": "github"}
@@ -32,12 +33,54 @@ def render(graph: Graph, target: str, format: str) -> str:
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
     found = differences(graph)
-    sizes = ", ".join(units.shape(graph.nodes[i].rule.shape) for i in graph.inputs)
-    blocks = [f"{target}, input {sizes}, {graph.dtype}", _counts(found, FORMATS[format])]
+    blocks = [f"{target}, input {_sizes(graph)}, {graph.dtype}", _counts(found, FORMATS[format])]
     ignored = [[f.preset.name, ", ".join(f.count.ignored)] for f in found if f.count.ignored]
     if ignored:
         blocks.append(text_table(["tool", "counts nothing for"], ignored, FORMATS[format]))
     return "\n\n".join([*blocks, *_sentences(found)]) + "\n"
+
+
+def render_as(graph: Graph, target: str, tool: str, format: str) -> str:
+    """What one tool prints for a network, and what that is made of (`--as`).
+
+    Args:
+        graph: of the network.
+        target: what it is, for the first line.
+        tool: one of PRESETS.
+        format: one of FORMATS, or json.
+
+    Raises:
+        UnknownNameError: no such tool, or another format.
+    """
+    found, preset = count(graph, tool), PRESETS[tool]
+    if format == "json":
+        document = {
+            "target": target,
+            "as": tool,
+            "unit": preset.unit,
+            "total": found.total,
+            "parts": found.parts,
+            "ignored": found.ignored,
+            "source": preset.source,
+        }
+        return json.dumps(document, indent=2) + "\n"
+    if format not in FORMATS:
+        raise unknown("format", format, (*FORMATS, "json"))
+    parts = sorted(found.parts.items(), key=lambda part: -part[1])
+    rows = [[name, f"{value:,}"] for name, value in parts if value]
+    rows.append(["total", f"{found.total:,}"])
+    blocks = [
+        f"{target}, input {_sizes(graph)}, {graph.dtype}, as {tool} counts",
+        text_table(["part", preset.unit], rows, FORMATS[format]),
+        f"counts nothing for {', '.join(found.ignored)}" if found.ignored else "",
+        preset.summary,
+        f"source: {preset.source}",
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _sizes(graph: Graph) -> str:
+    return ", ".join(units.shape(graph.nodes[i].rule.shape) for i in graph.inputs)
 
 
 def _counts(found: Sequence[Difference], style: str) -> str:

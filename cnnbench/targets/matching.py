@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,24 @@ def arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[s
                 unknown.append(f"its {name} {attrs[name]!r} has no rule")
                 attrs[name] = None
     return attrs, "; ".join(unknown)
+
+
+def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The tensors that a layer works on, without masks, and the options of one call of it."""
+    args, kwargs = call.arguments.args, call.arguments.kwargs
+    if not kwargs and len(call.input_tensors) == 1:
+        return call.input_tensors, {}
+    import keras
+
+    named = inspect.signature(call.operation.call).bind(*args, **kwargs).arguments
+    tensors, options = [], {}
+    for name, value in named.items():
+        found = [x for x in keras.tree.flatten(value) if isinstance(x, keras.KerasTensor)]
+        if not found:
+            options[name] = value
+        elif "mask" not in name:
+            tensors += found
+    return tensors, options
 
 
 def _activation(value: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cnnbench import layers
-from cnnbench.errors import CnnbenchError, NoRuleError, ShapeError
+from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import (
     ITEMSIZE,
     Graph,
@@ -21,12 +21,19 @@ from cnnbench.graph import (
     Shape,
     Tensor,
     Weight,
+    argument_names,
     checked,
     merges,
 )
 from cnnbench.layers.operations import operation_rule
-from cnnbench.targets.matching import arguments, function_of, operation_key, rule_of
-from cnnbench.targets.symbolic import first_line, unchanged, variables_give_way
+from cnnbench.targets.matching import (
+    arguments,
+    call_arguments,
+    function_of,
+    operation_key,
+    rule_of,
+)
+from cnnbench.targets.symbolic import first_line, inferred, unchanged, variables_give_way
 
 
 def read(
@@ -82,7 +89,7 @@ class _Reader:
                     f"the call of {type(model).__name__} cannot be traced ({first_line(error)}); "
                     "write it with Keras layers and keras.ops, or as a functional model"
                 ) from None
-        self.graph.outputs = tuple(tensor.index for tensor in outputs)
+        self.graph.finish(outputs)
 
     def function(self, function: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Read the calls of a Keras Function, in the order in which Keras runs them."""
@@ -110,7 +117,7 @@ class _Reader:
                 return self.operation(call, rule, inputs)
             op, rule = rule_of(called)
             if rule is not None:
-                return self.counted(called, op, rule, inputs)
+                return self.counted(call, op, rule, inputs)
         except NoRuleError as error:
             if type(called) is keras.layers.TimeDistributed:
                 return self.inside(call, inputs, lambda: self.each_frame(called, inputs[0]))
@@ -122,11 +129,15 @@ class _Reader:
             return self.function(inner, inputs)
 
     def counted(
-        self, layer: Any, op: str, rule: Callable[..., Rule], inputs: list[Tensor]
+        self, call: Any, op: str, rule: Callable[..., Rule], inputs: list[Tensor]
     ) -> list[Tensor]:
         """A layer by the rule of its class."""
+        layer = call.operation
         attrs, unknown = arguments(rule, layer.get_config())
-        shapes = [tensor.shape for tensor in inputs]
+        tensors, options = call_arguments(call)
+        attrs |= {name: value for name, value in options.items() if name in argument_names(rule)}
+        known = {id(x): y.shape for x, y in zip(call.input_tensors, inputs, strict=True)}
+        shapes = [known[id(x)] for x in tensors]
         given = shapes if merges(rule) else shapes[0]
         result = self.graph.apply(op, rule, given, attrs, layer.name)
         return self.append(layer, op, attrs, inputs, result, unknown)
@@ -144,9 +155,13 @@ class _Reader:
                 self.owned.add(id(x))
                 weights.append(Weight(x.name, tuple(x.shape), x.trainable))
         attrs = {k: v for k, v in vars(call.operation).items() if not k.startswith("_")}
-        first, *others = [tuple(x.shape) for x in self.specs(call, inputs)]
+        first, *others = [
+            tuple(x.shape) for x in inferred(call, [tensor.shape for tensor in inputs])
+        ]
         result = rule(operands, [first, *others] if others else first, attrs)
         result = replace(result, shape=first, others=tuple(others), weights=tuple(weights))
+        if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
+            result = replace(result, products=0)
         op = f"ops.{type(call.operation).__name__}"
         return self.append(call.operation, op, attrs, inputs, result)
 
@@ -261,7 +276,9 @@ class _Reader:
     def uncounted(self, call: Any, inputs: list[Tensor], reason: str) -> list[Tensor]:
         """A node whose work is not known; its shape is Keras' and its weights are its own."""
         operation = call.operation
-        first, *others = [tuple(x.shape) for x in self.specs(call, inputs)]
+        first, *others = [
+            tuple(x.shape) for x in inferred(call, [tensor.shape for tensor in inputs])
+        ]
         weights = tuple(
             Weight(v.name, tuple(v.shape), v.trainable)
             for v in getattr(operation, "variables", ())
@@ -269,27 +286,6 @@ class _Reader:
         )
         rule = Rule(first, weights, others=tuple(others), window=None)
         return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
-
-    def specs(self, call: Any, inputs: list[Tensor]) -> list[Any]:
-        """What Keras infers for the outputs of a call at our sizes."""
-        import keras
-
-        known = {
-            id(x): keras.KerasTensor(tensor.shape, x.dtype)
-            for x, tensor in zip(call.input_tensors, inputs, strict=True)
-        }
-        args, kwargs = call.arguments.fill_in(known)
-        try:
-            found: list[Any] = keras.tree.flatten(
-                call.operation.compute_output_spec(*args, **kwargs)
-            )
-        except Exception as error:  # Keras refuses in many ways
-            raise ShapeError(f"layer {call.operation.name}: {first_line(error)}") from None
-        if any(None in x.shape for x in found):
-            raise ShapeError(
-                f"layer {call.operation.name}: the size of its output depends on the data"
-            )
-        return found
 
 
 def _dtype(name: str) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from cnnbench.errors import ShapeError
+from cnnbench.graph import Shape
 
 
 def first_line(error: Exception) -> str:
@@ -59,3 +62,26 @@ def variables_give_way() -> Iterator[None]:
     finally:
         for name, method in own.items():
             setattr(owner, name, method)
+
+
+def inferred(call: Any, shapes: Sequence[Shape]) -> list[Any]:
+    """What Keras infers for the outputs of a recorded call with inputs of other shapes.
+
+    Raises:
+        ShapeError: Keras refuses the shapes, or cannot say a size.
+    """
+    import keras
+
+    known = {
+        id(x): keras.KerasTensor(shape, x.dtype)
+        for x, shape in zip(call.input_tensors, shapes, strict=True)
+    }
+    args, kwargs = call.arguments.fill_in(known)
+    where = f"layer {call.operation.name}"
+    try:
+        found: list[Any] = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
+    except Exception as error:  # Keras refuses in many ways
+        raise ShapeError(f"{where}: {first_line(error)}") from None
+    if any(None in x.shape for x in found):
+        raise ShapeError(f"{where}: the size of its output depends on the data")
+    return found
