@@ -116,6 +116,12 @@ def analyze(
     explain_differences: Annotated[
         bool, typer.Option("--explain-differences", help="What every tool prints, and why.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Compare with Keras and TensorFlow's profiler; exit 1 if they differ."
+        ),
+    ] = False,
     figure: Annotated[
         Path | None, typer.Option(help="Draw each layer's share into this file: .png, .svg, .pdf.")
     ] = None,
@@ -152,6 +158,16 @@ def analyze(
     )
     if figure and format is Format.table:
         print(f"figure: {figure}")
+    if check:
+        from cnnbench import agreement
+        from cnnbench.reporting import checked
+
+        rows = agreement.report(*found.in_keras(graph))
+        print(
+            "\n" + checked.render(rows, "github" if format is Format.markdown else "simple"), end=""
+        )
+        if any(row.equal is False for row in rows):
+            raise typer.Exit(1)
 
 
 @app.command()

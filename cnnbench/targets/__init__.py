@@ -8,7 +8,7 @@ needs no framework.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +32,12 @@ class Target(Protocol):
 
         Raises:
             ShapeError: a layer cannot take its input.
+        """
+
+    def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
+        """A graph of it with the names that Keras has, and the Keras model.
+
+        The model may have no values for its weights.
         """
 
 
@@ -58,6 +64,13 @@ class CatalogueTarget:
             shape, batch_size=batch_size, dtype=dtype or "float32", **self.params
         )
 
+    def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
+        """See `Target`; Keras does not know of blocks."""
+        from cnnbench.targets import load
+
+        model = load.block(self.entry, graph.nodes[0].rule.shape[1:], self.params)
+        return replace(graph, nodes=[replace(node, scope=()) for node in graph.nodes]), model
+
 
 @dataclass(frozen=True, slots=True)
 class KerasTarget:
@@ -78,6 +91,10 @@ class KerasTarget:
         from cnnbench.targets.reader import read
 
         return read(self.model, self._sizes(input_shapes), batch_size, dtype)
+
+    def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
+        """See `Target`."""
+        return graph, self.model
 
     def _sizes(self, given: Sequence[Shape] | None) -> Sequence[Shape]:
         own = self.input_shapes

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import units
+from cnnbench.blocks import Entry
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
 from cnnbench.graph import Shape
 from cnnbench.targets import applications
@@ -34,6 +35,15 @@ def application(
     """A model of `keras.applications`; see `applications.build`."""
     with _no_values():
         return applications.build(name, input_shape, include_top, params)
+
+
+def block(entry: Entry, input_shape: Shape, params: dict[str, Any]) -> Any:
+    """A catalogue entry as a Keras model, its layers named as in our graph."""
+    keras = _keras()
+    keras.utils.clear_session()
+    with _no_values():
+        x = keras.Input(input_shape)
+        return keras.Model(x, entry.function(x, **params), name=entry.name)
 
 
 def file(path: Path) -> Any:
