@@ -136,5 +136,9 @@ def unit_normalization(x: Shape, axis: Any = -1) -> Rule:
 
 @layer("Dropout")
 def dropout(x: Shape, rate: float) -> Rule:
-    """Nothing at inference: the input passes through."""
-    return Rule(x, view=True, saves="")
+    """Nothing at inference: the input passes through.
+
+    In training: draw, compare, scale, select; backward: scale, select.
+    """
+    on = int(bool(rate))
+    return Rule(x, view=True, training=4 * on * prod(x), backward=2 * on * prod(x), saves="")
