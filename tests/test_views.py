@@ -343,7 +343,7 @@ def graph_of(*rules, shape=(1, 8, 8, 1), **attrs):
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
     for rule in rules:
         x = graph.add("Layer", lambda shape, rule=rule, **_: rule, x, attrs)
-    graph.outputs = (x.index,)
+    graph.finish([x])
     return graph
 
 
