@@ -136,7 +136,7 @@ def analyze(
     if figure:
         from cnnbench.reporting import shares
 
-        shares.shares(costs, figure)
+        shares.shares(costs, figure, found.title)
     if as_ or explain_differences:
         from cnnbench.reporting import differences
 
@@ -148,6 +148,8 @@ def analyze(
     if format is Format.mermaid:
         from cnnbench.reporting import mermaid
 
+        if view or sort or top:
+            raise CnnbenchError("--view, --sort and --top are for tables, not for mermaid")
         print(mermaid.mermaid(graph, costs, depth), end="")
         return
     print(

@@ -68,7 +68,7 @@ class _Reader:
         self.owned: set[int] = set()  # variables whose weights are in the graph
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
-        names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+        names = [x._keras_history.operation.name for x in getattr(model, "inputs", None) or ()]
         inputs = []
         for index, shape in enumerate(shapes):
             name = names[index] if names else "input" + f"_{index}" * (index > 0)
