@@ -103,6 +103,17 @@ def test_an_activation_adds_to_both_passes_and_keeps_its_output():
     assert (silu.elementwise, silu.backward) == (30 + 5 * 30, 30 + 9 * 30)  # and the bias
 
 
+@pytest.mark.parametrize("op", ["DepthwiseConv1D", "SeparableConv1D"])
+def test_depthwise_convolutions_in_both_passes(op):
+    arguments = {"kernel_size": 3} | ({"filters": 4} if op == "SeparableConv1D" else {})
+    bare = rule(op, (1, 8, 4), use_bias=False, **arguments)
+    assert (bare.elementwise, bare.backward, bare.saves) == (0, 0, "input")
+    full = rule(op, (1, 8, 4), activation="tanh", **arguments)
+    # 6 * 4 outputs: a bias and a tanh; the sum for the bias and three for the tanh.
+    assert (full.elementwise, full.backward, full.saves) == (24 + 24, 24 + 72, "both")
+    assert full.window == ((3, 1),)
+
+
 @pytest.mark.parametrize("op", ["Conv1D", "Conv1DTranspose", "SeparableConv1D"])
 def test_a_gated_linear_unit_halves_the_filters(op):
     found = rule(op, (1, 8, 4), filters=6, kernel_size=1, activation="glu")
@@ -170,6 +181,9 @@ def test_a_transposed_convolution_refuses_what_it_cannot_take(arguments, message
 
 
 def test_a_transposed_convolution_without_output_is_refused():
+    # (1 - 1) * 2 + 3 % 2 + 0 = 1
+    assert rule("Conv1DTranspose", (1, 1, 3), filters=1, kernel_size=3, strides=2, padding="same",
+                output_padding=0).shape == (1, 1, 1)  # fmt: skip
     # (1 - 1) * 2 + 2 % 2 + 0 = 0
     with pytest.raises(ShapeError, match="output_padding=0 leaves no output"):
         rule("Conv1DTranspose", (1, 1, 3), filters=1, kernel_size=2, strides=2, padding="same",

@@ -55,6 +55,14 @@ def names(found):
         ("exponential", 1, 1, "output"),  # exp; y * dy
         ("log_softmax", 5, 4, "output"),  # max, -, exp, sum, -; sum, exp, *, -
         ("hard_tanh", 2, 2, "input"),  # two bounds; two masks
+        ("hard_shrink", 2, 1, "input"),  # abs, bound; mask
+        ("soft_shrink", 3, 1, "input"),  # two bounds, +; mask
+        ("tanh_shrink", 2, 3, "input"),  # tanh, -; tanh, square, * dy
+        ("celu", 3, 3, "input"),  # as elu
+        ("sparse_sigmoid", 4, 2, "input"),  # + 1, / 2, two bounds; mask, / 2
+        ("sparse_plus", 5, 5, "input"),  # two bounds, + 1, square, / 4; + 1, / 2, two bounds, * dy
+        ("squareplus", 5, 7, "input"),  # square, + 4, root, +, / 2; those, /, + 1, / 2, * dy
+        ("log_sigmoid", 5, 4, "input"),  # -, exp, + 1, log, -; exp, + 1, /, * dy
     ],
 )
 def test_an_activation_by_name(name, forward, backward, saves):
@@ -135,7 +143,7 @@ def test_layers_that_are_activations():
         ("UnitNormalization", {}, 5, "input"),
     ],
 )
-def test_what_a_backward_pass_does_and_reads(op, arguments, backward, saves):
+def test_what_the_backward_pass_of_a_layer_does_and_reads(op, arguments, backward, saves):
     found = rule(op, (2, 3, 4), **arguments)
     assert (found.backward, found.saves) == (24 * backward, saves)
 
@@ -258,6 +266,7 @@ def test_adaptive_pooling_divides_evenly_where_it_can():
     assert mean.window == ((2, 2), (2, 2))
     largest = rule("AdaptiveMaxPooling2D", (2, 6, 4, 3), output_size=(3, 2))
     assert (largest.elementwise, largest.backward) == (144 - 36, 36)
+    assert (largest.saves, mean.saves) == ("both", "")
 
 
 def test_adaptive_windows_overlap_where_they_cannot():
@@ -360,7 +369,7 @@ def test_merges_take_arrays_and_symbols():
 def test_a_dot_product_is_between_two_activations():
     found = RULES["Dot"]([(2, 4, 3), (2, 3, 5)], axes=(2, 1))
     assert (found.shape, found.macs, found.products) == ((2, 4, 5), 120, 120)  # 2 * 4 * 5 * 3
-    assert (found.elementwise, found.backward) == (0, 0)
+    assert (found.elementwise, found.backward, found.saves) == (0, 0, "input")
     cosine = RULES["Dot"]([(2, 3), (2, 3)], axes=1, normalize=True)
     assert (cosine.shape, cosine.macs) == ((2, 1), 6)
     assert (cosine.elementwise, cosine.backward) == (36, 60)  # 3 and 5 on 12 values
@@ -383,6 +392,15 @@ def test_a_dot_product_refuses_what_it_cannot_take(shapes, axes, message):
 
 
 # Dense, equations, embeddings
+
+
+def test_dense_in_both_passes():
+    # 2 * 3 outputs: the bias; its gradient. A sigmoid takes 4 each and 3 to go back.
+    plain = rule("Dense", (2, 5), units=3)
+    assert (plain.elementwise, plain.backward, plain.saves) == (6, 6, "input")
+    bent = rule("Dense", (2, 5), units=3, activation="sigmoid")
+    assert (bent.elementwise, bent.backward, bent.saves) == (6 + 24, 6 + 18, "both")
+    assert rule("Dense", (2, 5), units=3, use_bias=False).backward == 0
 
 
 def test_dense_refuses_a_batch_of_nothing():
@@ -465,7 +483,27 @@ def test_a_reversed_embedding_is_a_product():
         rule("ReversibleEmbedding", (2, 7), **arguments, reverse=True)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_embedding_goes_back_by_its_input(reverse):
+    found = rule("ReversibleEmbedding", (2, 8), input_dim=9, output_dim=8, reverse=reverse)
+    assert found.saves == "input"
+    assert found.window is (WHOLE if reverse else ())  # reversed, it is a dense layer
+
+
 # Moving values
+
+
+@pytest.mark.parametrize(
+    ("op", "arguments"),
+    [
+        ("Flatten", {}),
+        ("Reshape", {"target_shape": (-1,)}),
+        ("Permute", {"dims": (2, 1)}),
+    ],
+)
+def test_moving_values_needs_nothing_to_go_back_and_mixes_positions(op, arguments):
+    found = rule(op, (2, 3, 4), **arguments)
+    assert (found.backward, found.saves, found.window) == (0, "", WHOLE)
 
 
 def test_reshaping():
@@ -495,6 +533,7 @@ def test_flattening_channels_first_is_a_copy():
 def test_repeating_a_vector():
     found = rule("RepeatVector", (2, 5), n=3)
     assert (found.shape, found.elementwise, found.backward) == ((2, 3, 5), 0, 30)
+    assert found.saves == ""
     with pytest.raises(ShapeError, match=r"expected an input of shape \(n, c\); got 2x5x1"):
         rule("RepeatVector", (2, 5, 1), n=3)
 
