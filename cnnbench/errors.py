@@ -52,5 +52,10 @@ def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> Unknow
     """The error for a misspelt name: the nearest known names first, else all of them."""
     known = sorted(known)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif len(known) > 25:  # a line, not a page
+        hint = f"none of the {len(known)} known is like it"
+    else:
+        hint = f"known: {', '.join(known) or 'none'}"
     return UnknownNameError(f"unknown {kind} {name!r}; {hint}" + (f" ({see})" if see else ""))

@@ -72,8 +72,10 @@ MAY = {
         "training",
     },
     "cli": {
+        "agreement",
         "api",
         "blocks",
+        "cost",
         "errors",
         "presets",
         "progress",
@@ -81,6 +83,7 @@ MAY = {
         "suites",
         "targets",
         "units",
+        "views",
     },
     "__init__": {"api", "errors"},
     "__main__": {"cli"},

@@ -100,15 +100,15 @@ def test_list_names_blocks_models_and_suites(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["analyze", "vgg_blok"], "unknown block or model 'vgg_blok'; did you mean vgg_block"),
-        (["analyze", "zzz"], "unknown block or model 'zzz'; known: "),
+        (["analyze", "vgg_blok"], "unknown target 'vgg_blok'; did you mean vgg_block"),
+        (["analyze", "zzz"], "unknown target 'zzz'; none of the "),
         (["analyze"], "Missing argument"),
         (["analyse", "vgg_block"], "No such command"),
         (["analyze", "vgg_block", "--frmat", "csv"], "No such option"),
         (["analyze", "vgg_block", "--format", "xml"], "xml"),
         (["analyze", "vgg_block", "--input", "0x0x3"], "must be at least 1; got '0x0x3'"),
         (["analyze", "vgg_block", "--input", "-1x4x3"], "must look like 224x224x3; got '-1x4x3'"),
-        (["analyze", "vgg_block", "--input", "224"], "must look like 224x224x3; got '224'"),
+        (["analyze", "vgg_block", "--input", "224"], "vgg_block takes an input like 256x256x3; got 224"),
         (["analyze", "vgg_block", "--batch", "0"], "got batch 0"),
         (["analyze", "vgg_block", "--batch", "-1"], "got batch -1"),
         (["analyze", "vgg_block", "--batch", "many"], "'--batch'"),

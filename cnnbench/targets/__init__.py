@@ -59,7 +59,12 @@ class CatalogueTarget:
         """See `Target`."""
         if input_shapes and len(input_shapes) != 1:
             raise ShapeError(f"{self.entry.name} has one input; got {len(input_shapes)} sizes")
-        shape = input_shapes[0] if input_shapes else None
+        shape, own = input_shapes[0] if input_shapes else None, self.entry.input_shape
+        if shape and len(shape) != len(own):
+            raise ShapeError(
+                f"{self.entry.name} takes an input like {units.shape(own)}; "
+                f"got {units.shape(shape)}"
+            )
         return self.entry.trace(
             shape, batch_size=batch_size, dtype=dtype or "float32", **self.params
         )
