@@ -567,7 +567,8 @@ def test_a_bad_value_is_refused_with_the_layer_and_what_came(name, shape, params
     [
         (
             "vgg_blok",
-            "unknown block or model 'vgg_blok'; did you mean vgg_block or vgg_three_blocks? "
+            "unknown block or model 'vgg_blok'; did you mean vgg_block or vgg_three_blocks or "
+            "convlstm_block? "
             "(cnnbench list)",
         ),
         (

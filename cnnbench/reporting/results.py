@@ -55,7 +55,7 @@ class Result:
     @property
     def side(self) -> float:
         """Side length of the input in pixels; of an oblong, of the square of its area."""
-        height, width, _ = self.case.input_shape
+        *_, height, width, _ = self.case.input_shape  # a video has frames before
         return float((height * width) ** 0.5)
 
     @property

@@ -51,9 +51,9 @@ WIDEST = 4096
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
-def _image(value: Any) -> tuple[int, ...]:
+def _sample(value: Any) -> tuple[int, ...]:
     try:
-        return units.parse_shape(value)
+        return units.parse_shape(value, ranks=(3, 4))  # an image, or a video
     except CnnbenchError as error:
         raise ValueError(str(error)) from None
 
@@ -75,7 +75,7 @@ class BlockTable(_Table):
     name: Annotated[str, Field(min_length=1)]
     target: str
     params: dict[str, Any] = {}
-    inputs: list[Annotated[tuple[int, int, int], BeforeValidator(_image)]] = []
+    inputs: list[Annotated[tuple[int, ...], BeforeValidator(_sample)]] = []
     batches: list[Count] = [1]
     modes: list[Mode] = ["graph"]
     devices: list[Device] | None = None

@@ -28,7 +28,7 @@ def rows(found: Iterable[Result]) -> Table:
     return headers, [
         [
             network,
-            ", ".join(map(str, sorted({r.case.input_shape[2] for r in group}))),
+            ", ".join(map(str, sorted({r.case.input_shape[-1] for r in group}))),
             str(len(group)),
             " to ".join(f"{p:,}" for p in sorted({min(params), max(params)})),
             verdict,

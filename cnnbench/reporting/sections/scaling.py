@@ -84,12 +84,12 @@ def scalings(found: Iterable[Result]) -> list[Scaling]:
 def _group(result: Result) -> str:
     case = result.case
     fields = (case.target, case.params, case.batch_size, case.dtype, case.device, case.mode)
-    return repr((result.label, case.input_shape[2:], *fields))
+    return repr((result.label, case.input_shape[:-3], case.input_shape[-1], *fields))
 
 
 def _scaling(group: list[Result]) -> Scaling:
     case = group[0].case
-    parts = [group[0].label, f"{case.input_shape[2]} channels", *group[0].unusual]
+    parts = [group[0].label, f"{case.input_shape[-1]} channels", *group[0].unusual]
     # Every launch is a point, so that the interval contains what varies between launches.
     times = [
         (r.side, median(calls))
