@@ -267,7 +267,16 @@ def _without_rule(cost: Cost) -> str:
         f"{missing} of {count} layers ({percent(missing / count)}) "
         f"{'has' if missing == 1 else 'have'} no rule: {names}; "
         "totals are lower bounds, shares are of what the others do"
+        + "".join(f"\n  {reason}: {', '.join(layers)}" for reason, layers in _reasons(cost))
     )
+
+
+def _reasons(cost: Cost) -> list[tuple[str, list[str]]]:
+    """Why layers have no rule, and which."""
+    found: dict[str, list[str]] = {}
+    for layer in cost.uncounted:
+        found.setdefault(layer.uncounted, []).append(layer.name)
+    return list(found.items())
 
 
 def _sight(seen: ReceptiveField | None) -> str:
