@@ -367,7 +367,7 @@ def test_what_is_not_known_is_a_question_mark_and_totals_are_lower_bounds(partly
     assert (
         "\n\n2 of 12 layers (16.7 %) have no rule: mine (MyLayer), yours (MyLayer); "
         "totals are lower bounds, shares are of what the others do\n"
-        "  no rule: mine, yours\n\n"
+        "  no rule for MyLayer: mine, yours\n\n"
     ) in text
     for name in ("MACs", "MACs inside the input", "elementwise", "FLOPs", "FLOPs per byte"):
         assert re.search(rf"^{name} +>= [\d,]+$", text, re.M), name
