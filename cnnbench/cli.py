@@ -200,7 +200,15 @@ def list_() -> None:
         entries = [e for e in blocks.catalogue().values() if e.kind == kind]
         rows = [(e.name, units.shape(e.input_shape), e.summary) for e in entries]
         print(tabulate(rows, (f"{kind}s", "input", ""), tablefmt="simple"), end="\n\n")
-    print(tabulate(_applications(), ("keras.applications", "input"), tablefmt="simple"), end="\n\n")
+    print(
+        tabulate(
+            _applications(),
+            ("input", "keras.applications"),
+            tablefmt="simple",
+            maxcolwidths=[None, 88],
+        ),
+        end="\n\n",
+    )
     print(tabulate(suites.describe().items(), ("suites", ""), tablefmt="simple"))
 
 
@@ -273,7 +281,7 @@ def _applications() -> list[tuple[str, str]]:
     by_size: dict[int, list[str]] = {}
     for name, size in SIZES.items():
         by_size.setdefault(size, []).append(name)
-    return [(", ".join(names), units.shape((size, size, 3))) for size, names in by_size.items()]
+    return [(units.shape((size, size, 3)), ", ".join(names)) for size, names in by_size.items()]
 
 
 def _params(pairs: Sequence[str]) -> dict[str, Any]:
