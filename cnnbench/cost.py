@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import ITEMSIZE, Graph, Node, Shape
+from cnnbench.graph import ITEMSIZE, Graph, Node, Shape, record
 
 CONVENTION = (
     "FLOPs = 2 x MACs + elementwise operations; taps on padding count; "
@@ -17,7 +17,7 @@ CONVENTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerCost:
     """The cost of one layer; sizes in bytes, everything else in counts.
 

@@ -118,6 +118,30 @@ def taps_inside(
     return total
 
 
+def slide(
+    spatial: Shape, size: Sizes, strides: Sizes, dilation: Sizes, padding: str, causal: bool
+) -> tuple[Shape, int | None, Window]:
+    """Output sizes, `taps_inside` and `Rule.window` of a window that slides."""
+    numbers = (*spatial, *size, *strides, *dilation)
+    # A network repeats few of these; what is no plain number may not be a key.
+    work_out = _slide if [n for n in numbers if type(n) is not int] else _slide_once
+    return work_out(spatial, size, strides, dilation, padding, causal)
+
+
+def _slide(
+    spatial: Shape, size: Sizes, strides: Sizes, dilation: Sizes, padding: str, causal: bool
+) -> tuple[Shape, int | None, Window]:
+    reach = reaches(size, dilation)
+    return (
+        windows(spatial, reach, strides, padding, causal),
+        taps_inside(spatial, size, strides, dilation, padding),
+        window(reach, strides),
+    )
+
+
+_slide_once = cache(_slide)
+
+
 @cache
 def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: bool) -> int:
     reach = dilation * (size - 1) + 1
@@ -130,14 +154,32 @@ def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: boo
 def _pairs(length: int, size: int, stride: int, dilation: int, windows: int, before: int) -> int:
     """Pairs of a window and one of its taps that lies at 0 to length - 1.
 
-    The first of `windows` starts at -before, each of the others `stride` further on.
+    The first of `windows` starts at -before, each of the others `stride` further on. In steps
+    that grow with the digits of the numbers, for a mistyped size should not take hours.
+    """
+
+    def left_of(end: int) -> int:  # pairs with window * stride + tap * dilation < end
+        every = min(max((end - 1 - (windows - 1) * stride) // dilation + 1, 0), size)
+        some = min(max((end - 1) // dilation + 1, 0), size)
+        rest = some - every  # taps that are left of the end in some windows only
+        nearest = end - 1 - (some - 1) * dilation
+        return every * windows + rest + _floors(rest, dilation, nearest, stride)
+
+    return left_of(before + length) - left_of(before)
+
+
+def _floors(count: int, slope: int, start: int, divisor: int) -> int:
+    """The sum of (slope * i + start) // divisor for i from 0 to count - 1.
+
+    The points below a line; the line is turned over until it is flat, as in Euclid's algorithm
+    (Graham, Knuth, Patashnik, "Concrete Mathematics", section 3.5).
     """
     total = 0
-    for tap in range(size):
-        offset = tap * dilation - before
-        first = max(-(offset // stride), 0)
-        last = min((length - 1 - offset) // stride, windows - 1)
-        total += max(last - first + 1, 0)
+    while count:
+        total += count * (count - 1) // 2 * (slope // divisor) + count * (start // divisor)
+        slope, start = slope % divisor, start % divisor
+        count, start = divmod(slope * count + start, divisor)
+        slope, divisor = divisor, slope
     return total
 
 

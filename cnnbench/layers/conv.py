@@ -9,13 +9,10 @@ from cnnbench.layers._sizes import (
     join,
     kernel_and_bias,
     positive,
-    reaches,
     sizes,
+    slide,
     split,
     strided_or_dilated,
-    taps_inside,
-    window,
-    windows,
 )
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
 
@@ -41,11 +38,9 @@ def _convolution(
     strided_or_dilated(step, dilation)
     if any(isinstance(channels, int) and channels % groups for channels in (c, filters)):
         raise ShapeError(f"groups={groups} must divide {c} input channels and {filters} filters")
-    reach = reaches(size, dilation)
-    positions = windows(spatial, reach, step, padding, causal=rank == 1)
+    positions, inside, window = slide(spatial, size, step, dilation, padding, rank == 1)
     out = join(n, positions, filters, data_format)
     outputs, per_tap = prod(out), c // groups
-    inside = taps_inside(spatial, size, step, dilation, padding)
     return Rule(
         activated(activation, out),
         weights=kernel_and_bias((*size, per_tap, filters), filters, use_bias),
@@ -54,7 +49,7 @@ def _convolution(
         inside=None if inside is None else n * inside * per_tap * filters,
         backward=outputs * int(bool(use_bias)) + activation_backward(activation, out),
         saves=saved(activation),
-        window=window(reach, step),
+        window=window,
     )
 
 
