@@ -462,6 +462,7 @@ def test_an_embedding_copies_rows():
     found = rule("Embedding", (2, 7), input_dim=100, output_dim=8)
     assert (found.shape, found.weights) == ((2, 7, 8), (Weight("embeddings", (100, 8)),))
     assert (found.macs, found.elementwise, found.backward) == (0, 0, 112)  # 14 rows of 8 added
+    assert found.saves == "input"  # the numbers, to add the rows in their places
 
 
 def test_a_reversed_embedding_is_a_product():
