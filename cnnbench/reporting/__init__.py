@@ -1,6 +1,18 @@
-"""REPORT: a stored run as a page. Reads the store, writes README.md, figures, results.csv.
+"""REPORT: what was found, for a person: an analysis as text, a stored run as a page.
 
-    tables.py       text tables; the costs of one network (`cnnbench analyze`)
+An analysis (`cnnbench analyze`, `cnnbench formula`), without pandas and mostly without matplotlib:
+
+    tables.py       text tables; an analysis as table, Markdown, CSV or JSON
+    columns.py      the columns that it can have
+    budget.py       a training step, and what fits into memory
+    differences.py  what other tools print, and why they differ
+    checked.py      what agrees with Keras and TensorFlow's profiler
+    formulas.py     closed forms as text, LaTeX or Markdown
+    mermaid.py      the graph as a diagram
+    shares.py       each layer's share as a figure
+
+A run (`cnnbench run`, `cnnbench report`):
+
     results.py      measurements joined with costs: one `Result` a case
     comparison.py   two blocks over a range of input channels
     answer.py       what was found, in three sentences
