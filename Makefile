@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check bench clean
+.PHONY: run test test-jax check bench clean
 
 run: $(READY)  ## measure the default suite; prints where the report is
 	$(BIN)/cnnbench run $(ARGS)
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+test-jax: $(READY)  ## the counts of XLA, with Keras on JAX
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[jax]"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/xla tests/test_layers_xla.py $(ARGS)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import settings
 
 # Read by Keras and TensorFlow when the first test imports them.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A process has one backend of Keras: `make test-jax` runs these by themselves.
+collect_ignore = [] if os.environ["KERAS_BACKEND"] == "jax" else ["xla"]
 
 # "ci" tries the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -41,7 +41,7 @@ def windows(draw, image, *, equal_strides=False, causal=False):
 
 
 @st.composite
-def products(draw, kind, shape, *, formats=("channels_last",)):
+def products(draw, kind, shape, *, formats=("channels_last",), causal=True):
     """The class of a layer of a kind and its arguments, for an input of a shape.
 
     Args:
@@ -49,6 +49,7 @@ def products(draw, kind, shape, *, formats=("channels_last",)):
         kind: one of PRODUCTS.
         shape: batch first; depthwise and separable convolutions have no third axis.
         formats: of the data, to draw from.
+        causal: whether a convolution of one axis may have causal padding.
     """
     rest = {"use_bias": draw(st.booleans()), "activation": draw(ACTIVATIONS)}
     if kind == "Dense":
@@ -64,7 +65,9 @@ def products(draw, kind, shape, *, formats=("channels_last",)):
         rest["kernel_size"] = draw(st.tuples(*[st.integers(1, 4)] * rank))
         rest["filters"] = draw(st.integers(1, 5))
         return f"Conv{rank}DTranspose", rest
-    rest |= draw(windows(image, equal_strides=kind != "Conv", causal=kind == "Conv" and rank == 1))
+    rest |= draw(
+        windows(image, equal_strides=kind != "Conv", causal=causal and kind == "Conv" and rank == 1)
+    )
     if kind == "Conv":
         divisors = [n for n in range(1, channels + 1) if channels % n == 0]
         rest["groups"] = draw(st.sampled_from(divisors))

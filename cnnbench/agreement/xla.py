@@ -53,7 +53,8 @@ def flops(node: Node, shape: Shape) -> float:
 
     weights = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in layer.trainable_variables]
     x = jax.ShapeDtypeStruct(shape, "float32")
-    return float(jax.jit(call).lower(weights, x).cost_analysis()["flops"])
+    found = jax.jit(call).lower(weights, x).cost_analysis()
+    return float(found.get("flops", 0))  # absent where no tap meets the input
 
 
 def _arguments(node: Node) -> dict[str, Any]:
