@@ -280,15 +280,14 @@ def test_adaptive_windows_overlap_where_they_cannot():
 
 @given(st.integers(1, 30), st.integers(1, 40))
 def test_adaptive_windows_are_those_of_their_definition(length, count):
-    values = [
-        value
+    # A value is in window i if its stretch of the input and the window's have an overlap.
+    windows = [
+        sum(v * count < (i + 1) * length and (v + 1) * count > i * length for v in range(length))
         for i in range(count)
-        for value in range(length)
-        # A value is in the window if its stretch of the input and the window's have an overlap.
-        if value * count < (i + 1) * length and (value + 1) * count > i * length
     ]
     found = rule("AdaptiveAveragePooling1D", (1, length, 1), output_size=count)
-    assert found.elementwise == len(values)
+    assert found.elementwise == sum(windows)
+    assert found.window == ((max(windows), Fraction(length, count)),)
 
 
 def test_adaptive_pooling_takes_plain_sizes_and_any_channels():
