@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph
-from cnnbench.presets import PRESETS, Difference, count, differences
+from cnnbench.presets import PRESETS, Count, Difference, Preset, count, differences
 from cnnbench.reporting.tables import MISSING, percent, text_table
 
 FORMATS = {"table": "simple", "markdown": "github"}
@@ -25,14 +26,16 @@ def render(graph: Graph, target: str, format: str) -> str:
     Args:
         graph: of the network.
         target: what it is, for the first line.
-        format: one of FORMATS.
+        format: one of FORMATS, or json.
 
     Raises:
         UnknownNameError: another format.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
     found = differences(graph)
+    if format == "json":
+        tools = [_document(f.preset, f.count) | {"ratio": f.ratio} for f in found]
+        return json.dumps({"target": target, "tools": tools}, indent=2) + "\n"
+    _check(format)
     blocks = [f"{target}, input {_sizes(graph)}, {graph.dtype}", _counts(found, FORMATS[format])]
     ignored = [[f.preset.name, ", ".join(f.count.ignored)] for f in found if f.count.ignored]
     if ignored:
@@ -54,18 +57,8 @@ def render_as(graph: Graph, target: str, tool: str, format: str) -> str:
     """
     found, preset = count(graph, tool), PRESETS[tool]
     if format == "json":
-        document = {
-            "target": target,
-            "as": tool,
-            "unit": preset.unit,
-            "total": found.total,
-            "parts": found.parts,
-            "ignored": found.ignored,
-            "source": preset.source,
-        }
-        return json.dumps(document, indent=2) + "\n"
-    if format not in FORMATS:
-        raise unknown("format", format, (*FORMATS, "json"))
+        return json.dumps({"target": target} | _document(preset, found), indent=2) + "\n"
+    _check(format)
     parts = sorted(found.parts.items(), key=lambda part: -part[1])
     rows = [[name, f"{value:,}"] for name, value in parts if value]
     rows.append(["total", f"{found.total:,}"])
@@ -77,6 +70,22 @@ def render_as(graph: Graph, target: str, tool: str, format: str) -> str:
         f"source: {preset.source}",
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _check(format: str) -> None:
+    if format not in FORMATS:
+        raise unknown("format", format, (*FORMATS, "json"))
+
+
+def _document(preset: Preset, found: Count) -> dict[str, Any]:
+    return {
+        "tool": preset.name,
+        "unit": preset.unit,
+        "total": found.total,
+        "parts": found.parts,
+        "ignored": found.ignored,
+        "source": preset.source,
+    }
 
 
 def _sizes(graph: Graph) -> str:

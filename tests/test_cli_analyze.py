@@ -1,0 +1,144 @@
+"""`cnnbench analyze` and `cnnbench formula` as a person types them."""
+
+import json
+
+import pytest
+
+from cnnbench.cli import main
+
+
+def out(capsys, *argv, status=0):
+    assert main(argv) == status
+    return capsys.readouterr().out
+
+
+def refused(capsys, *argv):
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("cnnbench: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+# Views
+
+
+def test_the_layers_that_do_most(capsys):
+    text = out(capsys, "analyze", "inception_module", "--sort", "activation", "--top", "2")
+    names = [line.split()[0] for line in text.splitlines()[5:7]]
+    assert names == ["concatenate", "conv2d_2"]  # 256 and 128 channels of one image
+
+
+def test_types(capsys):
+    text = out(capsys, "analyze", "vgg16", "--view", "types", "--format", "csv")
+    assert text.splitlines()[1].startswith("Conv2D,13,")
+
+
+def test_a_diagram(capsys):
+    text = out(capsys, "analyze", "vgg_block", "--format", "mermaid")
+    assert text.startswith("```mermaid\nflowchart TD\n")
+    assert text.count("-->") == 3
+
+
+def test_a_figure(capsys, tmp_path):
+    path = tmp_path / "shares.png"
+    text = out(capsys, "analyze", "vgg_block", "--figure", str(path))
+    assert text.endswith(f"figure: {path}\n")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sort", "size"], "unknown column to sort by 'size'"),
+        (["--view", "flat"], "unknown view 'flat'; known: layers, tree, types"),
+        (["--top", "0"], "--top"),
+        (["--depth", "2", "--top", "3"], "choose one"),
+        (["--format", "mermaid", "--top", "3"], "for tables, not for mermaid"),
+        (["--figure", "/no/such/folder/x.png"], "cannot write the figure"),
+        (["--figure", "shares.xyz"], "must end in .png, .svg, .pdf; got 'shares.xyz'"),
+        (["--as", "pytorch"], "unknown preset 'pytorch'; did you mean"),
+        (["--as", "thop", "--format", "csv"], "unknown format 'csv'"),
+        (["--explain-differences", "--format", "csv"], "unknown format 'csv'"),
+        (["--no-include-top"], "is for models of keras.applications"),
+        (["--input", "8x8x3,8x8x3"], "vgg_block has one input; got 2 sizes"),
+    ],
+)
+def test_bad_options_are_one_line(capsys, options, message):
+    assert message in refused(capsys, "analyze", "vgg_block", *options)
+
+
+# Other tools
+
+
+def test_the_number_of_another_tool(capsys):
+    text = out(capsys, "analyze", "resnet50", "-p", "version=v1.5", "--as", "fvcore")
+    assert "4,111,512,576" in text  # printed by fvcore 0.1.5: tests/data/tools.csv
+    found = json.loads(
+        out(capsys, "analyze", "resnet50", "-p", "version=v1.5", "--as", "thop", "--format", "json")
+    )
+    assert found["total"] == sum(found["parts"].values()) == 4_133_742_592
+
+
+def test_the_numbers_of_all_tools(capsys):
+    argv = ("analyze", "resnet50", "-p", "version=v1.5", "--explain-differences")
+    text = out(capsys, *argv)
+    for tool, number in {"torch": "8,178,368,512", "ptflops": "4,132,436,968"}.items():
+        assert any(line.split()[:2] == [tool, number] for line in text.splitlines())
+    totals = {
+        x["tool"]: x["total"] for x in json.loads(out(capsys, *argv, "--format", "json"))["tools"]
+    }
+    assert totals["deepspeed"] == 8_211_108_352
+    assert out(capsys, *argv, "--format", "markdown").count("|--") > 5
+
+
+# Formulas
+
+
+def test_a_formula(capsys):
+    text = out(capsys, "formula", "naive_inception_module")
+    assert "parameters" in text
+    assert "(n, H, W, C + f1 + f2 + f3)" in text
+    assert out(capsys, "formula", "vgg_block", "--format", "latex").startswith("\\begin{aligned}")
+    assert "```math" in out(capsys, "formula", "vgg_block", "-p", "H=8", "--format", "markdown")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["nothing_like_it"], "unknown block or model 'nothing_like_it'"),
+        (["vgg_block", "-p", "H=0"], "H must be a whole number"),
+        (["vgg_block", "-p", "K=3"], "unknown parameter of vgg_block 'K'"),
+        (["vgg_block", "--format", "html"], "html"),
+    ],
+)
+def test_a_formula_that_there_is_not(capsys, argv, message):
+    assert message in refused(capsys, "formula", *argv)
+
+
+# Keras
+
+
+@pytest.mark.tensorflow
+def test_a_check_says_what_agrees(capsys):
+    text = out(capsys, "analyze", "vgg_block", "--input", "8x8x3", "--check")
+    assert text.count(" equal\n") == 4
+
+
+@pytest.mark.tensorflow
+def test_a_check_that_fails_is_status_1(capsys, monkeypatch):
+    from cnnbench import graph
+    from cnnbench.graph import Rule
+
+    rule = graph.RULES["Conv2D"]
+
+    def one_tap_more(x, *args, **kwargs):
+        found = rule(x, *args, **kwargs)
+        return Rule(found.shape, found.weights, macs=found.macs + 1)
+
+    monkeypatch.setitem(graph.RULES, "Conv2D", one_tap_more)
+    argv = ("analyze", "vgg_block", "--input", "8x8x3", "--check")
+    text = out(capsys, *argv, status=1)
+    assert "conv2d: multiply-adds" in text
+    assert "DIFFERENT" in text
