@@ -5,6 +5,7 @@ Everything inside the package is in bytes, seconds, nanoseconds and plain counts
 
 import re
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from cnnbench.errors import CnnbenchError
 
@@ -94,6 +95,26 @@ def parse_shapes(text: str) -> list[tuple[int, ...]]:
         CnnbenchError: as `parse_shape`.
     """
     return [parse_shape(part, ranks=tuple(range(1, 7))) for part in text.split(",")]
+
+
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?))?b?")
+
+
+def parse_bytes(text: str) -> int:
+    """8GiB, 16GB, 512 MiB, 1.5G or a plain number of bytes, rounded down.
+
+    Raises:
+        CnnbenchError: anything else, or less than one byte.
+    """
+    match = _BYTES.fullmatch(str(text).strip().lower())
+    value = 0
+    if match:
+        number, prefix, binary = match.groups()
+        power = "kmgtpe".index(prefix) + 1 if prefix else 0
+        value = int(Fraction(number) * (1024 if binary else 1000) ** power)
+    if not value:
+        raise CnnbenchError(f"a memory must look like 8GiB, 16GB or 512MiB; got {text!r}")
+    return value
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")

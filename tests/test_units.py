@@ -210,6 +210,37 @@ def test_what_is_no_duration_is_refused_with_examples(text):
     assert str(error.value) == f"a duration must look like 90s, 5m or 1h; got {text!r}"
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8GiB", 8_589_934_592),  # 8 * 1024 ** 3
+        ("16GB", 16_000_000_000),
+        ("512MiB", 536_870_912),
+        ("512 mib", 536_870_912),
+        ("1.5G", 1_500_000_000),
+        ("0.1KiB", 102),  # 102.4
+        ("2TiB", 2_199_023_255_552),
+        ("1pb", 10**15),
+        ("1EiB", 2**60),
+        ("1.001kB", 1001),  # 1000.99... in floats
+        ("80", 80),
+        ("80B", 80),
+        (80, 80),
+    ],
+)
+def test_a_memory_is_read_in_bytes(text, size):
+    assert units.parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GiB", "-8GiB", "8GiBB", "8iB", "8 G iB", "0", "0.5B", "1e9", "8gi b", "nan", None]
+)
+def test_what_is_no_memory_is_refused_with_examples(text):
+    with pytest.raises(CnnbenchError) as error:
+        units.parse_bytes(text)
+    assert str(error.value) == f"a memory must look like 8GiB, 16GB or 512MiB; got {text!r}"
+
+
 def test_what_is_no_number_takes_no_prefix():
     assert units.count(nan) == "nan"
     assert units.seconds(nan) == "nan ns"
