@@ -15,9 +15,22 @@ The command line prints the message and exits with 2; any other exception is a b
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 280
+"""Characters of a message; what it quotes may be a page."""
+
+
+def one_line(text: str) -> str:
+    """A message as one line that a terminal can show; of a long one the middle is left out."""
+    words = " ".join(text.split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 105]} ... {line[-100:]}"
+
 
 class CnnbenchError(Exception):
     """Bad input: what was expected, what came, what to do, in one line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class UnknownNameError(CnnbenchError):
