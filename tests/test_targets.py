@@ -86,8 +86,11 @@ def test_arguments_of_the_constructor():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"depth": 3}, "unexpected keyword argument 'depth'"),
-        ({"weights": "imagenet"}, "multiple values for keyword argument 'weights'"),
+        (
+            {"depth": 3},
+            "unknown parameter of keras.applications.MobileNet 'depth'; did you mean ",
+        ),
+        ({"weights": "imagenet"}, "MobileNet 'weights'; known: alpha, "),
     ],
 )
 def test_an_argument_that_the_constructor_does_not_have(params, message):
@@ -448,7 +451,7 @@ def test_unsafe_content_is_refused_with_a_reason(tmp_path):
     x = keras.Input((4,))
     path = tmp_path / "unsafe.keras"
     keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x)).save(path)
-    with pytest.raises(TargetError, match=r"unsafe\.keras: ValueError: .*[Ll]ambda.*safe"):
+    with pytest.raises(TargetError, match=r"unsafe\.keras: .*ValueError: .*[Ll]ambda.*safe"):
         targets.resolve(str(path))
 
 
@@ -525,6 +528,16 @@ def broken():
 def nothing():
     return 3
 
+def leaves():
+    raise SystemExit("usage")
+
+def stopped():
+    raise KeyboardInterrupt
+
+def talks():
+    print("a summary")
+    return small()
+
 number = 3
 ready = small(5)
 """
@@ -553,12 +566,14 @@ def test_a_function_that_returns_a_model(module, name, params, expected):
     ("target", "message"),
     [
         ("mine_for_test:broken", "RuntimeError: no model"),
-        ("mine_for_test:nothing", "returned a int, not a Keras model"),
-        ("mine_for_test:number", "is a int, not a function or a model"),
+        ("mine_for_test:nothing", "returned a value of type int, not a Keras"),
+        ("mine_for_test:number", "is of type int, not a function or a model"),
         ("mine_for_test:absent", "AttributeError"),
-        ("mine_for_test:", "AttributeError"),
+        ("mine_for_test:", "must look like package.module:name"),
+        ("mine_for_test.py:small", "without .py; got 'mine_for_test.py:small'"),
+        ("mine_for_test:leaves", "SystemExit: usage"),
         ("no_such_module_here:f", "ModuleNotFoundError"),
-        (":", "ValueError"),
+        (":", "must look like package.module:name"),
     ],
 )
 def test_a_function_that_does_not(module, target, message):
@@ -567,7 +582,32 @@ def test_a_function_that_does_not(module, target, message):
     assert "\n" not in str(error.value)
 
 
+def test_ctrl_c_in_a_function_is_not_an_answer(module):
+    with pytest.raises(KeyboardInterrupt):
+        targets.resolve(f"{module}:stopped")
+
+
+def test_what_a_function_prints_is_not_in_the_answer(module, capsys):
+    targets.resolve(f"{module}:talks")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "a summary\n")
+
+
 # Names
+
+
+@pytest.mark.parametrize("what", ["file", "model", "object"])
+def test_parameters_that_nothing_takes(module, small, tmp_path, what):
+    small.save(tmp_path / "small.keras")
+    target = {"file": tmp_path / "small.keras", "model": f"{module}:ready", "object": small}[what]
+    with pytest.raises(CnnbenchError, match="takes no parameters; got units"):
+        targets.resolve(target, params={"units": 3})
+    assert targets.resolve(target).trace(None, 1, None).nodes
+
+
+def test_something_else():
+    with pytest.raises(TargetError, match="or a Keras model; got one of type list"):
+        targets.resolve([1])
 
 
 def test_a_name_that_nothing_has():

@@ -7,7 +7,8 @@ needs no framework.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,7 +67,7 @@ class CatalogueTarget:
                 f"got {units.shape(shape)}"
             )
         return self.entry.trace(
-            shape, batch_size=batch_size, dtype=dtype or "float32", **self.params
+            shape, batch_size=batch_size, dtype="float32" if dtype is None else dtype, **self.params
         )
 
     def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
@@ -140,24 +141,27 @@ def resolve(
     from cnnbench.targets import load
 
     params = params or {}
+    if isinstance(target, Path):
+        target = str(target)
     if not isinstance(target, str):
-        return KerasTarget(getattr(target, "name", type(target).__name__), target)
-    if target in blocks.catalogue():
-        if not include_top:
-            raise CnnbenchError("--no-include-top is for models of keras.applications")
-        entry = blocks.get(target)
-        entry.check(params)
-        return CatalogueTarget(entry, params)
+        _refuse("a Keras model", include_top, params)
+        return KerasTarget(getattr(target, "name", type(target).__name__), load.model(target))
     name = target.removeprefix("keras.applications.")
     if name in SIZES:
         shape = input_shapes[0] if input_shapes else None
         model = load.application(name, shape, include_top, params)
         return KerasTarget(f"keras.applications.{name}", model)
-    if not include_top:
-        raise CnnbenchError("--no-include-top is for models of keras.applications")
-    if Path(target).suffix in load.FILES or Path(target).is_dir():
+    if target in blocks.catalogue():
+        _refuse(target, include_top)
+        entry = blocks.get(target)
+        entry.check(params)
+        return CatalogueTarget(entry, params)
+    # Not `Path.is_dir`, which raises on a name that is too long.
+    if Path(target).suffix in load.FILES or os.path.isdir(target):
+        _refuse(target, include_top, params)
         return KerasTarget(target, load.file(Path(target)))
     if ":" in target:
+        _refuse(target, include_top)
         return KerasTarget(target, load.factory(target, params))
     raise unknown(
         "target",
@@ -165,3 +169,13 @@ def resolve(
         (*blocks.catalogue(), *SIZES),
         "see cnnbench list; a file must end in .keras, a function looks like package.module:name",
     )
+
+
+def _refuse(target: str, include_top: bool, params: Iterable[str] = ()) -> None:
+    """Refuse the options that other targets have."""
+    if not include_top:
+        raise CnnbenchError(
+            f"--no-include-top is for models of keras.applications; got it with {target}"
+        )
+    if params:
+        raise CnnbenchError(f"{target} takes no parameters; got {', '.join(params)}")

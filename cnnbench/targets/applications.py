@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
-from cnnbench.errors import CnnbenchError, ShapeError
+from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import Shape
+from cnnbench.targets.symbolic import first_line
 
 # Keras has no list of them; the sizes are the defaults of their constructors (Keras 3.15).
 _NAMES = {
@@ -42,17 +45,28 @@ def build(name: str, input_shape: Shape | None, include_top: bool, params: dict[
         params: further arguments of the constructor, such as `alpha`.
 
     Raises:
-        ShapeError: a size that the model does not take.
-        CnnbenchError: an argument that the constructor does not have.
+        ShapeError: a size or a value that the model does not take.
+        UnknownNameError: a parameter that the constructor does not have.
     """
     import keras
 
+    constructor = getattr(keras.applications, name)
+    for param in params:
+        if param not in (known := _params(constructor)):
+            raise unknown(
+                f"parameter of keras.applications.{name}",
+                param,
+                known,
+                see="--input gives the size and --no-include-top leaves out the classifier",
+            )
     shape = input_shape or (SIZES[name], SIZES[name], 3)
     try:
-        return getattr(keras.applications, name)(
-            include_top=include_top, weights=None, input_shape=shape, **params
-        )
-    except TypeError as error:
-        raise CnnbenchError(f"keras.applications.{name}: {error}") from None
-    except ValueError as error:
-        raise ShapeError(f"keras.applications.{name}: {error}".splitlines()[0]) from None
+        return constructor(include_top=include_top, weights=None, input_shape=shape, **params)
+    except Exception as error:  # Keras refuses in many ways
+        raise ShapeError(f"keras.applications.{name}: {first_line(error)}") from None
+
+
+def _params(constructor: Callable[..., Any]) -> list[str]:
+    """What a user may give to a constructor; the rest follows from options of ours."""
+    ours = ("include_top", "weights", "input_shape", "input_tensor")
+    return [name for name in inspect.signature(constructor).parameters if name not in ours]

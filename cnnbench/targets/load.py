@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from cnnbench import units
 from cnnbench.blocks import Entry
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError, one_line
 from cnnbench.graph import Shape
 from cnnbench.targets import applications
 
@@ -46,6 +47,20 @@ def block(entry: Entry, input_shape: Shape, params: dict[str, Any]) -> Any:
         return keras.Model(x, entry.function(x, **params), name=entry.name)
 
 
+def model(given: Any) -> Any:
+    """The Keras model that it is.
+
+    Raises:
+        TargetError: it is something else.
+    """
+    if not isinstance(given, _keras().Model):
+        raise TargetError(
+            "a target is a name, a file, package.module:function or a Keras model; got one of type "
+            f"{type(given).__name__}"
+        )
+    return given
+
+
 def file(path: Path) -> Any:
     """The model that a file or a SavedModel folder holds.
 
@@ -56,72 +71,105 @@ def file(path: Path) -> Any:
     Raises:
         TargetError: there is no such file, Keras cannot read it, or it is unsafe.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # not `Path.exists`, which raises on a name that is too long
         raise TargetError(f"there is no file {path}")
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        raise TargetError(f"{path} is a folder without a saved_model.pb, so no SavedModel")
+    config = _config(path) if path.suffix == ".keras" and path.is_file() else None
     keras = _keras()
     try:
         if path.is_dir():
             return _saved_model(path)
         with _no_values():
-            if path.suffix != ".keras":
-                return keras.saving.load_model(path, compile=False, safe_mode=True)
-            with zipfile.ZipFile(path) as archive:
-                size = archive.getinfo("config.json").file_size
-                if size > LARGEST_CONFIG:
-                    raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
-                config = json.loads(archive.read("config.json"))
-            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            if config is None:
+                model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            else:
+                model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except CnnbenchError:
         raise
-    except Exception as error:  # whatever Keras, zipfile or json find wrong with it
-        raise TargetError(f"{path}: {_reason(error)}") from None
+    except Exception as error:  # whatever Keras finds wrong with it
+        raise TargetError(f"{path}: Keras cannot make a model of it: {_reason(error)}") from None
     if not isinstance(model, keras.Model):
         raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
     return model
 
 
+def _config(path: Path) -> Any:
+    """The configuration in a `.keras` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo("config.json").file_size
+            if size > LARGEST_CONFIG:
+                raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
+            return json.loads(archive.read("config.json"))
+    except CnnbenchError:
+        raise
+    except Exception as error:  # whatever zipfile, its decompressors or json find wrong with it
+        raise TargetError(
+            f"{path} is no model that Keras saved: {_reason(error)}; write it with model.save"
+        ) from None
+
+
 def factory(target: str, params: dict[str, Any]) -> Any:
     """What `package.module:factory` returns when it is called; a model may stand there too.
+
+    What the module prints goes to the standard error, so that the answer stands alone.
 
     Raises:
         TargetError: no such module or attribute, or not a Keras model; the function failed.
     """
     module_name, _, attribute = target.partition(":")
+    parts = (*module_name.split("."), *attribute.split("."))
+    if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
+        raise TargetError(
+            f"a function must look like package.module:name, without .py; got {target!r}"
+        )
     keras = _keras()
     if "" not in sys.path:
         sys.path.insert(0, "")  # a module of the user's, as `python -m` would find it
-    try:
-        with _no_values():
-            found: Any = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                found = getattr(found, part)
-    except Exception as error:  # whatever the import of the user's module raises
-        raise TargetError(f"{target}: {_reason(error)}") from None
+    with _of_the_user(target), _no_values():
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
     if not isinstance(found, keras.Model):
         if not callable(found):
-            raise TargetError(f"{target} is a {type(found).__name__}, not a function or a model")
-        found = _called(target, found, params)
-    if not isinstance(found, keras.Model):
-        raise TargetError(f"{target} returned a {type(found).__name__}, not a Keras model")
+            raise TargetError(
+                f"{target} is of type {type(found).__name__}, not a function or a model"
+            )
+        return _called(target, found, params)
+    if params:
+        raise TargetError(f"{target} is a model and takes no parameters; got {', '.join(params)}")
     return found
 
 
 def _called(target: str, function: Callable[..., Any], params: dict[str, Any]) -> Any:
-    try:
+    with _of_the_user(target):
         try:
             with _no_values():
-                return function(**params)
+                model = function(**params)
         except Exception:  # it may need the values, to load weights or to predict
-            return function(**params)
-    except Exception as error:
+            model = function(**params)
+    if not isinstance(model, _keras().Model):
+        raise TargetError(
+            f"{target} returned a value of type {type(model).__name__}, not a Keras model"
+        )
+    return model
+
+
+@contextmanager
+def _of_the_user(target: str) -> Iterator[None]:
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a script that reads its own arguments
         raise TargetError(f"{target}: {_reason(error)}") from None
 
 
 def _saved_model(path: Path) -> Any:
     """A SavedModel, as the one layer as which Keras 3 can read it."""
     keras = _keras()
-    if not (path / "saved_model.pb").exists():
-        raise TargetError(f"{path} is a folder without a saved_model.pb")
     import tensorflow as tf
 
     signatures = tf.saved_model.load(str(path)).signatures
@@ -141,10 +189,25 @@ def _saved_model(path: Path) -> Any:
 
 def _keras() -> Any:
     try:
-        import keras
+        with _silent() if "keras" not in sys.modules else nullcontext():
+            import keras
     except ImportError as error:
         raise RuntimeMissingError(f"Keras is not installed ({error}); pip install keras") from None
     return keras
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep from the user what TensorFlow's C++ logs on import, whatever its log level."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager
@@ -162,7 +225,10 @@ def _no_values() -> Iterator[None]:
         global_state.set_global_attribute(waiting, before)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """What went wrong, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {' '.join(lines)[:300]}"
+    try:
+        said = str(error)
+    except Exception:  # an error of the user's own
+        said = ""
+    return one_line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
