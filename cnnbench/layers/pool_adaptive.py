@@ -1,8 +1,7 @@
 """Pooling to a given output size."""
 
 from fractions import Fraction
-from functools import cache
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
@@ -37,11 +36,15 @@ def _adaptive(
     )
 
 
-@cache
 def _windows(length: int, count: int) -> tuple[int, int]:
-    """The sum of the lengths of all windows on one axis, and the longest of them."""
-    lengths = [-(-(i + 1) * length // count) - i * length // count for i in range(count)]
-    return sum(lengths), max(lengths)
+    """The sum of the lengths of all windows on one axis, and the longest of them.
+
+    The windows are length / count long and both ends are rounded outwards; what that adds up to
+    follows from floor(i * length / count) summed over i (Graham, Knuth, Patashnik, "Concrete
+    Mathematics", section 3.5).
+    """
+    total = length + count - gcd(length, count)
+    return total, -(-total // count)
 
 
 @layer("AdaptiveAveragePooling1D")
