@@ -1,5 +1,6 @@
 """FIT: the largest that fits does, and the next larger does not."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from cnnbench.graph import LARGEST, trace
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.recurrent import lstm
+from cnnbench.reporting.budget import render_fit
 from cnnbench.training import training
 
 MiB = 2**20
@@ -195,6 +197,49 @@ def test_as_much_as_can_be_asked_for_is_answered():
     fit = largest(of(chain), (4, 4, 1), 1, LARGEST)
     assert fit.batch.batch_size == (LARGEST // 4 - 13) // 96
     assert cost(trace(chain, fit.input.input_shape)).peak_bytes == fit.input.needs <= LARGEST
+
+
+# For the reader
+
+
+def test_what_fits_as_text():
+    assert render_fit(largest(of(chain), (4, 4, 1), 3, 1000), "chain", "table") == (
+        "chain, a forward pass, in 1000 B\n"
+        "\n"
+        "                 batch    input     needs  fits\n"
+        "-------------  -------  -------  --------  ------\n"
+        "asked                3    4x4x1  1.18 KiB  no\n"
+        "largest batch        2    4x4x1     820 B  yes\n"
+        "largest input        3    3x3x1     700 B  yes\n"
+        "\n"
+        "Weights, and the activations alive at once while layers run in order.\n"
+        "A framework adds its own code and the workspace of its kernels.\n"
+    )
+
+
+def test_that_nothing_fits_is_said():
+    page = render_fit(largest(of(chain), (4, 4, 1), 3, 100, "sgd"), "chain", "markdown")
+    assert page.startswith("chain, trained with sgd, in 100 B\n")
+    # A pixel of 3 samples: a batch of 1 needs 176 + 9 + 13 values; 11 a position and sample
+    assert "| no batch fits; smallest |       1 |   4x4x1 |    792 B | no     |" in page
+    assert "| no input fits; smallest |       3 |   1x1x1 |    220 B | no     |" in page
+    assert "Weights and the optimizer's slots; " in page
+
+
+def test_what_fits_as_json():
+    document = json.loads(render_fit(largest(of(dense, units=2), (5,), 1, 10_000), "d", "json"))
+    assert document["batch"] == {
+        "batch_size": 355,
+        "input_shape": [5],
+        "needs": 9988,  # 4 * (7 * 355 + 12)
+        "fits": True,
+    }
+    assert document["input"] is None
+
+
+def test_a_format_that_there_is_not():
+    with pytest.raises(CnnbenchError, match="unknown format 'csv'"):
+        render_fit(largest(of(chain), (4, 4, 1), 1, 1000), "chain", "csv")
 
 
 # Everywhere

@@ -1,5 +1,6 @@
 """TRAINING: operations against TensorFlow's own counts of a gradient's graph; memory by hand."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -20,6 +21,7 @@ from cnnbench.layers.norm import batch_normalization, dropout
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.recurrent import lstm
 from cnnbench.layers.reshape import flatten, reshape
+from cnnbench.reporting.budget import render_training
 from cnnbench.training import training
 from cnnbench.training.optimizers import OPTIMIZERS
 
@@ -344,6 +346,64 @@ def test_training_takes_more_than_inference(name):
     # Every product with weights is done twice again, those of the image once.
     macs = step.inference.macs
     assert macs <= sum(x.weight_macs + x.value_macs for x in step.layers) <= 2 * macs
+
+
+# For the reader
+
+
+def test_a_training_step_as_text():
+    step = training(trace(chain, (4, 4, 1)), "momentum")
+    # The numbers of `test_a_step_is_forward_backward_and_update`, and in bytes those of
+    # `test_what_is_alive_in_a_chain`: 13 weights, 96 and 198 + 13 values; 96 at inference
+    assert render_training(step, "chain", "table") == (
+        "chain, input 1x4x4x1, float32, trained with momentum\n"
+        "\n"
+        "            FLOPs    of the step\n"
+        "--------  -------  -------------\n"
+        "forward       336         36.7 %\n"
+        "backward      528         57.6 %\n"
+        "update         52          5.7 %\n"
+        "step          916        100.0 %\n"
+        "\n"
+        "memory\n"
+        "---------------------------  -----\n"
+        "weights                       52 B\n"
+        "slots of momentum             52 B\n"
+        "gradients of weights          52 B\n"
+        "activations kept             384 B\n"
+        "peak, at conv2d_1, backward  844 B\n"
+        "peak of a forward pass       436 B\n"
+        "\n"
+        "One step: forward, backward, update; the loss is not counted. A product with weights is "
+        "done again for their gradient if they are trained, and for that of its input if "
+        "something before it is.\n"
+        "Weights and the optimizer's slots; what the backward pass reads, until then; gradients "
+        "of values, from the backward pass of their first reader to that of their own layer; "
+        "gradients of weights, until the update.\n"
+        "A framework adds its own code and the workspace of its kernels.\n"
+    )
+    assert "| backward |     528 |        57.6 % |" in render_training(step, "chain", "markdown")
+
+
+def test_a_training_step_as_json():
+    graph = trace(chain, (4, 4, 1))
+    graph.nodes[2] = replace(graph.nodes[2], uncounted="it runs any Python function")
+    document = json.loads(render_training(training(graph, "sgd"), "chain", "json"))
+    assert document["flops"] == {"forward": 336, "backward": 528, "update": 26, "step": 890}
+    assert document["bytes"]["peak"] == 4 * 198
+    assert document["bytes"]["peak_at"] == "conv2d_1, backward"
+    assert document["uncounted"] == ["conv2d_1"]
+    text = render_training(training(graph, "sgd"), "chain", "table")
+    assert "\n\nlower bounds, without conv2d_1: no rule\n\n" in text
+
+
+def test_a_step_of_a_network_that_does_nothing():
+    assert "step            0" in render_training(training(trace(flatten, (4, 4, 1))), "x", "table")
+
+
+def test_a_format_that_there_is_not():
+    with pytest.raises(CnnbenchError, match="unknown format 'csv'; known: json, markdown, table"):
+        render_training(training(trace(chain, (4, 4, 1))), "chain", "csv")
 
 
 # Against TensorFlow

@@ -12,11 +12,9 @@ from cnnbench.training.memory import Memory, memory
 from cnnbench.training.optimizers import OPTIMIZERS
 
 CONVENTION = (
-    "one training step: forward, backward, update; the loss is not counted. A product with "
-    "weights is done again for their gradient if they are trainable, and for that of its input "
-    "if something before it is. Memory: weights, the optimizer's slots; what the backward pass "
-    "reads, from the forward pass until then; gradients of values from their first reader's "
-    "backward pass to their own layer's, those of weights until the update"
+    "One step: forward, backward, update; the loss is not counted. A product with weights is "
+    "done again for their gradient if they are trained, and for that of its input if something "
+    "before it is."
 )
 
 

@@ -8,6 +8,12 @@ from math import prod
 
 from cnnbench.graph import ITEMSIZE, Graph, Node, Shape
 
+CONVENTION = (
+    "Weights and the optimizer's slots; what the backward pass reads, until then; gradients of "
+    "values, from the backward pass of their first reader to that of their own layer; gradients "
+    "of weights, until the update."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
