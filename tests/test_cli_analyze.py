@@ -61,6 +61,9 @@ def test_a_figure(capsys, tmp_path):
         (["--as", "pytorch"], "unknown preset 'pytorch'; did you mean"),
         (["--as", "thop", "--format", "csv"], "unknown format 'csv'"),
         (["--explain-differences", "--format", "csv"], "unknown format 'csv'"),
+        (["--memory", "lots"], "a memory must look like 8GiB, 16GB or 512MiB; got 'lots'"),
+        (["--memory", "0"], "a memory must look like 8GiB"),
+        (["--training", "best"], "unknown optimizer 'best'"),
         (["--no-include-top"], "is for models of keras.applications"),
         (["--input", "8x8x3,8x8x3"], "vgg_block has one input; got 2 sizes"),
     ],
@@ -91,6 +94,37 @@ def test_the_numbers_of_all_tools(capsys):
     }
     assert totals["deepspeed"] == 8_211_108_352
     assert out(capsys, *argv, "--format", "markdown").count("|--") > 5
+
+
+# Training, and what fits
+
+
+def test_a_training_step(capsys):
+    text = out(capsys, "analyze", "vgg_block", "--training", "sgd")
+    assert "trained with sgd" in text
+    assert "38,720" not in text  # the costs on paper are another table
+    found = json.loads(
+        out(capsys, "analyze", "vgg_block", "--training", "adam", "--format", "json")
+    )
+    assert found["bytes"]["slots"] == 2 * 4 * 38_720  # two values of 4 bytes for each parameter
+
+
+def test_what_fits(capsys):
+    # 577,967,336 parameters of 4 bytes are 2.15 GiB; to train, as many gradients and twice
+    # as many slots of adam: 8.61 GiB.
+    text = out(capsys, "analyze", "convlstm_vgg", "--memory", "8GiB")
+    forward, trained = text.split("trained with adam")
+    asked = [line.split() for line in text.splitlines() if line.startswith("asked")]
+    assert [(row[1], row[2], row[-1]) for row in asked] == [
+        ("1", "8x64x64x3", "yes"),
+        ("1", "8x64x64x3", "no"),
+    ]
+    assert "largest batch" in forward
+    assert "no batch fits" in trained
+    argv = ("analyze", "vgg_block", "--memory", "1GB", "--training", "sgd", "--format", "json")
+    found = json.loads(out(capsys, *argv))
+    assert [fit["optimizer"] for fit in found["fits"]] == [None, "sgd"]
+    assert all(fit["batch"]["needs"] <= 10**9 for fit in found["fits"])
 
 
 # Formulas

@@ -72,6 +72,13 @@ def render_training(step: Training, target: str, format: str) -> str:
     )
 
 
+def render_fits(fits: Sequence[Fit], target: str, format: str) -> str:
+    """What fits, one way after the other; in JSON one document. See `render_fit`."""
+    if format == "json":
+        return _json(target=target, fits=[asdict(fit) for fit in fits])
+    return "\n".join(render_fit(fit, target, format) for fit in fits)
+
+
 def render_fit(fit: Fit, target: str, format: str) -> str:
     """The largest batch and the largest input that a memory holds.
 

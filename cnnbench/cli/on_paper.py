@@ -1,32 +1,21 @@
-"""The command line: parse, call one function of the package, print."""
+"""The commands that need no measurement: analyze, formula, list."""
 
 from __future__ import annotations
 
-import ast
-import shlex
-import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-import cnnbench
 from cnnbench import api, blocks, targets, units
+from cnnbench.cli.app import app, parse_params
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
+from cnnbench.graph import Graph, Shape
 from cnnbench.reporting.tables import VIEWS
 from cnnbench.targets.applications import SIZES
 from cnnbench.views import KEYS
-
-app = typer.Typer(
-    help="What CNN blocks and models cost: on paper, checked against Keras, and on your machine.",
-    add_completion=False,
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
 
 class Format(StrEnum):
@@ -45,32 +34,6 @@ class FormulaFormat(StrEnum):
     text = "text"
     latex = "latex"
     markdown = "markdown"
-
-
-class Devices(StrEnum):
-    """Where `run` measures."""
-
-    all = "all"
-    cpu = "cpu"
-    gpu = "gpu"
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"cnnbench {cnnbench.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help(), file=sys.stderr)
-        raise typer.Exit(2)
 
 
 @app.command()
@@ -116,6 +79,17 @@ def analyze(
     explain_differences: Annotated[
         bool, typer.Option("--explain-differences", help="What every tool prints, and why.")
     ] = False,
+    training: Annotated[
+        str | None,
+        typer.Option(help="One training step with this optimizer: adam, sgd, ...", metavar="NAME"),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="The largest batch and input that fit: 8GiB; to train, with --training or adam.",
+            metavar="SIZE",
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -130,13 +104,22 @@ def analyze(
     from cnnbench.reporting import tables
 
     shapes = units.parse_shapes(input) if input else None
-    found = targets.resolve(target, shapes, include_top, _params(param or []))
+    found = targets.resolve(target, shapes, include_top, parse_params(param or []))
     graph = found.trace(shapes, batch, dtype)
     costs = cost(graph)
     if figure:
         from cnnbench.reporting import shares
 
         shares.shares(costs, figure, found.title)
+    if memory:
+        print(_fits(found, graph, units.parse_bytes(memory), training, dtype, format.value), end="")
+        return
+    if training:
+        from cnnbench.reporting import budget
+        from cnnbench.training import training as train
+
+        print(budget.render_training(train(graph, training), found.title, format.value), end="")
+        return
     if as_ or explain_differences:
         from cnnbench.reporting import differences
 
@@ -172,6 +155,28 @@ def analyze(
             raise typer.Exit(1)
 
 
+def _fits(
+    target: targets.Target,
+    graph: Graph,
+    memory: int,
+    optimizer: str | None,
+    dtype: str | None,
+    format: str,
+) -> str:
+    """What of a network fits into a memory, for a forward pass and for training."""
+    from cnnbench.fit import largest
+    from cnnbench.reporting import budget
+
+    batch, *first = graph.nodes[graph.inputs[0]].rule.shape
+    others = [graph.nodes[i].rule.shape[1:] for i in graph.inputs[1:]]
+
+    def trace(shape: Shape, batch_size: int) -> Graph:
+        return target.trace([shape, *others], batch_size, dtype)
+
+    fits = [largest(trace, tuple(first), batch, memory, way) for way in (None, optimizer or "adam")]
+    return budget.render_fits(fits, target.title, format)
+
+
 @app.command()
 def formula(
     target: Annotated[str, typer.Argument(help="A block or model of the catalogue.")],
@@ -186,7 +191,7 @@ def formula(
     """Closed forms of the cost of a block, in n, H, W, C and its parameters."""
     from cnnbench.reporting import formulas
 
-    print(formulas.render(api.formula(target, **_params(param or [])), format.value), end="")
+    print(formulas.render(api.formula(target, **parse_params(param or [])), format.value), end="")
 
 
 @app.command("list")
@@ -212,104 +217,9 @@ def list_() -> None:
     print(tabulate(suites.describe().items(), ("suites", ""), tablefmt="simple"))
 
 
-@app.command()
-def run(
-    suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file.")] = "tutorial",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the run [default: reports/SUITE-TIME].")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
-    ] = False,
-    device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
-    launches: Annotated[int | None, typer.Option(min=1, help="Processes per case.")] = None,
-    time_budget: Annotated[
-        str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
-    ] = None,
-    timeout: Annotated[str, typer.Option(help="For one launch.", metavar="TIME")] = "120s",
-    seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
-    runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
-) -> None:
-    """Analyse, check, time and measure a suite, and write the report."""
-    from cnnbench.progress import watcher
-
-    progress = watcher(quiet, json)
-    if not quiet and not json:
-        print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
-    with progress:
-        finished = api.run(
-            suite,
-            out=out,
-            resume=resume,
-            device=device.value,
-            launches=launches,
-            time_budget=units.parse_duration(time_budget) if time_budget else None,
-            timeout=units.parse_duration(timeout),
-            seed=seed,
-            threads=threads,
-            runtime=runtime,
-            progress=progress,
-            command=shlex.join(["cnnbench", *sys.argv[1:]]),
-        )
-    ending = finished.ending
-    if json:
-        from json import dumps
-
-        print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
-    else:
-        if ending.reason != "done" and not quiet:
-            print(
-                f"{ending.reason}: {ending.remaining} launches not made; continue with "
-                f"cnnbench run {suite} --out {finished.folder} --resume"
-            )
-        print(finished.page if quiet else f"report: {finished.page}")
-    if ending.reason == "interrupted":
-        raise typer.Exit(130)
-
-
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
-    """Write the report of a stored run again."""
-    print(f"report: {api.report(folder)}")
-
-
 def _applications() -> list[tuple[str, str]]:
     """Those of one input size in a line."""
     by_size: dict[int, list[str]] = {}
     for name, size in SIZES.items():
         by_size.setdefault(size, []).append(name)
     return [(units.shape((size, size, 3)), ", ".join(names)) for size, names in by_size.items()]
-
-
-def _params(pairs: Sequence[str]) -> dict[str, Any]:
-    """n_filters=64 as {"n_filters": 64}; what is no Python literal is text."""
-    params = {}
-    for text in pairs:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
-        try:
-            params[name] = ast.literal_eval(value)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            params[name] = value  # the exceptions that `literal_eval` is documented to raise
-    return params
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
-    try:
-        return app(args=argv, standalone_mode=False, prog_name="cnnbench") or 0
-    except CnnbenchError as error:
-        message = str(error)
-    except typer.TyperException as error:
-        message = error.format_message()
-    print(f"cnnbench: {message}", file=sys.stderr)
-    return 2
-
-
-def entry() -> None:
-    """The `cnnbench` command."""
-    raise SystemExit(main())

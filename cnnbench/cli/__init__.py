@@ -1,0 +1,31 @@
+"""The command line: parse, call one function of the package, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from cnnbench.cli import on_paper, on_your_machine
+from cnnbench.cli.app import app
+from cnnbench.errors import CnnbenchError
+
+__all__ = ["app", "entry", "main", "on_paper", "on_your_machine"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    try:
+        return app(args=argv, standalone_mode=False, prog_name="cnnbench") or 0
+    except CnnbenchError as error:
+        message = str(error)
+    except typer.TyperException as error:
+        message = error.format_message()
+    print(f"cnnbench: {message}", file=sys.stderr)
+    return 2
+
+
+def entry() -> None:
+    """The `cnnbench` command."""
+    raise SystemExit(main())

@@ -1,0 +1,53 @@
+"""What all commands share: the application itself, and parameters as NAME=VALUE."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+import cnnbench
+from cnnbench.errors import CnnbenchError
+
+app = typer.Typer(
+    help="What CNN blocks and models cost: on paper, checked against Keras, and on your machine.",
+    add_completion=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cnnbench {cnnbench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
+
+
+def parse_params(pairs: Sequence[str]) -> dict[str, Any]:
+    """n_filters=64 as {"n_filters": 64}; what is no Python literal is text."""
+    params = {}
+    for text in pairs:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
+        try:
+            params[name] = ast.literal_eval(value)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            params[name] = value  # the exceptions that `literal_eval` is documented to raise
+    return params

@@ -1,0 +1,87 @@
+"""The commands that measure, and show what was measured: run, report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import cnnbench
+from cnnbench import api, units
+from cnnbench.cli.app import app
+
+
+class Devices(StrEnum):
+    """Where `run` measures."""
+
+    all = "all"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file.")] = "tutorial",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run [default: reports/SUITE-TIME].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
+    ] = False,
+    device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
+    launches: Annotated[int | None, typer.Option(min=1, help="Processes per case.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="For one launch.", metavar="TIME")] = "120s",
+    seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
+    runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
+) -> None:
+    """Analyse, check, time and measure a suite, and write the report."""
+    from cnnbench.progress import watcher
+
+    progress = watcher(quiet, json)
+    if not quiet and not json:
+        print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
+    with progress:
+        finished = api.run(
+            suite,
+            out=out,
+            resume=resume,
+            device=device.value,
+            launches=launches,
+            time_budget=units.parse_duration(time_budget) if time_budget else None,
+            timeout=units.parse_duration(timeout),
+            seed=seed,
+            threads=threads,
+            runtime=runtime,
+            progress=progress,
+            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+        )
+    ending = finished.ending
+    if json:
+        from json import dumps
+
+        print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
+    else:
+        if ending.reason != "done" and not quiet:
+            print(
+                f"{ending.reason}: {ending.remaining} launches not made; continue with "
+                f"cnnbench run {suite} --out {finished.folder} --resume"
+            )
+        print(finished.page if quiet else f"report: {finished.page}")
+    if ending.reason == "interrupted":
+        raise typer.Exit(130)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Write the report of a stored run again."""
+    print(f"report: {api.report(folder)}")
