@@ -24,12 +24,21 @@ with open(Path(__file__).parent / "data" / "keras_applications.csv", newline="")
 SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
 
 
-@pytest.fixture(autouse=True)
-def _collected_once():
-    """TensorFlow's import and what earlier tests left are no garbage: look at ours alone."""
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """A quarter of the time goes to looking for garbage among what TensorFlow's import left."""
     gc.freeze()
+    gc.disable()
     yield
+    gc.enable()
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """TensorFlow's graph of a model holds itself."""
+    yield
+    gc.collect()
 
 
 def read(name, shape=None, batch_size=1):
