@@ -67,7 +67,7 @@ def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> Unknow
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
-    elif len(known) > 25:  # a line, not a page
+    elif len(known) > 15:  # a line, not a page
         hint = f"none of the {len(known)} known is like it"
     else:
         hint = f"known: {', '.join(known) or 'none'}"

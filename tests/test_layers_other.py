@@ -98,7 +98,7 @@ def test_a_gated_linear_unit_halves_its_last_axis():
 
 @pytest.mark.parametrize("activation", [{"class_name": "Mine"}, len, ["relu"], "sparsemax"])
 def test_what_is_no_known_activation_is_refused(activation):
-    with pytest.raises(ShapeError, match=r"activation must be one of linear, relu, .* got "):
+    with pytest.raises(ShapeError, match="unknown activation"):
         rule("Dense", (1, 8), units=3, activation=activation)
 
 

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any, Literal
 
-from cnnbench.errors import ShapeError
+from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import Rule, Shape, Weight, layer
 from cnnbench.layers._sizes import axes_of, sees
 
@@ -92,7 +92,7 @@ def _operations(activation: Any) -> tuple[int, int]:
         return OPERATIONS[activation]
     if activation == "glu":
         return GLU
-    raise ShapeError(f"activation must be one of {', '.join(OPERATIONS)}, glu; got {activation!r}")
+    raise ShapeError(str(unknown("activation", str(activation), (*OPERATIONS, "glu"))))
 
 
 @layer("Activation")
