@@ -18,9 +18,10 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.blocks import Entry
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError, one_line
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
 from cnnbench.graph import Shape
 from cnnbench.targets import applications
+from cnnbench.targets.symbolic import reason
 
 FILES = (".keras", ".h5", ".hdf5")
 """The suffixes of the files that Keras saves a model in."""
@@ -88,7 +89,10 @@ def file(path: Path) -> Any:
     except CnnbenchError:
         raise
     except Exception as error:  # whatever Keras finds wrong with it
-        raise TargetError(f"{path}: Keras cannot make a model of it: {_reason(error)}") from None
+        raise TargetError(
+            f"{path}: Keras cannot read it: {reason(error)}; a function that makes the model can "
+            "be given as package.module:name"
+        ) from None
     if not isinstance(model, keras.Model):
         raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
     return model
@@ -106,7 +110,7 @@ def _config(path: Path) -> Any:
         raise
     except Exception as error:  # whatever zipfile, its decompressors or json find wrong with it
         raise TargetError(
-            f"{path} is no model that Keras saved: {_reason(error)}; write it with model.save"
+            f"{path} is no model that Keras saved: {reason(error)}; write it with model.save"
         ) from None
 
 
@@ -164,7 +168,7 @@ def _of_the_user(target: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a script that reads its own arguments
-        raise TargetError(f"{target}: {_reason(error)}") from None
+        raise TargetError(f"{target}: {reason(error)}") from None
 
 
 def _saved_model(path: Path) -> Any:
@@ -198,7 +202,11 @@ def _keras() -> Any:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep from the user what TensorFlow's C++ logs on import, whatever its log level."""
+    """Keep from the user what TensorFlow's C++ logs on import, whatever its log level.
+
+    What it logs later it does by that level: of a GPU that cannot be used, which is none here.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -223,12 +231,3 @@ def _no_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(waiting, before)
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    try:
-        said = str(error)
-    except Exception:  # an error of the user's own
-        said = ""
-    return one_line(f"{type(error).__name__}: {said}" if said else type(error).__name__)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cnnbench.errors import ShapeError
+from cnnbench.errors import ShapeError, one_line
 from cnnbench.graph import Shape
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_QUOTED = re.compile(r"(Full (object )?config: |Arguments received by ).*", re.DOTALL)
 
 
 def first_line(error: Exception) -> str:
     """The first line of what went wrong, without the list of Keras' arguments."""
-    lines = (line.strip() for line in str(error).splitlines())
+    lines = (line.strip() for line in _said(error).splitlines())
     said = (line for line in lines if line and "Exception encountered" not in line)
     return next(said, type(error).__name__)[:200]
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line: where Keras wraps an error in others, the innermost."""
+    *around, cause = _said(error).split("Exception encountered: ")
+    classes = re.findall(r"class '(?:[\w.]+\.)?(\w+)'", around[-1]) if around else []
+    what = classes[0] if classes else type(error).__name__
+    return one_line(f"{what}: {cause}" if cause.strip() else what)
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, without colours and what Keras quotes."""
+    try:
+        return _QUOTED.sub("", _COLOUR.sub("", str(error)))
+    except Exception:  # an error of the user's own, which may fail at this too
+        return ""
 
 
 @contextmanager
