@@ -392,6 +392,19 @@ def test_a_rule_of_the_users_own():
         del RULES["Doubling"]
 
 
+def test_a_frozen_batch_norm_trains_as_at_inference():
+    x = keras.Input((4, 4, 3))
+    frozen = keras.layers.BatchNormalization(trainable=False)
+    (_, free), (_, fixed) = (
+        read(keras.Model(x, layer(x))).nodes
+        for layer in (keras.layers.BatchNormalization(), frozen)
+    )
+    assert (free.rule.elementwise, free.rule.training) == (2 * 48, 8 * 48)
+    assert (fixed.rule.elementwise, fixed.rule.training) == (2 * 48, None)
+    assert fixed.rule.backward == 48  # dy * scale
+    assert not any(weight.trainable for weight in fixed.rule.weights)
+
+
 # Types
 
 

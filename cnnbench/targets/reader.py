@@ -181,6 +181,8 @@ class _Reader:
         shared: tuple[Weight, ...] = ()
         if not getattr(operation, "trainable", True):
             rule = replace(rule, weights=tuple(replace(w, trainable=False) for w in rule.weights))
+            if op == "BatchNormalization":  # Keras then runs it as at inference
+                rule = replace(rule, training=None, backward=rule.elementwise // 2)
         if again:  # a shared layer owns its weights once and works each time
             name, shared = f"{name} (call {again + 1})", rule.weights
             rule = replace(rule, weights=())
