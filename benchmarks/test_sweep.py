@@ -15,7 +15,7 @@ def columns(seed: int, **most: int) -> dict[str, np.ndarray]:
     return {name: rng.integers(1, high + 1, CHUNK) for name, high in most.items()}
 
 
-INCEPTION = {name: 512 for name in ("f1", "f2_in", "f2_out", "f3_in", "f3_out", "f4_out")}
+INCEPTION = dict.fromkeys(("f1", "f2_in", "f2_out", "f3_in", "f3_out", "f4_out"), 512)
 
 
 @pytest.mark.parametrize(
