@@ -6,7 +6,7 @@ In the order in which things happen:
     targets/      TARGET       whatever a user can name: a block, a Keras model, a file
     graph, layers GRAPH        its layers, each with the rule of what it costs
     cost          COST         parameters, MACs, FLOPs and memory of a graph
-    views, presets, training, fit, formulas     other readings of a graph
+    views, presets, training, fit, folding, formulas      other readings of a graph
     agreement/                 the same graph beside Keras, TensorFlow's profiler and XLA
     suites/, case CASE         what to measure: a block at a size, batch, device and mode
     runtimes/     RUNTIME      what runs a case: Keras on TensorFlow, or the fake

@@ -26,6 +26,7 @@ MAY = {
     "views": {"cost", "graph"},
     "presets": {"cost", "errors", "graph", "layers"},
     "training": {"cost", "errors", "graph"},
+    "folding": {"graph"},
     "fit": {"cost", "errors", "graph", "training"},
     "formulas": {"blocks", "cost", "errors", "graph"},
     # Whatever a user can name, as something that can be traced.
@@ -78,6 +79,7 @@ MAY = {
         "cost",
         "errors",
         "fit",
+        "folding",
         "graph",
         "presets",
         "progress",

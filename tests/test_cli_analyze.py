@@ -61,6 +61,7 @@ def test_a_figure(capsys, tmp_path):
         (["--as", "pytorch"], "unknown preset 'pytorch'; did you mean"),
         (["--as", "thop", "--format", "csv"], "unknown format 'csv'"),
         (["--explain-differences", "--format", "csv"], "unknown format 'csv'"),
+        (["--fold", "--training", "adam"], "--fold is for inference"),
         (["--memory", "lots"], "a memory must look like 8GiB, 16GB or 512MiB; got 'lots'"),
         (["--memory", "0"], "a memory must look like 8GiB"),
         (["--training", "best"], "unknown optimizer 'best'"),
@@ -70,6 +71,13 @@ def test_a_figure(capsys, tmp_path):
 )
 def test_bad_options_are_one_line(capsys, options, message):
     assert message in refused(capsys, "analyze", "vgg_block", *options)
+
+
+def test_folded_batch_norms(capsys):
+    argv = ("analyze", "resnet_basic", "--fold", "--format", "json")
+    totals = json.loads(out(capsys, *argv))["totals"]
+    # two 3x3 convolutions of 64 to 64 channels, with biases, and nothing else
+    assert totals["parameters"] == 2 * (9 * 64 * 64 + 64)
 
 
 # Other tools

@@ -60,6 +60,9 @@ def analyze(
     include_top: Annotated[
         bool, typer.Option(help="The classifier of a model of keras.applications.")
     ] = True,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Batch norm as part of the convolution before it.")
+    ] = False,
     view: Annotated[
         str | None, typer.Option(help=f"What the table shows: {', '.join(VIEWS)}.", metavar="NAME")
     ] = None,
@@ -106,6 +109,12 @@ def analyze(
     shapes = units.parse_shapes(input) if input else None
     found = targets.resolve(target, shapes, include_top, parse_params(param or []))
     graph = found.trace(shapes, batch, dtype)
+    if fold:
+        if training or memory or check:
+            raise CnnbenchError("--fold is for inference; not with --training, --memory or --check")
+        from cnnbench.folding import folded
+
+        graph = folded(graph)
     costs = cost(graph)
     if figure:
         from cnnbench.reporting import shares
