@@ -46,10 +46,12 @@ class Entry:
         return f"{self.name}({values})"
 
     def check(self, params: dict[str, Any]) -> None:
-        """Refuse parameters that the definition does not have."""
-        for name in params:
+        """Refuse parameters that the definition does not have, and a text for a yes or no."""
+        for name, value in params.items():
             if name not in self.params:
                 raise unknown(f"parameter of {self.name}", name, self.params)
+            if isinstance(self.params[name], bool) and not isinstance(value, bool):
+                raise ShapeError(f"{name} must be True or False; got {value!r}")
 
     def trace(
         self,
