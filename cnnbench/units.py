@@ -118,16 +118,19 @@ def parse_bytes(text: str) -> int:
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")
+_MOST_HOURS = 1000
 
 
 def parse_duration(text: str) -> float:
     """90, 90s, 5m or 1.5h in seconds.
 
     Raises:
-        CnnbenchError: anything else, or zero.
+        CnnbenchError: anything else, zero, or more than a machine can wait for.
     """
     match = _DURATION.fullmatch(str(text).strip().lower())
     value = float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1) if match else 0
     if not value:
         raise CnnbenchError(f"a duration must look like 90s, 5m or 1h; got {text!r}")
+    if value > 3600 * _MOST_HOURS:
+        raise CnnbenchError(f"a duration must be at most {_MOST_HOURS}h; got {text!r}")
     return value

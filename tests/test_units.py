@@ -210,6 +210,13 @@ def test_what_is_no_duration_is_refused_with_examples(text):
     assert str(error.value) == f"a duration must look like 90s, 5m or 1h; got {text!r}"
 
 
+@pytest.mark.parametrize("text", ["1001h", "9" * 400])  # the second is infinite as a float
+def test_a_duration_that_nobody_waits_for_is_refused(text):
+    with pytest.raises(CnnbenchError, match="a duration must be at most 1000h; got"):
+        units.parse_duration(text)
+    assert units.parse_duration("1000h") == 3_600_000
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [
