@@ -3,6 +3,7 @@
 Keras counts the weights and infers the shapes; the multiply-adds are worked out beside.
 """
 
+import gc
 import sys
 import zipfile
 
@@ -58,13 +59,14 @@ def test_an_application_is_built_at_its_default_size_without_values():
     assert cost(target.trace(None, 1, None)).params == 138_357_544
 
 
-def test_a_model_made_later_gets_its_values():
-    targets.resolve("MobileNet")
-    with keras.StatelessScope():
-        pass  # on leaving it Keras gives a value to all that wait for one
+def test_what_is_made_without_values_never_gets_them():
     from keras.src.backend.common import global_state
 
-    assert global_state.get_global_attribute("uninitialized_variables", []) == []
+    target = targets.resolve("MobileNet")
+    assert not global_state.get_global_attribute("uninitialized_variables", [])
+    with keras.StatelessScope():
+        pass  # on leaving it Keras gives a value to all that wait for one
+    assert all(variable._value is None for variable in target.model.weights)
     dense = keras.layers.Dense(2)
     dense.build((1, 3))
     assert dense.kernel.numpy().shape == (3, 2)
@@ -231,14 +233,34 @@ def test_a_model_over_every_frame():
 
 
 def test_many_layers_made_of_layers_keep_their_weights_apart():
-    # What a call makes is gone after it, and its identity may be used again.
+    class Forgetful(Residual):
+        def call(self, x):
+            gc.collect()  # what the call before made is gone, and its identity free
+            return super().call(x)
+
     x = y = keras.Input((5, 5, 3))
     for _ in range(12):
-        y = Residual(3)(y)
+        y = Forgetful(3)(y)
     model = keras.Model(x, y)
     found = costs(model)
     assert found.params == model.count_params() == 12 * (81 + 3)
     assert not [layer.name for layer in found.layers if "call" in layer.name]
+
+
+def test_weights_that_no_call_shows_belong_to_the_first_layer_inside():
+    class Summed(keras.layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(7,), name="w", trainable=False)
+
+        def call(self, x):
+            return x * keras.ops.sum(self.w)  # a number by now
+
+    x = keras.Input((4,))
+    model = keras.Model(x, Summed()(x))
+    found = costs(model)
+    assert [(x.op, x.params) for x in found.layers] == [("InputLayer", 0), ("ops.Multiply", 7)]
+    assert found.params == model.count_params() == 7
+    assert found.trainable_params == 0
 
 
 def test_a_subclassed_model_whose_call_can_be_traced():
