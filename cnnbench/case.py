@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args
 
 from cnnbench import blocks, units
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import Graph, Shape
+
+T = TypeVar("T")
 
 Mode = Literal["eager", "graph", "xla", "predict"]
 Device = Literal["cpu", "gpu"]
@@ -62,10 +65,26 @@ class Case:
         """Plain values for a record."""
         return {**asdict(self), "input_shape": list(self.input_shape)}
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Case:
-        """The case of a record; raises CnnbenchError where it is not one."""
-        try:
-            return cls(**{**data, "input_shape": tuple(data["input_shape"])})
-        except (TypeError, KeyError) as error:
-            raise CnnbenchError(f"not a case: {error}") from None
+
+def record(kind: type[T], data: Any) -> T:
+    """A plan, a measurement or a case from the plain values of a stored line.
+
+    Raises:
+        CnnbenchError: a value is missing or of another type; the message says which.
+    """
+    from pydantic import ValidationError
+
+    try:
+        found: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]  # a class is a key
+        return found
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{place}: " for place in first["loc"])
+        raise CnnbenchError(f"not a {kind.__name__.lower()}: {where}{first['msg']}") from None
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)

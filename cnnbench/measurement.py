@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from cnnbench.case import Case
-from cnnbench.errors import CnnbenchError
 
 Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashed", "failed"]
-OUTCOMES: tuple[str, ...] = get_args(Outcome)
 """ok; skipped: not started, with the reason; timeout: stopped by us; out-of-memory: the
 allocator said so; killed: by a signal from outside; crashed: by a signal of its own or an
 exit status; failed: an exception, or a result that is not one."""
@@ -52,7 +50,7 @@ class Measurement:
 
     case: Case
     launch: int
-    outcome: str
+    outcome: Outcome
     detail: str = ""
     started: float = 0.0
     wall_s: float = 0.0
@@ -70,21 +68,3 @@ class Measurement:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""
         return {**asdict(self), "case": self.case.to_json()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Measurement:
-        """The measurement of a record; raises CnnbenchError where it is not one."""
-        try:
-            check = data.get("check")
-            values = {
-                **data,
-                "case": Case.from_json(data["case"]),
-                "samples_ns": tuple(data["samples_ns"]),
-                "check": check and Check(**{**check, "differences": tuple(check["differences"])}),
-            }
-            measurement = cls(**values)
-        except (TypeError, KeyError) as error:
-            raise CnnbenchError(f"not a measurement: {error}") from None
-        if measurement.outcome not in OUTCOMES:
-            raise CnnbenchError(f"not a measurement: unknown outcome {measurement.outcome!r}")
-        return measurement

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cnnbench.case import Case
+from cnnbench.case import Case, record
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.measurement import Measurement
 
@@ -62,21 +62,6 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Plain values for the first line of the store."""
         return {**asdict(self), "cases": [case.to_json() for case in self.cases]}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Plan:
-        """The plan of a record; raises CnnbenchError where it is not one."""
-        try:
-            cases = tuple(Case.from_json(case) for case in data["cases"])
-            pairs = tuple(Comparison(**_tuples(pair)) for pair in data["comparisons"])
-            return cls(**{**data, "cases": cases, "comparisons": pairs})
-        except (TypeError, KeyError) as error:
-            raise CnnbenchError(f"not a plan: {error}") from None
-
-
-def _tuples(data: dict[str, Any]) -> dict[str, Any]:
-    # JSON has lists only.
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +163,9 @@ def read(folder: Path) -> Run:
     for number, kind, data in _records(lines, path.name, bad):
         try:
             if kind == "plan":
-                plan = plan or Plan.from_json(data)
+                plan = plan or record(Plan, data)
             elif kind == "launch":
-                measurements.append(Measurement.from_json(data))
+                measurements.append(record(Measurement, data))
             else:
                 raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:

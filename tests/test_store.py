@@ -83,8 +83,8 @@ def test_a_truncated_last_line_is_named_and_only_it_is_lost(tmp_path):
         (b"[1, 2]", "not a record (6 bytes)"),
         (b'{"schema": 9, "type": "launch"}', "schema 9, this version reads 1"),
         (b'{"schema": 1, "type": "lunch"}', "unknown type 'lunch'"),
-        (b'{"schema": 1, "type": "launch"}', "not a measurement: 'case'"),
-        (b'{"schema": 1, "type": "launch", "case": 3}', "not a"),
+        (b'{"schema": 1, "type": "launch"}', "not a measurement: case: Field required"),
+        (b'{"schema": 1, "type": "launch", "case": 3}', "not a measurement: case: "),
     ],
 )
 def test_a_corrupt_line_is_skipped_and_named(tmp_path, line, reason):
