@@ -47,7 +47,8 @@ class Layer:
         traced_shapes: the same by TensorFlow; None where a size depends on the data.
         macs: our multiply-adds.
         inside_macs: the same without taps on padding.
-        traced_macs: the multiply-adds that TensorFlow's profiler counts.
+        traced_macs: the multiply-adds by the statistics of TensorFlow's profiler.
+        entered_macs: those of them that are in functions, which the profiler does not enter.
         not_compared: the operation of TensorFlow that keeps these from being compared, or
             NO_RULE; else empty.
     """
@@ -61,6 +62,7 @@ class Layer:
     macs: int
     inside_macs: int
     traced_macs: int
+    entered_macs: int
     not_compared: str
 
     @property
@@ -140,6 +142,7 @@ def _layer(call: Call, nodes: list[Node], params: Params, keras_params: Params) 
         macs=sum(n.rule.macs for n in nodes),
         inside_macs=sum(inside),
         traced_macs=call.macs,
+        entered_macs=call.entered_macs,
         not_compared=NO_RULE if any(n.uncounted for n in nodes) else call.not_compared,
     )
 

@@ -55,6 +55,11 @@ class Operation:
     flops: int | None
     entered: bool = False
 
+    @property
+    def macs(self) -> int:
+        """The multiply-adds that its statistic counts, as two operations each."""
+        return (self.flops or 0) // 2 if self.type in MULTIPLY_ADDS else 0
+
 
 @dataclass(slots=True)
 class Call:
@@ -79,7 +84,12 @@ class Call:
     @property
     def macs(self) -> int:
         """The multiply-adds that TensorFlow counts, as two operations each."""
-        return sum(x.flops or 0 for x in self.operations if x.type in MULTIPLY_ADDS) // 2
+        return sum(x.macs for x in self.operations)
+
+    @property
+    def entered_macs(self) -> int:
+        """Those of them that are in functions, which the profiler itself does not enter."""
+        return sum(x.macs for x in self.operations if x.entered)
 
     @property
     def not_compared(self) -> str:
