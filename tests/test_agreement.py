@@ -50,7 +50,7 @@ def test_a_report_of_a_small_model(small):
         ("trainable parameters, by Keras", 1369, 1369, True),  # two vectors of 4 are not trained
         ("layers and their output shapes, by TensorFlow", 4, 4, True),
         # 64 positions * 4 filters * 18 taps = 4608, and 1280
-        ("multiply-adds, by TensorFlow's profiler", 5888, 5888, True),
+        ("multiply-adds, by TensorFlow's statistics", 5888, 5888, True),
     ]
 
 
@@ -92,6 +92,19 @@ def test_the_layers_of_a_model_in_a_model_are_compared():
     rows = found(graph, model)
     assert set(rows) == {"inner/mix", "inner/relu", "inner_1/mix (call 2)", "inner_1/relu (call 2)"}
     assert rows["inner_1/mix (call 2)"].traced_macs == 144  # 16 positions * 3 * 3
+    assert rows["inner/mix"].params == rows["inner/mix"].keras_params == (12, 12)
+    assert rows["inner_1/mix (call 2)"].keras_params == (0, 0)
+
+
+def test_a_layer_with_layers_inside_that_has_one_rule_is_one():
+    inputs = keras.Input((3, 4))
+    attention = layers.MultiHeadAttention(2, 5, name="attention")
+    model = keras.Model(inputs, attention(inputs, inputs))
+    graph = graph_of(model)
+    rows = found(graph, model)
+    assert set(rows) == {"attention"}
+    # Three projections of 4 to 2 * 5 and back to 4: 3 * (4 * 10 + 10) + 10 * 4 + 4
+    assert rows["attention"].params == rows["attention"].keras_params == (194, 194)
 
 
 class Gated(layers.Layer):
@@ -247,7 +260,7 @@ def test_a_convolution_of_one_tap_less_is_found(small):
     graph = changed(graph_of(small), "conv", lambda rule: replace(rule, macs=rule.macs * 8 // 9))
     rows = unequal(graph, small)
     assert [(row.what, row.ours, row.theirs) for row in rows] == [
-        ("multiply-adds, by TensorFlow's profiler", 5376, 5888),  # 4608 * 8 / 9 = 4096
+        ("multiply-adds, by TensorFlow's statistics", 5376, 5888),  # 4608 * 8 / 9 = 4096
         ("conv: multiply-adds", 4096, 4608),
     ]
 

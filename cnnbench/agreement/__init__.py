@@ -77,7 +77,7 @@ def report(graph: Graph, model: Any) -> list[Row]:
         ("trainable parameters, by Keras", paper.trainable_params, _trainable(model)),
         ("layers and their output shapes, by TensorFlow", len(shapes), sum(shapes)),
         (
-            "multiply-adds, by TensorFlow's profiler",
+            "multiply-adds, by TensorFlow's statistics",
             sum(layer.macs for layer in counted),
             sum(layer.traced_macs for layer in counted),
         ),
