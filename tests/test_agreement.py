@@ -83,7 +83,8 @@ def test_a_shared_layer_is_compared_at_every_call():
 
 def test_the_layers_of_a_model_in_a_model_are_compared():
     inner = keras.Sequential(
-        [layers.Conv2D(3, 1, name="mix"), layers.ReLU(name="relu")], name="inner"
+        [layers.Conv2D(3, 1, name="mix"), layers.PReLU(shared_axes=(1, 2), name="relu")],
+        name="inner",
     )
     inputs = keras.Input((4, 4, 3))
     model = keras.Model(inputs, inner(inner(inputs)))
@@ -93,6 +94,7 @@ def test_the_layers_of_a_model_in_a_model_are_compared():
     assert set(rows) == {"inner/mix", "inner/relu", "inner_1/mix (call 2)", "inner_1/relu (call 2)"}
     assert rows["inner_1/mix (call 2)"].traced_macs == 144  # 16 positions * 3 * 3
     assert rows["inner/mix"].params == rows["inner/mix"].keras_params == (12, 12)
+    assert rows["inner/relu"].params == rows["inner/relu"].keras_params == (3, 3)
     assert rows["inner_1/mix (call 2)"].keras_params == (0, 0)
 
 
