@@ -4,7 +4,7 @@ In the order in which things happen:
 
     blocks/       BLOCK        a network, written once, as a function on tensors
     targets/      TARGET       whatever a user can name: a block, a Keras model, a file
-    graph, layers GRAPH        its layers, each with the rule of what it costs
+    graph, layers, rule GRAPH  its layers, each with the rule of what it costs
     cost          COST         parameters, MACs, FLOPs and memory of a graph
     views, presets, training, fit, folding, formulas      other readings of a graph
     agreement/                 the same graph beside Keras, TensorFlow's profiler and XLA

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cnnbench import blocks, targets
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import RuntimeMissingError, StoreError
-from cnnbench.graph import Graph, Shape
+from cnnbench.graph import Graph
+from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar, get_args
 from cnnbench import blocks, units
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, unknown
-from cnnbench.graph import Graph, Shape
+from cnnbench.graph import Graph
+from cnnbench.rule import Shape
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import ITEMSIZE, Graph, Node, Shape, record
+from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.rule import Shape, record
 
 CONVENTION = (
     "FLOPs = 2 x MACs + elementwise operations; taps on padding count; "

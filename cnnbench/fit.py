@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.graph import LARGEST, Graph, Shape
+from cnnbench.graph import LARGEST, Graph
+from cnnbench.rule import Shape
 from cnnbench.training import training as train
 
 Trace = Callable[[Shape, int], Graph]

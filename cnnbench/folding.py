@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from cnnbench.graph import RULES, Graph, Node, Rule
+from cnnbench.graph import RULES, Graph, Node
+from cnnbench.rule import Rule
 
 
 def folded(graph: Graph) -> Graph:

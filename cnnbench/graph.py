@@ -15,15 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cache, wraps
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Any
 
 from cnnbench.errors import ShapeError
-
-T = TypeVar("T")
-
-Shape = tuple[int, ...]
+from cnnbench.rule import Rule, Shape, Weight, record
 
 DTYPES = ("float32", "float16", "bfloat16")
 """The data types that a network may be analysed in."""
@@ -38,75 +34,8 @@ _OF_SIZE = {
 ITEMSIZE = {name: size for size, names in _OF_SIZE.items() for name in names.split()}
 """Bytes of one value of each data type; a Keras model may use any."""
 
-Window = tuple[tuple[int, int | Fraction], ...]
-"""(reach, stride) on each spatial axis; a stride of 1/2 doubles the size."""
-
-WHOLE: None = None
-"""The window of a layer each of whose outputs depends on the whole of its input."""
-
-
 LARGEST = 10**18
 """The largest size, channel count or batch: beyond any machine, and its products can be printed."""
-
-
-@dataclass_transform(frozen_default=True)
-def record(cls: type[T]) -> type[T]:
-    """A dataclass that is frozen for mypy only.
-
-    One that is frozen at run time takes twice as long to make, which was a third of the time
-    of an analysis.
-    """
-    return dataclass(slots=True, unsafe_hash=True)(cls)
-
-
-@record
-class Weight:
-    """One array that a layer owns."""
-
-    name: str
-    shape: Shape
-    trainable: bool = True
-
-
-@record
-class Rule:
-    """What one layer produces, owns and computes, from its input shapes alone.
-
-    Args:
-        shape: of the output, batch first; of the first, where there are several.
-        weights: every array that the layer owns.
-        macs: multiply-accumulate operations; taps on padded positions count.
-        elementwise: single additions, multiplications, comparisons or transcendental
-            functions on one element, outside the multiply-accumulates.
-        view: the output is the input's own memory under another shape, or unchanged.
-        inside: of `macs`, those whose tap lies inside the input; None if all do. Worked
-            out for plain numbers only.
-        others: shapes of the outputs after the first.
-        scratch: values of intermediate results inside the layer, alive while it runs.
-        products: of `macs`, those between two values that depend on the input (attention
-            scores, a recurrent state), not between a value and a weight's fixed input.
-            Both factors need a gradient.
-        training: `elementwise` of a forward pass in training, where that differs.
-        backward: elementwise operations of the backward pass.
-        saves: which of its tensors the backward pass reads.
-        kept: values inside the layer that it reads too; as many as `scratch` if None.
-        window: what one output position sees of the input; () is one position, WHOLE all.
-    """
-
-    shape: Shape
-    weights: tuple[Weight, ...] = ()
-    macs: int = 0
-    elementwise: int = 0
-    view: bool = False
-    inside: int | None = None
-    others: tuple[Shape, ...] = ()
-    scratch: int = 0
-    products: int = 0
-    training: int | None = None
-    backward: int = 0
-    saves: Literal["", "input", "output", "both"] = "both"
-    kept: int | None = None
-    window: Window | None = ()
 
 
 @record

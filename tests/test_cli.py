@@ -108,7 +108,10 @@ def test_list_names_blocks_models_and_suites(capsys):
         (["analyze", "vgg_block", "--format", "xml"], "xml"),
         (["analyze", "vgg_block", "--input", "0x0x3"], "must be at least 1; got '0x0x3'"),
         (["analyze", "vgg_block", "--input", "-1x4x3"], "must look like 224x224x3; got '-1x4x3'"),
-        (["analyze", "vgg_block", "--input", "224"], "vgg_block takes an input like 256x256x3; got 224"),
+        (
+            ["analyze", "vgg_block", "--input", "224"],
+            "vgg_block takes an input like 256x256x3; got 224",
+        ),
         (["analyze", "vgg_block", "--batch", "0"], "got batch 0"),
         (["analyze", "vgg_block", "--batch", "-1"], "got batch -1"),
         (["analyze", "vgg_block", "--batch", "many"], "'--batch'"),

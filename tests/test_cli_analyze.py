@@ -171,7 +171,7 @@ def test_a_check_says_what_agrees(capsys):
 @pytest.mark.tensorflow
 def test_a_check_that_fails_is_status_1(capsys, monkeypatch):
     from cnnbench import graph
-    from cnnbench.graph import Rule
+    from cnnbench.rule import Rule
 
     rule = graph.RULES["Conv2D"]
 

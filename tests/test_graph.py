@@ -3,13 +3,14 @@
 import pytest
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import RULES, Graph, Rule, Tensor, layer, trace
+from cnnbench.graph import RULES, Graph, Tensor, layer, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add
 from cnnbench.layers.norm import batch_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
+from cnnbench.rule import Rule
 
 
 def names(graph):

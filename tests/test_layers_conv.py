@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import RULES, Weight, trace
+from cnnbench.graph import RULES, trace
 from cnnbench.layers.conv_transpose import conv2d_transpose
 from cnnbench.layers.depthwise import separable_conv2d
+from cnnbench.rule import Weight
 
 for file in ("conv", "conv_transpose", "depthwise"):
     import_module(f"cnnbench.layers.{file}")

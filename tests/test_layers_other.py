@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import RULES, WHOLE, Weight
+from cnnbench.graph import RULES
+from cnnbench.rule import WHOLE, Weight
 
 FILES = (
     "activation",

@@ -9,13 +9,14 @@ import pytest
 from cnnbench import blocks
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Rule, trace
+from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.reporting.mermaid import MOST_NODES, mermaid
+from cnnbench.rule import Rule
 
 
 def drawn(graph, depth=None):

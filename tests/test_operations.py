@@ -6,8 +6,8 @@ import pytest
 
 from cnnbench import layers
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import WHOLE
 from cnnbench.layers.operations import OPERATIONS, operation_rule
+from cnnbench.rule import WHOLE
 
 pytestmark = pytest.mark.tensorflow
 

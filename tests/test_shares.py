@@ -7,10 +7,11 @@ import pytest
 from cnnbench import blocks
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Rule, trace
+from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.reporting.shares import draw, shares
+from cnnbench.rule import Rule
 
 
 def costed(name, *shape):

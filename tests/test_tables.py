@@ -15,10 +15,11 @@ import pytest
 from cnnbench import blocks
 from cnnbench.cost import CONVENTION, cost
 from cnnbench.errors import CnnbenchError, UnknownNameError
-from cnnbench.graph import Graph, Rule, trace
+from cnnbench.graph import Graph, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.dense import dense
 from cnnbench.reporting import tables
+from cnnbench.rule import Rule
 from cnnbench.views import KEYS
 
 

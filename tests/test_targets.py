@@ -13,7 +13,8 @@ import pytest
 from cnnbench import targets
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError
-from cnnbench.graph import RULES, Rule, layer
+from cnnbench.graph import RULES, layer
+from cnnbench.rule import Rule
 from cnnbench.targets.applications import SIZES
 
 pytestmark = pytest.mark.tensorflow

@@ -11,7 +11,7 @@ import pytest
 from cnnbench import blocks
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Weight, trace
+from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
@@ -22,6 +22,7 @@ from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.recurrent import lstm
 from cnnbench.layers.reshape import flatten, reshape
 from cnnbench.reporting.budget import render_training
+from cnnbench.rule import Weight
 from cnnbench.training import training
 from cnnbench.training.optimizers import OPTIMIZERS
 

@@ -7,8 +7,9 @@ from math import prod
 import pytest
 
 from cnnbench.cost import cost
-from cnnbench.graph import RULES, WHOLE, trace
+from cnnbench.graph import RULES, trace
 from cnnbench.layers.conv import conv2d
+from cnnbench.rule import WHOLE
 
 for file in ("conv_transpose", "dense", "depthwise", "merge", "norm", "pool", "reshape", "resize"):
     import_module(f"cnnbench.layers.{file}")

@@ -7,12 +7,13 @@ import pytest
 
 from cnnbench import api, blocks
 from cnnbench.cost import cost
-from cnnbench.graph import Graph, Rule, trace
+from cnnbench.graph import Graph, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
+from cnnbench.rule import Rule
 from cnnbench.views import KEYS, by_type, dearest, folded, intensity, leaves, tree
 from cnnbench.views.field import receptive_field
 

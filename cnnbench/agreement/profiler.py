@@ -19,7 +19,8 @@ from functools import wraps
 from typing import Any
 
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
-from cnnbench.graph import Graph, Shape
+from cnnbench.graph import Graph
+from cnnbench.rule import Shape
 
 MULTIPLY_ADDS = frozenset(
     (

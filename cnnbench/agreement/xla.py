@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cnnbench.errors import RuntimeMissingError
-from cnnbench.graph import Node, Shape
+from cnnbench.graph import Node
+from cnnbench.rule import Shape
 
 LAYERS = (
     *(f"{kind}{rank}D" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for rank in (1, 2)),

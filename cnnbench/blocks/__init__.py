@@ -20,7 +20,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from cnnbench.errors import ShapeError, unknown
-from cnnbench.graph import Graph, Shape, Tensor, trace
+from cnnbench.graph import Graph, Tensor, trace
+from cnnbench.rule import Shape
 
 Kind = Literal["block", "model"]
 

@@ -12,8 +12,9 @@ from cnnbench import api, blocks, targets, units
 from cnnbench.cli.app import app, parse_params
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Graph, Shape
+from cnnbench.graph import Graph
 from cnnbench.reporting.tables import VIEWS
+from cnnbench.rule import Shape
 from cnnbench.targets.applications import SIZES
 from cnnbench.views import KEYS
 

@@ -16,7 +16,8 @@ from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.formulas.algebra import Expr, symbol, text
 from cnnbench.formulas.size import NumberNeededError, Path, Size
-from cnnbench.graph import ITEMSIZE, LARGEST, Graph, Rule
+from cnnbench.graph import ITEMSIZE, LARGEST, Graph
+from cnnbench.rule import Rule
 
 SIZES = {1: "C", 2: "WC", 3: "HWC", 4: "THWC"}
 """What the axes of one sample are called, by how many there are; the batch is n."""

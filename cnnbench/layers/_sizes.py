@@ -5,7 +5,8 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import LARGEST, WHOLE, Shape, Weight, Window
+from cnnbench.graph import LARGEST
+from cnnbench.rule import WHOLE, Shape, Weight, Window
 
 Sizes = tuple[int, ...]
 

@@ -4,8 +4,9 @@ from math import prod
 from typing import Any, Literal
 
 from cnnbench.errors import ShapeError, unknown
-from cnnbench.graph import Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import axes_of, sees
+from cnnbench.rule import Rule, Shape, Weight
 
 OPERATIONS: dict[str, tuple[int, int]] = {
     "linear": (0, 0),

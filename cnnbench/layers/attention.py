@@ -10,9 +10,10 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import axes_of, positive
 from cnnbench.layers.activation import OPERATIONS
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 _SOFTMAX, _SOFTMAX_BACK = OPERATIONS["softmax"]
 _SIGMOID, _SIGMOID_BACK = OPERATIONS["sigmoid"]

@@ -6,8 +6,9 @@ What they do in training belongs to the preparation of data, and is not counted.
 from math import prod
 from typing import Any
 
-from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import join, positive, split
+from cnnbench.rule import WHOLE, Rule, Shape
 
 IDENTITY = """
 AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration

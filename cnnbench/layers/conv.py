@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import (
     join,
     kernel_and_bias,
@@ -15,6 +15,7 @@ from cnnbench.layers._sizes import (
     strided_or_dilated,
 )
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.rule import Rule, Shape
 
 
 def _convolution(

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import (
     Sizes,
     join,
@@ -18,6 +18,7 @@ from cnnbench.layers._sizes import (
     taps_landing,
 )
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.rule import Rule, Shape
 
 
 def _transposed(

@@ -4,9 +4,10 @@ from math import prod
 
 from cnnbench import units as texts
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import kernel_and_bias, positive
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.rule import WHOLE, Rule, Shape
 
 
 @layer("Dense")

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from cnnbench.graph import Rule, Shape, Weight, Window, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import (
     Sizes,
     join,
@@ -16,6 +16,7 @@ from cnnbench.layers._sizes import (
     windows,
 )
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.rule import Rule, Shape, Weight, Window
 
 
 def _each_channel(

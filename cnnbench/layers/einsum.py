@@ -5,8 +5,9 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 Axes = tuple[str | int, ...]
 

@@ -3,8 +3,9 @@
 from math import prod
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import positive
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 @layer("Embedding")

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.graph import layer
+from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _merged(

@@ -4,8 +4,9 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import axes_of, sees
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 @layer("BatchNormalization")

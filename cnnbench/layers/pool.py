@@ -3,8 +3,9 @@
 from math import prod
 from typing import Any
 
-from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import join, sizes, split, window, windows
+from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _pooled(

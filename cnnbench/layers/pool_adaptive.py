@@ -5,8 +5,9 @@ from math import gcd, prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import join, sizes, split
+from cnnbench.rule import Rule, Shape
 
 
 def _adaptive(

@@ -5,8 +5,9 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError, ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split, taps_inside, windows
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 """Half the width of the window of an interpolation, in pixels of the input."""

@@ -10,9 +10,10 @@ from math import prod
 
 from cnnbench import units as texts
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import positive
 from cnnbench.layers.activation import activation_backward, activation_cost
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool) -> Rule:

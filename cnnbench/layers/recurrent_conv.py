@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from cnnbench.graph import WHOLE, Rule, Shape, Weight, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import (
     join,
     positive,
@@ -15,6 +15,7 @@ from cnnbench.layers._sizes import (
     windows,
 )
 from cnnbench.layers.recurrent import lstm_elementwise, over_time, step_of
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 def _conv_lstm(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import prod
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import split
+from cnnbench.rule import Rule, Shape
 
 
 def _noise(x: Shape, training: int, backward: int) -> Rule:

@@ -5,8 +5,9 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import WHOLE, Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import channels_first, join, positive, split
+from cnnbench.rule import WHOLE, Rule, Shape
 
 
 @layer("Flatten")

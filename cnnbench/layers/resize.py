@@ -4,9 +4,10 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from cnnbench.graph import Rule, Shape, layer
+from cnnbench.graph import layer
 from cnnbench.layers._sizes import join, positive, sizes, split
 from cnnbench.layers.preprocessing import RADIUS, interpolated
+from cnnbench.rule import Rule, Shape
 
 
 def _repeated(

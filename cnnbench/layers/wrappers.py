@@ -6,9 +6,10 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError, ShapeError
-from cnnbench.graph import RULES, WHOLE, Rule, Shape, Weight, argument_names, layer, merges
+from cnnbench.graph import RULES, argument_names, layer, merges
 from cnnbench.layers.activation import OPERATIONS
 from cnnbench.layers.recurrent import over_time, step_of
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 Spec = dict[str, Any]
 

@@ -15,10 +15,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cnnbench.errors import unknown
-from cnnbench.graph import Graph, Node, Shape
+from cnnbench.graph import Graph, Node
 from cnnbench.presets import keras_tools, torch_tools
 from cnnbench.presets._preset import Count, Preset, macs, work
 from cnnbench.presets._steps import steps
+from cnnbench.rule import Shape
 
 __all__ = ["OURS", "PRESETS", "Count", "Difference", "Preset", "count", "differences"]
 

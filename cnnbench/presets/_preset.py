@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cnnbench.graph import Node, Shape
+from cnnbench.graph import Node
 from cnnbench.presets._steps import Step, steps
+from cnnbench.rule import Shape
 
 Rule = Callable[[Step], int]
 

@@ -9,9 +9,10 @@ from functools import cache
 from math import prod
 from typing import Any
 
-from cnnbench.graph import RULES, Node, Shape, argument_names
+from cnnbench.graph import RULES, Node, argument_names
 from cnnbench.layers._sizes import axes_of, channels_first
 from cnnbench.layers.activation import activation_cost, is_linear
+from cnnbench.rule import Shape
 
 _KINDS = {
     "Conv": "convolution",

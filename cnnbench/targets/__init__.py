@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, unknown
-from cnnbench.graph import Graph, Shape
+from cnnbench.graph import Graph
+from cnnbench.rule import Shape
 from cnnbench.targets.applications import SIZES
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnbench.errors import ShapeError, unknown
-from cnnbench.graph import Shape
+from cnnbench.rule import Shape
 from cnnbench.targets.symbolic import first_line
 
 # Keras has no list of them; the sizes are the defaults of their constructors (Keras 3.15).

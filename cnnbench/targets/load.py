@@ -19,7 +19,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.blocks import Entry
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
-from cnnbench.graph import Shape
+from cnnbench.rule import Shape
 from cnnbench.targets import applications
 from cnnbench.targets.symbolic import reason
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnbench import layers
-from cnnbench.graph import RULES, Rule, argument_names
+from cnnbench.graph import RULES, argument_names
 from cnnbench.layers.activation import OPERATIONS
+from cnnbench.rule import Rule
 
 
 def rule_of(layer: Any) -> tuple[str, Callable[..., Rule] | None]:

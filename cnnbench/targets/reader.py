@@ -13,19 +13,9 @@ from typing import Any
 
 from cnnbench import layers
 from cnnbench.errors import CnnbenchError, NoRuleError
-from cnnbench.graph import (
-    ITEMSIZE,
-    Graph,
-    Node,
-    Rule,
-    Shape,
-    Tensor,
-    Weight,
-    argument_names,
-    checked,
-    merges,
-)
+from cnnbench.graph import ITEMSIZE, Graph, Node, Tensor, argument_names, checked, merges
 from cnnbench.layers.operations import operation_rule
+from cnnbench.rule import Rule, Shape, Weight
 from cnnbench.targets.matching import (
     arguments,
     call_arguments,

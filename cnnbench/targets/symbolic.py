@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cnnbench.errors import ShapeError, one_line
-from cnnbench.graph import Shape
+from cnnbench.rule import Shape
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _QUOTED = re.compile(r"(Full (object )?config: |Arguments received by ).*", re.DOTALL)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import ITEMSIZE, Graph, Node, Shape
+from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.rule import Shape
 
 CONVENTION = (
     "Weights and the optimizer's slots; what the backward pass reads, until then; gradients of "

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.graph import Shape
+from cnnbench.rule import Shape
 
 
 def _values(shape: Shape) -> int:

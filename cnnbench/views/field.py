@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from cnnbench.graph import Graph, Window
+from cnnbench.graph import Graph
+from cnnbench.rule import Window
 
 Axes = tuple[tuple[int | Fraction, int | Fraction], ...]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from cnnbench.graph import Rule, Shape
+from cnnbench.rule import Rule, Shape
 
 Shapes = Sequence[Shape]
 Out = Shape | list[Shape]

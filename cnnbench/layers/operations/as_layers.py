@@ -6,9 +6,10 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import RULES, Rule
+from cnnbench.graph import RULES
 from cnnbench.layers._sizes import split
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.rule import Rule
 
 
 def _as(

@@ -3,10 +3,11 @@
 from math import prod
 from typing import Any, Literal
 
-from cnnbench.graph import Rule, snake_case
+from cnnbench.graph import snake_case
 from cnnbench.layers.activation import GLU
 from cnnbench.layers.activation import OPERATIONS as ACTIVATIONS
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.rule import Rule
 
 Saves = Literal["", "input", "output", "both"]
 

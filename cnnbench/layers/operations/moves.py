@@ -3,8 +3,8 @@
 from math import prod
 from typing import Any
 
-from cnnbench.graph import WHOLE, Rule, Window
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.rule import WHOLE, Rule, Window
 
 _VIEWS = """
 core.ConvertToTensor core.StopGradient numpy.Array numpy.ExpandDims numpy.Ravel numpy.Reshape

@@ -8,8 +8,8 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import WHOLE, Rule, Shape
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _product(out: Out, summed: int, before: int = 0) -> Rule:

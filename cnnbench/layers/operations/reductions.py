@@ -4,9 +4,9 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import WHOLE, Rule
 from cnnbench.layers._sizes import axes_of, sees
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.rule import WHOLE, Rule
 
 # Operations on each value of the input and, beside them, of the output; the same backward.
 # Combining n values into one is n - 1 operations; the mean divides, which makes it n.
