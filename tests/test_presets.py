@@ -318,7 +318,9 @@ def test_a_network_without_arithmetic_has_a_table_of_zeros_and_nothing_to_explai
 def test_the_table_in_markdown():
     text = differences.render(graph_of("vgg16"), "vgg16", "markdown")
     assert "| torch       | 30,940,528,640 | FLOPs     |" in text
-    with pytest.raises(UnknownNameError, match="unknown format 'html'; known: json, markdown, table"):
+    with pytest.raises(
+        UnknownNameError, match="unknown format 'html'; known: json, markdown, table"
+    ):
         differences.render(graph_of("vgg16"), "vgg16", "html")
 
 
