@@ -228,7 +228,7 @@ def operation(draw, tensors):
         "concatenate": lambda: ops.concatenate([x, x], axis=-1),
         "subtract": lambda: x - ops.max(x, axis=-1, keepdims=True),
     }
-    if len(x.shape) > 2 and x.shape[-1] > 1:  # a product of one term is no multiply-add of ours
+    if len(x.shape) > 2:
         made["matmul"] = lambda: ops.matmul(x, ops.swapaxes(x, -1, -2))
     name = draw(st.sampled_from(sorted(made)))
     return f"ops.{name}", made[name]()

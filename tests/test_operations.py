@@ -81,6 +81,7 @@ def test_the_macs_of_a_product_are_half_of_what_tensorflow_counts(function, shap
         (ops.inner, [(9, 8), (3, 8)], 216, 0),  # 9 * 3 outputs of 8 terms
         (ops.vdot, [(2, 9), (2, 9)], 18, 0),
         (ops.matmul, [(8,), (8,)], 8, 0),
+        (ops.matmul, [(2, 3, 1), (2, 1, 4)], 24, 0),  # a sum of one term, as in Dense
         (ops.outer, [(6,), (7,)], 0, 42),  # a product for each pair, no sum
         # Channels first: 2 * 6 * 6 * 5 outputs of 3 * 3 * 4
         (

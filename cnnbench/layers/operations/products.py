@@ -13,13 +13,8 @@ from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _product(out: Out, summed: int, before: int = 0) -> Rule:
-    """A rule of `summed` terms an output; one term is a multiplication.
-
-    `before` are the operations that come before the product.
-    """
+    """A rule of `summed` terms an output, after `before` operations."""
     shape = first(out)
-    if isinstance(summed, int) and summed == 1:
-        return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
     macs = prod(shape) * summed
     return Rule(
         shape, macs=macs, elementwise=before, products=macs, backward=before, saves="input",
@@ -27,10 +22,16 @@ def _product(out: Out, summed: int, before: int = 0) -> Rule:
     )  # fmt: skip
 
 
+def _pairs(out: Out, before: int = 0) -> Rule:
+    """One multiplication an output, where nothing is summed; after `before` operations."""
+    shape = first(out)
+    return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
+
+
 def _matmul(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """Sums over the last axis of the first array; also `dot` and `inner`."""
     a, b = shapes
-    return _product(out, a[-1] if a and b else 1)
+    return _product(out, a[-1]) if a and b else _pairs(out)
 
 
 def _vdot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
@@ -41,7 +42,7 @@ def _tensordot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     a, _ = shapes
     axes = attrs["axes"]
     if isinstance(axes, int):
-        return _product(out, prod(a[len(a) - axes :]))
+        return _product(out, prod(a[len(a) - axes :])) if axes else _pairs(out)
     own = axes[0]
     return _product(out, prod(a[axis] for axis in (own if hasattr(own, "__iter__") else (own,))))
 
@@ -54,7 +55,8 @@ def _einsum(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """
     if len(shapes) > 2:
         raise NoRuleError("the order of an einsum of three arrays or more is not known")
-    return _product(out, *einsum(attrs["subscripts"], shapes, first(out)))
+    summed, before = einsum(attrs["subscripts"], shapes, first(out))
+    return _pairs(out, before) if summed == 1 else _product(out, summed, before)
 
 
 def einsum(subscripts: str, shapes: Shapes, out: Shape) -> tuple[int, int]:
