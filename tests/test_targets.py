@@ -371,6 +371,14 @@ def test_an_unknown_activation_leaves_the_rest_counted():
     assert "'mine' has no rule" in found.uncounted[0].uncounted
 
 
+def test_an_argument_of_a_type_that_keras_does_not_check():
+    x = keras.Input((8, 8, 2))
+    resized = keras.layers.Resizing(4, 4, interpolation=["nearest"])(x)
+    found = costs(keras.Model(x, keras.layers.Conv2D(3, 1)(resized)))
+    assert found.macs == 16 * 3 * 2  # of the convolution; positions, filters, channels
+    assert "its rule cannot take its arguments: TypeError" in found.uncounted[0].uncounted
+
+
 def test_an_activation_layer_as_an_argument():
     x = keras.Input((4,))
     model = keras.Model(x, keras.layers.Dense(3, activation=keras.layers.ReLU())(x))

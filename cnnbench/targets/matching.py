@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cnnbench import layers
+from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import RULES, argument_names
 from cnnbench.layers.activation import OPERATIONS
 from cnnbench.rule import Rule
+from cnnbench.targets.symbolic import reason
 
 
 def rule_of(layer: Any) -> tuple[str, Callable[..., Rule] | None]:
@@ -73,6 +76,17 @@ def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
         elif "mask" not in name:
             tensors += found
     return tensors, options
+
+
+@contextmanager
+def keras_checks_little() -> Iterator[None]:
+    """A layer with an argument of a type that its rule cannot take is one without a rule."""
+    try:
+        yield
+    except CnnbenchError:
+        raise
+    except Exception as error:
+        raise NoRuleError(f"its rule cannot take its arguments: {reason(error)}") from None
 
 
 def _activation(value: Any) -> str:

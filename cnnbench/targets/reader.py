@@ -20,6 +20,7 @@ from cnnbench.targets.matching import (
     arguments,
     call_arguments,
     function_of,
+    keras_checks_little,
     operation_key,
     rule_of,
 )
@@ -129,7 +130,8 @@ class _Reader:
         known = {id(x): y.shape for x, y in zip(call.input_tensors, inputs, strict=True)}
         shapes = [known[id(x)] for x in tensors]
         given = shapes if merges(rule) else shapes[0]
-        result = self.graph.apply(op, rule, given, attrs, layer.name)
+        with keras_checks_little():
+            result = self.graph.apply(op, rule, given, attrs, layer.name)
         return self.append(layer, op, attrs, inputs, result, unknown)
 
     def operation(self, call: Any, rule: Callable[..., Rule], inputs: list[Tensor]) -> list[Tensor]:
@@ -148,7 +150,8 @@ class _Reader:
         first, *others = [
             tuple(x.shape) for x in inferred(call, [tensor.shape for tensor in inputs])
         ]
-        result = rule(operands, [first, *others] if others else first, attrs)
+        with keras_checks_little():
+            result = rule(operands, [first, *others] if others else first, attrs)
         result = replace(result, shape=first, others=tuple(others), weights=tuple(weights))
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             result = replace(result, products=0)
