@@ -511,7 +511,7 @@ def test_reshaping():
     found = rule("Reshape", (2, 3, 4), target_shape=(2, -1))
     assert (found.shape, found.view, found.window) == ((2, 2, 6), True, WHOLE)
     assert rule("Reshape", (2, 3, 4), target_shape=[12]).shape == (2, 12)
-    for target in ((5, -1), (11,), (-1, -1), (-2, -6)):
+    for target in ((5, -1), (11,), (-1, -1), (-2, -6), ("x", 2)):
         with pytest.raises(ShapeError):
             rule("Reshape", (2, 3, 4), target_shape=target)
     found = rule("Reshape", (2, 3, np.array([4, 8])), target_shape=(-1, 2))

@@ -21,7 +21,8 @@ def flatten(x: Shape, data_format: str | None = None) -> Rule:
 def reshape(x: Shape, target_shape: Any) -> Rule:
     """The values of a sample under another shape; no copy. One size may be -1: what is left."""
     target, values = tuple(target_shape), prod(x[1:])
-    if any(isinstance(size, int) and size < -1 for size in target) or target.count(-1) > 1:
+    wrong = [n for n in target if not hasattr(n, "__floordiv__") or (isinstance(n, int) and n < -1)]
+    if wrong or target.count(-1) > 1:
         raise ShapeError(f"target_shape must be sizes, and -1 at most once; got {target}")
     known = prod(size for size in target if size != -1)
     plain = isinstance(values, int) and isinstance(known, int)
