@@ -240,11 +240,11 @@ def test_many_layers_made_of_layers_keep_their_weights_apart():
             return super().call(x)
 
     x = y = keras.Input((5, 5, 3))
-    for _ in range(12):
+    for _ in range(4):
         y = Forgetful(3)(y)
     model = keras.Model(x, y)
     found = costs(model)
-    assert found.params == model.count_params() == 12 * (81 + 3)
+    assert found.params == model.count_params() == 4 * (81 + 3)
     assert not [layer.name for layer in found.layers if "call" in layer.name]
 
 
@@ -293,6 +293,18 @@ class NotTraceable(keras.Model):
 def test_a_subclassed_model_whose_call_cannot_be_traced():
     with pytest.raises(CnnbenchError, match="the call of NotTraceable cannot be traced"):
         read(NotTraceable(), (4,))
+
+
+class Leaving(keras.Model):
+    """Ends the process when it is called."""
+
+    def call(self, x):
+        raise SystemExit("bye")
+
+
+def test_a_call_that_ends_the_process_is_one_that_cannot_be_traced():
+    with pytest.raises(CnnbenchError, match=r"the call of Leaving cannot be traced \(bye\)"):
+        read(Leaving(), (4,))
 
 
 def test_reading_leaves_the_model_as_it_was():
@@ -351,6 +363,16 @@ def test_a_layer_without_a_rule_is_named_and_its_weights_are_counted():
     assert "cannot be traced" in dark.uncounted
     assert found.params == model.count_params() == 28 + 24
     assert found.macs == 21
+
+
+def test_a_layer_that_ends_the_process_is_named():
+    class Ending(Opaque):
+        def call(self, x):
+            raise SystemExit("bye")
+
+    x = keras.Input((4,))
+    (ending,) = costs(keras.Model(x, Ending()(x))).uncounted
+    assert ending.uncounted == "it cannot be traced: bye"
 
 
 def test_a_lambda_that_keeps_to_keras_is_looked_into():
@@ -495,7 +517,7 @@ def test_unsafe_content_is_refused_with_a_reason(tmp_path):
     x = keras.Input((4,))
     path = tmp_path / "unsafe.keras"
     keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x)).save(path)
-    with pytest.raises(TargetError, match=r"unsafe\.keras: .*ValueError: .*[Ll]ambda.*safe"):
+    with pytest.raises(TargetError, match=r"unsafe\.keras: .*it would run code or open a file"):
         targets.resolve(str(path))
 
 
@@ -616,7 +638,7 @@ def test_a_function_that_returns_a_model(module, name, params, expected):
         ("mine_for_test:", "must look like package.module:name"),
         ("mine_for_test.py:small", "without .py; got 'mine_for_test.py:small'"),
         ("mine_for_test:leaves", "SystemExit: usage"),
-        ("no_such_module_here:f", "ModuleNotFoundError"),
+        ("no_such_module_here:f", "ModuleNotFoundError.*is it in this folder or on PYTHONPATH"),
         (":", "must look like package.module:name"),
     ],
 )

@@ -149,6 +149,8 @@ def resolve(
         return KerasTarget(getattr(target, "name", type(target).__name__), load.model(target))
     name = target.removeprefix("keras.applications.")
     if name in SIZES:
+        if input_shapes and len(input_shapes) != 1:
+            raise ShapeError(f"{target} has one input; got {len(input_shapes)} sizes")
         shape = input_shapes[0] if input_shapes else None
         model = load.application(name, shape, include_top, params)
         return KerasTarget(f"keras.applications.{name}", model)

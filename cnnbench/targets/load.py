@@ -89,9 +89,11 @@ def file(path: Path) -> Any:
     except CnnbenchError:
         raise
     except Exception as error:  # whatever Keras finds wrong with it
+        unsafe = "safe_mode=False" in str(error)
+        why = "it would run code or open a file" if unsafe else reason(error)
         raise TargetError(
-            f"{path}: Keras cannot read it: {reason(error)}; a function that makes the model can "
-            "be given as package.module:name"
+            f"{path}: Keras {keras.__version__} cannot read it: {why}; save it again or "
+            "give a function that makes the model, as package.module:name"
         ) from None
     if not isinstance(model, keras.Model):
         raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
@@ -168,7 +170,9 @@ def _of_the_user(target: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a script that reads its own arguments
-        raise TargetError(f"{target}: {reason(error)}") from None
+        missing = isinstance(error, ModuleNotFoundError)
+        hint = "; is it in this folder or on PYTHONPATH?" if missing else ""
+        raise TargetError(f"{target}: {reason(error)}{hint}") from None
 
 
 def _saved_model(path: Path) -> Any:

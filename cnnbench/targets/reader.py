@@ -73,9 +73,9 @@ class _Reader:
         else:
             try:
                 outputs = self.traced(model, inputs, lambda call, given: call(_one(given)))
-            except CnnbenchError:
+            except (CnnbenchError, KeyboardInterrupt):
                 raise
-            except Exception as error:  # whatever the user's `call` may raise
+            except BaseException as error:  # whatever the user's `call` may raise
                 raise CnnbenchError(
                     f"the call of {type(model).__name__} cannot be traced ({first_line(error)}); "
                     "write it with Keras layers and keras.ops, or as a functional model"
@@ -197,9 +197,9 @@ class _Reader:
         try:
             with self.graph.scope(call.operation.name):
                 return read()
-        except CnnbenchError:
+        except (CnnbenchError, KeyboardInterrupt):
             raise
-        except Exception as error:  # whatever the user's `call` may raise
+        except BaseException as error:  # whatever the user's `call` may raise
             del self.graph.nodes[before:]
             reason = layers.NO_RULE.get(type(call.operation).__name__)
             return self.uncounted(

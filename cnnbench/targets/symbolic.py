@@ -14,7 +14,7 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _QUOTED = re.compile(r"(Full (object )?config: |Arguments received by ).*", re.DOTALL)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of what went wrong, without the list of Keras' arguments."""
     lines = (line.strip() for line in _said(error).splitlines())
     said = (line for line in lines if line and "Exception encountered" not in line)
@@ -26,14 +26,15 @@ def reason(error: BaseException) -> str:
     *around, cause = _said(error).split("Exception encountered: ")
     classes = re.findall(r"class '(?:[\w.]+\.)?(\w+)'", around[-1]) if around else []
     what = classes[0] if classes else type(error).__name__
-    return one_line(f"{what}: {cause}" if cause.strip() else what)
+    cause = cause.strip().removesuffix(".")
+    return one_line(f"{what}: {cause}" if cause else what)
 
 
 def _said(error: BaseException) -> str:
     """What an error says, without colours and what Keras quotes."""
     try:
         return _QUOTED.sub("", _COLOUR.sub("", str(error)))
-    except Exception:  # an error of the user's own, which may fail at this too
+    except BaseException:  # an error of the user's own, which may fail at this too
         return ""
 
 
