@@ -101,6 +101,13 @@ def test_an_argument_that_the_constructor_does_not_have(params, message):
         targets.resolve("MobileNet", params=params)
 
 
+def test_a_size_of_the_wrong_rank_for_an_application():
+    with pytest.raises(ShapeError, match=r"VGG16 takes an input like 224x224x3; got 32x32$"):
+        targets.resolve("VGG16", [(32, 32)])
+    with pytest.raises(ShapeError, match="VGG16 has one input; got 2 sizes"):
+        targets.resolve("VGG16", [(32, 32, 3), (8,)])
+
+
 def test_a_size_that_an_application_refuses():
     with pytest.raises(ShapeError, match="Input size must be at least 75x75"):
         targets.resolve("InceptionV3", [(74, 299, 3)])
@@ -236,15 +243,15 @@ def test_a_model_over_every_frame():
 def test_many_layers_made_of_layers_keep_their_weights_apart():
     class Forgetful(Residual):
         def call(self, x):
-            gc.collect()  # what the call before made is gone, and its identity free
+            gc.collect(1)  # what the call before made is gone, and its identity free
             return super().call(x)
 
     x = y = keras.Input((5, 5, 3))
-    for _ in range(4):
+    for _ in range(12):
         y = Forgetful(3)(y)
     model = keras.Model(x, y)
     found = costs(model)
-    assert found.params == model.count_params() == 4 * (81 + 3)
+    assert found.params == model.count_params() == 12 * (81 + 3)
     assert not [layer.name for layer in found.layers if "call" in layer.name]
 
 

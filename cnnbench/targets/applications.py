@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from cnnbench import units
 from cnnbench.errors import ShapeError, unknown
 from cnnbench.rule import Shape
 from cnnbench.targets.symbolic import first_line
@@ -59,7 +60,13 @@ def build(name: str, input_shape: Shape | None, include_top: bool, params: dict[
                 known,
                 see="--input gives the size and --no-include-top leaves out the classifier",
             )
-    shape = input_shape or (SIZES[name], SIZES[name], 3)
+    own = (SIZES[name], SIZES[name], 3)
+    shape = input_shape or own
+    if len(shape) != 3:
+        raise ShapeError(
+            f"keras.applications.{name} takes an input like {units.shape(own)}; "
+            f"got {units.shape(shape)}"
+        )
     try:
         return constructor(include_top=include_top, weights=None, input_shape=shape, **params)
     except Exception as error:  # Keras refuses in many ways
