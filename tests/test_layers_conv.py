@@ -248,6 +248,14 @@ def test_taps_inside_are_those_that_read_a_value(first, second, padding):
     assert (found.macs if found.inside is None else found.inside) == 3 * 2 * inside
 
 
+def test_a_mistyped_size_takes_no_hours():
+    # A window that reaches far over both ends: each of the 8 outputs sees all 8 inputs.
+    found = rule("Conv1D", (1, 8, 2), filters=3, kernel_size=10**15 + 1, padding="same")
+    assert found.inside == 8 * 8 * 2 * 3
+    found = rule("DepthwiseConv2D", (1, 10**15, 10**15, 1), kernel_size=3, padding="same")
+    assert found.inside == (3 * 10**15 - 2) ** 2  # on each axis one tap is outside at both ends
+
+
 @given(axis, st.none() | st.integers(0, 3))
 def test_taps_of_a_transposed_convolution_that_land_inside(one, output_padding):
     """The kernel is laid at each input position; what "same" cuts off is not counted."""

@@ -279,6 +279,12 @@ def test_adaptive_windows_overlap_where_they_cannot():
     assert rule("AdaptiveMaxPooling1D", (2, 2, 3), output_size=3).elementwise == (4 - 3) * 6
 
 
+def test_a_mistyped_output_size_takes_no_hours():
+    # Of 10**15 windows over 3 steps two lie across a border between steps and see two values.
+    mean = rule("AdaptiveAveragePooling1D", (1, 3, 2), output_size=10**15)
+    assert mean.elementwise == 2 * (10**15 + 2)
+
+
 @given(st.integers(1, 30), st.integers(1, 40))
 def test_adaptive_windows_are_those_of_their_definition(length, count):
     # A value is in window i if its stretch of the input and the window's have an overlap.
