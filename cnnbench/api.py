@@ -77,7 +77,7 @@ def analyze(
     )
 
 
-def formula(target: str, **given: Any) -> Formula:
+def formula(target: str, /, **given: Any) -> Formula:
     """The closed forms of the cost of a catalogue entry.
 
     Args:

@@ -9,7 +9,7 @@ import typer
 
 from cnnbench.cli import on_paper, on_your_machine
 from cnnbench.cli.app import app
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, one_line
 
 __all__ = ["app", "entry", "main", "on_paper", "on_your_machine"]
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CnnbenchError as error:
         message = str(error)
     except typer.TyperException as error:
-        message = error.format_message()
+        message = one_line(error.format_message())
     print(f"cnnbench: {message}", file=sys.stderr)
     return 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cnnbench.cli.app import app, parse_params
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
+from cnnbench.reporting import tables
 from cnnbench.reporting.tables import VIEWS
 from cnnbench.rule import Shape
 from cnnbench.targets.applications import SIZES
@@ -105,64 +107,78 @@ def analyze(
     ] = None,
 ) -> None:
     """Cost on paper, per layer and in total. The catalogue needs no framework."""
-    from cnnbench.reporting import tables
+    asked = {
+        "--format mermaid": format is Format.mermaid or None,
+        "--as": as_,
+        "--explain-differences": explain_differences or None,
+        "--memory": memory,
+        "--training": training if memory is None else None,
+    }
+    answers = [name for name, value in asked.items() if value is not None]
+    of_tables = {"--view": view, "--sort": sort, "--top": top, "--check": check or None}
+    if format is not Format.mermaid:
+        of_tables["--depth"] = depth
+    _go_together(answers, [name for name, value in of_tables.items() if value is not None])
+    if check and format in (Format.csv, Format.json):
+        raise CnnbenchError(f"--check is for tables, not for {format.value}")
+    if fold and (training is not None or memory is not None or check):
+        raise CnnbenchError("--fold is for inference; not with --training, --memory or --check")
 
-    shapes = units.parse_shapes(input) if input else None
+    shapes = None if input is None else units.parse_shapes(input)
     found = targets.resolve(target, shapes, include_top, parse_params(param or []))
     graph = found.trace(shapes, batch, dtype)
     if fold:
-        if training or memory or check:
-            raise CnnbenchError("--fold is for inference; not with --training, --memory or --check")
         from cnnbench.folding import folded
 
         graph = folded(graph)
-    costs = cost(graph)
-    if figure:
-        from cnnbench.reporting import shares
-
-        shares.shares(costs, figure, found.title)
-    if memory:
-        print(_fits(found, graph, units.parse_bytes(memory), training, dtype, format.value), end="")
-        return
-    if training:
+    costs, title, name = cost(graph), found.title, format.value
+    if memory is not None:
+        text = _fits(found, graph, units.parse_bytes(memory), training, dtype, name)
+    elif training is not None:
         from cnnbench.reporting import budget
         from cnnbench.training import training as train
 
-        print(budget.render_training(train(graph, training), found.title, format.value), end="")
-        return
-    if as_ or explain_differences:
+        text = budget.render_training(train(graph, training), title, name)
+    elif as_ is not None or explain_differences:
         from cnnbench.reporting import differences
 
-        if as_:
-            print(differences.render_as(graph, found.title, as_, format.value), end="")
-        else:
-            print(differences.render(graph, found.title, format.value), end="")
-        return
-    if format is Format.mermaid:
+        render = differences.render if as_ is None else partial(differences.render_as, tool=as_)
+        text = render(graph, title, format=name)
+    elif format is Format.mermaid:
         from cnnbench.reporting import mermaid
 
-        if view or sort or top:
-            raise CnnbenchError("--view, --sort and --top are for tables, not for mermaid")
-        print(mermaid.mermaid(graph, costs, depth), end="")
-        return
-    print(
-        tables.render(
-            costs, found.title, format.value, graph, view=view, depth=depth, sort=sort, top=top
-        ),
-        end="",
-    )
-    if figure and format is Format.table:
-        print(f"figure: {figure}")
-    if check:
-        from cnnbench import agreement
-        from cnnbench.reporting import checked
+        text = mermaid.mermaid(graph, costs, depth)
+    else:
+        text = tables.render(costs, title, name, graph, view=view, depth=depth, sort=sort, top=top)
+    if figure is not None:  # when nothing is left that could be refused
+        from cnnbench.reporting import shares
 
-        rows = agreement.report(*found.in_keras(graph))
-        print(
-            "\n" + checked.render(rows, "github" if format is Format.markdown else "simple"), end=""
+        shares.shares(costs, figure, title)
+        text += f"figure: {figure}\n" if format is Format.table else ""
+    print(text, end="")
+    if check:
+        _check(found, graph, "github" if format is Format.markdown else "simple")
+
+
+def _go_together(answers: list[str], of_tables: list[str]) -> None:
+    if len(answers) > 1:
+        raise CnnbenchError(f"{' and '.join(answers)} are different answers; choose one")
+    if answers and of_tables:
+        raise CnnbenchError(
+            f"{', '.join(of_tables)} {'is' if len(of_tables) == 1 else 'are'} for tables, "
+            f"not for {answers[0].removeprefix('--format ')}"
         )
-        if any(row.equal is False for row in rows):
-            raise typer.Exit(1)
+
+
+def _check(target: targets.Target, graph: Graph, style: str) -> None:
+    """Compare with others; status 1 if they differ."""
+    from cnnbench import agreement
+    from cnnbench.reporting import checked
+
+    rows = agreement.report(*target.in_keras(graph))
+    print("\n" + checked.render(rows, style), end="")
+    if any(row.equal is False for row in rows):
+        raise typer.Exit(1)
 
 
 def _fits(

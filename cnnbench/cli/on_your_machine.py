@@ -45,9 +45,12 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
     """Analyse, check, time and measure a suite, and write the report."""
+    from cnnbench import suites  # here: `analyze` need not wait for pydantic
     from cnnbench.progress import watcher
 
     progress = watcher(quiet, json)
+    if not resume:
+        suites.load(suite)  # what is wrong with it is the first thing to say
     if not quiet and not json:
         print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
     with progress:

@@ -103,7 +103,7 @@ class Formula:
         return self.amounts.map(lambda expression: int(expression.subs(values)))
 
 
-def formula(entry: Entry, **given: Any) -> Formula:
+def formula(entry: Entry, /, **given: Any) -> Formula:
     """The closed forms of a catalogue entry.
 
     Every size (n, H, W, C) and every parameter that is a whole number, or a tuple of them,
