@@ -13,6 +13,7 @@ import typer
 import cnnbench
 from cnnbench import api, units
 from cnnbench.cli.app import app
+from cnnbench.errors import CnnbenchError
 
 
 class Devices(StrEnum):
@@ -27,7 +28,8 @@ class Devices(StrEnum):
 def run(
     suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file.")] = "tutorial",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run [default: reports/SUITE-TIME].")
+        str | None,
+        typer.Option(help="Folder of the run [default: reports/SUITE-TIME].", metavar="FOLDER"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
@@ -48,6 +50,8 @@ def run(
     from cnnbench import suites  # here: `analyze` need not wait for pydantic
     from cnnbench.progress import watcher
 
+    if out == "":  # which pathlib takes for the folder that we are in
+        raise CnnbenchError("--out must be a folder; got an empty name")
     progress = watcher(quiet, json)
     if not resume:
         suites.load(suite)  # what is wrong with it is the first thing to say
@@ -60,7 +64,7 @@ def run(
             resume=resume,
             device=device.value,
             launches=launches,
-            time_budget=units.parse_duration(time_budget) if time_budget else None,
+            time_budget=None if time_budget is None else units.parse_duration(time_budget),
             timeout=units.parse_duration(timeout),
             seed=seed,
             threads=threads,
