@@ -117,12 +117,13 @@ def check_free(folder: Path) -> None:
     Raises:
         StoreError: the folder already holds a run, or cannot be written.
     """
-    if (folder / FILE).exists():
+    # Not `Path.exists`, which raises on a name that is too long.
+    if os.path.exists(folder / FILE):
         raise StoreError(
             f"{folder} already holds a run; continue it with --resume or choose another "
             "folder with --out"
         )
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise StoreError(f"cannot write to {folder}: {existing} is no writable folder")
 

@@ -118,7 +118,8 @@ def parse_bytes(text: str) -> int:
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")
-_MOST_HOURS = 1000
+LONGEST = 1000 * 3600
+"""Seconds; a longer duration is a mistake."""
 
 
 def parse_duration(text: str) -> float:
@@ -131,6 +132,6 @@ def parse_duration(text: str) -> float:
     value = float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1) if match else 0
     if not value:
         raise CnnbenchError(f"a duration must look like 90s, 5m or 1h; got {text!r}")
-    if value > 3600 * _MOST_HOURS:
-        raise CnnbenchError(f"a duration must be at most {_MOST_HOURS}h; got {text!r}")
+    if value > LONGEST:
+        raise CnnbenchError(f"a duration must be at most {LONGEST // 3600}h; got {text!r}")
     return value

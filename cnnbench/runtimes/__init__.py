@@ -55,6 +55,10 @@ class Runtime(Protocol):
         """Build the case's network and, from the seed, its input."""
 
 
+PARTS = ("PRELOAD", "ENVIRONMENT", "describe", "prepare")
+"""What a module must have to be a runtime."""
+
+
 def names() -> list[str]:
     """The runtimes that come with cnnbench, without importing them."""
     return [module.name for module in pkgutil.iter_modules(__path__)]
@@ -65,13 +69,16 @@ def load(name: str) -> Any:
 
     Raises:
         UnknownNameError: there is none of that name here.
-        RuntimeMissingError: a dotted name cannot be imported.
+        RuntimeMissingError: a dotted name cannot be imported, or is no runtime.
     """
     if "." in name:
         try:
-            return import_module(name)
-        except ImportError as error:
+            module = import_module(name)
+        except Exception as error:  # whatever the user's module raises
             raise RuntimeMissingError(f"cannot import the runtime {name}: {error}") from None
+        if missing := [part for part in PARTS if not hasattr(module, part)]:
+            raise RuntimeMissingError(f"{name} is no runtime: it has no {', '.join(missing)}")
+        return module
     if name not in names():
         raise unknown("runtime", name, names())
     return import_module(f"{__name__}.{name}")

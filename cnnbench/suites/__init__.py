@@ -48,6 +48,7 @@ from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameEr
 from cnnbench.store import Comparison
 
 WIDEST = 4096
+MOST_LAUNCHES = 10_000
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -76,9 +77,9 @@ class BlockTable(_Table):
     target: str
     params: dict[str, Any] = {}
     inputs: list[Annotated[tuple[int, ...], BeforeValidator(_sample)]] = []
-    batches: list[Count] = [1]
-    modes: list[Mode] = ["graph"]
-    devices: list[Device] | None = None
+    batches: Annotated[list[Count], Field(min_length=1)] = [1]
+    modes: Annotated[list[Mode], Field(min_length=1)] = ["graph"]
+    devices: Annotated[list[Device], Field(min_length=1)] | None = None
     dtype: str = "float32"
 
 
@@ -100,8 +101,8 @@ class Suite(_Table):
 
     name: str = ""
     description: str = ""
-    launches: Count = 5
-    time_budget: Annotated[float, Field(gt=0)] = 270
+    launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES, strict=True)] = 5
+    time_budget: Annotated[float, Field(gt=0, le=units.LONGEST, strict=True)] = 270
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
 
