@@ -191,17 +191,33 @@ UNSAFE = (
 )
 
 
-@pytest.fixture
-def lambdas():
-    """A layer that writes a file, as Keras saves it: code as text."""
+@pytest.fixture(scope="module")
+def with_code(configs, tmp_path_factory):
+    """What Keras saves of a model with code that writes a file, and of that layer alone."""
     import keras
 
-    layer = keras.layers.Lambda(lambda x: open("executed", "w"))  # noqa: SIM115
-    return keras.saving.serialize_keras_object(layer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("keras"))  # where it writes when the model is made
+        layer = keras.layers.Lambda(lambda x: (open("executed", "w"), x)[1])  # noqa: SIM115
+        model = keras.Sequential([keras.Input((4,)), layer])
+    return [keras.saving.serialize_keras_object(thing) for thing in (model, layer)]
+
+
+def put_into(rng: random.Random, config: str, change: dict) -> str:
+    """A configuration with something else in the place of one of its layers or of their parts."""
+    tree = json.loads(config)
+    objects = [(h, k) for h, k in inside(tree) if isinstance(h[k], dict) and "module" in h[k]]
+    layers = [(h, k) for h, k in objects if "inbound_nodes" in h[k]] or objects
+    holder, key = rng.choice(rng.choice((objects, layers)))
+    before = holder[key]
+    holder[key] = {**before, **change}  # still where the calls of the layer say
+    if isinstance(change["config"], dict):
+        holder[key]["config"] = {**change["config"], "name": before.get("name", "x")}
+    return json.dumps(tree)
 
 
 @pytest.mark.parametrize("chunk", range(2))
-def test_nothing_in_a_file_is_executed(configs, lambdas, monkeypatch, chunk):
+def test_nothing_in_a_file_is_executed(configs, with_code, monkeypatch, chunk):
     from keras.src.saving import serialization_lib
 
     for name in ("evil.py", "evil/__init__.py", "evil/sub.py"):
@@ -210,17 +226,15 @@ def test_nothing_in_a_file_is_executed(configs, lambdas, monkeypatch, chunk):
     monkeypatch.syspath_prepend(str(Path().absolute()))
 
     def of_unsafe(rng):
-        tree = json.loads(rng.choice(configs))
-        objects = [(h, k) for h, k in inside(tree) if isinstance(h[k], dict) and "module" in h[k]]
-        holder, key = rng.choice(objects)
-        change = rng.choice((*UNSAFE, lambdas))
-        holder[key] = rng.choice((change, {**holder[key], **change}))
-        config = json.dumps(tree)
-        if rng.random() < 0.5:  # Keras may pass over it, or refuse it
-            return Command(("analyze", saved(rng, config)), None, "", config)
-        return Command(("analyze", saved(rng, json.dumps(change))), False, "", json.dumps(change))
+        change = rng.choice((*UNSAFE, *with_code))
+        if rng.random() < 0.3:
+            config = json.dumps(change)
+            return Command(("analyze", saved(rng, config)), False, "", config)
+        config = put_into(rng, rng.choice(configs), change)
+        return Command(("analyze", saved(rng, config)), None, "", config)  # Keras may pass over it
 
     check(of_unsafe(random.Random(f"unsafe {chunk} {number}")) for number in range(50))
+    check(Command(("analyze", saved(random, json.dumps(config)))) for config in with_code)
     assert not Path("executed").exists()
     assert serialization_lib.in_safe_mode() is not False
     assert "evil" not in sys.modules
