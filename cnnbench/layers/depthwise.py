@@ -8,12 +8,9 @@ from cnnbench.layers._sizes import (
     Sizes,
     join,
     positive,
-    reaches,
     sizes,
+    slide,
     split,
-    taps_inside,
-    window,
-    windows,
 )
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
 from cnnbench.rule import Rule, Shape, Weight, Window
@@ -37,15 +34,15 @@ def _each_channel(
     size, step = sizes(kernel_size, rank, "kernel_size"), sizes(strides, rank, "strides")
     dilation = sizes(dilation_rate, rank, "dilation_rate")
     positive(depth_multiplier, "depth_multiplier")
-    reach, channels = reaches(size, dilation), c * depth_multiplier
-    out = join(n, windows(spatial, reach, step, padding), channels, data_format)
-    inside = taps_inside(spatial, size, step, dilation, padding)
+    channels = c * depth_multiplier
+    positions, inside, seen = slide(spatial, size, step, dilation, padding)
+    out = join(n, positions, channels, data_format)
     return (
         out,
         (*size, c, depth_multiplier),
         prod(out) * prod(size),
         None if inside is None else n * inside * channels,
-        window(reach, step),
+        seen,
     )
 
 

@@ -7,12 +7,11 @@ from cnnbench.graph import layer
 from cnnbench.layers._sizes import (
     join,
     positive,
-    reaches,
     sizes,
+    slide,
     split,
     strided_or_dilated,
     taps_inside,
-    windows,
 )
 from cnnbench.layers.recurrent import lstm_elementwise, over_time, step_of
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
@@ -38,13 +37,12 @@ def _conv_lstm(
     dilation = sizes(dilation_rate, rank, "dilation_rate")
     positive(filters, "filters")
     strided_or_dilated(step, dilation)
-    positions = windows(spatial, reaches(size, dilation), step, padding)
+    positions, first, _ = slide(spatial, size, step, dilation, padding)
     state = join(n, positions, filters, data_format)
     width = 4 * filters
     outputs = n * prod(positions) * width
     recurrent = outputs * prod(size) * filters
     ones = (1,) * rank
-    first = taps_inside(spatial, size, step, dilation, padding)
     if padding == "valid":
         first = prod(positions) * prod(size)  # all
     again = taps_inside(positions, size, ones, ones, "same")

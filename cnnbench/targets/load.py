@@ -188,9 +188,9 @@ def _saved_model(path: Path) -> Any:
         name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
         for name, spec in inputs.items()
     }
-    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
     if len(symbols) > 1:
         raise TargetError(f"{path} has {len(symbols)} inputs; Keras reads SavedModels with one")
+    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
     (symbol,) = symbols.values()
     return keras.Model(symbol, layer(symbol), name=path.name)
 
