@@ -13,7 +13,8 @@ In the order in which things happen:
     runner/                    each launch of a case in a process of its own
     measurement   MEASUREMENT  what happened, raw
     store         STORE        a run's folder, one line a launch
-    stats, reporting REPORT    tables, figures and the page
+    stats, result RESULT       a case's launches as estimates, beside its cost
+    reporting/    REPORT       tables, figures and the page
 
 Importing this package imports no framework, no pandas and no matplotlib.
 """

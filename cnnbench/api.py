@@ -147,24 +147,23 @@ def run(
     """
     from cnnbench import reporting, store, suites
     from cnnbench.progress import Silent
-    from cnnbench.runner import loop, server
+    from cnnbench.runner import session
 
     chosen = suites.load(suite)
     folder = Path(out) if out else _latest(chosen.name) if resume else _new(chosen.name)
     earlier = store.read(folder) if resume else None
     if earlier is None:
         store.check_free(folder)
-    workers = server.start(earlier.plan.runtime if earlier else runtime)
-    described = workers.describe()
+    measuring = session.start(earlier.plan.runtime if earlier else runtime)
     if earlier:
-        _same_run(earlier, chosen.name, described)
+        _same_run(earlier, chosen.name, measuring.described)
         plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
         file = store.resume(folder)
     else:
         plan = store.Plan(
             suite=chosen.name,
             description=chosen.description,
-            cases=chosen.cases(_devices(device, described)),
+            cases=chosen.cases(_devices(device, measuring.described)),
             comparisons=chosen.comparisons(),
             blocks=chosen.blocks(),
             launches=launches or chosen.launches,
@@ -177,14 +176,7 @@ def run(
         )
         file = store.create(folder, plan)
     with file:
-        ending = loop.run(
-            plan,
-            file,
-            workers,
-            described,
-            progress or Silent(),
-            earlier.measurements if earlier else (),
-        )
+        ending = measuring.continued(plan, file, progress or Silent(), earlier)
     return Finished(folder, reporting.write(folder), ending)
 
 

@@ -40,6 +40,7 @@ MAY = {
     "suites": {"case", "errors", "store", "units"},
     # Turns cases into measurements: never looks into a network, never writes a page.
     "runner": {"case", "errors", "measurement", "runtimes", "store", "units"},
+    "result": {"case", "cost", "errors", "measurement", "stats", "store", "units"},
     # Reads what is stored: never measures.
     "reporting": {
         "case",
@@ -50,6 +51,7 @@ MAY = {
         "graph",
         "measurement",
         "presets",
+        "result",
         "stats",
         "store",
         "training",

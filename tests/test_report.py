@@ -22,7 +22,6 @@ from cnnbench.reporting.answer import answer
 from cnnbench.reporting.comparison import Versus, swaps, time_swap, versus
 from cnnbench.reporting.frame import frame
 from cnnbench.reporting.notes import notes
-from cnnbench.reporting.results import Result, predicted_peak, result, results
 from cnnbench.reporting.sections import (
     check,
     crossover,
@@ -34,6 +33,7 @@ from cnnbench.reporting.sections import (
     spread,
 )
 from cnnbench.reporting.sections.scaling import scalings
+from cnnbench.result import Result, predicted_peak, result, results
 from cnnbench.stats import Doubt, Estimate
 from cnnbench.store import Plan, Run
 from tests import synthetic

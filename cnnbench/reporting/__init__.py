@@ -13,7 +13,6 @@ An analysis (`cnnbench analyze`, `cnnbench formula`), without pandas and mostly 
 
 A run (`cnnbench run`, `cnnbench report`):
 
-    results.py      measurements joined with costs: one `Result` a case
     comparison.py   two blocks over a range of input channels
     answer.py       what was found, in three sentences
     machine.py      where and how it was measured
@@ -61,7 +60,7 @@ def as_frame(folder: Path) -> DataFrame:
         StoreError: there is no run in the folder.
     """
     from cnnbench.reporting.frame import frame
-    from cnnbench.reporting.results import results
+    from cnnbench.result import results
     from cnnbench.store import read
 
     return frame(results(read(folder))[0])

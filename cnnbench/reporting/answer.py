@@ -12,8 +12,8 @@ from cnnbench.reporting.comparison import (
     crossing_text,
     swaps,
 )
-from cnnbench.reporting.results import Result, flops_rate, timed
 from cnnbench.reporting.tables import number
+from cnnbench.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
 
 _ASKED = ("parameters", "FLOPs", "activation memory")

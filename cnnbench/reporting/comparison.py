@@ -10,7 +10,7 @@ from cnnbench import stats, units
 from cnnbench.case import Case
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.reporting.results import Result, devices, predicted_peak, result
+from cnnbench.result import Result, devices, predicted_peak, result
 from cnnbench.stats import Crossing, Estimate
 from cnnbench.store import Comparison, Plan
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cnnbench import units
-from cnnbench.reporting.results import Result
+from cnnbench.result import Result
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnbench.reporting.comparison import Versus
-from cnnbench.reporting.results import Result
 from cnnbench.reporting.style import Figure, save
 from cnnbench.reporting.tables import Table, markdown
+from cnnbench.result import Result
 from cnnbench.store import Run
 
 

@@ -12,8 +12,8 @@ from cnnbench.reporting.answer import answer
 from cnnbench.reporting.comparison import versus
 from cnnbench.reporting.frame import write_csv
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import results
 from cnnbench.reporting.style import saved
+from cnnbench.result import results
 
 
 def write(folder: Path) -> Path:

@@ -8,4 +8,5 @@ sampling    the timing loop
 memory      the kernel's high-water mark
 environment the machine that it all ran on
 loop        the run: schedule, launch, store, until done, out of time or interrupted
+session     the same for whoever has cases to measure
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result
 from cnnbench.reporting.tables import Table
+from cnnbench.result import Result
 
 ORDER = 80
 

@@ -8,9 +8,9 @@ from statistics import median
 
 from cnnbench import units
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis, looks
 from cnnbench.reporting.tables import Table, optional, percent
+from cnnbench.result import Result
 
 ORDER = 50
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from cnnbench import stats, units
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result, timed
 from cnnbench.reporting.tables import Table, interval, number
+from cnnbench.result import Result, timed
 
 ORDER = 70
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result
 from cnnbench.reporting.tables import MISSING, Table
+from cnnbench.result import Result
 from cnnbench.store import Run
 
 ORDER = 90

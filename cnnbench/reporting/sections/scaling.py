@@ -12,7 +12,6 @@ import numpy as np
 
 from cnnbench import stats, units
 from cnnbench.reporting.page import Data, Page, numbered
-from cnnbench.reporting.results import Result, devices, timed
 from cnnbench.reporting.style import (
     GREY,
     Axes,
@@ -26,6 +25,7 @@ from cnnbench.reporting.style import (
     looks,
 )
 from cnnbench.reporting.tables import MISSING, Table, interval
+from cnnbench.result import Result, devices, timed
 from cnnbench.stats import Estimate, steady
 
 ORDER = 30

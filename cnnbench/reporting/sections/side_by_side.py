@@ -8,9 +8,9 @@ from cnnbench import units
 from cnnbench.reporting.comparison import ON_PAPER, Pair, Versus
 from cnnbench.reporting.notes import notes
 from cnnbench.reporting.page import Data, Page, numbered
-from cnnbench.reporting.results import flops_rate
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
+from cnnbench.result import flops_rate
 from cnnbench.stats import Estimate
 from cnnbench.store import Comparison
 

@@ -10,7 +10,6 @@ import numpy as np
 from cnnbench import units
 from cnnbench.reporting.notes import notes
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result, flops_rate, timed
 from cnnbench.reporting.style import (
     GREY,
     Axes,
@@ -23,6 +22,7 @@ from cnnbench.reporting.style import (
     looks,
 )
 from cnnbench.reporting.tables import Table, interval, optional
+from cnnbench.result import Result, flops_rate, timed
 
 ORDER = 40
 

@@ -10,9 +10,9 @@ from statistics import median
 import numpy as np
 
 from cnnbench.reporting.page import Data, Page
-from cnnbench.reporting.results import Result, timed
 from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
 from cnnbench.reporting.tables import Table, optional, percent
+from cnnbench.result import Result, timed
 from cnnbench.stats import steady
 
 ORDER = 60

@@ -1,4 +1,4 @@
-"""Results: the measurements of a case joined with its costs on paper."""
+"""RESULT: the measurements of a case joined with its costs on paper."""
 
 from __future__ import annotations
 

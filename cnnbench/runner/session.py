@@ -1,0 +1,82 @@
+"""Cases to measure now: a server, a run's folder and the loop, in one call."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+from cnnbench import store
+from cnnbench.case import Case
+from cnnbench.runner import loop, server
+from cnnbench.runner.loop import Ending, Progress
+from cnnbench.store import Plan, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A runtime that is ready to measure; starting one takes seconds, so keep it."""
+
+    workers: server.Server
+    described: dict[str, Any]
+
+    def measure(
+        self, cases: Sequence[Case], progress: Progress, folder: Path | None = None, **plan: Any
+    ) -> Run:
+        """Measure cases and read them back.
+
+        Args:
+            cases: what to measure.
+            progress: who is told.
+            folder: where the run is kept; nowhere if None.
+            **plan: other fields of the `Plan`: launches, time_budget_s, threads, ...
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; what was measured before is in the folder.
+            StoreError: the folder holds a run already, or cannot be written.
+        """
+        wanted = Plan(
+            suite=plan.pop("suite", "session"),
+            description=plan.pop("description", ""),
+            cases=tuple(cases),
+            runtime=self.workers.runtime,
+            seed=plan.pop("seed", SystemRandom().randrange(2**31)),
+            **plan,
+        )
+        with _folder(folder) as place:
+            with store.create(place, wanted) as file:
+                ending = self.continued(wanted, file, progress)
+            if ending.reason == "interrupted":
+                raise KeyboardInterrupt
+            return replace(store.read(place), folder=folder or Path())
+
+    def continued(
+        self, plan: Plan, file: store.Store, progress: Progress, earlier: Run | None = None
+    ) -> Ending:
+        """Measure what a plan asks for and an earlier run does not have."""
+        done = earlier.measurements if earlier else ()
+        return loop.run(plan, file, self.workers, self.described, progress, done)
+
+
+def start(runtime: str = "tensorflow") -> Session:
+    """Start a runtime.
+
+    Raises:
+        UnknownNameError: there is no such runtime.
+        RuntimeMissingError: it cannot be started.
+    """
+    workers = server.start(runtime)
+    return Session(workers, workers.describe())
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
+        yield Path(name)
