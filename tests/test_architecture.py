@@ -16,6 +16,7 @@ ROOT = Path(cnnbench.__file__).parent
 # directly under cnnbench/.
 MAY = {
     "errors": set(),
+    "places": set(),
     "stats": set(),
     "units": {"errors"},
     "rule": set(),
@@ -32,7 +33,7 @@ MAY = {
     "formulas": {"blocks", "cost", "errors", "graph", "rule"},
     # Whatever a user can name, as something that can be traced.
     "targets": {"blocks", "errors", "graph", "layers", "rule", "units"},
-    "case": {"blocks", "cost", "errors", "graph", "rule", "units"},
+    "case": {"blocks", "cost", "errors", "graph", "rule", "training", "units"},
     "measurement": {"case", "errors"},
     "agreement": {"cost", "errors", "graph", "measurement", "rule", "units"},
     "runtimes": {"agreement", "blocks", "case", "errors", "measurement"},

@@ -23,7 +23,8 @@ from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import Graph, Tensor, trace
 from cnnbench.rule import Shape
 
-Kind = Literal["block", "model"]
+Kind = Literal["block", "model", "probe"]
+"""A probe loads one resource of a machine; it is measured, not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def block(
 
     Args:
         input_shape: (h, w, c) that the catalogue shows it at, from its source.
-        kind: "block", or "model" for a whole network.
+        kind: "block"; "model" for a whole network; "probe" for what only measures a machine.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,21 +107,27 @@ def block(
 
 @cache
 def catalogue() -> dict[str, Entry]:
-    """Every entry by name, in the order of the files."""
+    """Every block and model by name, in the order of the files."""
+    return {name: entry for name, entry in _all().items() if entry.kind != "probe"}
+
+
+@cache
+def _all() -> dict[str, Entry]:
+    """The catalogue and the probes."""
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return _ENTRIES
 
 
 def get(name: str) -> Entry:
-    """The entry of that name.
+    """The entry of that name, a probe's too.
 
     Raises:
         UnknownNameError: there is none; the message names the nearest.
     """
-    entries = catalogue()
+    entries = _all()
     if name not in entries:
-        raise unknown("block or model", name, entries, see="cnnbench list")
+        raise unknown("block or model", name, catalogue(), see="cnnbench list")
     return entries[name]
 
 
