@@ -96,6 +96,9 @@ channels = st.integers(1, 16) | st.integers(1, 512)
 sizes = st.integers(8, 32) | st.integers(8, 256)
 maybe = st.booleans()
 shortcuts = st.sampled_from("ABC")
+kernels = st.integers(1, 7)
+steps = st.integers(1, 3)
+few_times = st.integers(1, 4)
 
 
 @st.composite
@@ -136,6 +139,24 @@ def options(**strategies):
     return st.tuples(st.fixed_dictionaries(strategies), channels)
 
 
+@st.composite
+def as_wide(draw, filters=channels, always=True, **strategies):
+    """As many input channels as filters, for a block that adds its input; or often as many."""
+    params = {"filters": draw(filters)}
+    params |= {name: draw(values) for name, values in strategies.items()}
+    same = always or params.get("shortcut") is True
+    return params, params["filters"] if same else draw(st.just(params["filters"]) | channels)
+
+
+@st.composite
+def grouped(draw, **strategies):
+    """Filters and input channels that the groups divide."""
+    groups = draw(st.integers(1, 8))
+    params = {"filters": groups * draw(st.integers(1, 16)), "groups": groups}
+    params |= {name: draw(values) for name, values in strategies.items()}
+    return params, groups * draw(st.integers(1, 16))
+
+
 PARAMETERS = {
     "vgg_block": options(n_filters=channels, n_conv=st.integers(1, 4)),
     "vgg_three_blocks": options(),
@@ -161,6 +182,24 @@ PARAMETERS = {
     ),
     "identity_block": tutorial(projected=False),
     "convolutional_block": tutorial(projected=True),
+    "conv_stack": options(filters=channels, kernel_size=kernels, n_conv=few_times, use_bias=maybe),
+    "conv_factorised": options(filters=channels, kernel_size=kernels, use_bias=maybe),
+    "conv_bn_relu": options(filters=channels, kernel_size=kernels, strides=steps),
+    "depthwise_separable": options(filters=channels, kernel_size=kernels, strides=steps),
+    "inverted_residual": as_wide(st.integers(1, 64), False, expansion=kernels, strides=steps),
+    "xception_block": as_wide(n_conv=few_times),
+    "guideline1_width": options(c1=channels, c2=channels, repeats=few_times),
+    "guideline2_groups": grouped(repeats=few_times),
+    "guideline3_fragments": options(
+        filters=channels, fragments=few_times, parallel=maybe, repeats=few_times
+    ),
+    "guideline4_elementwise": as_wide(
+        st.integers(4, 64), False, relu=maybe, shortcut=maybe, repeats=few_times
+    ),
+    "squeeze_excite": st.tuples(
+        st.fixed_dictionaries({"ratio": st.integers(1, 16), "use_bias": maybe}),
+        st.integers(16, 512),
+    ),
 }
 
 
