@@ -11,6 +11,7 @@ ADVICE = {
     Doubt.FEW: "run with more --launches, or continue the run with --resume",
     Doubt.SPREAD: "close other programs, or run with more --launches",
     Doubt.UNPAIRED: "continue the run with --resume to complete its rounds",
+    Doubt.SEPARATE: "measure both in one run, or repeat each run on another day",
     Doubt.ONLY_FIRST: "give the run more time",
 }
 """What to do about each doubt."""

@@ -1,0 +1,72 @@
+"""CURVES: how a quantity grows with a size, and where two of them swap order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnbench.stats.estimate import Estimate, student
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Two series swap order after x = `below` and no later than x = `above`.
+
+    `at` lies between, by interpolation; `a_first` says that a was the smaller one before.
+    """
+
+    at: float
+    below: float
+    above: float
+    a_first: bool
+
+
+def exponent(x: Sequence[float], y: Sequence[float]) -> Estimate | None:
+    """The power of x that y grows with: the least-squares slope of log y on log x.
+
+    An x may come several times, once per launch. The interval is Student's on the
+    residuals, with n - 2 degrees of freedom; fewer than three points leave none. None
+    from fewer than two different x.
+
+    Assumes one power over the whole range. Two different x cannot show a bend: their
+    interval holds what varies between launches, and says nothing of the sizes between.
+    """
+    if len(set(x)) < 2:
+        return None
+    log_x, log_y = np.log(x), np.log(y)
+    centred = log_x - log_x.mean()
+    slope = float(centred @ log_y / (centred @ centred))
+    if len(x) < 3:
+        return Estimate(slope, None, None, len(x))
+    residuals = log_y - log_y.mean() - slope * centred
+    freedom = len(x) - 2
+    error = math.sqrt(float(residuals @ residuals) / freedom / float(centred @ centred))
+    half = error * student(freedom)
+    return Estimate(slope, slope - half, slope + half, len(x))
+
+
+def crossings(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> list[Crossing]:
+    """Where a and b swap order along ascending x; ties belong to neither side.
+
+    Between two points the logarithm of a / b is taken as linear in log x. On consecutive
+    integers `above` is the first at which the order has flipped, exactly.
+    """
+    found: list[Crossing] = []
+    last: tuple[float, float, float] | None = None
+    for point in zip(x, a, b, strict=True):
+        if point[1] == point[2]:
+            continue
+        if last and (last[1] < last[2]) != (point[1] < point[2]):
+            found.append(_between(last, point))
+        last = point
+    return found
+
+
+def _between(left: tuple[float, float, float], right: tuple[float, float, float]) -> Crossing:
+    before, after = (math.log(p[1] / p[2]) for p in (left, right))
+    start, end = math.log(left[0]), math.log(right[0])
+    at = math.exp(start + (end - start) * before / (before - after))
+    return Crossing(at, left[0], right[0], a_first=left[1] < left[2])

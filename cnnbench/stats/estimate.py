@@ -1,0 +1,102 @@
+"""ESTIMATE: a value with its interval, and what makes it doubtful."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.special import stdtrit  # scipy.stats has the same quantile but takes 1 s to import
+
+LEVEL = 0.95
+"""Confidence level of every interval."""
+
+FEW = 3
+NOISY = 0.10
+
+
+class Doubt(StrEnum):
+    """Why an estimate deserves less trust than its digits suggest."""
+
+    SINGLE = "one launch only, so there is no interval"
+    FEW = f"fewer than {FEW} launches, so the interval is wide"
+    SPREAD = f"launches differ by more than {100 * NOISY:.0f} % (coefficient of variation)"
+    UNPAIRED = "launches without a partner in the same round were left out"
+    SEPARATE = "two separate runs: what changed in the machine between them is in the ratio"
+    ONLY_FIRST = "launches with a single call were left out, for that call initialises"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval; no interval from a single observation."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """As a ratio: the interval lies on one side of 1."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+
+class Verdict(StrEnum):
+    """What a ratio new / base of durations says."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    UNCLEAR = "unclear"
+
+
+def verdict(estimate: Estimate, margin: float = 0.05) -> Verdict:
+    """Faster or slower where the interval excludes 1; else the same, or not to be said.
+
+    Same needs evidence too: the whole interval within a factor of 1 + `margin` of 1 (the
+    two one-sided tests of Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987,
+    here each at 2.5 %). A wide interval about 1 is no proof of equality, and without an
+    interval there is no verdict.
+    """
+    if estimate.low is None or estimate.high is None:
+        return Verdict.UNCLEAR
+    if estimate.decided:
+        return Verdict.FASTER if estimate.high < 1 else Verdict.SLOWER
+    within = 1 / (1 + margin) <= estimate.low and estimate.high <= 1 + margin
+    return Verdict.SAME if within else Verdict.UNCLEAR
+
+
+def geometric(values: Sequence[float], doubts: tuple[Doubt, ...] = ()) -> Estimate | None:
+    """The geometric mean with Student's interval on the logs."""
+    count = len(values)
+    if not count:
+        return None
+    logs = np.log(values)
+    centre = float(logs.mean())
+    if count == 1:
+        return Estimate(math.exp(centre), None, None, 1, (Doubt.SINGLE, *doubts))
+    half = float(logs.std(ddof=1)) / math.sqrt(count) * student(count - 1)
+    low, high = math.exp(centre - half), math.exp(centre + half)
+    return Estimate(math.exp(centre), low, high, count, (*scatter(values), *doubts))
+
+
+def scatter(*sides: Sequence[float]) -> tuple[Doubt, ...]:
+    """The doubts that number and spread of the launches raise, of one side or more."""
+    few = min(map(len, sides)) < FEW
+    noisy = any((variation(values) or 0) > NOISY for values in sides)
+    return (*((Doubt.FEW,) if few else ()), *((Doubt.SPREAD,) if noisy else ()))
+
+
+def variation(values: Sequence[float]) -> float | None:
+    """The coefficient of variation; None of a single value."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1) / np.mean(values))
+
+
+def student(freedom: float) -> float:
+    """Student's quantile for a two-sided interval."""
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))

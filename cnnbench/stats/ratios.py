@@ -1,0 +1,116 @@
+"""RATIOS: how many times as long one thing takes as another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate, chain
+from statistics import median
+
+import numpy as np
+
+from cnnbench.stats.estimate import Doubt, Estimate, geometric, scatter, student
+from cnnbench.stats.launches import medians, steady, warmup
+
+Bursts = Sequence[Sequence[float]]
+"""The calls of one launch, in the stretches in which it was its turn."""
+
+
+def ratio(
+    base: Mapping[int, Sequence[float]], new: Mapping[int, Sequence[float]]
+) -> Estimate | None:
+    """How many times as long `new` takes as `base`: the geometric mean of paired ratios.
+
+    Launches of one number ran in the same round, so that whatever slowed the machine in
+    that round cancels; Student's interval on the logs of the ratios.
+    """
+    rounds = {
+        number: (median(b), median(n))
+        for number in sorted(base.keys() & new.keys())
+        if (b := steady(base[number])) and (n := steady(new[number]))
+    }
+    lost = (Doubt.UNPAIRED,) if len(rounds) < len(base.keys() | new.keys()) else ()
+    return geometric([n / b for b, n in rounds.values()], lost)
+
+
+def separate(base: Sequence[float], new: Sequence[float]) -> Estimate | None:
+    """The ratio new / base of the geometric means of positive values, one value a launch.
+
+    The launches are independent of each other, so the interval is Welch's on the logs: two
+    variances, and the degrees of freedom of Welch and Satterthwaite. `n` is the smaller of
+    the two counts; a single value on either side leaves no interval.
+    """
+    count = min(len(base), len(new))
+    if not count:
+        return None
+    sides = [np.log(base), np.log(new)]
+    value = float(sides[1].mean() - sides[0].mean())
+    if count == 1:
+        return Estimate(math.exp(value), None, None, 1, (Doubt.SINGLE,))
+    errors = [float(side.var(ddof=1)) / len(side) for side in sides]
+    error = sum(errors)
+    terms = (e**2 / (len(side) - 1) for e, side in zip(errors, sides, strict=True))
+    # Without any spread the degrees of freedom are 0 / 0, and the interval has no width.
+    half = math.sqrt(error) * student(error**2 / sum(terms)) if error else 0.0
+    low, high = math.exp(value - half), math.exp(value + half)
+    return Estimate(math.exp(value), low, high, count, scatter(base, new))
+
+
+def unpaired(
+    base: Mapping[int, Sequence[float]], new: Mapping[int, Sequence[float]]
+) -> Estimate | None:
+    """How many times as long `new` takes as `base`, measured in another run.
+
+    Nothing pairs the launches, so it is `separate` of their medians. The interval holds
+    the spread within each run; what changed in the machine between them is part of the
+    ratio and not of the interval, and a doubt says so.
+    """
+    found = separate(medians(base.values()), medians(new.values()))
+    return replace(found, doubts=(*found.doubts, Doubt.SEPARATE)) if found else None
+
+
+def duet(base: Mapping[int, Bursts], new: Mapping[int, Bursts]) -> Estimate | None:
+    """How many times as long `new` takes as `base`, where the two processes took turns.
+
+    Burst i of one ran right beside burst i of the other, so that both met the machine in
+    the same mood; after Bulej et al., "Duet Benchmarking", ICPE 2020, who run the two at
+    once. A launch gives the median over its bursts of the ratio of the two bursts' medians,
+    and the interval is Student's over launches, on logs.
+    """
+    rounds = {
+        number: value
+        for number in sorted(base.keys() & new.keys())
+        if (value := _duet(base[number], new[number]))
+    }
+    lost = (Doubt.UNPAIRED,) if len(rounds) < len(base.keys() | new.keys()) else ()
+    return geometric(list(rounds.values()), lost)
+
+
+def relative(bursts: Bursts, reference: Sequence[float]) -> float | None:
+    """How many times as long a launch's calls take as the reference beside which they ran.
+
+    The median over bursts, on logs, of the burst's median over the reference's time of
+    that burst; None where no burst begins after the warm-up.
+    """
+    first = _settled(bursts)
+    return _beside(reference[first:], list(map(median, bursts[first:])))
+
+
+def _duet(base: Bursts, new: Bursts) -> float | None:
+    """The ratio of one launch, from where both are settled; None where that is nowhere."""
+    first = max(_settled(base), _settled(new))
+    return _beside(list(map(median, base[first:])), list(map(median, new[first:])))
+
+
+def _beside(base: Sequence[float], new: Sequence[float]) -> float | None:
+    """The median of the ratios, on logs; the last turn of one may have no partner."""
+    logs = [math.log(n / b) for b, n in zip(base, new, strict=False)]
+    return math.exp(median(logs)) if logs else None
+
+
+def _settled(bursts: Bursts) -> int:
+    """How many leading bursts begin within the warm-up, which is that of all the calls."""
+    until = warmup(list(chain.from_iterable(bursts)))
+    starts = list(accumulate(map(len, bursts), initial=0))[:-1]
+    return sum(start < until for start in starts)
