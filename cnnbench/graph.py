@@ -186,8 +186,13 @@ def trace(
         ShapeError: a size is not a positive whole number, the type is unknown, or a
             layer refuses its input.
     """
-    shape = checked(input_shape, batch_size, dtype)
-    graph = Graph(dtype)
+    return follow(Graph(dtype), function, checked(input_shape, batch_size, dtype), params)
+
+
+def follow(
+    graph: Graph, function: Callable[..., Any], shape: Shape, params: dict[str, Any]
+) -> Graph:
+    """As `trace`, into a new graph, for a shape, batch first, of anything that counts as sizes."""
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
     out = function(x, **params)
     graph.finish(out if isinstance(out, (list, tuple)) else [out])

@@ -16,8 +16,7 @@ from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.formulas.algebra import Expr, symbol, text
 from cnnbench.formulas.size import NumberNeededError, Path, Size
-from cnnbench.graph import ITEMSIZE, LARGEST, Graph
-from cnnbench.rule import Rule
+from cnnbench.graph import ITEMSIZE, LARGEST, Graph, follow
 
 SIZES = {1: "C", 2: "WC", 3: "HWC", 4: "THWC"}
 """What the axes of one sample are called, by how many there are; the batch is n."""
@@ -159,9 +158,7 @@ def _trace(entry: Entry, path: Path, sizes: list[str], numbers: dict[str, Any]) 
     """As `graph.trace`, which takes plain numbers only, with symbols for those of the path."""
     shape = tuple(path.value(name, numbers[name]) for name in sizes)
     params = {name: path.value(name, numbers[name]) for name in entry.params}
-    graph = Graph()
-    x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
-    graph.finish([entry.function(x, **params)])
+    graph = follow(Graph(), entry.function, shape, params)
     for node in graph.nodes:
         for size in node.rule.shape:
             if isinstance(size, Size):  # of a plain number the rule has made sure itself

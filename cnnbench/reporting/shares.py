@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import matplotlib as mpl
 
 from cnnbench import units
 from cnnbench.cost import Cost
-from cnnbench.errors import CnnbenchError
-from cnnbench.reporting.style import COLOURS, RC, Figure, figure
+from cnnbench.reporting.style import COLOURS, Figure, figure, write
 from cnnbench.reporting.tables import LEAST, UNKNOWN
 from cnnbench.views import Part, folded, leaves, tree
 
 MOST_BARS = 30
 """Rows that still read at half the size; more are drawn as profiles over the layers."""
-
-# Without a date or a version, so that the same costs give the same file.
-_METADATA: dict[str, dict[str, Any]] = {
-    ".png": {"Software": "cnnbench"},
-    ".svg": {"Creator": "cnnbench", "Date": None},
-    ".pdf": {"Creator": "cnnbench", "CreationDate": None},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +45,7 @@ def shares(cost: Cost, path: Path, title: str = "") -> None:
     Raises:
         CnnbenchError: another ending, or a file that cannot be written.
     """
-    metadata = _METADATA.get(path.suffix.lower())
-    if metadata is None:
-        raise CnnbenchError(f"a figure must end in {', '.join(_METADATA)}; got {path.name!r}")
-    with mpl.rc_context({**RC, "svg.hashsalt": "cnnbench"}):
-        try:
-            draw(cost, title).savefig(path, metadata=metadata)
-        except OSError as error:
-            raise CnnbenchError(f"cannot write the figure {path}: {error.strerror}") from None
+    write(lambda: draw(cost, title), path)
 
 
 def draw(cost: Cost, title: str = "") -> Figure:

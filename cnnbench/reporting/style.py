@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Figure
 from matplotlib.lines import Line2D as Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from cnnbench.errors import CnnbenchError
 from cnnbench.stats import Estimate
 
 # Okabe and Ito's palette without yellow, which is too light for a line on white.
@@ -21,6 +22,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 GREY = "#666666"
 _SOFTWARE = "cnnbench"
+# Without a date or a version, so that the same numbers give the same file.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": _SOFTWARE},
+    ".svg": {"Creator": _SOFTWARE, "Date": None},
+    ".pdf": {"Creator": _SOFTWARE, "CreationDate": None},
+}
 _HEAD = 256  # bytes; texts of a PNG come before its pixels
 _ROUND = re.compile(r"\.0+(?=\D|$)")
 RC: dict[Any, Any] = {
@@ -52,6 +59,30 @@ def save(draw: Callable[[], Figure], path: Path) -> None:
     with mpl.rc_context(RC):
         # Not the version of matplotlib, so that the same data give the same file.
         draw().savefig(path, metadata={"Software": _SOFTWARE})
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file that `write` could not write.
+
+    Raises:
+        CnnbenchError: it does not end in .png, .svg or .pdf.
+    """
+    if path.suffix.lower() not in _METADATA:
+        raise CnnbenchError(f"a figure must end in {', '.join(_METADATA)}; got {path.name!r}")
+
+
+def write(draw: Callable[[], Figure], path: Path) -> None:
+    """Draw a figure in our style and write it as what the name of the file ends in.
+
+    Raises:
+        CnnbenchError: another ending than .png, .svg or .pdf, or a file that cannot be written.
+    """
+    check_ending(path)
+    with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
+        try:
+            draw().savefig(path, metadata=_METADATA[path.suffix.lower()])
+        except OSError as error:
+            raise CnnbenchError(f"cannot write the figure {path}: {error.strerror}") from None
 
 
 def saved(path: Path) -> bool:
