@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import typer
 
-from cnnbench.cli import on_paper, on_your_machine
+from cnnbench.cli import between_runs, on_paper, on_your_machine
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError, one_line
 
-__all__ = ["app", "entry", "main", "on_paper", "on_your_machine"]
+__all__ = ["app", "between_runs", "entry", "main", "on_paper", "on_your_machine"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,13 @@ A run (`cnnbench run`, `cnnbench report`):
     frame.py        results -> pandas -> results.csv
     render.py       all of it, in order
 
+Stored runs, and the JSON of pytest-benchmark:
+
+    compared.py     two of them beside each other
+    baselines.py    the ones that were kept
+    recorded.py     a page of pytest-benchmark's times
+    exported.py     rows for other programs
+
 Nothing on the page is written by hand: the same stored run gives the same bytes.
 """
 
@@ -35,6 +42,8 @@ from cnnbench.errors import StoreError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from cnnbench.store import Run
 
 # Both import inside: `analyze` must import neither matplotlib nor pandas.
 
@@ -51,6 +60,32 @@ def write(folder: Path) -> Path:
         return render.write(folder)
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+
+
+def write_benchmarks(path: Path) -> Path:
+    """Render pytest-benchmark's JSON, a file or a folder, beside it; returns the page.
+
+    Raises:
+        StoreError: it cannot be read, or the page cannot be written.
+    """
+    from cnnbench.reporting import recorded
+
+    try:
+        return recorded.write(path)
+    except OSError as error:
+        raise StoreError(f"cannot write the report of {path}: {error.strerror}") from None
+
+
+def export(run: Run, format: str, per: str) -> bytes:
+    """A stored run as CSV or Parquet, with one row for each case, launch or call.
+
+    Raises:
+        UnknownNameError: another format or row.
+        StoreError: nothing was measured.
+    """
+    from cnnbench.reporting import exported
+
+    return exported.export(run, format, per)
 
 
 def as_frame(folder: Path) -> DataFrame:

@@ -1,0 +1,274 @@
+"""COMPARISON: two recordings, case by case: ratios with intervals, verdicts, and a gate.
+
+Cases are matched by their id, benchmarks by their full name. Nothing is dropped: what one side
+alone has is listed, and what worked in the base and does not in the new one is called so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from cnnbench import stats
+from cnnbench.errors import CnnbenchError, unknown
+from cnnbench.recording import Recording, Series
+from cnnbench.stats import Estimate, Verdict
+
+Metric = Literal["time", "memory", "params", "flops"]
+METRICS: tuple[str, ...] = get_args(Metric)
+UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
+"""Of a metric's values; of all of them less is better."""
+
+EXPECTED = ("commit",)
+"""Keys of the environment in which two runs that one compares will differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One case on both sides; the values are in the unit of the metric.
+
+    `ratio` is new over base, with the value itself as interval where it is exact on paper.
+    `reason` says why there is none; `broke` that the base has a value and the new one should.
+    """
+
+    key: str
+    name: str
+    base: float | None
+    new: float | None
+    ratio: Estimate | None
+    verdict: Verdict | None
+    reason: str = ""
+    broke: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something other than the code in which the two sides differ."""
+
+    key: str
+    base: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two recordings beside each other: what both have, what one has, and what else differs."""
+
+    base: str
+    new: str
+    metric: str
+    changes: tuple[Change, ...]
+    only_base: tuple[str, ...]
+    only_new: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One flat row a case, as `pandas.DataFrame` takes them."""
+        return [_record(change, self.metric) for change in self.changes]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What speaks against the new side: intervals wholly above the limit, and what broke.
+
+    `unjudged` has no interval, or no base, and so can neither pass nor fail.
+    """
+
+    limit: float
+    above: tuple[Change, ...]
+    broke: tuple[Change, ...]
+    unjudged: tuple[Change, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing does."""
+        return not self.above and not self.broke
+
+
+def compare(
+    base: Recording, new: Recording, metric: str = "time", *, paired: bool = False
+) -> Compared:
+    """Match two recordings and compare what both have.
+
+    Args:
+        base: what is compared with.
+        new: what is compared.
+        metric: one of METRICS.
+        paired: launches of one number ran in the same round, as they do within one run.
+
+    Raises:
+        UnknownNameError: another metric.
+        CnnbenchError: the two have nothing in common, or neither has the metric.
+    """
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
+    left, right = ({s.key: s for s in side.series} for side in (base, new))
+    common = [key for key in left if key in right]
+    if not common:
+        raise CnnbenchError(
+            f"{base.name} and {new.name} have nothing in common: the first has {_some(left)}, "
+            f"the second {_some(right)}; compare runs of the same suite"
+        )
+    changes = tuple(_change(left[key], right[key], metric, paired) for key in common)
+    if not any(change.ratio or change.broke for change in changes):
+        raise CnnbenchError(
+            f"there is no {metric} to compare in {base.name} and {new.name}: "
+            f"{changes[0].name}: {changes[0].reason}"
+        )
+    return Compared(
+        base=base.name,
+        new=new.name,
+        metric=metric,
+        changes=changes,
+        only_base=tuple(s.name for key, s in left.items() if key not in right),
+        only_new=tuple(s.name for key, s in right.items() if key not in left),
+        differences=() if paired else (*_environments(base, new), *_counts(left, right, metric)),
+        notes=(*_notes(base), *_notes(new)),
+    )
+
+
+def gate(compared: Compared, limit: float) -> Gate:
+    """Judge by a limit: 0.05 lets an interval reach to 5 % above the base, and beyond.
+
+    A case is above it only if its interval excludes the limit, so that noise does not fail.
+    """
+    changes = compared.changes
+    return Gate(
+        limit,
+        above=tuple(c for c in changes if (low := _low(c)) is not None and low > 1 + limit),
+        broke=tuple(c for c in changes if c.broke),
+        unjudged=tuple(c for c in changes if _low(c) is None and not c.broke),
+    )
+
+
+def _low(change: Change) -> float | None:
+    return change.ratio.low if change.ratio else None
+
+
+def _some(series: Mapping[str, Series]) -> str:
+    first, *others = series.values() or [None]
+    if first is None:
+        return "no cases"
+    return first.name + (f" and {len(others)} more" if others else "")
+
+
+def _change(base: Series, new: Series, metric: str, paired: bool) -> Change:
+    if metric in ("params", "flops"):
+        return _on_paper(base, new, metric)
+    sides = (base, new)
+    launches = [s.samples if metric == "time" else _peaks(s) for s in sides]
+    before, after = (stats.location(found.values()) for found in launches)
+    reasons = [
+        f"{where}: {_why(side, metric)}"
+        for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
+        if value is None
+    ]
+    ratio = None if reasons else (stats.ratio if paired else stats.unpaired)(*launches)
+    return Change(
+        base.key,
+        base.name,
+        before.value if before else None,
+        after.value if after else None,
+        ratio,
+        verdict=stats.verdict(ratio) if ratio else None,
+        reason="; ".join(reasons) or ("" if ratio else "no round in common"),
+        # A peak can be missing because the system does not report it; a time cannot.
+        broke=bool(before and not after and (metric == "time" or new.outcome != "ok")),
+    )
+
+
+def _peaks(series: Series) -> dict[int, Sequence[float]]:
+    """The peaks as the statistics take launches: two calls, of which the first is left out.
+
+    None where a launch found room in what the process had: a rise of 0 has no ratio.
+    """
+    peaks = series.peaks
+    return {n: (peak, peak) for n, peak in peaks.items()} if all(peaks.values()) else {}
+
+
+def _why(series: Series, metric: str) -> str:
+    """Why a series has no value of a metric that is measured."""
+    if series.outcome != "ok":
+        return series.outcome
+    if metric == "time":
+        return "no call after the first"
+    return "a launch whose peak rose by 0 bytes" if series.peaks else "no peak was measured"
+
+
+def _on_paper(base: Series, new: Series, metric: str) -> Change:
+    before, after = getattr(base, metric), getattr(new, metric)
+    if before is None or after is None:
+        reason = f"{'base' if before is None else 'new'}: {UNITS[metric]} not recorded"
+        return Change(base.key, base.name, before, after, None, None, reason)
+    value = after / before if before else math.inf if after else 1.0
+    ratio = Estimate(value, value, value, 1)
+    return Change(base.key, base.name, before, after, ratio, stats.verdict(ratio))
+
+
+def _environments(base: Recording, new: Recording) -> list[Difference]:
+    """The keys that both recorded with other values."""
+    left, right = base.environment, new.environment
+    return [
+        Difference(key, ", ".join(left[key]), ", ".join(right[key]))
+        for key in left
+        if key in right and key not in EXPECTED and set(left[key]) != set(right[key])
+    ]
+
+
+def _counts(
+    left: Mapping[str, Series], right: Mapping[str, Series], metric: str
+) -> list[Difference]:
+    """The cases that are other networks than they were, though they have the same id."""
+    if metric == "params":
+        return []
+    return [
+        Difference(f"parameters of {base.name}", f"{base.params:,}", f"{new.params:,}")
+        for key, base in left.items()
+        if (new := right.get(key))
+        and base.params != new.params
+        and None not in (base.params, new.params)
+    ]
+
+
+def _notes(side: Recording) -> list[str]:
+    """What is wrong with one side."""
+    found = [f"{side.name}: {note}" for note in side.notes]
+    for key, values in side.environment.items():
+        if len(values) > 1 and key != "mode":
+            found.append(f"{side.name}: its launches differ in {key}: {', '.join(values)}")
+    failed = [
+        f"{s.name} ({', '.join(f'{count} {outcome}' for outcome, count in s.failures.items())})"
+        for s in side.series
+        if s.failures
+    ]
+    if failed:
+        found.append(f"{side.name}: launches without a result: {', '.join(failed)}")
+    return found
+
+
+def word(metric: str, verdict: Verdict | None) -> str:
+    """A verdict as it is said of a metric: slower, but more memory; empty if there is none."""
+    if verdict is None:
+        return ""
+    other: dict[Verdict, str] = (
+        {} if metric == "time" else {Verdict.SLOWER: "more", Verdict.FASTER: "less"}
+    )
+    return other.get(verdict, verdict.value)
+
+
+def _record(change: Change, metric: str) -> dict[str, Any]:
+    row = asdict(change)
+    ratio = row.pop("ratio") or dict.fromkeys(("value", "low", "high", "doubts"))
+    return {
+        **{key: row[key] for key in ("key", "name", "base", "new")},
+        "ratio": ratio["value"],
+        "low": ratio["low"],
+        "high": ratio["high"],
+        "verdict": word(metric, change.verdict),
+        "reason": row["reason"],
+        "broke": row["broke"],
+        "doubts": "; ".join(ratio["doubts"] or ()),
+    }
