@@ -11,10 +11,11 @@ from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import Graph
 from cnnbench.rule import Shape
+from cnnbench.training import Training, training
 
 T = TypeVar("T")
 
-Mode = Literal["eager", "graph", "xla", "predict"]
+Mode = Literal["eager", "graph", "xla", "predict", "train"]
 Device = Literal["cpu", "gpu"]
 MODES: tuple[str, ...] = get_args(Mode)
 DEVICES: tuple[str, ...] = get_args(Device)
@@ -59,8 +60,17 @@ class Case:
         )
 
     def cost(self) -> Cost:
-        """The cost on paper."""
+        """The cost of a forward pass on paper."""
         return cost(self.graph())
+
+    def training(self) -> Training | None:
+        """The cost on paper of the step with adam that mode "train" is; None in other modes."""
+        return training(self.graph(), "adam") if self.mode == "train" else None
+
+    def peak_bytes(self) -> int:
+        """The most memory that it needs on paper, weights and all."""
+        step = self.training()
+        return step.memory.peak if step else self.cost().peak_bytes
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""

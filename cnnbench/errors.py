@@ -6,6 +6,7 @@ CnnbenchError
 ├── NoRuleError        a layer inside another that has no rule
 ├── TargetError        a file or a function that gives no Keras model
 ├── SuiteError         a suite file that cannot be read
+├── ClaimError         a claim that cannot be read or judged
 ├── StoreError         a run folder that cannot be read, written or continued
 └── RuntimeMissingError  a runtime that is not installed or has no such device
 
@@ -51,6 +52,10 @@ class TargetError(CnnbenchError):
 
 class SuiteError(CnnbenchError):
     """A suite that cannot be read."""
+
+
+class ClaimError(CnnbenchError):
+    """A claim that cannot be read or judged."""
 
 
 class StoreError(CnnbenchError):

@@ -37,7 +37,7 @@ def _row(r: Result) -> dict[str, Any]:
         "dtype": case.dtype,
         "parameters": cost.params,
         "macs": cost.macs,
-        "flops": cost.flops,
+        "flops": r.flops,
         "activation_bytes": cost.activation_bytes,
         "peak_activation_bytes": cost.peak_activation_bytes,
         "launches_ok": ok,

@@ -29,7 +29,7 @@ class Prepared:
     """A case that is ready to be timed.
 
     Args:
-        step: one forward pass, finished when it returns.
+        step: one forward pass, or one step of training, finished when it returns.
         check: the comparison of the built model with the graph, where there is one.
         clock: nanoseconds; a runtime that simulates brings its own.
         device_peak_of: makes a call and returns by how many bytes the device's own peak

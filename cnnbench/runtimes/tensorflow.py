@@ -1,4 +1,4 @@
-"""Keras 3 on TensorFlow: eager, graph, xla and predict, on CPU and GPU."""
+"""Keras 3 on TensorFlow: eager, graph, xla, predict and train, on CPU and GPU."""
 
 from __future__ import annotations
 
@@ -77,11 +77,29 @@ def _step(tf: Any, case: Case, model: Any, x: Any) -> Callable[[], object]:
         return lambda: model.predict(array, batch_size=case.batch_size, verbose=0)
     if case.mode == "eager":
         return lambda: model(x, training=False)
+    if case.mode == "train":
+        return _training_step(tf, model, x)
     call = tf.function(
         lambda x: model(x, training=False), autograph=False, jit_compile=case.mode == "xla"
     )
     traced = call.get_concrete_function(x)
     return lambda: traced(x)
+
+
+def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
+    """One step as `fit` does it: forward, loss, gradients and adam's update, as a graph.
+
+    The loss is the cross-entropy over classes; of a block, which has none, the squared error.
+    """
+    shape = model.output.shape
+    if len(shape) == 2:
+        loss, y = "categorical_crossentropy", tf.one_hot([0] * shape[0], shape[1], dtype=x.dtype)
+    else:
+        loss, y = "mean_squared_error", tf.zeros(shape, x.dtype)
+    model.compile(optimizer="adam", loss=loss, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # a graph may not create its slots
+    step = tf.function(model.train_step, autograph=False).get_concrete_function((x, y))
+    return lambda: step((x, y))
 
 
 def _start(tf: Any, case: Case) -> None:

@@ -13,7 +13,7 @@ All keys, with the values they have if left out, or an example where they must b
     params = {}                         # where the block's defaults do not do: { f1 = 32 }
     inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]
     batches = [1]
-    modes = ["graph"]                   # and "eager", "xla", "predict"
+    modes = ["graph"]                   # and "eager", "xla", "predict", "train"
     devices = ["cpu", "gpu"]            # of those that `run` measures on
     dtype = "float32"                   # or "float16", "bfloat16"
 
@@ -34,15 +34,14 @@ All keys, with the values they have if left out, or an example where they must b
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cnnbench import units
+from cnnbench import toml, units
 from cnnbench.case import Case, Device, Mode
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
 from cnnbench.store import Comparison
@@ -127,6 +126,19 @@ class Suite(_Table):
                 for name in (pair.base, pair.new):
                     yield _case(tables[name], (*pair.size, channels), pair.batch, device, "graph")
 
+    def together(self, devices: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        """Ids of the cases that are compared with each other, pair by pair."""
+        tables = {table.name: table for table in self.block}
+        return tuple(
+            tuple(
+                _case(tables[name], (*pair.size, channels), pair.batch, device, "graph").id
+                for name in (pair.base, pair.new)
+            )
+            for device in devices
+            for pair in self.compare
+            for channels in sorted({*pair.channels, *pair.show})
+        )
+
     def comparisons(self) -> tuple[Comparison, ...]:
         """The comparisons, as a plan keeps them."""
         return tuple(
@@ -192,41 +204,11 @@ def load(name: str) -> Suite:
         source, stem = f"{name}.toml", name
     else:
         raise unknown("suite", name, names(), see="or give a file that ends in .toml")
-    try:
-        suite = Suite.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{source}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise SuiteError(f"{source}: {_first(error)}") from None
+    tables = {"block": BlockTable, "compare": CompareTable}
+    suite = toml.parse(text, source, Suite, tables, SuiteError)
     suite = suite.model_copy(update={"name": suite.name or stem})
     _check(suite, source)
     return suite
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing wrong in a suite, in one line: where, what was expected, what came."""
-    details = error.errors()[0]
-    path, last = details["loc"][:-1], details["loc"][-1]
-    if details["type"] == "extra_forbidden":
-        tables: dict[object, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
-        table = tables.get(path[0] if path else None, Suite)
-        return f"{_place(path)}{unknown('key', str(last), table.model_fields)}"
-    if details["type"] == "missing":
-        what = f"number {last + 1}" if isinstance(last, int) else f"the key {last!r}"
-        return f"{_place(path)}{what} is missing"
-    message = details["msg"].removeprefix("Value error, ")
-    # Our own messages already say what came.
-    came = "" if details["type"] == "value_error" else f"; got {details['input']!r}"
-    return f"{_place(details['loc'])}{message[0].lower()}{message[1:]}{came}"
-
-
-def _place(path: Sequence[int | str]) -> str:
-    """("block", 0, "inputs", 1) as "[block] 1 inputs 2: "."""
-    table = len(path) > 1 and isinstance(path[1], int)
-    words = [str(part + 1 if isinstance(part, int) else part) for part in path]
-    if table:
-        words[0] = f"[{words[0]}]"
-    return f"{' '.join(words)}: " if words else ""
 
 
 def _check(suite: Suite, source: str) -> None:

@@ -103,7 +103,7 @@ def _scaling(group: list[Result]) -> Scaling:
         device=case.device,
         results=tuple(group),
         time=_fit(times),
-        time_on_paper=_fit([(r.side, float(r.cost.flops)) for r in group]),
+        time_on_paper=_fit([(r.side, float(r.flops)) for r in group]),
         memory=_fit(peaks),
         memory_on_paper=_fit([(r.side, float(r.predicted_peak_bytes)) for r in group]),
     )

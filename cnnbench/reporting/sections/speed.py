@@ -47,7 +47,7 @@ def rows(found: Iterable[Result]) -> Table:
     return headers, [
         [
             r.name,
-            units.count(r.cost.flops),
+            units.count(r.flops),
             interval(r.time, units.seconds),
             optional(r.speed, flops_rate),
         ]
@@ -61,7 +61,7 @@ def draw(found: Sequence[Result]) -> Figure:
     axes = drawing.subplots()
     measured = timed(found)
     for label, (colour, marker) in looks(r.label for r, _ in measured).items():
-        points = [(r.cost.flops, time) for r, time in measured if r.label == label]
+        points = [(r.flops, time) for r, time in measured if r.label == label]
         axes.errorbar(
             [x for x, _ in points],
             [time.value for _, time in points],
