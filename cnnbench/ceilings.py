@@ -1,0 +1,59 @@
+"""CEILING: the most that a device can do, measured or from its maker; plain data.
+
+Williams, Waterman, Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
+2009: a peak of arithmetic and a peak of memory bandwidth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The fastest launch of one probe: operations, bytes read and written, seconds a call."""
+
+    case: str
+    flops: int
+    moved_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The ceilings of one device for one data type.
+
+    Args:
+        name: of the device, for people.
+        device: cpu or gpu.
+        dtype: of the values.
+        flops_per_s: of multiply-adds, each two.
+        bytes_per_s: to and from the main memory of the device.
+        cache_bytes: what of the data may stay out of that memory; None if not known.
+        tolerance: a rate above the peak by less than this factor is not remarkable: measured
+            peaks vary between launches, those of a datasheet do not.
+        source: where the numbers come from.
+        key: what must be equal for a measured ceiling to hold; empty for a datasheet's.
+        probes: what was measured.
+    """
+
+    name: str
+    device: str
+    dtype: str
+    flops_per_s: float
+    bytes_per_s: float
+    cache_bytes: int | None = None
+    tolerance: float = 1.0
+    source: str = ""
+    key: dict[str, Any] = field(default_factory=dict)
+    probes: tuple[Probed, ...] = ()
+
+    @property
+    def ridge(self) -> float:
+        """FLOPs a byte from which on arithmetic, not memory, is the limit."""
+        return self.flops_per_s / self.bytes_per_s
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record."""
+        return asdict(self)

@@ -1,0 +1,152 @@
+"""What the kernel says of processor, memory and limits.
+
+On Linux; elsewhere, and in containers that hide it, everything is None. Each function takes the
+root of the file system, so that a test can bring its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path("/")
+GROUPS = "sys/fs/cgroup"
+_CPUS = "sys/devices/system/cpu"
+_UNLIMITED = 2**60
+"""Control groups of version 1 write a number near 2^63 where there is no limit."""
+
+
+def text(root: Path, *names: str) -> str | None:
+    """The first of some files that can be read."""
+    for name in names:
+        try:
+            return (root / name).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def number(root: Path, *names: str) -> int | None:
+    """The same as a whole number."""
+    found = text(root, *names)
+    return int(found) if found and found.lstrip("-").isdigit() else None
+
+
+def governors(root: Path = ROOT) -> list[str]:
+    """The frequency governors in use."""
+    paths = (root / _CPUS).glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return sorted({found for path in paths if (found := text(path.parent, path.name))})
+
+
+def turbo(root: Path = ROOT) -> bool | None:
+    """Whether the clock may rise above its base."""
+    if (off := number(root, f"{_CPUS}/intel_pstate/no_turbo")) is not None:
+        return not off
+    on = number(root, f"{_CPUS}/cpufreq/boost")
+    return None if on is None else bool(on)
+
+
+def siblings(root: Path = ROOT) -> int | None:
+    """The most hardware threads that share a core."""
+    paths = (root / _CPUS).glob("cpu[0-9]*/topology/thread_siblings_list")
+    lists = (text(path.parent, path.name) for path in paths)
+    return max((_listed(found) for found in lists if found), default=None)
+
+
+def last_level_cache(root: Path = ROOT) -> int | None:
+    """Bytes of the last level of cache, of all sockets together."""
+    found: dict[tuple[int, str], int] = {}
+    for folder in (root / _CPUS).glob("cpu[0-9]*/cache/index*"):
+        level, size = number(folder, "level"), text(folder, "size")
+        if level is None or not size or text(folder, "type") == "Instruction":
+            continue
+        digits, unit = size[:-1], size[-1]
+        if digits.isdigit() and unit in "KM":
+            shared = text(folder, "shared_cpu_list") or folder.parts[-3]
+            found[level, shared] = int(digits) * {"K": 2**10, "M": 2**20}[unit]
+    last = max((level for level, _ in found), default=0)
+    return sum(size for (level, _), size in found.items() if level == last) or None
+
+
+def virtual(root: Path = ROOT) -> bool | None:
+    """Whether this is a virtual machine, by the processor's own flag (x86)."""
+    for line in (text(root, "proc/cpuinfo") or "").splitlines():
+        if line.startswith("flags"):
+            return "hypervisor" in line.split()
+    return None
+
+
+def cpu_quota(root: Path = ROOT) -> float | None:
+    """Cores' worth of time that the control group allows; None without a limit."""
+    quotas = []
+    for folder in _groups(root, "cpu"):
+        quota, period = (text(folder, "cpu.max") or "").partition(" ")[::2]
+        quota = quota or str(number(folder, "cpu.cfs_quota_us") or "")
+        period = period or str(number(folder, "cpu.cfs_period_us") or "")
+        if quota.isdigit() and period.isdigit() and int(period):
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def memory_limit(root: Path = ROOT) -> int | None:
+    """Bytes that the control group allows; None without a limit."""
+    limits = (
+        number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups(root, "memory")
+    )
+    return min((x for x in limits if x is not None and x < _UNLIMITED), default=None)
+
+
+def throttled(root: Path = ROOT) -> int | None:
+    """How often the control group has stopped its processes for their quota."""
+    for folder in _groups(root, "cpu"):
+        for line in (text(folder, "cpu.stat") or "").splitlines():
+            name, _, value = line.partition(" ")
+            if name == "nr_throttled" and value.isdigit():
+                return int(value)
+    return None
+
+
+def stolen(root: Path = ROOT) -> float | None:
+    """The share of busy time since the start that the host gave to others."""
+    first = (text(root, "proc/stat") or "").partition("\n")[0].split()
+    if len(first) < 9 or first[0] != "cpu" or not all(map(str.isdigit, first[1:9])):
+        return None
+    user, nice, system, _, _, interrupts, soft, steal = map(int, first[1:9])
+    wanted = user + nice + system + interrupts + soft + steal
+    return steal / wanted if wanted else None
+
+
+def huge_pages(root: Path = ROOT) -> str | None:
+    """Transparent huge pages: always, madvise or never."""
+    words = (text(root, "sys/kernel/mm/transparent_hugepage/enabled") or "").split()
+    return next((word.strip("[]") for word in words if word.startswith("[")), None)
+
+
+def clock_source(root: Path = ROOT) -> str | None:
+    """What the kernel reads the time from."""
+    return text(root, "sys/devices/system/clocksource/clocksource0/current_clocksource")
+
+
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of our control group for a controller, and of all that it is part of."""
+    base = root / GROUPS
+    for line in (text(root, "proc/self/cgroup") or "0::/").splitlines():
+        names, _, place = line.partition(":")[2].partition(":")
+        if names and controller not in names.split(","):
+            continue
+        # Version 2 has one tree; version 1 a folder per controller, named after all of it.
+        tops: Iterable[Path] = (base / names, base / controller) if names else (base,)
+        inner = [part for part in Path(place).parts if part not in ("/", "..")]
+        for top in tops:
+            for depth in range(len(inner), -1, -1):
+                yield top.joinpath(*inner[:depth])
+
+
+def _listed(text: str) -> int:
+    """How many a list of the kernel's names: 0-2,5 is 4."""
+    count = 0
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit():
+            count += (int(last) - int(first) if last.isdigit() else 0) + 1
+    return count

@@ -1,0 +1,230 @@
+"""Whether this machine is fit for timing: findings, each with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from cnnbench import units
+from cnnbench.machine import hardware
+
+BUSY = 0.2
+"""Load a core from which on other programs take time that is measured as ours."""
+STOLEN = 0.01
+"""Share of time lost to other guests of the host that is remarkable."""
+LITTLE_MEMORY = 2**30
+COARSE_NS = 1000
+"""Step of a clock that can be seen in a call of a millisecond."""
+READS = 20_000
+
+
+class Verdict(StrEnum):
+    """What a finding means for timing."""
+
+    OK = "ok"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One property of the machine, what it means for timing, and what to do about it."""
+
+    what: str
+    value: str
+    verdict: Verdict
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Finding]:
+    """Everything that disturbs timing and can be read; what cannot is unknown, never a crash.
+
+    Args:
+        root: of the file system that the kernel's files are read from.
+        cores: that this process may use; None to ask.
+    """
+    usable = cores or _usable()
+    return [
+        _cores(root, usable),
+        _quota(root, usable),
+        _governor(root),
+        _turbo(root),
+        _virtual(root),
+        _stolen(root),
+        _load(usable),
+        _power(),
+        _memory(root),
+        _swap(),
+        _pages(root),
+        _clock(root),
+    ]
+
+
+def _judged(what: str, value: str | None, bad: bool, advice: str) -> Finding:
+    if value is None:
+        return Finding(what, "not readable here", Verdict.UNKNOWN)
+    return Finding(what, value, Verdict.WARN if bad else Verdict.OK, advice if bad else "")
+
+
+def _usable() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cores(root: Path, usable: int) -> Finding:
+    threads = hardware.siblings(root)
+    value = f"{usable} usable of {os.cpu_count() or usable}"
+    if threads is not None:
+        value += f", {threads} hardware thread{'s' * (threads > 1)} a core"
+    return _judged(
+        "cores",
+        value,
+        (threads or 1) > 1,
+        "threads of one core slow each other down: "
+        f"try --threads {max(usable // (threads or 1), 1)}",
+    )
+
+
+def _quota(root: Path, usable: int) -> Finding:
+    quota, stops = hardware.cpu_quota(root), hardware.throttled(root)
+    value: str | None = "none" if (root / hardware.GROUPS).exists() else None
+    if quota is not None:
+        value = f"{quota:.3g} cores, stopped {stops or 0} times so far"
+    return _judged(
+        "container's CPU limit",
+        value,
+        quota is not None and quota < usable,
+        "the container is stopped in the middle of calls: "
+        f"use --threads {max(int(quota or 1), 1)}, or raise the limit",
+    )
+
+
+def _governor(root: Path) -> Finding:
+    names = hardware.governors(root)
+    return _judged(
+        "frequency governor",
+        ", ".join(names) or None,
+        names != ["performance"],
+        "the clock follows the load: sudo cpupower frequency-set -g performance",
+    )
+
+
+def _turbo(root: Path) -> Finding:
+    on = hardware.turbo(root)
+    return _judged(
+        "turbo",
+        None if on is None else "on" if on else "off",
+        bool(on),
+        "the clock depends on temperature and on other cores: switch it off for fine comparisons",
+    )
+
+
+def _virtual(root: Path) -> Finding:
+    guest = hardware.virtual(root)
+    return _judged(
+        "virtual machine",
+        None if guest is None else "yes" if guest else "no",
+        bool(guest),
+        "others share the processor unseen: compare within one run, with more --launches",
+    )
+
+
+def _stolen(root: Path) -> Finding:
+    share = hardware.stolen(root)
+    return _judged(
+        "time given to other guests",
+        None if share is None else f"{100 * share:.2g} % since the start",
+        (share or 0) > STOLEN,
+        "measure at another hour or on another host",
+    )
+
+
+def _load(usable: int) -> Finding:
+    import psutil
+
+    load = psutil.getloadavg()[0]  # on Windows too, though 0 in the first seconds
+    return _judged(
+        "load (1 min)",
+        f"{load:.2f} on {usable} core{'s' * (usable > 1)}",
+        load > BUSY * usable,
+        "close other programs, or wait until they are done",
+    )
+
+
+def _power() -> Finding:
+    import psutil
+
+    try:
+        battery = psutil.sensors_battery()
+    except (AttributeError, OSError, ValueError):  # not offered on this platform, or odd files
+        return _judged("power", None, False, "")
+    on_battery = battery is not None and battery.power_plugged is False
+    value = "battery" if on_battery else "mains" if battery else "no battery"
+    return _judged("power", value, on_battery, "plug it in: clocks are lower on battery")
+
+
+def _memory(root: Path) -> Finding:
+    import psutil
+
+    memory, limit = psutil.virtual_memory(), hardware.memory_limit(root)
+    value = f"{units.binary(memory.available)} available of {units.binary(memory.total)}"
+    if limit is not None and limit < memory.total:
+        value += f", container's limit {units.binary(limit)}"
+    return _judged(
+        "memory",
+        value,
+        min(memory.available, limit or memory.available) < LITTLE_MEMORY,
+        "large cases will be skipped or killed: free some, or raise the limit",
+    )
+
+
+def _swap() -> Finding:
+    import psutil
+
+    try:
+        swap = psutil.swap_memory()
+    except (OSError, RuntimeError):  # files that a container hides
+        return _judged("swap in use", None, False, "")
+    return _judged(
+        "swap in use",
+        f"{units.binary(swap.used)} of {units.binary(swap.total)}" if swap.total else "no swap",
+        swap.used > 0,
+        "a page that must be read back takes milliseconds: free memory, then swapoff -a",
+    )
+
+
+def _pages(root: Path) -> Finding:
+    return _judged(
+        "transparent huge pages",
+        mode := hardware.huge_pages(root),
+        mode == "always",
+        "measured peaks of memory round up to 2 MiB: set them to madvise",
+    )
+
+
+def _clock(root: Path) -> Finding:
+    step, cost = clock_step(time.perf_counter_ns)
+    source = hardware.clock_source(root)
+    value = f"steps of {step} ns, {cost:.0f} ns a reading"
+    return _judged(
+        "clock",
+        value + (f", from {source}" if source else ""),
+        max(step, cost) > COARSE_NS,
+        "short calls cannot be told apart: measure larger batches, or boot with clocksource=tsc",
+    )
+
+
+def clock_step(clock: Callable[[], int], reads: int = READS) -> tuple[int, float]:
+    """The smallest step that a clock shows, and the mean cost of a reading, in nanoseconds."""
+    times = [clock() for _ in range(reads)]
+    steps = [b - a for a, b in pairwise(times) if b > a]
+    return min(steps, default=0), (times[-1] - times[0]) / (reads - 1)

@@ -1,0 +1,161 @@
+"""The ceilings of this machine: probes through the runtime, measured once and kept.
+
+A peak is the best that any probe reached in any launch. It is what Keras reaches here, not what
+the processor could: a bound that better code might pass, which is why the judgement of a time
+has a tolerance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from cnnbench import __version__, blocks, places, runtimes, stats
+from cnnbench.case import Case, record
+from cnnbench.ceilings import Ceiling, Probed
+from cnnbench.errors import CnnbenchError
+from cnnbench.machine import hardware
+from cnnbench.machine.bounds import moved_bytes
+from cnnbench.measurement import Measurement
+from cnnbench.runner.environment import environment
+
+if TYPE_CHECKING:
+    from cnnbench.runner.loop import Progress
+    from cnnbench.runner.session import Session
+
+MODE = "graph"
+LAUNCHES = 2
+BUDGET_S = 10.0
+TOLERANCE = 1.1
+"""Launches differ by 5 to 17 % (coefficient of variation, on two cores of a shared host)."""
+
+COMPUTE = {"probe_matmul": {"cpu": 2048, "gpu": 16384}, "probe_convolution": {"cpu": 8, "gpu": 64}}
+MEMORY = {"probe_copy": {"cpu": 1, "gpu": 4}}
+"""The batch of each probe: some ten milliseconds of work; a GPU needs more to be full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ceilings, if they could be measured, and what the user should know of that."""
+
+    ceiling: Ceiling | None
+    note: str = ""
+
+
+def probes(device: str, dtype: str) -> list[Case]:
+    """What is measured for one device and data type."""
+    return [
+        Case(name, blocks.get(name).input_shape, {}, batch[device], dtype, device, MODE)
+        for name, batch in (COMPUTE | MEMORY).items()
+    ]
+
+
+def key(runtime: str, device: str, dtype: str, threads: int | None) -> dict[str, Any]:
+    """What ceilings depend on; what is measured anew when any of it changes."""
+    # Not what the runtime says of itself: a kept ceiling must not wait until it has started.
+    where = environment({"versions": {}, "devices": {}}, threads)
+    return {
+        **{name: where[name] for name in ("host", "cpu", "cores", "threads")},
+        "device": device,
+        "dtype": dtype,
+        "mode": MODE,
+        "runtime": runtime,
+        "versions": {"cnnbench": __version__, **_versions(runtimes.load(runtime).PRELOAD)},
+    }
+
+
+def find(
+    runtime: str,
+    device: str,
+    dtype: str,
+    threads: int | None,
+    start: Callable[[], Session],
+    progress: Progress,
+) -> Found:
+    """The ceilings that were kept; else those that are measured now, and kept.
+
+    Args:
+        runtime: what measures.
+        device: cpu or gpu.
+        dtype: of the values.
+        threads: that one operation may use; None for all cores.
+        start: gives a session, if one is needed.
+        progress: who is told.
+    """
+    wanted = key(runtime, device, dtype, threads)
+    path = _place(wanted)
+    if kept := _kept(path, wanted):
+        return Found(kept)
+    run = start().measure(
+        probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
+    )
+    ceiling = measured(run.measurements, wanted)
+    if ceiling is None:
+        reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
+        return Found(None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ceiling.to_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        return Found(ceiling, f"the ceilings cannot be kept in {path.parent}: {error.strerror}")
+    return Found(ceiling)
+
+
+def measured(launches: Iterable[Measurement], where: dict[str, Any]) -> Ceiling | None:
+    """The best of the probes' launches; None without one for each of the two peaks."""
+    fastest: dict[str, Probed] = {}
+    for m in launches:
+        calls = stats.steady(m.samples_ns) if m.ok else ()
+        if not calls:
+            continue
+        costs, seconds = m.case.cost(), median(calls) / 1e9
+        moved = sum(map(moved_bytes, costs.layers))
+        before = fastest.get(m.case.target)
+        if seconds > 0 and (before is None or seconds < before.seconds):
+            fastest[m.case.target] = Probed(m.case.id, 2 * costs.macs, moved, seconds)
+    compute = [fastest[name] for name in COMPUTE if name in fastest]
+    memory = [fastest[name] for name in MEMORY if name in fastest]
+    if not compute or not memory:
+        return None
+    return Ceiling(
+        name=f"{where['host']}, {where['cpu'] if where['device'] == 'cpu' else 'gpu'}",
+        device=where["device"],
+        dtype=where["dtype"],
+        flops_per_s=max(p.flops / p.seconds for p in compute),
+        bytes_per_s=max(p.moved_bytes / p.seconds for p in memory),
+        cache_bytes=hardware.last_level_cache() if where["device"] == "cpu" else None,
+        tolerance=TOLERANCE,
+        source=f"probes through {where['runtime']}, {where['threads']} threads",
+        key=where,
+        probes=tuple(fastest.values()),
+    )
+
+
+def _place(wanted: dict[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    return places.cache_dir() / f"ceilings-{digest[:16]}.json"
+
+
+def _kept(path: Path, wanted: dict[str, Any]) -> Ceiling | None:
+    """What was kept; None where there is nothing, or nothing that can be read or used."""
+    with suppress(OSError, ValueError, CnnbenchError):
+        kept = record(Ceiling, json.loads(path.read_text(encoding="utf-8")))
+        if kept.key == wanted and isfinite(kept.ridge) and kept.ridge > 0:
+            return kept
+    return None
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):  # of another name, as tensorflow-cpu
+            found[package] = version(package)
+    return found
