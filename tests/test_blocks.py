@@ -568,12 +568,12 @@ def test_a_bad_value_is_refused_with_the_layer_and_what_came(name, shape, params
         (
             "vgg_blok",
             "unknown block or model 'vgg_blok'; did you mean vgg_block or vgg_three_blocks or "
-            "convlstm_block? "
+            "convnext_block? "
             "(cnnbench list)",
         ),
         (
             "ResNet50",
-            "unknown block or model 'ResNet50'; did you mean resnet50 or resnet34 or resnet18? "
+            "unknown block or model 'ResNet50'; did you mean resnet50 or resnext50 or se_resnet50? "
             "(cnnbench list)",
         ),
     ],

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
+from sympy import Eq, Mod
 
 import cnnbench
 from cnnbench import blocks
@@ -73,6 +74,7 @@ def traced(entry, found, values):
 def assert_agrees_everywhere(entry, found, largest, examples):
     """At random numbers: what the trace refuses the formula refuses; else they are equal."""
     equal = {text(r): str(r.rhs) for r in found.assumptions if r.rel_op == "==" and r.rhs.is_Symbol}
+    divided = [mod.args for r in found.assumptions for mod in r.atoms(Mod) if isinstance(r, Eq)]
     agreed = 0
 
     # Few different numbers, so that two are often the same.
@@ -80,12 +82,15 @@ def assert_agrees_everywhere(entry, found, largest, examples):
     @given(
         st.fixed_dictionaries(
             {name: st.integers(1, largest) | st.just(x) for name, x in found.symbols.items()}
-        )
+        ),
+        st.booleans(),
     )
-    def check(values):
+    def check(values, divides):
         nonlocal agreed
         for relation, right in equal.items():
             values[relation.split(" == ")[0]] = values[right]
+        for number, divisor in divided if divides else ():
+            values[str(number)] *= values.get(str(divisor), 1)
         try:
             expected = traced(entry, found, values)
         except ShapeError:
@@ -369,7 +374,8 @@ def test_the_latex_of_a_formula_can_be_set(name):
     for _, latex in latex_rows(found):
         parser.parse(f"${latex}$")
     for relation in found.assumptions:
-        parser.parse(f"${latex_of(relation)}$")
+        # LaTeX's own "mod", which Matplotlib does not have
+        parser.parse(f"${latex_of(relation)}$".replace(r"\bmod", r"\mathrm{mod}"))
 
 
 def test_a_formula_in_markdown_is_a_block_of_mathematics():

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 NUMBERS = ("0", "-3", "None", "True", "1.5", "1e3", "1j", "[]", "[1, [2]]", "{1: 2}", "'64'", "...")
 WRONG = {
     int: (*NUMBERS, "x", "", "(1, 2, 3, 4)", "nan", str(10**30), "9" * 5000, "-" * 5000 + "1"),
+    float: (*(n for n in NUMBERS if n not in ("1.5", "1e3")), "x", "", "nan", "1e999", "9" * 5000),
     bool: (*(n for n in NUMBERS if n != "True"), "yes", "false", "", "1", "x" * 5000),
     str: (*NUMBERS, "x", "", "b", "v2", "b'B'", "x" * 5000),
     tuple: (*NUMBERS, "(1, 2)", "(1, 2, 0)", "(1, 2, 'x')", "(1,) * 3", "x", "[" * 300),

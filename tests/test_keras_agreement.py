@@ -78,7 +78,14 @@ def test_an_entry_at_its_defaults(name):
     [
         ("googlenet", (65, 40, 4), {"classes": 7}),
         ("resnet18", (64, 47, 1), {"classes": 1}),
-        ("resnet34", (33, 32, 3), {"classes": 10}),
+        ("resnet34", (33, 32, 3), {"classes": 10, "shortcut": "A"}),
+        ("resnet34", (33, 32, 3), {"classes": 10, "shortcut": "C"}),
+        ("resnet_cifar", (31, 16, 1), {"depth": 14, "classes": 3, "shortcut": "B"}),
+        ("se_resnet50", (40, 32, 3), {"classes": 3, "version": "v1.5", "ratio": 5}),
+        ("alexnet", (66, 80, 1), {"classes": 3}),
+        ("mobilenet", (40, 33, 4), {"classes": 3, "alpha": 0.3}),
+        ("conv_mobilenet", (33, 40, 1), {"classes": 3, "alpha": 0.3}),
+        ("squeezenet", (48, 60, 1), {"classes": 3}),
         ("resnet50", (64, 64, 3), {"classes": 2, "version": "v1.5"}),
         ("resnet50", (33, 47, 2), {"classes": 5, "use_bias": True}),
         ("resnet50_tutorial", (70, 101, 1), {"classes": 10}),
@@ -98,15 +105,17 @@ maybe = st.booleans()
 shortcuts = st.sampled_from("ABC")
 kernels = st.integers(1, 7)
 steps = st.integers(1, 3)
+versions = st.sampled_from(["v1", "v1.5"])
 few_times = st.integers(1, 4)
 
 
 @st.composite
-def residual(draw):
-    params = {"n_filters": draw(channels), "shortcut": draw(shortcuts)}
+def residual(draw, filters, **strategies):
+    params = {filters: draw(channels), "shortcut": draw(shortcuts)}
+    params |= {name: draw(values) for name, values in strategies.items()}
     # Zero padding cannot drop channels; equal ones more often, for the identity.
-    limit = params["n_filters"] if params["shortcut"] == "A" else 512
-    return params, draw(st.just(params["n_filters"]) | st.integers(1, limit))
+    limit = params[filters] if params["shortcut"] == "A" else 512
+    return params, draw(st.just(params[filters]) | st.integers(1, limit))
 
 
 @st.composite
@@ -171,14 +180,15 @@ PARAMETERS = {
         f4_out=channels,
     ),
     "inception_two_modules": options(),
-    "residual_module": residual(),
+    "residual_module": residual("n_filters"),
     "residual_bottleneck": bottleneck(),
-    "resnet_basic": options(filters=channels, strides=st.integers(1, 3), use_bias=maybe),
+    "resnet_basic": residual("filters", strides=steps, use_bias=maybe),
     "resnet_bottleneck": options(
-        filters=st.integers(1, 128),
-        strides=st.integers(1, 3),
-        version=st.sampled_from(["v1", "v1.5"]),
-        use_bias=maybe,
+        filters=st.integers(1, 128), strides=steps, version=versions, use_bias=maybe
+    ),
+    "resnext_bottleneck": grouped(strides=steps),
+    "se_bottleneck": options(
+        filters=st.integers(4, 64), strides=steps, version=versions, ratio=st.integers(1, 16)
     ),
     "identity_block": tutorial(projected=False),
     "convolutional_block": tutorial(projected=True),
@@ -200,6 +210,9 @@ PARAMETERS = {
         st.fixed_dictionaries({"ratio": st.integers(1, 16), "use_bias": maybe}),
         st.integers(16, 512),
     ),
+    "fire_module": options(squeeze=channels, expand=channels),
+    "dense_block": options(n_layers=few_times, growth_rate=st.integers(1, 64)),
+    "convnext_block": options(kernel_size=kernels, expansion=kernels),
 }
 
 

@@ -23,13 +23,18 @@ def _conv(x: Any, filters: int, kernel_size: int, relu: bool = True) -> Any:
     )
 
 
-def _shortcut(x: Any, filters: int, option: str) -> Any:
-    """The other way round the convolutions; the tutorial's projection has a ReLU."""
-    if option not in ("A", "B", "C"):
+def check_option(shortcut: str) -> None:
+    """Refuse what is none of the paper's three options."""
+    if shortcut not in ("A", "B", "C"):
         raise ShapeError(
             "shortcut must be 'A' (zero padding), 'B' (projection where the channels "
-            f"differ) or 'C' (projection always); got {option!r}"
+            f"differ) or 'C' (projection always); got {shortcut!r}"
         )
+
+
+def _shortcut(x: Any, filters: int, option: str) -> Any:
+    """The other way round the convolutions; the tutorial's projection has a ReLU."""
+    check_option(option)
     if option == "A":
         return pad_channels(x, filters)
     if option == "C" or x.shape[-1] != filters:

@@ -27,8 +27,8 @@ def guideline1_width(x: Any, c1: int = 128, c2: int = 128, repeats: int = 10) ->
     return x
 
 
-@block(input_shape=(56, 56, 128))
-def guideline2_groups(x: Any, filters: int = 128, groups: int = 1, repeats: int = 10) -> Any:
+@block(input_shape=(56, 56, 180))
+def guideline2_groups(x: Any, filters: int = 180, groups: int = 2, repeats: int = 10) -> Any:
     """G2, Table 2: `repeats` 1x1 convolutions in groups."""
     at_least_one(repeats=repeats)
     for _ in range(repeats):
