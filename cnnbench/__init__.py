@@ -14,6 +14,8 @@ In the order in which things happen:
     measurement   MEASUREMENT  what happened, raw
     store         STORE        a run's folder, one line a launch
     stats, result RESULT       a case's launches as estimates, beside its cost
+    recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
+    comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
     reporting/    REPORT       tables, figures and the page
 
 Importing this package imports no framework, no pandas and no matplotlib.
@@ -21,13 +23,15 @@ Importing this package imports no framework, no pandas and no matplotlib.
 
 __version__ = "0.1.0"
 
-from cnnbench.api import analyze, formula, report, results, run, trace
+from cnnbench.api import analyze, compare, export, formula, report, results, run, trace
 from cnnbench.errors import CnnbenchError
 
 __all__ = [
     "CnnbenchError",
     "__version__",
     "analyze",
+    "compare",
+    "export",
     "formula",
     "report",
     "results",
