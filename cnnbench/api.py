@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from cnnbench.baselines import Baseline
     from cnnbench.comparison import Compared
     from cnnbench.formulas import Formula
+    from cnnbench.machine.health import Finding, Health
+    from cnnbench.machine.roofline import Roofline
     from cnnbench.runner.loop import Ending, Progress
+    from cnnbench.space import Sweep, Watch
     from cnnbench.store import Run
 
 REPORTS = Path("reports")
+PRECISION = 0.02
 
 
 def trace(
@@ -119,6 +123,7 @@ def run(
     resume: bool = False,
     device: str = "all",
     launches: int | None = None,
+    precision: float | None = None,
     time_budget: float | None = None,
     timeout: float = 120.0,
     seed: int | None = None,
@@ -135,7 +140,10 @@ def run(
         resume: continue the run in `out`, or the newest of this suite under `reports`, as
             it was planned: of the arguments below only `time_budget` and `progress` count.
         device: cpu, gpu, or all that the runtime sees.
-        launches: processes per case; the suite's if None.
+        launches: processes per case, exactly; if None the suite's, and more where it takes
+            more to reach the precision.
+        precision: the half-width of an interval that is narrow enough, relative; `PRECISION`
+            if neither this nor `launches` is given.
         time_budget: seconds for all launches; the suite's if None.
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
@@ -162,13 +170,17 @@ def run(
         plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
         file = store.resume(folder)
     else:
+        kinds = _devices(device, measuring.described)
         plan = store.Plan(
             suite=chosen.name,
             description=chosen.description,
-            cases=chosen.cases(_devices(device, measuring.described)),
+            cases=chosen.cases(kinds),
+            together=chosen.together(kinds),
             comparisons=chosen.comparisons(),
             blocks=chosen.blocks(),
             launches=launches or chosen.launches,
+            precision=precision or (None if launches else PRECISION),
+            reference=True,
             seed=SystemRandom().randrange(2**31) if seed is None else seed,
             time_budget_s=time_budget or chosen.time_budget,
             timeout_s=timeout,
@@ -292,6 +304,191 @@ def export(
     if out is not None:
         exchange.save(out, found.data)
     return found
+
+
+def sweep(
+    target: str,
+    grid: Mapping[str, Any],
+    input_shape: Shape | None = None,
+    *,
+    dtype: str = "float32",
+    at_most: Mapping[str, int] | None = None,
+    at_least: Mapping[str, int] | None = None,
+    minimize: Sequence[str] | None = None,
+    maximize: Sequence[str] | None = None,
+    pareto: bool = False,
+    top: int = 20,
+    sample: int | None = None,
+    seed: int = 0,
+    watch: Watch | None = None,
+    measure: int = 0,
+    progress: Progress | None = None,
+    out: Path | str | None = None,
+    runtime: str = "tensorflow",
+    launches: int = 3,
+    time_budget: float = 120.0,
+) -> Sweep:
+    """Cost every combination of some parameters and sizes of a block, and keep the best.
+
+    The metrics are params, macs, flops, activation, peak (of activation memory), memory (that
+    and the weights), all of which one wants small, and channels, those of the output: the width
+    that a block hands to the next one, which is what the cost on paper buys. So by default the
+    FLOPs should be small and the output channels many. The parameters can be that in their
+    place (`maximize=["params"]`); at stride 1 they are nearly proportional to the FLOPs.
+
+    Args:
+        target: a name from `cnnbench list`.
+        grid: a range or a list of values by parameter, or one value; also of `input_size`
+            (square), `input_channels` and `batch`.
+        input_shape: of one sample, as (h, w, c); the entry's own if None.
+        dtype: float32, float16 or bfloat16.
+        at_most: what a metric may be.
+        at_least: what a metric must be.
+        minimize: metrics; FLOPs if None.
+        maximize: metrics; output channels if None.
+        pareto: keep those that no other beats in all of these, exactly; of equal ones the
+            first. Else keep the best in one metric, then in the next: those to maximize first,
+            unless only others are given.
+        top: rows that are kept, of a front evenly along it; 0 for all.
+        sample: configurations to try, drawn evenly from the grid; all if None.
+        seed: of the sample.
+        watch: told how many configurations are done, and of how many.
+        measure: rows to put on a stopwatch, on the CPU.
+        progress: who is told of that.
+        out: a folder that keeps what was measured; none if None.
+        runtime: tensorflow, fake, or a module of your own.
+        launches: processes per row.
+        time_budget: seconds for all launches.
+
+    Raises:
+        UnknownNameError: no such entry, parameter or metric.
+        CnnbenchError: an empty grid, one that is too large, or nothing in it that can be built
+            within the limits.
+    """
+    from cnnbench import space, store
+    from cnnbench.progress import Silent
+    from cnnbench.space.grid import grid as grid_of
+
+    if measure < 0:
+        raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
+    if out is not None:
+        store.check_free(Path(out))
+    found = space.sweep(
+        grid_of(blocks.get(target), grid, input_shape, dtype),
+        at_most=at_most or {},
+        at_least=at_least or {},
+        minimize=minimize,
+        maximize=maximize,
+        pareto=pareto,
+        top=top,
+        sample=sample,
+        seed=seed,
+        watch=watch,
+    )
+    if not measure:
+        return found
+    from cnnbench.space.measured import measure as measured
+
+    plan = {"launches": launches, "time_budget_s": time_budget}
+    return replace(
+        found,
+        measured=measured(
+            found,
+            measure,
+            runtime=runtime,
+            progress=progress or Silent(),
+            folder=None if out is None else Path(out),
+            **plan,
+        ),
+    )
+
+
+def doctor(
+    *,
+    noise_s: float | None = 20.0,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    told: Callable[[Sequence[Finding]], None] | None = None,
+) -> Health:
+    """Whether this machine is fit for timing, and the smallest difference that it can show.
+
+    Args:
+        noise_s: seconds for the noise floor, the start of the runtime included; None for none.
+        runtime: what measures it.
+        progress: who is told of its launches; nobody if None.
+        told: called with the findings before the noise floor is measured.
+
+    Raises:
+        CnnbenchError: there is no such runtime.
+    """
+    from cnnbench.machine import checkup
+    from cnnbench.progress import Silent
+
+    return checkup.checkup(noise_s, runtime, progress or Silent(), told)
+
+
+def roofline(
+    target: Any = None,
+    input_shape: Shape | Sequence[Shape] | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    seconds: float | None = None,
+    on: str | None = None,
+    peak: float | None = None,
+    bandwidth: float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    **params: Any,
+) -> tuple[str, Roofline]:
+    """What a network is called, and the least time of its layers on a device.
+
+    Args:
+        target: as for `trace`; None for the ceilings of the device alone.
+        input_shape: of one sample; the target's own if None.
+        batch_size: samples per forward pass.
+        dtype: as for `trace`.
+        include_top: as for `trace`.
+        seconds: of one forward pass; whether it is possible is then judged.
+        on: a known device; this machine if None and no peak is given.
+        peak: FLOP/s, instead of a device.
+        bandwidth: bytes a second, with a peak.
+        device: of this machine: cpu or gpu.
+        threads: that one operation may use; all cores if None.
+        runtime: what measures this machine, where it was not measured before.
+        progress: who is told of that.
+        **params: the target's parameters.
+
+    Raises:
+        CnnbenchError: what `trace` raises; no such device; a time without a network.
+    """
+    from cnnbench.machine import devices, probing
+    from cnnbench.machine.roofline import given, roofline
+    from cnnbench.progress import Silent
+
+    if on is not None and peak is not None:
+        raise CnnbenchError("a known device and a peak are two answers; choose one")
+    if target is None and seconds is not None:
+        raise CnnbenchError("a time can be judged only of a network; name one")
+    shapes = _shapes(input_shape)
+    title, graph, note = "", None, ""
+    if target is not None:
+        found = targets.resolve(target, shapes, include_top, params)
+        title, graph = found.title, found.trace(shapes, batch_size, dtype)
+    kind = graph.dtype if graph else dtype or "float32"
+    if on is not None:
+        ceilings = devices.get(on)
+    elif peak is not None:
+        ceilings = given(peak, bandwidth, kind)
+    else:
+        measured = probing.find(runtime, device, kind, threads, progress or Silent())
+        if measured.ceiling is None:
+            raise CnnbenchError(measured.note)
+        ceilings, note = {kind: measured.ceiling}, measured.note
+    return title, roofline(ceilings, graph, seconds, note)
 
 
 def _new(suite: str) -> Path:

@@ -97,6 +97,21 @@ def parse_shapes(text: str) -> list[tuple[int, ...]]:
     return [parse_shape(part, ranks=tuple(range(1, 7))) for part in text.split(",")]
 
 
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?)")
+
+
+def parse_count(text: str) -> int:
+    """100M, 1.5G or a plain number, rounded down.
+
+    Raises:
+        CnnbenchError: anything else.
+    """
+    match = _COUNT.fullmatch(str(text).strip().lower())
+    if not match or len(match[1]) > 30:
+        raise CnnbenchError(f"a count must look like 100M, 1.5G or 25000; got {text!r}")
+    return int(Fraction(match[1]) * 1000 ** " kmgtpe".index(match[2] or " "))
+
+
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?))?b?")
 
 
@@ -134,4 +149,43 @@ def parse_duration(text: str) -> float:
         raise CnnbenchError(f"a duration must look like 90s, 5m or 1h; got {text!r}")
     if value > LONGEST:
         raise CnnbenchError(f"a duration must be at most {LONGEST // 3600}h; got {text!r}")
+    return value
+
+
+_QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)")
+TIME = ("time", "4.16ms or 1.5s", ("s",))
+RATE = ("rate", "156TFLOP/s", ("FLOP/s", "FLOPS"))
+FLOW = ("bandwidth", "1555GB/s", ("B/s",))
+"""What `parse_quantity` takes besides the text."""
+
+
+def parse_quantity(text: str, what: str, example: str, units: tuple[str, ...]) -> float:
+    """4.16ms as 0.00416, 156TFLOP/s as 1.56e14: a number, a decimal prefix, one of the units.
+
+    Raises:
+        CnnbenchError: anything else, or zero.
+    """
+    match = _QUANTITY.fullmatch(str(text).strip())
+    value = 0.0
+    if match and match[3] in units:
+        factors = {prefix: factor for factor, prefix in (*_SECONDS, *_DECIMAL)}
+        value = float(match[1]) * factors[match[2]]
+    if not value:
+        raise CnnbenchError(f"a {what} must look like {example}; got {text!r}")
+    return value
+
+
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
+
+
+def parse_percent(text: str) -> float:
+    """5% or 2.5% as 0.05 or 0.025. A bare number is refused: 5 and 0.05 could both be meant.
+
+    Raises:
+        CnnbenchError: anything else, or zero.
+    """
+    match = _PERCENT.fullmatch(str(text).strip())
+    value = float(match[1]) / 100 if match else 0
+    if not value:
+        raise CnnbenchError(f"a share must look like 5% or 2.5%; got {text!r}")
     return value

@@ -7,11 +7,20 @@ from collections.abc import Sequence
 
 import typer
 
-from cnnbench.cli import between_runs, on_paper, on_your_machine
+from cnnbench.cli import about_machines, between_runs, on_paper, on_your_machine, sweep
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError, one_line
 
-__all__ = ["app", "between_runs", "entry", "main", "on_paper", "on_your_machine"]
+__all__ = [
+    "about_machines",
+    "app",
+    "between_runs",
+    "entry",
+    "main",
+    "on_paper",
+    "on_your_machine",
+    "sweep",
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

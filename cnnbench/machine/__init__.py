@@ -7,4 +7,6 @@ plausibility  whether a time is possible
 hardware      what the kernel says of processor, memory and limits
 health        the same as findings: what it is, whether it disturbs timing, what to do
 noise         the smallest difference that can be resolved, from launches of the same thing
+checkup       findings and noise floor in one go
+roofline      a network under the ceilings of a device
 """

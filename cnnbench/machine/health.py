@@ -13,6 +13,7 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.machine import hardware
+from cnnbench.machine.noise import Noise
 
 BUSY = 0.2
 """Load a core from which on other programs take time that is measured as ours."""
@@ -44,6 +45,15 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The findings, and the noise floor; `note` says why there is none."""
+
+    findings: tuple[Finding, ...]
+    noise: Noise | None = None
+    note: str = ""
 
 
 def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Finding]:

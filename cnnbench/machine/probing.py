@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -25,11 +25,12 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.machine import hardware
 from cnnbench.machine.bounds import moved_bytes
 from cnnbench.measurement import Measurement
+from cnnbench.runner import session
 from cnnbench.runner.environment import environment
+from cnnbench.runner.session import Session
 
 if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
-    from cnnbench.runner.session import Session
 
 MODE = "graph"
 LAUNCHES = 2
@@ -77,8 +78,8 @@ def find(
     device: str,
     dtype: str,
     threads: int | None,
-    start: Callable[[], Session],
     progress: Progress,
+    measuring: Session | None = None,
 ) -> Found:
     """The ceilings that were kept; else those that are measured now, and kept.
 
@@ -87,14 +88,15 @@ def find(
         device: cpu or gpu.
         dtype: of the values.
         threads: that one operation may use; None for all cores.
-        start: gives a session, if one is needed.
         progress: who is told.
+        measuring: a session that is there; one is started if it is needed.
     """
     wanted = key(runtime, device, dtype, threads)
     path = _place(wanted)
     if kept := _kept(path, wanted):
         return Found(kept)
-    run = start().measure(
+    measuring = measuring or session.start(runtime)
+    run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
     ceiling = measured(run.measurements, wanted)

@@ -1,0 +1,139 @@
+"""The commands about machines: doctor, roofline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnbench import api, units
+from cnnbench.cli.app import app, parse_params
+from cnnbench.errors import CnnbenchError
+
+if TYPE_CHECKING:
+    from cnnbench.machine.health import Finding
+
+FAKE = "tensorflow, or fake to try it out."
+
+
+class DoctorFormat(StrEnum):
+    """How `doctor` prints."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+
+
+class RooflineFormat(StrEnum):
+    """How `roofline` prints."""
+
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+class Device(StrEnum):
+    """What of this machine `roofline` is about."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+@app.command()
+def doctor(
+    time_budget: Annotated[
+        str, typer.Option(help="For the noise floor: 20s, 1m.", metavar="TIME")
+    ] = "20s",
+    noise: Annotated[bool, typer.Option(help="Measure the noise floor.")] = True,
+    format: Annotated[DoctorFormat, typer.Option(help="How to print it.")] = DoctorFormat.table,
+    runtime: Annotated[str, typer.Option(help=FAKE)] = "tensorflow",
+) -> None:
+    """Whether this machine is fit for timing, and how small a difference it can show."""
+    from cnnbench.progress import watcher
+    from cnnbench.reporting import doctor as page
+
+    budget = units.parse_duration(time_budget)
+    at_once = format is DoctorFormat.table
+
+    def told(findings: Sequence[Finding]) -> None:
+        print(page.findings_table(findings, "simple"), flush=True)
+
+    with watcher(quiet=not (at_once and noise and sys.stdout.isatty()), as_json=False) as progress:
+        found = api.doctor(
+            noise_s=budget if noise else None,
+            runtime=runtime,
+            progress=progress,
+            told=told if at_once else None,
+        )
+    if at_once:
+        print(page.noise_text(found, "simple"), end="")
+    else:
+        print(page.render(found, format.value), end="")
+
+
+@app.command()
+def roofline(
+    target: Annotated[
+        str | None,
+        typer.Argument(help="What `analyze` takes; without one, only the ceilings."),
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option(help="Size of one sample, as 224x224x3.", metavar="SIZE")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Samples per forward pass.")] = 1,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, float16 or bfloat16 [default: the model's, else float32]."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Is this time possible? 4.16ms, 12us, 1.5s.", metavar="TIME")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="A known device: A100, H100, V100, T4 [default: this machine]."),
+    ] = None,
+    peak: Annotated[
+        str | None, typer.Option(help="A peak instead: 156TFLOP/s.", metavar="RATE")
+    ] = None,
+    bandwidth: Annotated[
+        str | None, typer.Option(help="With --peak: 1555GB/s.", metavar="RATE")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only so many layers.")] = None,
+    format: Annotated[RooflineFormat, typer.Option(help="How to print it.")] = RooflineFormat.table,
+    device: Annotated[Device, typer.Option(help="Of this machine.")] = Device.cpu,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
+    runtime: Annotated[str, typer.Option(help=FAKE)] = "tensorflow",
+) -> None:
+    """The least time of a network's layers on a device, and whether a time is possible."""
+    from cnnbench.progress import watcher
+    from cnnbench.reporting import rooflines
+
+    if peak is None and bandwidth is not None:
+        raise CnnbenchError("--bandwidth goes with --peak")
+    if format is RooflineFormat.csv and target is None:
+        raise CnnbenchError("--format csv is for the layers of a network; name one")
+    with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
+        title, found = api.roofline(
+            target,
+            None if input is None else units.parse_shapes(input),
+            batch_size=batch,
+            dtype=dtype,
+            seconds=None if time is None else units.parse_quantity(time, *units.TIME),
+            on=on,
+            peak=None if peak is None else units.parse_quantity(peak, *units.RATE),
+            bandwidth=None if bandwidth is None else units.parse_quantity(bandwidth, *units.FLOW),
+            device=device.value,
+            threads=threads,
+            runtime=runtime,
+            progress=progress,
+            **parse_params(param or []),
+        )
+    print(rooflines.render(found, title, format.value, top), end="")
