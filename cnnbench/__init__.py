@@ -23,7 +23,7 @@ Importing this package imports no framework, no pandas and no matplotlib.
 
 __version__ = "0.1.0"
 
-from cnnbench.api import analyze, compare, export, formula, report, results, run, trace
+from cnnbench.api import analyze, compare, export, formula, report, results, run, sweep, trace
 from cnnbench.errors import CnnbenchError
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "report",
     "results",
     "run",
+    "sweep",
     "trace",
 ]

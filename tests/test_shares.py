@@ -155,6 +155,6 @@ def test_the_ending_says_the_format_and_the_same_costs_give_the_same_file(tmp_pa
 def test_another_ending_or_place_is_refused_in_one_line(tmp_path):
     with pytest.raises(CnnbenchError, match=r"must end in \.png, \.svg, \.pdf; got 'a\.jpg'"):
         shares(chain(1), tmp_path / "a.jpg")
-    with pytest.raises(CnnbenchError, match=r"cannot write the figure .*: No such file"):
+    with pytest.raises(CnnbenchError, match=r"cannot write the figure .*: there is no folder"):
         shares(chain(1), tmp_path / "no" / "a.png")
     assert list(tmp_path.iterdir()) == []

@@ -40,14 +40,19 @@ def _options(
 
 
 def parse_params(pairs: Sequence[str]) -> dict[str, Any]:
-    """n_filters=64 as {"n_filters": 64}; what is no Python literal is text."""
+    """n_filters=64 as {"n_filters": 64}."""
     params = {}
     for text in pairs:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
-        try:
-            params[name] = ast.literal_eval(value)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            params[name] = value  # the exceptions that `literal_eval` is documented to raise
+        params[name] = literal(value)
     return params
+
+
+def literal(text: str) -> Any:
+    """A Python literal; what is none is text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text  # the exceptions that `literal_eval` is documented to raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -61,14 +62,16 @@ def save(draw: Callable[[], Figure], path: Path) -> None:
         draw().savefig(path, metadata={"Software": _SOFTWARE})
 
 
-def check_ending(path: Path) -> None:
-    """Refuse a file that `write` could not write.
+def check(path: Path) -> None:
+    """Refuse a file that `write` could not write, before the work for it is done.
 
     Raises:
-        CnnbenchError: it does not end in .png, .svg or .pdf.
+        CnnbenchError: it does not end in .png, .svg or .pdf, or there is no such folder.
     """
     if path.suffix.lower() not in _METADATA:
         raise CnnbenchError(f"a figure must end in {', '.join(_METADATA)}; got {path.name!r}")
+    if not os.path.isdir(path.parent):  # not `Path.is_dir`, which raises on a long name
+        raise CnnbenchError(f"cannot write the figure {path}: there is no folder {path.parent}")
 
 
 def write(draw: Callable[[], Figure], path: Path) -> None:
@@ -77,7 +80,7 @@ def write(draw: Callable[[], Figure], path: Path) -> None:
     Raises:
         CnnbenchError: another ending than .png, .svg or .pdf, or a file that cannot be written.
     """
-    check_ending(path)
+    check(path)
     with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
         try:
             draw().savefig(path, metadata=_METADATA[path.suffix.lower()])
