@@ -131,6 +131,7 @@ def run(
     runtime: str = "tensorflow",
     progress: Progress | None = None,
     command: str = "",
+    ceilings: bool = True,
 ) -> Finished:
     """Measure a suite and write its report.
 
@@ -151,11 +152,14 @@ def run(
         runtime: tensorflow, fake, or a module of your own.
         progress: who is told; nobody if None.
         command: recorded, so that the report can say how it was made.
+        ceilings: whether to store the machine's ceilings with the run; they are measured
+            before it, in some ten seconds, where they are not known.
 
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import reporting, store, suites
+    from cnnbench.machine import probing
     from cnnbench.progress import Silent
     from cnnbench.runner import session
 
@@ -189,8 +193,12 @@ def run(
             command=command,
         )
         file = store.create(folder, plan)
+    progress = progress or Silent()
     with file:
-        ending = measuring.continued(plan, file, progress or Silent(), earlier)
+        if ceilings and not (earlier and earlier.ceilings):
+            for ceiling in probing.of_cases(plan.cases, measuring, plan.threads, progress):
+                file.append("ceilings", ceiling.to_json())
+        ending = measuring.continued(plan, file, progress, earlier)
     return Finished(folder, reporting.write(folder), ending)
 
 
@@ -366,13 +374,18 @@ def sweep(
             within the limits.
     """
     from cnnbench import space, store
-    from cnnbench.progress import Silent
     from cnnbench.space.grid import grid as grid_of
 
-    if measure < 0:
-        raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
-    if out is not None:
-        store.check_free(Path(out))
+    started = None
+    if measure:
+        from cnnbench.runner import session
+
+        # What is wrong with these is said before minutes are spent.
+        if measure < 0:
+            raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
+        if out is not None:
+            store.check_free(Path(out))
+        started = session.start(runtime)
     found = space.sweep(
         grid_of(blocks.get(target), grid, input_shape, dtype),
         at_most=at_most or {},
@@ -385,22 +398,15 @@ def sweep(
         seed=seed,
         watch=watch,
     )
-    if not measure:
+    if started is None:
         return found
+    from cnnbench.progress import Silent
     from cnnbench.space.measured import measure as measured
 
+    folder = None if out is None else Path(out)
+    watching = progress or Silent()
     plan = {"launches": launches, "time_budget_s": time_budget}
-    return replace(
-        found,
-        measured=measured(
-            found,
-            measure,
-            runtime=runtime,
-            progress=progress or Silent(),
-            folder=None if out is None else Path(out),
-            **plan,
-        ),
-    )
+    return replace(found, measured=measured(found, measure, started, watching, folder, **plan))
 
 
 def doctor(

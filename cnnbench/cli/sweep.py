@@ -124,32 +124,33 @@ def sweep(
     counts = {"params": max_params, "macs": max_macs, "flops": max_flops, "channels": max_channels}
     sizes = {"activation": max_activation, "peak": max_peak, "memory": max_memory}
     least = {"params": min_params, "flops": min_flops, "channels": min_channels}
-    talks = format is Format.table and sys.stdout.isatty()
+    talks = measure and format is Format.table and sys.stdout.isatty()
     progress = watcher(quiet=not talks, as_json=False)
-    found = api.sweep(
-        target,
-        grid,
-        None if input is None else units.parse_shape(input, ranks=(3, 4)),
-        dtype=dtype,
-        at_most={
-            **{k: units.parse_count(text) for k, text in counts.items() if text is not None},
-            **{k: units.parse_bytes(text) for k, text in sizes.items() if text is not None},
-        },
-        at_least={k: units.parse_count(text) for k, text in least.items() if text is not None},
-        minimize=_names(minimize),
-        maximize=_names(maximize),
-        pareto=pareto,
-        top=top,
-        sample=sample,
-        seed=seed,
-        watch=_Bar() if sys.stderr.isatty() else None,
-        measure=measure,
-        progress=progress,
-        out=out,
-        runtime=runtime,
-        launches=launches,
-        time_budget=units.parse_duration(time_budget),
-    )
+    with progress:
+        found = api.sweep(
+            target,
+            grid,
+            None if input is None else units.parse_shape(input, ranks=(3, 4)),
+            dtype=dtype,
+            at_most={
+                **{k: units.parse_count(text) for k, text in counts.items() if text is not None},
+                **{k: units.parse_bytes(text) for k, text in sizes.items() if text is not None},
+            },
+            at_least={k: units.parse_count(text) for k, text in least.items() if text is not None},
+            minimize=_names(minimize),
+            maximize=_names(maximize),
+            pareto=pareto,
+            top=top,
+            sample=sample,
+            seed=seed,
+            watch=_Bar() if sys.stderr.isatty() else None,
+            measure=measure,
+            progress=progress,
+            out=out,
+            runtime=runtime,
+            launches=launches,
+            time_budget=units.parse_duration(time_budget),
+        )
     text = swept.render(found, format.value)
     if figure is not None:
         from cnnbench.reporting import plane

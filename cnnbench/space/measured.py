@@ -9,29 +9,33 @@ from typing import Any
 
 from cnnbench.errors import CnnbenchError
 from cnnbench.result import Result, results, timed
-from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
+from cnnbench.runner.session import Session
 from cnnbench.space import Measured, Sweep, evenly
 
 
 def measure(
-    sweep: Sweep, count: int, *, runtime: str, progress: Progress, folder: Path | None, **plan: Any
+    sweep: Sweep,
+    count: int,
+    session: Session,
+    progress: Progress,
+    folder: Path | None,
+    **plan: Any,
 ) -> Measured:
     """Measure rows of a sweep: the first ones, or so many evenly along a front.
 
     Args:
         sweep: which has been made.
-        count: how many rows; all if there are fewer.
-        runtime: tensorflow, fake, or a module of your own.
+        count: how many rows, at least 1; all if there are fewer.
+        session: a runtime that is ready.
         progress: who is told.
         folder: where the run is kept; nowhere if None.
-        **plan: launches, time_budget_s, threads, ... of the `store.Plan`.
+        **plan: launches, time_budget_s, ... of the `store.Plan`.
 
     Raises:
-        CnnbenchError: anything wrong with these, before anything is measured.
+        KeyboardInterrupt: Ctrl-C; what was measured before is in the folder.
+        StoreError: the folder holds a run already, or cannot be written.
     """
-    if count < 1:
-        raise CnnbenchError(f"at least 1 configuration must be measured; got {count}")
     there = len(sweep.numbers)
     rows = evenly(there, count) if sweep.pareto else range(min(there, count))
     cases = []
@@ -39,8 +43,7 @@ def measure(
         case = sweep.grid.case(int(sweep.numbers[row]))
         label = " ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
         cases.append(replace(case, label=label))
-    started = session.start(runtime)
-    run = started.measure(cases, progress, folder, suite="sweep", **plan)
+    run = session.measure(cases, progress, folder, suite="sweep", **plan)
     found, problems = results(run)
     if problems:
         raise CnnbenchError(problems[0])
