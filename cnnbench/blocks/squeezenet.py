@@ -19,18 +19,24 @@ def fire_module(x: Any, squeeze: int = 16, expand: int = 64) -> Any:
     return concatenate([left, right])
 
 
+def _pool(x: Any) -> Any:
+    """3x3/2 max pooling; the last window of an even side hangs over, as in Caffe and torchvision.
+
+    Height and width should both be even or both odd, as they are in a square image.
+    """
+    even = x.shape[1] is not None and x.shape[1] % 2 == 0
+    return max_pooling2d(x, 3, strides=2, padding="same" if even else "valid")
+
+
 @block(input_shape=(224, 224, 3), kind="model")
 def squeezenet(x: Any, classes: int = 1000) -> Any:
     """SqueezeNet 1.0: 7x7/2, eight fire modules, 1x1 to the classes, mean of each."""
-    x = conv2d(x, 96, 7, strides=2, activation="relu")
-    x = max_pooling2d(x, 3, strides=2)
+    x = _pool(conv2d(x, 96, 7, strides=2, activation="relu"))
     for squeeze, expand in ((16, 64), (16, 64), (32, 128)):
         x = fire_module(x, squeeze, expand)
-    # Pooling rounds up in Caffe and torchvision. At 224 that matters here alone: 54 to 27.
-    x = max_pooling2d(x, 3, strides=2, padding="same")
+    x = _pool(x)
     for squeeze, expand in ((32, 128), (48, 192), (48, 192), (64, 256)):
         x = fire_module(x, squeeze, expand)
-    x = max_pooling2d(x, 3, strides=2)
-    x = dropout(fire_module(x, 64, 256), 0.5)
+    x = dropout(fire_module(_pool(x), 64, 256), 0.5)
     x = conv2d(x, classes, 1, activation="relu")
     return activation(global_average_pooling2d(x), "softmax")
