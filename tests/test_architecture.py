@@ -42,7 +42,7 @@ MAY = {
     "store": {"case", "ceilings", "errors", "measurement"},
     "suites": {"case", "errors", "store", "toml", "units"},
     # Turns cases into measurements: never looks into a network, never writes a page.
-    "runner": {"case", "errors", "measurement", "runtimes", "store", "units"},
+    "runner": {"case", "errors", "measurement", "runtimes", "stats", "store", "units"},
     "result": {"case", "cost", "errors", "measurement", "stats", "store", "units"},
     # Measures through the runner; what it says of a time is for the report too.
     "machine": {
@@ -84,6 +84,7 @@ MAY = {
         "baselines",
         "case",
         "ceilings",
+        "claims",
         "comparison",
         "cost",
         "errors",
@@ -108,6 +109,7 @@ MAY = {
         "baselines",
         "blocks",
         "ceilings",
+        "claims",
         "comparison",
         "cost",
         "errors",

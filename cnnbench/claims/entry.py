@@ -1,0 +1,149 @@
+"""One claim as data: the keys of a file of the registry, checked."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    field_validator,
+    model_validator,
+)
+
+from cnnbench import blocks, units
+from cnnbench.case import Case, Mode
+from cnnbench.claims.said import Said, parse
+from cnnbench.errors import CnnbenchError
+
+OnPaper = Literal[
+    "parameters", "trainable", "weights", "MACs", "FLOPs", "activations", "peak", "traffic"
+]
+Measured = Literal["time", "time per FLOP", "memory"]
+ON_PAPER: tuple[str, ...] = get_args(OnPaper)
+MEASURED: tuple[str, ...] = get_args(Measured)
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _said(text: Any) -> Said:
+    try:
+        return parse(str(text))
+    except CnnbenchError as error:
+        raise ValueError(str(error)) from None
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Variable(_Table):
+    """What is varied: a capital letter that stands for a number in sizes and parameters."""
+
+    name: Annotated[str, Field(pattern="^[A-Z]$")]
+    means: Text
+    range: tuple[Count, Count]
+    at: Annotated[list[Count], Field(min_length=1)]
+
+
+class Side(_Table):
+    """One network of a claim: the whole of it, or the layers of some parts or classes."""
+
+    target: str
+    params: dict[str, Any] = {}
+    input: str = ""
+    batch: Count = 1
+    mode: Mode = "graph"
+    parts: list[str] = []
+    layers: list[str] = []
+
+    def case(self, label: str, variable: Variable | None, at: int | None) -> Case:
+        """What to analyse or measure, at one value of the variable.
+
+        Raises:
+            CnnbenchError: no such target, or a size that is none.
+        """
+        name = variable.name if variable else ""
+        size = "x".join(str(_filled(part, name, at)) for part in self.input.split("x"))
+        return Case(
+            target=self.target,
+            input_shape=(
+                units.parse_shape(size, ranks=(3, 4))
+                if self.input
+                else blocks.get(self.target).input_shape
+            ),
+            params={key: _filled(value, name, at) for key, value in self.params.items()},
+            batch_size=self.batch,
+            mode=self.mode,
+            label=label,
+        )
+
+
+class ClaimTest(_Table):
+    """One thing that a claim says: of `new`, or of `new` against `base`."""
+
+    quantity: OnPaper | Measured
+    new: str
+    base: str = ""
+    says: Annotated[InstanceOf[Said], BeforeValidator(_said)]
+    times: Count = 1
+    name: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether it takes a run to judge it."""
+        return self.quantity in MEASURED
+
+    @model_validator(mode="after")
+    def _sides(self) -> ClaimTest:
+        if self.says.compares != bool(self.base):
+            needs = "needs a base" if self.says.compares else "is a value, and takes no base"
+            raise ValueError(f"{self.says.text!r} {needs}")
+        return self
+
+
+class Claim(_Table):
+    """One file of the registry."""
+
+    name: str = ""
+    title: Text
+    statement: Text
+    source: Text
+    note: str = ""
+    variable: Variable | None = None
+    sides: dict[str, Side]
+    tests: Annotated[list[ClaimTest], Field(min_length=1)]
+
+    @field_validator("variable")
+    @classmethod
+    def _ascending(cls, found: Variable | None) -> Variable | None:
+        if found and not found.range[0] < found.range[1]:
+            raise ValueError(f"range must be first < last; got {found.range}")
+        if found and not all(found.range[0] <= at <= found.range[1] for at in found.at):
+            raise ValueError(f"at must lie inside the range; got {found.at}")
+        return found
+
+    @model_validator(mode="after")
+    def _known(self) -> Claim:
+        for test in self.tests:
+            for side in filter(None, (test.new, test.base)):
+                if side not in self.sides:
+                    raise ValueError(f"a test names {side!r}; sides: {', '.join(self.sides)}")
+                if test.quantity == "peak" and (self.sides[side].parts or self.sides[side].layers):
+                    raise ValueError(f"peak is of a whole network; {side!r} is a part")
+        return self
+
+    def case(self, side: str, at: int | None) -> Case:
+        """A side at one value of the variable."""
+        return self.sides[side].case(side, self.variable, at)
+
+
+def _filled(value: Any, name: str, at: int | None) -> Any:
+    """The variable's value in the place of N, and four times it in that of 4N."""
+    match = re.fullmatch(rf"(\d*){name}", value) if name and isinstance(value, str) else None
+    return int(match[1] or 1) * at if match and at is not None else value

@@ -1,0 +1,222 @@
+"""Verdicts on paper: what the rules say of a claim, and every number at which that flips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+from math import prod
+
+from cnnbench.case import Case
+from cnnbench.claims.entry import Claim, ClaimTest, Side
+from cnnbench.claims.said import Exact
+from cnnbench.cost import Cost, LayerCost, cost
+from cnnbench.errors import ClaimError, CnnbenchError
+from cnnbench.graph import Graph
+
+
+class Verdict(StrEnum):
+    """What becomes of a claim."""
+
+    confirmed = "confirmed"
+    refuted = "refuted"
+    depends = "depends"
+    inconclusive = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A test at one value of the variable; `value` is new / base, or new where there is no base.
+
+    Values of networks are in counts, bytes or seconds.
+    """
+
+    at: int | None
+    new: Exact
+    base: Exact | None
+    value: Exact
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """From `first` to `last` a test holds, or does not; None where nothing is varied."""
+
+    first: int | None
+    last: int | None
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One test on paper: at the values that the claim names, and over the whole range."""
+
+    test: ClaimTest
+    rows: tuple[Row, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of this test alone."""
+        return of_segments(self.segments)
+
+
+@dataclass(slots=True)
+class Paper:
+    """A claim under the rules."""
+
+    claim: Claim
+    _costs: dict[str, tuple[Graph, Cost]] = field(default_factory=dict, repr=False)
+
+    def row(self, test: ClaimTest, at: int | None) -> Row:
+        """A test at one value of the variable.
+
+        Raises:
+            ClaimError: a side cannot be analysed there; the message says which.
+        """
+        new = self._quantity(test, test.new, at) * test.times
+        base = self._quantity(test, test.base, at) if test.base else None
+        if base == 0:
+            raise ClaimError(f"{self.claim.name}: {test.base!r} has no {test.quantity}")
+        value = Fraction(new, base) if base else Fraction(new)
+        return Row(at, new, base, value, test.says.side(value) == 0)
+
+    def judge(self) -> tuple[Tested, ...]:
+        """Every test that the rules can judge."""
+        return tuple(self._tested(test) for test in self.claim.tests if not test.measured)
+
+    def _tested(self, test: ClaimTest) -> Tested:
+        variable = self.claim.variable
+        if variable is None:
+            row = self.row(test, None)
+            return Tested(test, (row,), (Segment(None, None, row.holds),))
+        known: dict[int, int] = {}
+
+        def side(at: int) -> int:
+            if at not in known:
+                known[at] = test.says.side(self.row(test, at).value)
+            return known[at]
+
+        rows = tuple(self.row(test, at) for at in variable.at)
+        first, last = variable.range
+        starts = [first, *_flips(side, [first, *_doubled(first, last), last])]
+        ends = [start - 1 for start in starts[1:]] + [last]
+        pieces = (Segment(a, b, side(a) == 0) for a, b in zip(starts, ends, strict=True))
+        return Tested(test, rows, tuple(merged(pieces)))
+
+    def _quantity(self, test: ClaimTest, name: str, at: int | None) -> int:
+        side = self.claim.sides[name]
+        try:
+            graph, whole = self._cost(self.claim.case(name, at))
+        except (CnnbenchError, TypeError) as error:
+            raise ClaimError(f"{self.claim.name}: {name!r}: {error}") from None
+        chosen = [
+            (index, layer) for index, layer in enumerate(whole.layers) if _belongs(layer, side)
+        ]
+        if not chosen:
+            raise ClaimError(f"{self.claim.name}: {name!r} has no such layers")
+        if test.quantity == "peak":
+            return whole.peak_activation_bytes
+        if test.quantity == "weights":
+            return sum(
+                prod(weight.shape)
+                for index, _ in chosen
+                for weight in graph.nodes[index].rule.weights
+                if len(weight.shape) > 1
+            )
+        return sum(_OF_A_LAYER[test.quantity](layer) for _, layer in chosen)
+
+    def _cost(self, case: Case) -> tuple[Graph, Cost]:
+        if case.id not in self._costs:
+            graph = case.graph()
+            self._costs[case.id] = graph, cost(graph)
+        return self._costs[case.id]
+
+
+_OF_A_LAYER: dict[str, Callable[[LayerCost], int]] = {
+    "parameters": lambda layer: layer.params,
+    "trainable": lambda layer: layer.trainable_params,
+    "MACs": lambda layer: layer.macs,
+    "FLOPs": lambda layer: layer.flops,
+    "activations": lambda layer: layer.activation_bytes,
+    # As papers count memory access: inputs, weights and outputs, each once.
+    "traffic": lambda layer: (
+        (layer.input_bytes + layer.weight_bytes + layer.activation_bytes)
+        * (layer.op != "InputLayer")
+    ),
+}
+
+
+def _belongs(layer: LayerCost, side: Side) -> bool:
+    inside = not side.parts or {*side.parts} & {*layer.scope.split("/"), layer.name}
+    return bool(inside) and (not side.layers or layer.op in side.layers)
+
+
+def _doubled(first: int, last: int) -> Iterator[int]:
+    """Powers of two strictly inside a range."""
+    number = 1
+    while number < last:
+        if number > first:
+            yield number
+        number *= 2
+
+
+def _flips(side: Callable[[int], int], points: Sequence[int]) -> list[int]:
+    """The first whole numbers at which `side` differs from the number before, by bisection.
+
+    Between two of the points it must move in one direction only.
+    """
+    found: list[int] = []
+    waiting = list(pairwise(points))[::-1]
+    while waiting:
+        low, high = waiting.pop()
+        if side(low) == side(high):
+            continue
+        if high - low == 1:
+            found.append(high)
+            continue
+        middle = (low + high) // 2
+        waiting += [(middle, high), (low, middle)]
+    return found
+
+
+def merged(pieces: Iterable[Segment]) -> list[Segment]:
+    """Neighbours that agree as one."""
+    found: list[Segment] = []
+    for piece in pieces:
+        if found and found[-1].holds == piece.holds:
+            piece = Segment(found.pop().first, piece.last, piece.holds)
+        found.append(piece)
+    return found
+
+
+def together(tested: Sequence[Tested]) -> list[Segment]:
+    """Where all of several tests hold at once."""
+    if not tested:
+        return []
+    starts = sorted({s.first for t in tested for s in t.segments if s.first is not None})
+    last = tested[0].segments[-1].last
+    if last is None:
+        return [Segment(None, None, all(t.segments[0].holds for t in tested))]
+    ends = [start - 1 for start in starts[1:]] + [last]
+    return merged(
+        Segment(a, b, all(_at(t, a) for t in tested)) for a, b in zip(starts, ends, strict=True)
+    )
+
+
+def _at(tested: Tested, at: int) -> bool:
+    return next(
+        s.holds
+        for s in tested.segments
+        if s.first is not None and s.last is not None and s.first <= at <= s.last
+    )
+
+
+def of_segments(segments: Sequence[Segment]) -> Verdict:
+    """Confirmed where a claim holds everywhere, refuted where nowhere; else it depends."""
+    holds = {segment.holds for segment in segments}
+    if len(holds) == 2:
+        return Verdict.depends
+    return Verdict.confirmed if holds == {True} else Verdict.refuted

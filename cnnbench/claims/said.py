@@ -1,0 +1,148 @@
+"""What a source says of two values, as bounds on new / base: "81 % more", "similar".
+
+Bounds follow from the printed digits alone: "28 %" is whatever gives 28 when it is rounded or
+cut off, as papers do both. Without a base they are bounds on the value itself, in its base unit.
+
+    less, more              than base
+    equal                   exactly as much
+    similar                 nearer to as much than to half or twice as much
+    2.5 times, 2.5 times more    so many times as much as base
+    12 times less           base is so many times as much
+    8 to 9 times less       from one number to another
+    81 % more, 28 % less    than base; 18 % of: that share of base
+    3.6 G, 159 Ki, 164 ms   without a base; k, M and G in thousands, Ki and Mi in 1024s
+    more than 1 h           of any of these with a number; or less than
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cnnbench.errors import CnnbenchError
+
+Exact = Fraction | float
+_Map = Callable[[Exact], Exact]
+
+UNITS: dict[str, Fraction] = {
+    "": Fraction(1),
+    "k": Fraction(10**3),
+    "M": Fraction(10**6),
+    "G": Fraction(10**9),
+    "Ki": Fraction(2**10),
+    "Mi": Fraction(2**20),
+    "ms": Fraction(1, 1000),
+    "s": Fraction(1),
+    "h": Fraction(3600),
+}
+_READINGS: dict[str, tuple[_Map, _Map]] = {
+    # From the number that is printed to new / base, and back.
+    "times": (lambda v: v, lambda r: r),
+    "times more": (lambda v: v, lambda r: r),
+    "times less": (lambda v: 1 / v, lambda r: 1 / r),
+    "% more": (lambda v: 1 + v / 100, lambda r: 100 * (r - 1)),
+    "% less": (lambda v: 1 - v / 100, lambda r: 100 * (1 - r)),
+    "% of": (lambda v: v / 100, lambda r: 100 * r),
+}
+_WORDS: dict[str, tuple[Exact | None, Exact | None, str]] = {
+    "less": (None, Fraction(1), "()"),
+    "more": (Fraction(1), None, "()"),
+    "equal": (Fraction(1), Fraction(1), "[]"),
+    "similar": (0.5**0.5, 2**0.5, "[]"),
+}
+_NUMBER = re.compile(
+    r"(?:(more|less) than )?(\d+(?:\.\d+)?)(?: to (\d+(?:\.\d+)?))?(?: ([a-zA-Z% ]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Bounds on a value; None where there is none. `ends` says which belong to it: "[)".
+
+    `reading` is how the number is meant ("% more"), or the unit of a value without a base.
+    """
+
+    text: str
+    reading: str
+    low: Exact | None
+    high: Exact | None
+    ends: str
+
+    @property
+    def compares(self) -> bool:
+        """Whether it speaks of two values."""
+        return self.reading in _READINGS
+
+    @property
+    def printed(self) -> bool:
+        """Whether it gives a number, and not a direction alone."""
+        return self.text not in _WORDS
+
+    def side(self, value: Exact) -> int:
+        """-1 where a value lies below the bounds, 1 above them, 0 where it is as said."""
+        if self.low is not None and (
+            value < self.low or (value == self.low and self.ends[0] == "(")
+        ):
+            return -1
+        if self.high is not None and (
+            value > self.high or (value == self.high and self.ends[1] == ")")
+        ):
+            return 1
+        return 0
+
+    def decides(self, low: Exact, high: Exact) -> bool | None:
+        """Whether all of an interval is as said, or none of it; None if only a part is."""
+        sides = self.side(low), self.side(high)
+        return True if sides == (0, 0) else False if sides[0] == sides[1] else None
+
+    def read(self, value: Exact) -> float:
+        """A value as the source would print it: 1.815 as 81.5 where it says "% more"."""
+        if self.compares:
+            return float(_READINGS[self.reading][1](value))
+        return float(value / UNITS[self.reading])
+
+
+def parse(text: str) -> Said:
+    """Read what a source says.
+
+    Raises:
+        CnnbenchError: none of the forms at the head of this file.
+    """
+    if text in _WORDS:
+        return Said(text, "times", *_WORDS[text])
+    match = _NUMBER.fullmatch(text)
+    reading = (match[4] or "") if match else None
+    if match is None or reading not in {*_READINGS, *UNITS} or (match[1] and match[3]):
+        raise CnnbenchError(
+            "expected less, more, equal, similar, or a number as in '81 % more', "
+            f"'8 to 9 times less', '159 Ki' or 'more than 1 h'; got {text!r}"
+        )
+    low: Exact | None = _printed(match[2])[0]
+    high: Exact | None = _printed(match[3] or match[2])[1]
+    ends = "[)"
+    if match[1]:
+        exact, ends = Fraction(match[2]), "()"
+        low, high = (exact, None) if match[1] == "more" else (None, exact)
+    return _bounded(text, reading or "", low, high, ends)
+
+
+def _bounded(text: str, reading: str, low: Exact | None, high: Exact | None, ends: str) -> Said:
+    if reading in UNITS:
+        unit = UNITS[reading]
+        return Said(text, reading, low and low * unit, high and high * unit, ends)
+    if reading == "times less" and low is not None and low <= 0:
+        raise CnnbenchError(f"{text!r} could be any number; give more digits")
+    to = _READINGS[reading][0]
+    bounds = [None if bound is None else to(bound) for bound in (low, high)]
+    if reading in ("times less", "% less"):
+        bounds.reverse()
+        ends = {"[)": "(]"}.get(ends, ends)
+    return Said(text, reading, bounds[0], bounds[1], ends)
+
+
+def _printed(number: str) -> tuple[Fraction, Fraction]:
+    """The least that a number is the rounding of, and the first that it is not the cut of."""
+    digit = Fraction(1, 10 ** len(number.partition(".")[2]))
+    return Fraction(number) - digit / 2, Fraction(number) + digit
