@@ -7,6 +7,7 @@ Williams, Waterman, Patterson, "Roofline: an insightful visual performance model
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 
@@ -29,7 +30,8 @@ class Ceiling:
         device: cpu or gpu.
         dtype: of the values.
         flops_per_s: of multiply-adds, each two.
-        bytes_per_s: to and from the main memory of the device.
+        bytes_per_s: to and from the main memory of the device; None if not known, and then no
+            limit.
         cache_bytes: what of the data may stay out of that memory; None if not known.
         tolerance: a rate above the peak by less than this factor is not remarkable: measured
             peaks vary between launches, those of a datasheet do not.
@@ -42,17 +44,26 @@ class Ceiling:
     device: str
     dtype: str
     flops_per_s: float
-    bytes_per_s: float
+    bytes_per_s: float | None
     cache_bytes: int | None = None
     tolerance: float = 1.0
     source: str = ""
     key: dict[str, Any] = field(default_factory=dict)
     probes: tuple[Probed, ...] = ()
 
+    def __post_init__(self) -> None:
+        for rate in (self.flops_per_s, self.bytes_per_s, self.tolerance):
+            if rate is not None and not 0 < rate < inf:
+                raise ValueError(f"a rate must be positive and finite; got {rate}")
+
     @property
     def ridge(self) -> float:
         """FLOPs a byte from which on arithmetic, not memory, is the limit."""
-        return self.flops_per_s / self.bytes_per_s
+        return self.flops_per_s / self.bytes_per_s if self.bytes_per_s else 0.0
+
+    def moving_s(self, size: float) -> float:
+        """Seconds that so many bytes take to or from memory."""
+        return size / self.bytes_per_s if self.bytes_per_s else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""

@@ -42,7 +42,7 @@ def bounds(cost: Cost, ceiling: Ceiling) -> list[Bound]:
         Bound(
             layer,
             layer.flops / ceiling.flops_per_s,
-            moved_bytes(layer) / ceiling.bytes_per_s,
+            ceiling.moving_s(moved_bytes(layer)),
         )
         for layer in cost.layers
     ]

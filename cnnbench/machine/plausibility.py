@@ -98,11 +98,11 @@ def judge(
             short for.
     """
     peak = ceiling.flops_per_s * ceiling.tolerance
-    bandwidth = ceiling.bytes_per_s * ceiling.tolerance
     direct = wanted.flops / peak
     through = 0.0
     if ceiling.cache_bytes is not None:  # a cache of unknown size might hold everything
-        through = max(wanted.compulsory_bytes - ceiling.cache_bytes, 0) / bandwidth
+        outside = max(wanted.compulsory_bytes - ceiling.cache_bytes, 0)
+        through = ceiling.moving_s(outside) / ceiling.tolerance
     least = max(wanted.least_flops / peak, through)
     if (longest or seconds) < least:
         verdict = Verdict.IMPOSSIBLE

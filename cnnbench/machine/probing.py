@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -111,6 +110,28 @@ def find(
     return Found(ceiling)
 
 
+def of_cases(
+    cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
+) -> list[Ceiling]:
+    """The ceilings of every device and data type of some cases; those that can be measured."""
+    runtime = measuring.workers.runtime
+    found = (
+        find(runtime, device, dtype, threads, _Begins(progress), measuring).ceiling
+        for device, dtype in dict.fromkeys((case.device, case.dtype) for case in cases)
+    )
+    return [ceiling for ceiling in found if ceiling]
+
+
+class _Begins:
+    """Tells what is measured, but does not count it: the launches of a run come after it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.begins = progress.begins
+
+    def ended(self, *_: Any) -> None:
+        """Nothing."""
+
+
 def measured(launches: Iterable[Measurement], where: dict[str, Any]) -> Ceiling | None:
     """The best of the probes' launches; None without one for each of the two peaks."""
     fastest: dict[str, Probed] = {}
@@ -150,7 +171,7 @@ def _kept(path: Path, wanted: dict[str, Any]) -> Ceiling | None:
     """What was kept; None where there is nothing, or nothing that can be read or used."""
     with suppress(OSError, ValueError, CnnbenchError):
         kept = record(Ceiling, json.loads(path.read_text(encoding="utf-8")))
-        if kept.key == wanted and isfinite(kept.ridge) and kept.ridge > 0:
+        if kept.key == wanted:
             return kept
     return None
 

@@ -58,5 +58,4 @@ def roofline(
 
 def given(peak: float, bandwidth: float | None, dtype: str) -> dict[str, Ceiling]:
     """A ceiling that the user names; without a bandwidth memory is no limit."""
-    through = float("inf") if bandwidth is None else bandwidth
-    return {"given": Ceiling("the given peak", "any", dtype, peak, through)}
+    return {"given": Ceiling("the given peak", "any", dtype, peak, bandwidth)}

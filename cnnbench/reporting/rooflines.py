@@ -7,10 +7,8 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from math import isfinite
 
 from cnnbench import units
-from cnnbench.ceilings import Ceiling
 from cnnbench.errors import CnnbenchError
 from cnnbench.machine.bounds import Bound, moved_bytes
 from cnnbench.machine.roofline import Roofline
@@ -30,9 +28,9 @@ VERDICTS = (
 )
 
 
-def bandwidth(value: float) -> str:
+def bandwidth(value: float | None) -> str:
     """12300000000 as 12.3 GB/s."""
-    return units.count(value, "B/s") if isfinite(value) else "any"
+    return MISSING if value is None else units.count(value, "B/s")
 
 
 def render(found: Roofline, title: str, format: str, top: int | None = None) -> str:
@@ -90,7 +88,7 @@ def _ceilings(found: Roofline) -> Table:
             kind,
             flops_rate(ceiling.flops_per_s),
             bandwidth(ceiling.bytes_per_s),
-            number(ceiling.ridge),
+            number(ceiling.ridge) if ceiling.bytes_per_s else MISSING,
             MISSING if ceiling.cache_bytes is None else units.binary(ceiling.cache_bytes),
         ]
         for kind, ceiling in found.ceilings.items()
@@ -163,7 +161,7 @@ def _plain(bound: Bound) -> dict[str, object]:
 
 def _document(found: Roofline, title: str) -> dict[str, object]:
     document: dict[str, object] = {
-        "ceilings": {kind: _plain_ceiling(c) for kind, c in found.ceilings.items()},
+        "ceilings": {kind: ceiling.to_json() for kind, ceiling in found.ceilings.items()},
         "note": found.note,
     }
     if found.cost is not None:
@@ -177,8 +175,3 @@ def _document(found: Roofline, title: str) -> dict[str, object]:
             "judged": {kind: asdict(judged) for kind, judged in found.judged.items()},
         }
     return document
-
-
-def _plain_ceiling(ceiling: Ceiling) -> dict[str, object]:
-    # Infinity, a bandwidth that was not given, is no JSON.
-    return {k: v if v != float("inf") else None for k, v in ceiling.to_json().items()}

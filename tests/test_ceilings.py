@@ -1,0 +1,215 @@
+"""The ceilings of this machine: probes on the fake runtime, whose times are known; their cache."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import cnnbench
+from cnnbench import blocks, places, store
+from cnnbench.case import Case
+from cnnbench.machine import probing
+from cnnbench.measurement import Measurement
+from cnnbench.progress import Silent
+from cnnbench.runner import session
+from tests import synthetic
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def not_again(monkeypatch):
+    """Measuring is an error from now on."""
+
+    def start(runtime):
+        raise AssertionError("measured again")
+
+    return lambda: monkeypatch.setattr(session, "start", start)
+
+
+def find(dtype="float32", threads=None):
+    return probing.find("fake", "cpu", dtype, threads, Silent())
+
+
+def test_the_ceilings_of_the_fake_follow_from_its_formula():
+    ceiling = find().ceiling
+    # 20 us, 10 us for the one layer, 1 ns per 100 FLOPs; calls differ by 1 %, launches by 3 %
+    # (standard deviations), so that 15 % are five of these.
+    # The matrix product: 2 * 2048**3 FLOPs are 17.18 G in 171.8 ms: 99.98 GFLOP/s.
+    assert ceiling.flops_per_s == pytest.approx(99.98e9, rel=0.15)
+    # ReLU on 1024*1024*64 values of 4 bytes, read and written: 536.9 MB. One operation each,
+    # 67.1 M, takes 671 us, and 30 us more: 765.8 GB/s.
+    assert ceiling.bytes_per_s == pytest.approx(765.8e9, rel=0.15)
+    assert [probe.flops for probe in ceiling.probes if "matmul" in probe.case] == [2 * 2048**3]
+    assert [probe.moved_bytes for probe in ceiling.probes if "copy" in probe.case] == [2**29]
+
+
+def test_ceilings_are_measured_once(not_again):
+    first = find()
+    not_again()
+    assert find() == first
+    with pytest.raises(AssertionError, match="measured again"):
+        find("float16")
+    with pytest.raises(AssertionError, match="measured again"):
+        find(threads=1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": 3}', "\0", '"x"'])
+def test_a_cache_that_cannot_be_read_is_measured_again(text):
+    first = find()
+    (file,) = places.cache_dir().iterdir()
+    kept = file.read_text()
+    file.write_text(text)
+    assert find().ceiling.key == first.ceiling.key
+    assert json.loads(file.read_text()).keys() == json.loads(kept).keys()
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_peak_that_cannot_be_is_measured_again(wrong):
+    first = find().ceiling
+    (file,) = places.cache_dir().iterdir()
+    file.write_text(json.dumps(first.to_json() | {"bytes_per_s": wrong}))
+    assert find().ceiling.bytes_per_s > 0
+
+
+def test_a_cache_of_something_else_is_measured_again():
+    first = find().ceiling
+    (file,) = places.cache_dir().iterdir()
+    other = replace(first, key=first.key | {"host": "another"}, flops_per_s=1.0)
+    file.write_text(json.dumps(other.to_json()))
+    assert find().ceiling.flops_per_s > 1
+
+
+def test_ceilings_that_cannot_be_kept_are_used(tmp_path):
+    (tmp_path / "home").write_text("a file where the folder should be")
+    found = find()
+    assert found.ceiling.flops_per_s > 0
+    assert "the ceilings cannot be kept in " in found.note
+
+
+def launch(target, seconds, number=0):
+    """Ten calls of one length."""
+    case = Case(target, blocks.get(target).input_shape)
+    return Measurement(case, number, "ok", samples_ns=(int(seconds * 1e9),) * 10)
+
+
+def test_a_peak_is_the_best_of_probes_and_launches():
+    key = {"host": "h", "cpu": "c", "device": "gpu", "dtype": "float32", "runtime": "r"}
+    ceiling = probing.measured(
+        [
+            launch("probe_matmul", 1.0),  # 2 * 2048 * 2048 = 8.39 MFLOPs
+            launch("probe_matmul", 0.5, 1),  # 16.8 MFLOP/s, the best
+            launch("probe_convolution", 100.0),  # 2 * 56*56*128*128*9 = 925 MFLOPs: 9.25 MFLOP/s
+            launch("probe_copy", 2.0),  # 512 MiB: 256 MiB/s
+        ],
+        key | {"threads": 2},
+    )
+    assert ceiling.flops_per_s == pytest.approx(2 * 2048**2 / 0.5)
+    assert ceiling.bytes_per_s == 2**28
+    assert ceiling.cache_bytes is None  # of a GPU
+
+
+def test_without_a_probe_of_each_kind_there_is_no_ceiling():
+    failed = Measurement(Case("probe_copy", (8, 8, 8)), 0, "out-of-memory", "no room")
+    assert probing.measured([launch("probe_matmul", 1.0), failed], {}) is None
+    assert probing.measured([], {}) is None
+
+
+def test_probes_are_no_part_of_the_catalogue():
+    assert not [name for name in blocks.catalogue() if name.startswith("probe")]
+    assert blocks.get("probe_copy").kind == "probe"
+    with pytest.raises(cnnbench.CnnbenchError, match="unknown target 'probe_copy'"):
+        cnnbench.analyze("probe_copy")
+
+
+# Stored with a run
+
+SUITE = """
+launches = 2
+time_budget = 5
+[[block]]
+name = "narrow"
+target = "vgg_block"
+params = { n_filters = 4 }
+inputs = ["8x8x3"]
+"""
+
+
+def run(folder, **options):
+    (folder / "mine.toml").write_text(SUITE)
+    return cnnbench.run(
+        str(folder / "mine.toml"), out=folder / "run", runtime="fake", launches=2, **options
+    )
+
+
+def test_a_run_holds_the_ceilings_that_its_report_uses(tmp_path):
+    finished = run(tmp_path)
+    stored = store.read(finished.folder)
+    assert stored.bad_lines == ()
+    (ceiling,) = stored.ceilings
+    assert ceiling == find().ceiling
+    page = finished.page.read_text()
+    assert "Roofline" in page
+    assert (finished.folder / "roofline.png").exists()
+
+
+def test_a_run_without_ceilings_has_no_roofline(tmp_path):
+    finished = run(tmp_path, ceilings=False)
+    assert store.read(finished.folder).ceilings == ()
+    assert "Roofline" not in finished.page.read_text()
+    assert not places.cache_dir().exists()
+
+
+def test_a_continued_run_keeps_the_ceilings_that_it_has(tmp_path, not_again):
+    run(tmp_path)
+    again = cnnbench.run(str(tmp_path / "mine.toml"), out=tmp_path / "run", resume=True)
+    assert len(store.read(again.folder).ceilings) == 1
+
+
+def write(folder, peak):
+    """A run of the tutorial on the fake, on a machine of this peak and any bandwidth."""
+    synthetic.write(folder, synthetic.plan(launches=3))
+    ceiling = probing.Ceiling("machine", "cpu", "float32", peak, 1e15, source="by hand")
+    with store.resume(folder) as file:
+        file.append("ceilings", ceiling.to_json())
+    return cnnbench.report(folder).read_text().replace("**", "")
+
+
+def test_a_stored_ceiling_that_cannot_be_is_a_bad_line(tmp_path):
+    synthetic.write(tmp_path, synthetic.plan(launches=1))
+    ceiling = find().ceiling.to_json() | {"flops_per_s": 0}
+    with store.resume(tmp_path) as file:
+        file.append("ceilings", ceiling)
+    stored = store.read(tmp_path)
+    assert stored.ceilings == ()
+    assert "a rate must be positive and finite; got 0" in stored.bad_lines[0]
+
+
+def test_the_page_names_times_that_are_too_short(tmp_path):
+    # The fake computes 100 GFLOP/s, less what a call and a layer cost.
+    page = write(tmp_path / "a", 200e9)
+    assert "suspicious" not in page
+    assert "impossible" not in page
+    # With a peak of 60 most need a fast convolution, which 5 times fewer multiplications allow.
+    page = write(tmp_path / "b", 60e9)
+    assert "- suspicious: VGG block 128x128x3 in 1" in page
+    assert "impossible:" not in page
+    # 10 is beyond that.
+    page = write(tmp_path / "c", 10e9)
+    assert "- impossible: VGG block 128x128x3 in 1" in page
+
+
+def test_the_page_has_the_share_of_the_least_time(tmp_path):
+    page = write(tmp_path, 200e9)
+    # VGG block at 32x32x3: 79,347,712 FLOPs (3x3x3x64 and 3x3x64x64 taps on 1024 positions, two
+    # each; 131,072 biases and as many ReLUs; 3 * 16,384 for the pool) at 200 GFLOP/s are 397 us;
+    # measured are 793.5 + 20 + 30 us, times the drift of the launches: 47 %.
+    section = page.split(". Roofline\n")[1].split("\n## ")[0]
+    (row,) = [line for line in section.splitlines() if line.startswith("| VGG block 32x32x3 ")]
+    *_, least, share, verdict, _ = (cell.strip() for cell in row.split("|"))
+    assert least == "397 us"
+    assert float(share.split()[0]) == pytest.approx(47, abs=3)
+    assert verdict == "plausible"
