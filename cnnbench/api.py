@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from cnnbench.baselines import Baseline
+    from cnnbench.claims.finding import Finding as ClaimFinding
     from cnnbench.comparison import Compared
     from cnnbench.formulas import Formula
     from cnnbench.machine.health import Finding, Health
     from cnnbench.machine.roofline import Roofline
+    from cnnbench.prediction.forecast import Prediction
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.space import Sweep, Watch
-    from cnnbench.store import Run
+    from cnnbench.store import Plan, Run
 
 REPORTS = Path("reports")
 PRECISION = 0.02
@@ -495,6 +497,155 @@ def roofline(
             raise CnnbenchError(measured.note)
         ceilings, note = {kind: measured.ceiling}, measured.note
     return title, roofline(ceilings, graph, seconds, note)
+
+
+def predict(
+    target: Any,
+    input_shape: Shape | Sequence[Shape] | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    calibrate: bool = False,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    **params: Any,
+) -> tuple[str, Prediction]:
+    """What a network is called, and the time and peak memory that it should take here.
+
+    Args:
+        target: as for `trace`; the other arguments not named here too.
+        input_shape: of one sample; the target's own if None.
+        batch_size: samples per forward pass.
+        dtype: float32, which is what is calibrated.
+        include_top: as for `trace`.
+        calibrate: measure this machine again, though it was measured before.
+        runtime: what measures it.
+        progress: who is told of that; nobody if None.
+        **params: the target's parameters.
+
+    Raises:
+        CnnbenchError: what `trace` raises; another type; the machine cannot be calibrated.
+    """
+    from cnnbench.prediction import calibration, forecast
+    from cnnbench.progress import Silent
+
+    shapes = _shapes(input_shape)
+    found = targets.resolve(target, shapes, include_top, params)
+    graph = found.trace(shapes, batch_size, dtype)
+    forecast.check(graph)  # before a minute is spent
+    measured = calibration.find(runtime, progress or Silent(), calibrate)
+    return found.title, forecast.forecast(graph, measured.calibration, measured.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Judged claims, the run behind the measured verdicts, and the report if one was written.
+
+    `ending` says why a run that was made for them ended.
+    """
+
+    findings: tuple[ClaimFinding, ...]
+    run: Run | None = None
+    page: Path | None = None
+    ending: Ending | None = None
+
+
+def verify(
+    claims: Sequence[str] = (),
+    *,
+    run: Path | str | None = None,
+    measure: bool = False,
+    out: Path | str | None = None,
+    resume: bool = False,
+    launches: int = 5,
+    time_budget: float | None = None,
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    command: str = "",
+    report: Path | str | None = None,
+    figure: Path | str | None = None,
+) -> Verified:
+    """Judge what tutorials and papers say: on paper, and by a run if there is one.
+
+    Args:
+        claims: names of claims; all if empty.
+        run: a stored run, or a baseline, to judge by.
+        measure: make a run to judge by, of what these claims need.
+        out: that run's folder; `reports/claims-<time>` if None. Its report goes there too.
+        resume: continue the run in `out`, or the newest, as it was planned.
+        launches: processes per case.
+        time_budget: seconds for all launches; six minutes, or what was planned, if None.
+        threads: that one operation may use; all cores if None.
+        runtime: tensorflow, fake, or a module of your own.
+        progress: who is told; nobody if None.
+        command: recorded, so that the report can say how it was made.
+        report: a folder to write the report into.
+        figure: a file to draw the first claim into.
+
+    Raises:
+        CnnbenchError: anything wrong with these.
+    """
+    from cnnbench import sources, store
+    from cnnbench.claims import finding, load
+
+    chosen = load(claims)
+    judged = finding.judged(chosen)
+    stored, ending = sources.run(str(run)) if run is not None else None, None
+    if measure:
+        folder = Path(out) if out else _latest("claims") if resume else _new("claims")
+        groups = finding.groups(judged)
+        cases = {case.id: case for group in groups for case in group}
+        if not cases:
+            raise CnnbenchError("nothing in these claims takes a run to judge")
+        plan = store.Plan(
+            suite="claims",
+            description="what it takes to judge claims about time and memory",
+            cases=tuple(cases.values()),
+            together=tuple(tuple(case.id for case in group) for group in groups),
+            launches=launches,
+            seed=SystemRandom().randrange(2**31),
+            time_budget_s=time_budget or 360.0,
+            runtime=runtime,
+            threads=threads,
+            command=command,
+        )
+        ending = _measured(plan, folder, time_budget, resume, progress)
+        stored = store.read(folder)
+        report = report or folder
+    if stored:
+        judged = finding.judged(chosen, stored)
+    page = None
+    if report is not None:
+        from cnnbench.reporting import claims_page
+
+        page = claims_page.write(judged, stored, Path(report))
+    if figure is not None:
+        from cnnbench.reporting import claim_figure
+
+        claim_figure.write(judged[0], Path(figure))
+    return Verified(tuple(judged), stored, page, ending)
+
+
+def _measured(
+    plan: Plan, folder: Path, time_budget: float | None, resume: bool, progress: Progress | None
+) -> Ending:
+    """Measure what a plan asks for, or what the run in the folder still lacks of its own plan."""
+    from cnnbench import store
+    from cnnbench.progress import Silent
+    from cnnbench.runner import session
+
+    earlier = store.read(folder) if resume else None
+    if earlier is None:
+        store.check_free(folder)
+    else:
+        plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
+    measuring = session.start(plan.runtime)
+    if earlier:
+        _same_run(earlier, "claims", measuring.described)
+    with store.resume(folder) if earlier else store.create(folder, plan) as file:
+        return measuring.continued(plan, file, progress or Silent(), earlier)
 
 
 def _new(suite: str) -> Path:

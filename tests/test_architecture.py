@@ -79,6 +79,19 @@ MAY = {
     "comparison": {"errors", "recording", "stats"},
     "benchmarking": {"blocks", "case", "exchange", "rule", "runtimes"},
     "space": {"blocks", "case", "cost", "errors", "graph", "result", "rule", "runner"},
+    # Looks into networks and measures probes; what it says of blocks is for the report too.
+    "prediction": {
+        "blocks",
+        "case",
+        "cost",
+        "errors",
+        "graph",
+        "machine",
+        "places",
+        "result",
+        "runner",
+        "stats",
+    },
     # Reads what is stored: never measures.
     "reporting": {
         "baselines",
@@ -94,6 +107,7 @@ MAY = {
         "graph",
         "machine",
         "measurement",
+        "prediction",
         "presets",
         "recording",
         "result",
@@ -118,6 +132,7 @@ MAY = {
         "formulas",
         "graph",
         "machine",
+        "prediction",
         "presets",
         "progress",
         "reporting",

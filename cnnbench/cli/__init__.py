@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 import typer
 
-from cnnbench.cli import about_machines, between_runs, on_paper, on_your_machine, sweep
+from cnnbench.cli import (
+    about_machines,
+    between_runs,
+    on_paper,
+    on_your_machine,
+    predict,
+    sweep,
+    verify,
+)
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError, one_line
 
@@ -19,7 +27,9 @@ __all__ = [
     "main",
     "on_paper",
     "on_your_machine",
+    "predict",
     "sweep",
+    "verify",
 ]
 
 

@@ -1,0 +1,91 @@
+"""Layers of one kind, several times: what a prediction is calibrated on.
+
+Not networks that anybody would train. At two depths, what a layer takes can be told from what
+a call takes. None of the catalogue's blocks is among them, so that all of these stay unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cnnbench.blocks import at_least_one, block
+from cnnbench.errors import unknown
+from cnnbench.layers.activation import activation
+from cnnbench.layers.conv import conv2d
+from cnnbench.layers.dense import dense
+from cnnbench.layers.depthwise import depthwise_conv2d
+from cnnbench.layers.merge import add, concatenate
+from cnnbench.layers.norm import batch_normalization
+from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
+from cnnbench.layers.reshape import zero_padding2d
+
+
+@block(input_shape=(28, 28, 64), kind="probe")
+def conv_layers(
+    x: Any,
+    filters: int = 64,
+    kernel_size: int = 3,
+    depth: int = 1,
+    strides: int = 1,
+    groups: int = 1,
+    plain: bool = False,
+) -> Any:
+    """Convolutions in a row, with bias and ReLU unless plain."""
+    at_least_one(depth=depth)
+    for _ in range(depth):
+        x = conv2d(
+            x,
+            filters,
+            kernel_size,
+            strides,
+            padding="same",
+            groups=groups,
+            activation=None if plain else "relu",
+            use_bias=not plain,
+        )
+    return x
+
+
+@block(input_shape=(1024,), kind="probe")
+def dense_layers(x: Any, units: int = 1024, depth: int = 1) -> Any:
+    """Dense layers in a row, with ReLU."""
+    at_least_one(depth=depth)
+    for _ in range(depth):
+        x = dense(x, units, activation="relu")
+    return x
+
+
+def _shortcut(x: Any) -> Any:
+    return activation(add([conv2d(x, x.shape[-1], 1), x]), "relu")
+
+
+def _branches(x: Any) -> Any:
+    return concatenate([conv2d(x, x.shape[-1] // 2, 1, activation="relu") for _ in range(4)])
+
+
+UNITS: dict[str, Callable[[Any], Any]] = {
+    "activation": lambda x: activation(x, "relu"),
+    "add": lambda x: add([activation(x, "relu"), x]),
+    "average": lambda x: average_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
+    "batch_norm": batch_normalization,
+    "branches": _branches,
+    "concat": lambda x: concatenate([activation(x, "relu"), x]),
+    "depthwise": lambda x: depthwise_conv2d(x, 3, padding="same"),
+    "global": lambda x: global_average_pooling2d(x, keepdims=True),
+    "halve": lambda x: max_pooling2d(x, (2, 2), strides=(2, 2)),
+    "max": lambda x: max_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
+    "pad": lambda x: zero_padding2d(x, 1),
+    "shortcut": _shortcut,
+}
+
+
+@block(input_shape=(28, 28, 64), kind="probe")
+def unit_layers(x: Any, unit: str = "activation", depth: int = 1) -> Any:
+    """One of UNITS, several times."""
+    at_least_one(depth=depth)
+    if unit not in UNITS:
+        raise unknown("unit", unit, UNITS)
+    for _ in range(depth):
+        x = UNITS[unit](x)
+    return x

@@ -1,0 +1,93 @@
+"""ARENA: the allocator that TensorFlow uses on a CPU where oneDNN is on, as far as it matters.
+
+Best fit with coalescing over regions that double in size (tsl/framework/bfc_allocator.cc);
+what is smaller than 256 KiB goes to malloc instead (core/common_runtime/mkl_cpu_allocator.h).
+It never gives anything back, so the resident set grows by what is touched for the first
+time: freed memory is used again only where the next buffer fits into it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LEAST = 256 * 2**10
+"""Bytes of the smallest buffer that comes from here."""
+
+_GRAIN = 256
+_FIRST_REGION = 2 * 2**20
+_WASTE = 128 * 2**20
+"""A larger rest of a chunk is split off, however large the buffer."""
+
+
+@dataclass(slots=True)
+class _Chunk:
+    size: int
+    region: int
+    free: bool = True
+
+
+@dataclass(slots=True)
+class Arena:
+    """Addresses run through all regions; `touched` is how many bytes were ever used."""
+
+    touched: int = 0
+    _chunks: dict[int, _Chunk] = field(default_factory=dict)
+    _used: list[tuple[int, int]] = field(default_factory=list)
+    _end: int = 0
+    _next_region: int = _FIRST_REGION
+    _regions: int = 0
+
+    def allocate(self, size: int) -> int:
+        """The address of a new buffer."""
+        rounded = -(-size // _GRAIN) * _GRAIN
+        address = self._best(rounded)
+        if address is None:
+            self._extend(rounded)
+            address = self._best(rounded)
+            assert address is not None  # for it is as large as what was asked for
+        chunk = self._chunks[address]
+        rest = chunk.size - rounded
+        if rest >= min(rounded, _WASTE) and rest:
+            self._chunks[address + rounded] = _Chunk(rest, chunk.region)
+            chunk.size = rounded
+        chunk.free = False
+        self._touch(address, address + size)
+        return address
+
+    def release(self, address: int) -> None:
+        """Free a buffer and join it with free neighbours."""
+        chunk = self._chunks[address]
+        chunk.free = True
+        after = self._chunks.get(address + chunk.size)
+        if after and after.free and after.region == chunk.region:
+            del self._chunks[address + chunk.size]
+            chunk.size += after.size
+        for start, before in self._chunks.items():
+            if start + before.size == address and before.free and before.region == chunk.region:
+                before.size += chunk.size
+                del self._chunks[address]
+                return
+
+    def _best(self, size: int) -> int | None:
+        fitting = ((c.size, a) for a, c in self._chunks.items() if c.free and c.size >= size)
+        return min(fitting, default=(0, None))[1]
+
+    def _extend(self, size: int) -> None:
+        enough = self._next_region >= size
+        while self._next_region < size:
+            self._next_region *= 2
+        self._regions += 1
+        self._chunks[self._end] = _Chunk(self._next_region, self._regions)
+        self._end += self._next_region
+        if enough:
+            self._next_region *= 2
+
+    def _touch(self, start: int, end: int) -> None:
+        apart = []
+        for low, high in self._used:
+            if high < start or end < low:
+                apart.append((low, high))
+            else:
+                start, end = min(start, low), max(end, high)
+        self._used = [*apart, (start, end)]
+        self.touched = sum(high - low for low, high in self._used)

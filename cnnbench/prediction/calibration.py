@@ -1,0 +1,196 @@
+"""CALIBRATION: the models of this machine, from a minute of measurement, kept for the next time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from cnnbench import places, stats
+from cnnbench.case import Case, record
+from cnnbench.errors import CnnbenchError
+from cnnbench.machine import probing
+from cnnbench.prediction import memory, terms
+from cnnbench.prediction.model import Example, Model, fitted, proportional
+from cnnbench.result import Result, results
+from cnnbench.runner import session
+
+if TYPE_CHECKING:
+    from cnnbench.runner.loop import Progress
+
+LAUNCHES = 2
+TIME_BUDGET_S = 80.0
+
+
+def _conv(
+    size: int, channels: int, filters: int, kernel_size: int = 3, depth: int = 1, batch: int = 1,
+    **params: Any,
+) -> Case:  # fmt: skip
+    params |= {"filters": filters, "kernel_size": kernel_size, "depth": depth}
+    return Case("conv_layers", (size, size, channels), params, batch)
+
+
+def _dense(channels: int, units: int, depth: int = 1, batch: int = 1) -> Case:
+    return Case("dense_layers", (channels,), {"units": units, "depth": depth}, batch)
+
+
+def _unit(unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1) -> Case:
+    return Case("unit_layers", (size, size, channels), {"unit": unit, "depth": depth}, batch)
+
+
+CASES: tuple[Case, ...] = (
+    # 3x3, from few channels on large images to many on small ones
+    *(_conv(224, 3, 32, strides=2), _conv(112, 3, 64), _conv(112, 64, 64)),
+    *(_conv(8, 16, 16, depth=8), _conv(56, 16, 16, depth=4), _conv(56, 64, 64, depth=2)),
+    _conv(28, 64, 64),
+    *(_conv(28, 64, 64, depth=4), _conv(14, 256, 256, depth=4), _conv(7, 512, 512, depth=3)),
+    *(_conv(56, 32, 32, batch=8), _conv(28, 128, 128, batch=8)),
+    *(_conv(14, 256, 256, depth=2, batch=2), _conv(7, 512, 512, depth=2, batch=4)),
+    *(_conv(28, 64, 64, plain=True), _conv(14, 128, 128, depth=4, plain=True)),
+    # 1x1
+    *(_conv(224, 3, 64, 1), _conv(56, 64, 64, 1, 4), _conv(28, 256, 64, 1), _conv(28, 64, 256, 1)),
+    *(_conv(28, 256, 512, 1, strides=2), _conv(14, 512, 512, 1, 4), _conv(7, 1024, 1024, 1, 3)),
+    *(_conv(8, 16, 16, 1, 8), _conv(56, 256, 256, 1, batch=8)),
+    _conv(28, 128, 128, 1, 2, plain=True),
+    # larger kernels, and groups
+    *(_conv(28, 32, 32, 5, 2), _conv(112, 3, 32, 5), _conv(224, 3, 64, 7, strides=2)),
+    *(_conv(28, 128, 128, 3, 2, groups=32), _conv(56, 64, 64, 1, 2, groups=4)),
+    _conv(28, 128, 128, groups=2),
+    *(_unit("depthwise", 28, depth=4), _unit("depthwise", 112, depth=1)),
+    *(_unit("depthwise", 14, 512, 4), _unit("depthwise", 56, depth=1, batch=8)),
+    *(_dense(1024, 1024, 4), _dense(4096, 4096), _dense(2048, 1000, batch=32), _dense(64, 64, 8)),
+    *(_unit("activation", 14, depth=4), _unit("activation", 112)),
+    *(_unit("batch_norm", 14, depth=4), _unit("batch_norm", 112), _unit("batch_norm", 56, batch=8)),
+    *(_unit("add", 14, depth=4), _unit("add", 112), _unit("add", 56, batch=8)),
+    *(_unit("shortcut", 14, depth=4), _unit("shortcut", 56)),
+    *(_unit("concat", 14, depth=4), _unit("concat", 56, batch=8), _unit("branches", 28)),
+    *(_unit("pad", 56, depth=3), _unit("global", 28, 512, 1), _unit("average", 112)),
+    *(_unit("max", 14, depth=4), _unit("max", 112), _unit("max", 56, batch=8), _unit("halve", 112)),
+)  # fmt: skip
+"""What is measured: each kind of layer small and large, once and several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The models of one machine, and the two naive predictors beside them.
+
+    Args:
+        machine: what they hold for.
+        time: seconds of a call in graph mode.
+        memory: bytes by which a first call raises the peak.
+        per_mac: seconds; of a predictor that knows only the multiply-adds.
+        per_byte: seconds; of one that knows only the activations.
+    """
+
+    machine: dict[str, Any]
+    time: Model
+    memory: Model
+    per_mac: float
+    per_byte: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A calibration, and what the user should know of how it was come by."""
+
+    calibration: Calibration
+    note: str = ""
+
+
+def seconds(launches: Iterable[Sequence[float]]) -> float | None:
+    """How long a call takes when nothing disturbs it: the median of the launches' medians.
+
+    Not their geometric mean: on a shared machine one launch in five takes 1.5 times as long
+    from its first call to its last, and a fit should not bend after it.
+    """
+    found = stats.medians(list(launches))
+    return median(found) if found else None
+
+
+def time_example(result: Result) -> Example | None:
+    """A measured case for the model of time; None without samples."""
+    measured = seconds(result.samples.values())
+    found = terms.total(terms.of_layers(result.case.graph()))
+    return Example(found, measured) if measured else None
+
+
+def memory_example(result: Result) -> Example | None:
+    """A measured case for the model of memory; None where no peak was seen."""
+    peak = result.peak_bytes
+    return Example(memory.terms(result.case.graph()), peak) if peak else None
+
+
+def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:
+    """The models that some results give.
+
+    Raises:
+        CnnbenchError: too few of the cases were measured.
+    """
+    times = {r.case.id: (r, e) for r in found if (e := time_example(r))}
+    peaks = {r.case.id: e for r in found if (e := memory_example(r))}
+    if min(len(times), len(peaks)) < len(CASES) / 2:
+        raise CnnbenchError(
+            f"a calibration needs half of its {len(CASES)} cases; {len(times)} gave a time and "
+            f"{len(peaks)} a peak; give it more time, or see what fails with cnnbench doctor"
+        )
+    return Calibration(
+        machine=machine,
+        time=fitted([e for _, e in times.values()], [*times]),
+        memory=fitted([*peaks.values()], [*peaks]),
+        per_mac=proportional([(e.measured, r.cost.macs) for r, e in times.values()]),
+        per_byte=proportional([(e.measured, r.cost.activation_bytes) for r, e in times.values()]),
+    )
+
+
+def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
+    """The calibration that was kept; else one that is measured now, and kept.
+
+    Args:
+        runtime: what measures.
+        progress: who is told.
+        anew: measure, whatever was kept.
+
+    Raises:
+        CnnbenchError: it cannot be measured.
+    """
+    wanted = machine(runtime)
+    path = _place(wanted)
+    if not anew and (kept := _kept(path, wanted)):
+        return Found(kept)
+    run = session.start(runtime).measure(
+        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
+    )
+    calibration = calibrate(results(run)[0], wanted)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(calibration), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        return Found(
+            calibration, f"the calibration cannot be kept in {path.parent}: {error.strerror}"
+        )
+    return Found(calibration)
+
+
+def machine(runtime: str) -> dict[str, Any]:
+    """What a calibration depends on; it is measured anew when any of it changes."""
+    cases = hashlib.sha256(" ".join(case.id for case in CASES).encode()).hexdigest()
+    return {**probing.key(runtime, "cpu", "float32", None), "cases": cases[:16]}
+
+
+def _place(wanted: dict[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    return places.cache_dir() / f"prediction-{digest[:16]}.json"
+
+
+def _kept(path: Path, wanted: dict[str, Any]) -> Calibration | None:
+    """What was kept; None where there is nothing, or nothing that can be read or used."""
+    with suppress(OSError, ValueError, CnnbenchError):
+        kept = record(Calibration, json.loads(path.read_text(encoding="utf-8")))
+        if kept.machine == wanted:
+            return kept
+    return None

@@ -1,0 +1,128 @@
+"""TERMS: the amounts that a layer's time is made of; the coefficients are in `model`.
+
+A call takes a constant, a time per layer of each kind, and time in proportion to work: an
+additive roofline (Williams et al., 2009, take the larger of arithmetic and traffic; their
+sum is as close, and linear, so that non-negative least squares fit it). A convolution's
+efficiency grows with its filters: macs / (P * (1 - s)), s = f0 / (f0 + filters), is
+macs / P + f0 * macs / filters / P, which is linear too, and "taps read" below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from cnnbench.cost import LayerCost, cost
+from cnnbench.graph import Graph, Node
+
+Terms = dict[str, float]
+"""Amounts by the name of their term."""
+
+CALL = "call"
+
+KINDS = {
+    "conv 1x1": "convolutions of one tap",
+    "conv kxk": "larger convolutions",
+    "conv grouped": "convolutions in groups",
+    "depthwise": "depthwise convolutions",
+    "dense": "dense layers",
+    "pooling": "pooling",
+    "batch norm": "batch normalisation",
+    "merge": "addition and the like of two inputs",
+    "activation": "elementwise operations on one input",
+    "copy": "concatenation, padding, cropping",
+}
+
+_KIND_OF = {
+    "Dense": "dense",
+    "BatchNormalization": "batch norm",
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
+    **dict.fromkeys(("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"), "activation"),
+    **dict.fromkeys(("Concatenate", "ZeroPadding2D", "Cropping2D"), "copy"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTerms:
+    """One layer: its kind, and the amounts of the terms of its time.
+
+    `guessed` says that no probe holds such a layer: it counts as one of the nearest kind.
+    """
+
+    name: str
+    op: str
+    kind: str
+    terms: Terms
+    guessed: bool = False
+
+
+def of_layers(graph: Graph) -> list[LayerTerms]:
+    """The layers that do something, in the order of the graph."""
+    return [
+        found
+        for node, layer in zip(graph.nodes, cost(graph).layers, strict=True)
+        if (found := _of_layer(graph, node, layer))
+    ]
+
+
+def total(layers: list[LayerTerms]) -> Terms:
+    """The terms of a whole call."""
+    found: Terms = {CALL: 1.0}
+    for layer in layers:
+        for name, amount in layer.terms.items():
+            found[name] = found.get(name, 0.0) + amount
+    return found
+
+
+def kind_of(node: Node) -> tuple[str, bool]:
+    """The kind of a layer, and whether that is a guess."""
+    op = node.op
+    if op == "Conv2D":
+        if node.attrs.get("groups", 1) != 1:
+            return "conv grouped", False
+        return ("conv 1x1" if _taps(node) == 1 else "conv kxk"), False
+    if op == "DepthwiseConv2D":
+        return "depthwise", False
+    if "Pooling" in op:
+        return "pooling", not op.endswith("2D")
+    if op in _KIND_OF:
+        return _KIND_OF[op], False
+    return ("conv kxk" if node.rule.macs else "activation"), True
+
+
+def _taps(node: Node) -> int:
+    size = node.attrs["kernel_size"]
+    return size * size if isinstance(size, int) else prod(size)
+
+
+def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
+    if node.op == "InputLayer" or node.rule.view:
+        return None
+    kind, guessed = kind_of(node)
+    terms = {f"{kind}, layers": 1.0, **dict(_amounts(kind, layer))}
+    return LayerTerms(layer.name, layer.op, kind, terms, guessed)
+
+
+def _amounts(kind: str, layer: LayerCost) -> Iterator[tuple[str, float]]:
+    moved = float(layer.input_bytes + layer.activation_bytes)
+    macs = float(layer.macs)
+    if kind in ("conv 1x1", "conv kxk"):
+        yield f"{kind}, MACs", macs
+        yield f"{kind}, taps read", macs / layer.output_shape[-1]
+        # One coefficient each for both kinds: the same library moves the same data.
+        yield "conv, bytes", moved
+        yield "conv, weight bytes", float(layer.weight_bytes)
+        if layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
+            yield "conv at batch > 1, weight bytes", float(layer.weight_bytes)
+    elif kind in ("conv grouped", "depthwise"):
+        yield f"{kind}, MACs", macs
+        yield f"{kind}, bytes", moved
+    elif kind == "dense":
+        yield "dense, MACs", macs
+        yield "dense, weight bytes", float(layer.weight_bytes)
+    elif kind == "pooling":
+        yield "pooling, operations", float(layer.elementwise)
+        yield "pooling, bytes", moved
+    else:
+        yield f"{kind}, bytes", moved
