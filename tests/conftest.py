@@ -1,4 +1,4 @@
-"""What all tests share: how hard Hypothesis tries, a quiet TensorFlow, fresh fork servers."""
+"""What all tests share: how hard Hypothesis tries, quiet TensorFlow, fresh fork servers, a home."""
 
 import os
 from multiprocessing import forkserver
@@ -28,3 +28,9 @@ def _a_fork_server_of_its_own():
     """
     yield
     forkserver._forkserver._stop()  # "method used by unit tests to stop the server"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_home_of_its_own(tmp_path_factory):
+    """What is kept beyond a command is not kept beyond the tests."""
+    os.environ["CNNBENCH_HOME"] = str(tmp_path_factory.mktemp("home"))

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 import cnnbench
-from cnnbench import blocks, places, store
+from cnnbench import blocks, places, result, store
 from cnnbench.case import Case
+from cnnbench.ceilings import Ceiling
 from cnnbench.machine import probing
 from cnnbench.measurement import Measurement
 from cnnbench.progress import Silent
+from cnnbench.reporting.sections import roofline
 from cnnbench.runner import session
 from tests import synthetic
 
@@ -169,17 +171,9 @@ def test_a_continued_run_keeps_the_ceilings_that_it_has(tmp_path, not_again):
     assert len(store.read(again.folder).ceilings) == 1
 
 
-def write(folder, peak):
-    """A run of the tutorial on the fake, on a machine of this peak and any bandwidth."""
-    synthetic.write(folder, synthetic.plan(launches=3))
-    ceiling = probing.Ceiling("machine", "cpu", "float32", peak, 1e15, source="by hand")
-    with store.resume(folder) as file:
-        file.append("ceilings", ceiling.to_json())
-    return cnnbench.report(folder).read_text().replace("**", "")
-
-
 def test_a_stored_ceiling_that_cannot_be_is_a_bad_line(tmp_path):
-    synthetic.write(tmp_path, synthetic.plan(launches=1))
+    plan = synthetic.plan(launches=1)
+    synthetic.write(tmp_path, replace(plan, cases=plan.cases[:1]))
     ceiling = find().ceiling.to_json() | {"flops_per_s": 0}
     with store.resume(tmp_path) as file:
         file.append("ceilings", ceiling)
@@ -188,28 +182,52 @@ def test_a_stored_ceiling_that_cannot_be_is_a_bad_line(tmp_path):
     assert "a rate must be positive and finite; got 0" in stored.bad_lines[0]
 
 
-def test_the_page_names_times_that_are_too_short(tmp_path):
-    # The fake computes 100 GFLOP/s, less what a call and a layer cost.
-    page = write(tmp_path / "a", 200e9)
-    assert "suspicious" not in page
-    assert "impossible" not in page
-    # With a peak of 60 most need a fast convolution, which 5 times fewer multiplications allow.
-    page = write(tmp_path / "b", 60e9)
-    assert "- suspicious: VGG block 128x128x3 in 1" in page
-    assert "impossible:" not in page
-    # 10 is beyond that.
-    page = write(tmp_path / "c", 10e9)
-    assert "- impossible: VGG block 128x128x3 in 1" in page
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory):
+    """VGG blocks of the tutorial on the fake: 100 GFLOP/s, less what a call and a layer cost."""
+    plan = synthetic.plan()
+    folder = tmp_path_factory.mktemp("run")
+    synthetic.write(folder, replace(plan, cases=plan.cases[:3], comparisons=()))
+    return result.results(store.read(folder))[0]
 
 
-def test_the_page_has_the_share_of_the_least_time(tmp_path):
-    page = write(tmp_path, 200e9)
+def on(timed, peak):
+    ceiling = Ceiling("machine", "cpu", "float32", peak, 1e15)
+    return roofline.points(timed, ceiling), ceiling
+
+
+@pytest.mark.parametrize(
+    ("peak", "flags"),
+    [
+        (200e9, []),
+        # A peak of 60 is passed by a fast convolution, whose multiplications are 5 times fewer.
+        (60e9, ["suspicious: VGG block"] * 3),
+        # 10 is not.
+        (10e9, ["impossible: VGG block"] * 3),
+    ],
+)
+def test_the_page_names_times_that_are_too_short(timed, peak, flags):
+    lines = roofline.flagged(*on(timed, peak))
+    assert [line.replace("**", "").partition(" 32x")[0][:21] for line in lines] == flags
+
+
+def test_the_page_has_the_share_of_the_least_time(timed):
     # VGG block at 32x32x3: 79,347,712 FLOPs (3x3x3x64 and 3x3x64x64 taps on 1024 positions, two
     # each; 131,072 biases and as many ReLUs; 3 * 16,384 for the pool) at 200 GFLOP/s are 397 us;
     # measured are 793.5 + 20 + 30 us, times the drift of the launches: 47 %.
-    section = page.split(". Roofline\n")[1].split("\n## ")[0]
-    (row,) = [line for line in section.splitlines() if line.startswith("| VGG block 32x32x3 ")]
-    *_, least, share, verdict, _ = (cell.strip() for cell in row.split("|"))
+    points, _ = on(timed, 200e9)
+    name, *_, least, share, verdict = roofline.rows(points)[1][0]
+    assert name == "VGG block 32x32x3"
     assert least == "397 us"
     assert float(share.split()[0]) == pytest.approx(47, abs=3)
     assert verdict == "plausible"
+
+
+def test_a_ceiling_is_for_its_device_and_type_and_for_forward_passes(timed):
+    def placed(**other):
+        return roofline.points(
+            [replace(r, case=replace(r.case, **other)) for r in timed], on(timed, 1e9)[1]
+        )
+
+    assert len(placed(mode="xla")) == 3
+    assert placed(device="gpu") == placed(dtype="float16") == placed(mode="train") == []

@@ -95,6 +95,10 @@ def find(
     if kept := _kept(path, wanted):
         return Found(kept)
     measuring = measuring or session.start(runtime)
+    devices = measuring.described["devices"]
+    if not devices.get(device):
+        seen = " and ".join(kind for kind, names in devices.items() if names)
+        return Found(None, f"no {device} here: the runtime sees {seen} only")
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
