@@ -590,6 +590,8 @@ def verify(
     from cnnbench import sources, store
     from cnnbench.claims import finding, load
 
+    if figure is not None and Path(figure).suffix.lower() != ".png":
+        raise CnnbenchError(f"a figure must end in .png; got {Path(figure).name!r}")
     chosen = load(claims)
     judged = finding.judged(chosen)
     stored, ending = sources.run(str(run)) if run is not None else None, None

@@ -80,6 +80,12 @@ class Said:
         """Whether it gives a number, and not a direction alone."""
         return self.text not in _WORDS
 
+    @property
+    def decimals(self) -> int | None:
+        """Digits after the point of the number; None where there is none, or only a bound."""
+        match = re.match(r"\d+\.?(\d*)", self.text)
+        return len(match[1]) if match else None
+
     def side(self, value: Exact) -> int:
         """-1 where a value lies below the bounds, 1 above them, 0 where it is as said."""
         if self.low is not None and (

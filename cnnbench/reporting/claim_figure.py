@@ -44,10 +44,8 @@ def write(f: Finding, path: Path) -> None:
     """Draw a finding into a file.
 
     Raises:
-        CnnbenchError: the file does not end in .png, or cannot be written.
+        CnnbenchError: the file cannot be written.
     """
-    if path.suffix.lower() != ".png":
-        raise CnnbenchError(f"a figure must end in .png; got {path.name!r}")
     try:
         save(partial(draw, f), path)
     except OSError as error:

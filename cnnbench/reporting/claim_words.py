@@ -38,7 +38,12 @@ def shown(said: Said, value: Exact) -> str:
     read, reading = said.read(value), said.reading
     if reading in ("% more", "% less") and read < 0:
         read, reading = -read, {"% more": "% less", "% less": "% more"}[reading]
-    return f"{number(read)} {reading}".rstrip()
+    return f"{_digits(said, read)} {reading}".rstrip()
+
+
+def _digits(said: Said, read: float) -> str:
+    """A number with a digit more than the source prints; with three where it prints none."""
+    return number(read) if said.decimals is None else f"{read:,.{said.decimals + 1}f}"
 
 
 def where(claim: Claim, tested: Tested) -> str:
@@ -93,7 +98,7 @@ def interval(point: Point) -> str:
         return NOT_MEASURED
     if found.low is None or found.high is None:
         return shown(said, found.value)
-    ends = [number(end) for end in sorted(said.read(e) for e in (found.low, found.high))]
+    ends = [_digits(said, end) for end in sorted(map(said.read, (found.low, found.high)))]
     return f"{shown(said, found.value)} [{ends[0]}, {ends[1]}]"
 
 

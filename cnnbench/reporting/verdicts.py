@@ -87,7 +87,7 @@ def evidence(f: Finding) -> list[str]:
         lines = [_on_paper(f, t) for t in f.tested]
     for test in dict.fromkeys(point.test for point in f.points if point.estimate):
         points = [point for point in f.points if point.test == test]
-        lines.append(f"{name(test)} {', '.join(measured_at(f.claim, point) for point in points)}")
+        lines.append(f"{name(test)}: {', '.join(measured_at(f.claim, point) for point in points)}")
     return lines
 
 
@@ -95,7 +95,7 @@ def _on_paper(f: Finding, tested: Tested) -> str:
     said = tested.test.says
     missed = said.printed and tested.verdict is Verdict.refuted
     parts = (
-        f"{name(tested.test)} {at_points(f.claim, tested)}",
+        f"{name(tested.test)}: {at_points(f.claim, tested)}",
         f"not {said.text}" if missed else "",
         where(f.claim, tested),
     )
