@@ -152,7 +152,7 @@ def parse_duration(text: str) -> float:
     return value
 
 
-_QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)")
+_QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)", re.ASCII)
 TIME = ("time", "4.16ms or 1.5s", ("s",))
 RATE = ("rate", "156TFLOP/s", ("FLOP/s", "FLOPS"))
 FLOW = ("bandwidth", "1555GB/s", ("B/s",))

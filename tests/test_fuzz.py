@@ -267,6 +267,42 @@ def test_options_of_a_run(files, monkeypatch):
     )
 
 
+# Rooflines and check-ups
+
+QUANTITIES = (
+    *("", "0", "1", "nan", "inf", "1e3s", "-1s", "s", "1 fortnight", "9" * 400, LONG, "٣s"),
+    *("0s", "1m", "1TFLOP", "1tflop/s", "1Ts\0", "1,5s", "GB/s", "1 2s"),
+)
+OF_ROOFLINES = {
+    "--time": QUANTITIES,
+    "--peak": QUANTITIES,
+    "--bandwidth": QUANTITIES,
+    "--on": (*WORDS, "A10", "A100,H100"),
+    "--top": ("0", "-1", "x", "", "1.5"),
+    "--device": ("tpu", "", "CPU", "all"),
+    "--format": ("", "TABLE", "mermaid", LONG),
+    **{name: OPTIONS[k][name][1] for k, name in enumerate(("--input", "--batch", "--dtype"))},
+}
+
+
+def test_options_of_a_roofline(files):
+    others = {"--on": (), "--peak": (), "--bandwidth": ("--peak", "1TFLOP/s")}
+    check(
+        Command(("roofline", "vgg_block", *others.get(name, ("--on", "A100")), name, value))
+        for name, values in OF_ROOFLINES.items()
+        for value in values
+    )
+
+
+def test_options_of_a_doctor(files):
+    check(
+        Command(("doctor", name, value))
+        for name in ("--time-budget", "--runtime")
+        for value in OF_RUNS[name]
+        if value != "broken.module"
+    )
+
+
 # Stored runs
 
 

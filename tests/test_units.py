@@ -251,3 +251,26 @@ def test_what_is_no_memory_is_refused_with_examples(text):
 def test_what_is_no_number_takes_no_prefix():
     assert units.count(nan) == "nan"
     assert units.seconds(nan) == "nan ns"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("4.16ms", units.TIME, 4.16e-3),
+        ("12us", units.TIME, 12e-6),
+        ("1.5 s", units.TIME, 1.5),
+        ("156TFLOP/s", units.RATE, 156e12),
+        ("156 TFLOPS", units.RATE, 156e12),
+        ("7FLOP/s", units.RATE, 7),
+        ("1555GB/s", units.FLOW, 1555e9),
+        ("1kB/s", units.FLOW, 1e3),
+    ],
+)
+def test_a_quantity_is_a_number_a_prefix_and_its_unit(text, kind, value):
+    assert units.parse_quantity(text, *kind) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["4.16", "ms", "0ms", "-1ms", "1GB/s", "1 m s", "1e3s", "1e", ""])
+def test_what_is_no_quantity_is_refused_with_an_example(text):
+    with pytest.raises(CnnbenchError, match=r"a time must look like 4\.16ms or 1\.5s; got"):
+        units.parse_quantity(text, *units.TIME)
