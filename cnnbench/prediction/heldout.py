@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 
 from cnnbench import blocks
+from cnnbench.errors import CnnbenchError
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
-from cnnbench.prediction.model import Example, coefficients, proportional
+from cnnbench.prediction.model import Example, Model, coefficients, fitted, proportional
 from cnnbench.result import Result, predicted_peak
 
 PROBES = "probe"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Judged:
     """One case of a block: what was measured, and what each predictor said.
 
     Args:
@@ -42,25 +43,38 @@ class Case:
 class Score:
     """How far predictions lie from what was measured, relative to the latter."""
 
-    cases: int
-    median: float
-    within_10: float
-    within_20: float
+    errors: tuple[float, ...]
+
+    @property
+    def cases(self) -> int:
+        """How many there are."""
+        return len(self.errors)
+
+    @property
+    def median(self) -> float:
+        """The error that half of the cases have at most."""
+        return median(self.errors)
+
+    def within(self, limit: float) -> float:
+        """The share of the cases whose error is at most `limit`."""
+        return sum(error <= limit for error in self.errors) / len(self.errors)
 
 
 def score(pairs: Sequence[tuple[float, float]]) -> Score:
     """The errors of (predicted, measured) pairs, of which there is at least one."""
-    errors = [abs(predicted / measured - 1) for predicted, measured in pairs]
-    return Score(
-        len(errors),
-        median(errors),
-        sum(error <= 0.1 for error in errors) / len(errors),
-        sum(error <= 0.2 for error in errors) / len(errors),
-    )
+    return Score(tuple(abs(predicted / measured - 1) for predicted, measured in pairs))
 
 
-def times(results: Sequence[Result]) -> list[Case]:
-    """Every case of the catalogue that was timed."""
+def ideal(noises: Sequence[float], limit: float) -> float:
+    """The share within `limit` of a predictor without error, where measurements have one.
+
+    Assumes that these are normal, with the given relative standard errors.
+    """
+    return mean(math.erf(limit / noise / math.sqrt(2)) if noise else 1.0 for noise in noises)
+
+
+def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
+    """Every case of the catalogue that was timed, and the model of the probes alone."""
     return _held_out(
         results,
         time_example,
@@ -72,8 +86,8 @@ def times(results: Sequence[Result]) -> list[Case]:
     )
 
 
-def peaks(results: Sequence[Result]) -> list[Case]:
-    """Every case of the catalogue whose peak was measured; naive is the peak on paper."""
+def peaks(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
+    """Every case of the catalogue whose peak was measured; the model as for `times`."""
     return _held_out(
         results,
         memory_example,
@@ -90,9 +104,15 @@ def _held_out(
     example: Callable[[Result], Example | None],
     naive: dict[str, Callable[[Result], float]],
     noise: Callable[[Result], float | None],
-) -> list[Case]:
+) -> tuple[tuple[Judged, ...], Model]:
     known = [(r, family(r), e) for r in results if (e := example(r))]
-    probes = coefficients([e for _, f, e in known if f == PROBES])
+    probes = [(r, e) for r, f, e in known if f == PROBES]
+    if len(probes) < 2 or len(probes) == len(known):
+        raise CnnbenchError(
+            f"expected probes and blocks; got {len(probes)} and {len(known) - len(probes)} "
+            "with a measurement; see benchmarks/prediction.py"
+        )
+    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes])
     found = []
     for held in sorted({f for _, f, _ in known} - {PROBES}):
         rest = [(r, e) for r, f, e in known if f != held]
@@ -102,19 +122,19 @@ def _held_out(
             for name, amount in naive.items()
         }
         found += [
-            Case(
+            Judged(
                 result=r,
                 family=held,
                 measured=e.measured,
                 predicted=_sum(fit, e),
-                alone=_sum(probes, e),
+                alone=model.predict(e.terms),
                 naive={name: lines[name] * amount(r) for name, amount in naive.items()},
                 noise=noise(r),
             )
             for r, f, e in known
             if f == held
         ]
-    return found
+    return tuple(found), model
 
 
 def family(result: Result) -> str:
