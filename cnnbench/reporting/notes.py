@@ -13,6 +13,9 @@ ADVICE = {
     Doubt.UNPAIRED: "continue the run with --resume to complete its rounds",
     Doubt.SEPARATE: "measure both in one run, or repeat each run on another day",
     Doubt.ONLY_FIRST: "give the run more time",
+    Doubt.UNSETTLED: "give each launch more time",
+    Doubt.DRIFT: "let the machine cool or settle, then run again",
+    Doubt.TWO_SPEEDS: "look at the figure of the spread; close other programs",
 }
 """What to do about each doubt."""
 

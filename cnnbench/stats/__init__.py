@@ -17,6 +17,8 @@ from cnnbench.stats.estimate import (
 )
 from cnnbench.stats.launches import Spread, location, medians, spread, steady, warmup
 from cnnbench.stats.ratios import duet, ratio, relative, separate, unpaired
+from cnnbench.stats.resampling import bootstrap, percentile
+from cnnbench.stats.stopping import Stop, enough
 
 __all__ = [
     "FEW",
@@ -26,13 +28,17 @@ __all__ = [
     "Doubt",
     "Estimate",
     "Spread",
+    "Stop",
     "Verdict",
+    "bootstrap",
     "crossings",
     "duet",
+    "enough",
     "exponent",
     "geometric",
     "location",
     "medians",
+    "percentile",
     "ratio",
     "relative",
     "separate",

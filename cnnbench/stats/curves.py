@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cnnbench.stats.estimate import Estimate, student
 
@@ -36,16 +37,22 @@ def exponent(x: Sequence[float], y: Sequence[float]) -> Estimate | None:
     """
     if len(set(x)) < 2:
         return None
-    log_x, log_y = np.log(x), np.log(y)
-    centred = log_x - log_x.mean()
-    slope = float(centred @ log_y / (centred @ centred))
+    power, error = slope(np.log(x), np.log(y))
     if len(x) < 3:
-        return Estimate(slope, None, None, len(x))
-    residuals = log_y - log_y.mean() - slope * centred
-    freedom = len(x) - 2
-    error = math.sqrt(float(residuals @ residuals) / freedom / float(centred @ centred))
-    half = error * student(freedom)
-    return Estimate(slope, slope - half, slope + half, len(x))
+        return Estimate(power, None, None, len(x))
+    half = error * student(len(x) - 2)
+    return Estimate(power, power - half, power + half, len(x))
+
+
+def slope(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """The least-squares slope of y on x and its standard error; 0 from two points."""
+    x, y = np.asarray(x), np.asarray(y)
+    centred = x - x.mean()
+    squares = float(centred @ centred)
+    rise = float(centred @ y) / squares
+    residuals = y - y.mean() - rise * centred
+    freedom = max(len(x) - 2, 1)
+    return rise, math.sqrt(float(residuals @ residuals) / freedom / squares)
 
 
 def crossings(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> list[Crossing]:

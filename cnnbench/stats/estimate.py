@@ -26,6 +26,9 @@ class Doubt(StrEnum):
     UNPAIRED = "launches without a partner in the same round were left out"
     SEPARATE = "two separate runs: what changed in the machine between them is in the ratio"
     ONLY_FIRST = "launches with a single call were left out, for that call initialises"
+    UNSETTLED = "calls still became faster or slower after the warm-up"
+    DRIFT = "launches became slower or faster in the order in which they ran"
+    TWO_SPEEDS = "calls fall into two groups, so the median is of one of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,6 @@ def variation(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1) / np.mean(values))
 
 
-def student(freedom: float) -> float:
+def student(freedom: float, level: float = LEVEL) -> float:
     """Student's quantile for a two-sided interval."""
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(stdtrit(freedom, (1 + level) / 2))

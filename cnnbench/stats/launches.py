@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
 from cnnbench.stats.estimate import Doubt, Estimate, geometric, variation
+from cnnbench.stats.steadiness import unsteady
+
+Series = Mapping[int, Sequence[float]]
+"""Launches by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def medians(launches: Collection[Sequence[float]]) -> list[float]:
     return [median(calls) for launch in launches if (calls := steady(launch))]
 
 
-def location(launches: Collection[Sequence[float]]) -> Estimate | None:
+def location(launches: Collection[Sequence[float]] | Series) -> Estimate | None:
     """How long a call takes: the geometric mean of the launch medians.
 
     Processes differ far more than the calls within one do (5 to 6 % against far less, as
@@ -67,11 +71,14 @@ def location(launches: Collection[Sequence[float]]) -> Estimate | None:
     median of medians, because it is the centre of that interval, and because ratios of
     two then equal the mean paired ratio.
 
-    Assumes launches that are independent and log-normal about one value.
+    Assumes launches that are independent and log-normal about one value. What speaks
+    against that comes back as doubts, see `steadiness`; the launches' order is that of
+    their numbers, or of the collection.
     """
-    values = medians(launches)
-    lost = (Doubt.ONLY_FIRST,) if len(values) < len(launches) else ()
-    return geometric(values, lost)
+    numbered = launches if isinstance(launches, Mapping) else dict(enumerate(launches))
+    rest = {number: calls for number in sorted(numbered) if (calls := steady(numbered[number]))}
+    lost = (Doubt.ONLY_FIRST,) if len(rest) < len(numbered) else ()
+    return geometric([median(calls) for calls in rest.values()], (*lost, *unsteady(rest)))
 
 
 def spread(launches: Collection[Sequence[float]]) -> Spread | None:
