@@ -306,6 +306,7 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
         "from cnnbench.cli import main; assert main(['analyze', 'resnet18', '--as', 'thop']) == 0",
         "from cnnbench.cli import main; main(['analyze', 'vgg16', '--memory', '1GiB'])",
         "from cnnbench.cli import main; assert main(['formula', 'vgg_block']) == 0",
+        "from cnnbench.cli import main; assert main(['verify']) == 0",
         "from cnnbench import suites; suites.load('tutorial')",
         "from cnnbench import runtimes; runtimes.load('tensorflow')",
     ],

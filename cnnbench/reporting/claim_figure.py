@@ -13,7 +13,7 @@ from cnnbench.claims.evidence import Point
 from cnnbench.claims.finding import Finding
 from cnnbench.claims.judge import Paper
 from cnnbench.claims.said import Said
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import ClaimError, CnnbenchError
 from cnnbench.reporting.claim_words import interval, name, shown
 from cnnbench.reporting.style import (
     COLOURS,
@@ -44,8 +44,11 @@ def write(f: Finding, path: Path) -> None:
     """Draw a finding into a file.
 
     Raises:
+        ClaimError: what it says takes a run to see, and there is none.
         CnnbenchError: the file cannot be written.
     """
+    if f.claim.variable is None and not _rows(f):
+        raise ClaimError(f"{f.claim.name} has nothing to draw before it is measured")
     try:
         save(partial(draw, f), path)
     except OSError as error:
@@ -175,7 +178,7 @@ def _beside(f: Finding) -> Figure:
         for end in (row.said.low, row.said.high)
         if end is not None
     ]
-    low, high = min(*found, *near, 1.0) / 1.1, max(*found, *near, 1.0) * 1.1
+    low, high = min(*found, *near) / 1.1, max(*found, *near) * 1.1
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)
