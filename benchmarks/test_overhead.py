@@ -54,6 +54,8 @@ def test_a_launch_through_the_fork_server(benchmark):
     """Fork, settle, four calls of the fake, answer: what a process of its own costs."""
     benchmark.group = "launch"
     children = server.start("fake")
-    order = Order("fake", Case("vgg_block", (8, 8, 3)), 0, None, 0.0)
-    answer = benchmark.pedantic(children.measure, (order, 60.0), rounds=10, warmup_rounds=1)
+    orders = [Order("fake", Case("vgg_block", (8, 8, 3)), 0, None)]
+    (answer,) = benchmark.pedantic(
+        children.measure, (orders, 0.0, 60.0), rounds=10, warmup_rounds=1
+    )
     assert answer["outcome"] == "ok"

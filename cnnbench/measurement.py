@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from cnnbench.case import Case
@@ -42,6 +43,10 @@ class Measurement:
         started: seconds since the epoch.
         wall_s: seconds that the launch took in all.
         samples_ns: every call in order, nanoseconds, the first (and any warm-up) included.
+        bursts: how many calls after the first were made at each turn.
+        beside: ids of the cases that took turns with this one.
+        reference: id of the case that took turns too, to show how fast the machine was then,
+            and `reference_ns`, its median call at each turn.
         peak_bytes: rise of the peak memory over the first call; None where not measured.
         peak_source: what reported it.
         check: comparison with Keras; None where the runtime builds no Keras model.
@@ -55,6 +60,10 @@ class Measurement:
     started: float = 0.0
     wall_s: float = 0.0
     samples_ns: tuple[int, ...] = ()
+    bursts: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
+    reference: str = ""
+    reference_ns: tuple[float, ...] = ()
     peak_bytes: int | None = None
     peak_source: str = ""
     check: Check | None = None
@@ -64,6 +73,12 @@ class Measurement:
     def ok(self) -> bool:
         """Whether the launch has samples."""
         return self.outcome == "ok"
+
+    @property
+    def turns(self) -> list[tuple[int, ...]]:
+        """The calls after the first, turn by turn, nanoseconds."""
+        calls = iter(self.samples_ns[1:])
+        return [tuple(islice(calls, made)) for made in self.bursts]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""

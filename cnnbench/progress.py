@@ -95,10 +95,12 @@ class Bar(Silent):
 
     def begins(self, launch: Launch) -> None:
         """Show what runs."""
-        case = launch.case
+        case = launch.cases[0]
+        others = f" and {len(launch.cases) - 1} more" if len(launch.cases) > 1 else ""
         self._bar.update(
             self._task,
-            description=f"{case.label or case.target} {units.shape(case.input_shape)} {case.mode}",
+            description=f"{case.label or case.target} {units.shape(case.input_shape)} {case.mode}"
+            f"{others}",
         )
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:

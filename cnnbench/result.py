@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from cnnbench import stats, units
 from cnnbench.case import Case
@@ -59,9 +60,34 @@ class Result:
         return float((height * width) ** 0.5)
 
     @property
+    def turns(self) -> dict[int, list[tuple[float, ...]]]:
+        """Seconds of the calls after the first, turn by turn, by launch number."""
+        return {
+            m.launch: [tuple(ns / 1e9 for ns in turn) for turn in m.turns]
+            for m in self.launches
+            if m.ok
+        }
+
+    @property
+    def paces(self) -> dict[int, float]:
+        """How many times as long as the reference beside it a call took, by launch number."""
+        found = {
+            m.launch: stats.relative(m.turns, m.reference_ns)
+            for m in self.launches
+            if m.ok and m.reference_ns
+        }
+        return {launch: pace for launch, pace in found.items() if pace}
+
+    @property
     def speed(self) -> float | None:
         """FLOPs on paper a second of measured time."""
-        return self.cost.flops / self.time.value if self.time else None
+        return self.flops / self.time.value if self.time else None
+
+    @property
+    def flops(self) -> int:
+        """FLOPs on paper of what was timed: a forward pass, or a step of training."""
+        step = self.case.training()
+        return step.flops if step else self.cost.flops
 
     @property
     def calls(self) -> int:
@@ -86,7 +112,11 @@ class Result:
     @property
     def predicted_peak_bytes(self) -> int:
         """What the measured peak should be; see `predicted_peak`."""
-        return predicted_peak(self.cost)
+        step = self.case.training()
+        if step is None:
+            return predicted_peak(self.cost)
+        there = step.memory.weights + step.memory.slots + self.cost.layers[0].activation_bytes
+        return step.memory.peak - there
 
     @property
     def peak_error(self) -> float | None:
@@ -117,6 +147,35 @@ class Result:
 
 
 _USUAL = ("float32", "cpu", "graph")
+
+
+def ratio(base: Result, new: Result) -> Estimate | None:
+    """How many times as long `new` takes as `base` in one run, over the launches of both.
+
+    Turn by turn where the two took turns, else by the medians of launches of one round.
+    """
+    if any(m.ok and new.case.id in m.beside for m in base.launches):
+        return stats.duet(base.turns, new.turns)
+    return stats.ratio(base.samples, new.samples)
+
+
+def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
+    """How many times as long `new` takes as `base`, measured in another run.
+
+    Where the launches of both ran beside the same reference on the same kind of machine and the
+    same versions, each counts as how many times the reference's time it took, so that a
+    machine that became slower between the runs cancels. Else by the medians of the launches.
+    """
+    if base.paces and new.paces and _paced_by(base) == _paced_by(new):
+        return stats.separate([*base.paces.values()], [*new.paces.values()])
+    return stats.unpaired(base.samples, new.samples)
+
+
+def _paced_by(result: Result) -> list[Any]:
+    """What the reference was, and where it ran."""
+    first = next(m for m in result.launches if m.ok and m.reference_ns)
+    keys = ("cpu", "cores", "threads", "versions")
+    return [first.reference, *(first.environment.get(key) for key in keys)]
 
 
 def predicted_peak(cost: Cost) -> int:

@@ -3,7 +3,9 @@
 Format history of the lines:
 
 1   {"schema": 1, "type": "plan", ...}     the first line: what the run set out to do
-    {"schema": 1, "type": "launch", ...}   every other line: one measurement
+    {"schema": 1, "type": "launch", ...}   one measurement
+    {"schema": 1, "type": "stop", ...}     why a case was not launched again
+    {"schema": 1, "type": "ceilings", ...} the most that a device can do, measured for this run
 
 Nothing is ever rewritten. A line that cannot be read is named, counted and skipped.
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.case import Case, record
+from cnnbench.ceilings import Ceiling
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.measurement import Measurement
 
@@ -43,7 +46,9 @@ class Comparison:
 class Plan:
     """What a run set out to measure; enough to continue it and to report it.
 
-    `blocks` gives the target and parameters behind each label that a comparison names.
+    `blocks` gives the target and parameters behind each label that a comparison names;
+    `together` the ids of cases that take turns in one launch. With `precision`, cases are
+    launched more often than `launches`, until the half-width of their interval is below it.
     """
 
     suite: str
@@ -51,7 +56,10 @@ class Plan:
     cases: tuple[Case, ...]
     comparisons: tuple[Comparison, ...] = ()
     blocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    together: tuple[tuple[str, ...], ...] = ()
     launches: int = 5
+    precision: float | None = None
+    reference: bool = False
     seed: int = 0
     time_budget_s: float = 270.0
     timeout_s: float = 120.0
@@ -65,13 +73,27 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a case, by its id, was not launched again."""
+
+    case: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A stored run: its plan, its measurements, and the lines that could not be read."""
+    """A stored run: its plan, its measurements, and the lines that could not be read.
+
+    `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
+    a device and data type, where they were measured.
+    """
 
     folder: Path
     plan: Plan
     measurements: tuple[Measurement, ...]
     bad_lines: tuple[str, ...] = ()
+    stops: dict[str, str] = field(default_factory=dict)
+    ceilings: tuple[Ceiling, ...] = ()
 
 
 class Store:
@@ -161,12 +183,19 @@ def read(folder: Path) -> Run:
     plan: Plan | None = None
     measurements: list[Measurement] = []
     bad: list[str] = []
+    stops: dict[str, str] = {}
+    ceilings: list[Ceiling] = []
     for number, kind, data in _records(lines, path.name, bad):
         try:
             if kind == "plan":
                 plan = plan or record(Plan, data)
             elif kind == "launch":
                 measurements.append(record(Measurement, data))
+            elif kind == "stop":
+                stop = record(Stop, data)
+                stops[stop.case] = stop.reason
+            elif kind == "ceilings":
+                ceilings.append(record(Ceiling, data))
             else:
                 raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:
@@ -174,7 +203,7 @@ def read(folder: Path) -> Run:
     if plan is None:
         reason = f" ({bad[0]})" if bad else ""
         raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
-    return Run(folder, plan, tuple(measurements), tuple(bad))
+    return Run(folder, plan, tuple(measurements), tuple(bad), stops, tuple(ceilings))
 
 
 def _records(

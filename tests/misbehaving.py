@@ -1,6 +1,7 @@
 """A runtime whose children do what a case's label says: the ways in which a launch goes wrong."""
 
 import gc
+import itertools
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ import time
 from multiprocessing.connection import Connection
 
 from cnnbench.case import Case
+from cnnbench.measurement import Check
 from cnnbench.runtimes import Prepared
 
 PRELOAD = ()
@@ -19,7 +21,38 @@ def describe():
 
 
 def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
-    return Prepared(step=globals()[case.label])
+    return Prepared(step=globals()[case.label], check=Check(1, 0, SPANS))
+
+
+SPANS = []
+"""When each call after the first began and ended, nanoseconds; the parent gets it."""
+
+CALLS = itertools.count()
+
+
+def says_when_it_ran():
+    begin = time.perf_counter_ns()
+    time.sleep(0.001)
+    if next(CALLS):  # the first call is not a turn
+        SPANS.append((begin, time.perf_counter_ns()))
+
+
+def takes_a_millisecond():
+    time.sleep(0.001)
+
+
+def takes_two_milliseconds():
+    time.sleep(0.002)
+
+
+def crashes_later():
+    if next(CALLS) == 3:
+        crashes()
+
+
+def hangs_later():
+    if next(CALLS) == 3:
+        hangs()
 
 
 def behaves():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cnnbench import store
+from cnnbench import stats, store
 from cnnbench.case import Case
 from cnnbench.progress import Silent
 from cnnbench.runner import loop
@@ -17,24 +17,42 @@ GIB = 2**30
 
 
 class Server:
-    """Answers every order with `answers[size]`, or with two samples; a launch takes 1 s."""
+    """Answers every order with `answers[size]`, or with two samples; a launch takes 1 s.
+
+    An answer may be a function of the number of launches before it.
+    """
 
     def __init__(self, answers=(), seconds=1.0):
         self.answers = dict(answers)
-        self.orders = []
+        self.launches = []
         self.now = 0.0
         self.seconds = seconds
+
+    @property
+    def orders(self):
+        return [order for orders, _ in self.launches for order in orders]
 
     def clock(self):
         return self.now
 
-    def measure(self, order, timeout_s):
-        self.orders.append(order)
+    def measure(self, orders, slice_s, timeout_s, reference=None):
+        number = len(self.launches)
+        orders = [*orders, *([reference] if reference else ())]
+        self.launches.append((orders, slice_s))
         self.now += self.seconds
-        answer = self.answers.get(order.case.input_shape[0])
+        return [self.answer(order.case, number) for order in orders]
+
+    def answer(self, case, number):
+        answer = self.answers.get(case.input_shape[0])
         if isinstance(answer, BaseException):
             raise answer
+        if callable(answer):
+            answer = answer(number)
         return answer or {"outcome": "ok", "samples_ns": [2, 1], "peak_bytes": 7}
+
+
+def ok(*samples, bursts=()):
+    return {"outcome": "ok", "samples_ns": list(samples), "bursts": list(bursts)}
 
 
 def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB):
@@ -111,6 +129,77 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_can_be_resumed(tmp_path):
     assert len(both) == 6
     assert len({(m.case.id, m.launch) for m in both}) == 6
     assert both[: len(first)] == first
+
+
+def test_cases_that_are_compared_share_a_launch_and_each_has_its_line(tmp_path):
+    small, middle, large = CASES
+    server = Server()
+    run(tmp_path, server, replace(PLAN, launches=1, together=((small.id, large.id),)))
+    assert sorted([o.case.input_shape[0] for o in orders] for orders, _ in server.launches) == [
+        [8, 32],
+        [16],
+    ]
+    beside = {m.case.id: m.beside for m in store.read(tmp_path).measurements}
+    assert beside == {small.id: (large.id,), large.id: (small.id,), middle.id: ()}
+
+
+def test_of_cases_that_share_a_launch_each_needs_its_own_memory(tmp_path):
+    one, two = (Case("vgg_block", (4096, 4096, 3), batch_size=batch) for batch in (1, 2))
+    plan = replace(PLAN, cases=(one, two), together=((one.id, two.id),), launches=1)
+    # The first needs 8.2 GiB: two of 4 GiB at the second convolution, and the input. The second, of
+    # twice the batch, 16.4: alone it would fit into 20 GiB.
+    run(tmp_path, Server(), plan, available=20 * GIB)
+    assert [m.outcome for m in store.read(tmp_path).measurements] == ["ok", "skipped"]
+
+
+def test_a_reference_takes_turns_and_leaves_its_median_of_each_turn(tmp_path):
+    reference = ok(9, 1, 3, 2, 5, 7, bursts=(3, 2))
+    server = Server({loop.REFERENCE.input_shape[0]: reference})
+    cases = (CASES[0],)
+    run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
+    ((orders, _),) = server.launches
+    assert [order.case.id for order in orders] == [CASES[0].id, loop.REFERENCE.id]
+    (measurement,) = store.read(tmp_path).measurements
+    # The first call is no turn; then 1, 3, 2 and 5, 7.
+    assert measurement.reference == loop.REFERENCE.id
+    assert measurement.reference_ns == (2.0, 6.0)
+
+
+def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):
+    server = Server({loop.REFERENCE.input_shape[0]: {"outcome": "crashed", "detail": "SIGSEGV"}})
+    run(tmp_path, server, replace(PLAN, cases=(CASES[0],), launches=1, reference=True))
+    (measurement,) = store.read(tmp_path).measurements
+    assert (measurement.outcome, measurement.reference) == ("ok", "")
+
+
+def noisy(number):
+    return ok(*[1000, *[900 + 200 * (number % 2)] * 9])
+
+
+def test_a_case_is_launched_again_until_its_interval_is_narrow(tmp_path):
+    server = Server({8: noisy})
+    plan = replace(PLAN, cases=CASES[:2], precision=0.02, launches=4, time_budget_s=60.0)
+    ending = run(tmp_path, server, plan)
+    sizes = [order.case.input_shape[0] for order in server.orders]
+    assert ending.reason == "done"
+    # The second is exact from the start; the first alternates by 20 % as long as it is asked.
+    assert sizes.count(16) < 10 < sizes.count(8)
+    stops = store.read(tmp_path).stops
+    assert stops[CASES[1].id] == stats.Stop.PRECISE
+    assert stops[CASES[0].id] in (stats.Stop.STALLED, stats.Stop.BUDGET)
+
+
+def test_without_a_precision_the_launches_are_exactly_those_asked_for(tmp_path):
+    run(tmp_path, Server({8: noisy}))
+    stops = store.read(tmp_path).stops
+    assert stops == {case.id: stats.Stop.LAUNCHES for case in CASES}
+
+
+def test_a_budget_that_ends_the_planned_launches_is_the_reason(tmp_path):
+    run(tmp_path, Server(), replace(PLAN, time_budget_s=3.5))
+    # Four launches of the six: one case of three has both.
+    reasons = sorted(store.read(tmp_path).stops.values())
+    assert reasons == sorted([stats.Stop.LAUNCHES, stats.Stop.BUDGET, stats.Stop.BUDGET])
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])

@@ -1,7 +1,5 @@
 """Order and time slices of a run."""
 
-from collections import Counter
-
 import pytest
 
 from cnnbench.case import Case
@@ -10,42 +8,60 @@ from cnnbench.runner.schedule import (
     MAX_SLICE_S,
     MIN_SLICE_S,
     RESERVE,
+    Launch,
     Slices,
-    schedule,
+    a_round,
+    groups,
 )
 
 CASES = [Case("vgg_block", (size, size, 3)) for size in (8, 16, 32, 64)]
+ALONE = [(case,) for case in CASES]
+REFERENCE = Case("vgg_block", (4, 4, 3))
 
 
-def test_every_case_is_launched_once_a_round():
-    order = schedule(CASES, launches=3, seed=1)
-    rounds = [order[i : i + 4] for i in range(0, 12, 4)]
-    for number, launches in enumerate(rounds):
-        assert {launch.number for launch in launches} == {number}
-        assert Counter(launch.case.id for launch in launches) == Counter(c.id for c in CASES)
+def test_cases_that_are_compared_are_launched_together():
+    one, two, three, four = CASES
+    assert groups(CASES, ()) == ALONE
+    assert groups(CASES, [(two.id, four.id)]) == [(one,), (two, four), (three,)]
 
 
-def test_the_order_is_random_and_depends_on_the_seed_alone():
-    assert schedule(CASES, 5, seed=1) == schedule(CASES, 5, seed=1)
-    assert schedule(CASES, 5, seed=1) != schedule(CASES, 5, seed=2)
-    rounds = {tuple(x.case.id for x in schedule(CASES, 1, seed=s)) for s in range(40)}
-    assert len(rounds) > 10
+def test_rows_that_share_a_case_are_one_group_and_a_case_beside_itself_is_one():
+    one, two, three, four = CASES
+    assert groups(CASES, [(one.id, two.id), (two.id, three.id)]) == [(one, two, three), (four,)]
+    assert groups(CASES, [(one.id, one.id), (two.id, "of another device")]) == ALONE
 
 
-def test_a_continued_run_keeps_the_order_of_what_is_left():
-    whole = schedule(CASES, 3, seed=7)
-    done = {(launch.case.id, launch.number) for launch in whole[:5]}
-    assert schedule(CASES, 3, seed=7, done=done) == whole[5:]
+def test_every_group_is_launched_once_a_round():
+    launches = a_round([(CASES[0], CASES[1]), (CASES[2],)], 3, seed=1, reference=REFERENCE)
+    assert {launch.number for launch in launches} == {3}
+    by_size = sorted(launches, key=lambda launch: len(launch.cases))
+    assert [launch.cases for launch in by_size] == [(CASES[2],), (CASES[0], CASES[1])]
+    assert by_size[1].members == (CASES[0], CASES[1], REFERENCE)
 
 
-def queue(count):
-    return schedule(CASES[:1], count, seed=0)
+def test_the_order_of_a_round_depends_on_its_number_and_the_seed_alone():
+    def order(number, seed):
+        return tuple(launch.cases[0].id for launch in a_round(ALONE, number, seed))
+
+    assert order(0, 1) == order(0, 1)
+    assert len({order(number, 1) for number in range(40)}) > 10
+    assert len({order(0, seed) for seed in range(40)}) > 10
+
+
+def queue(count, members=1):
+    return [Launch(tuple(CASES[:members]), number) for number in range(count)]
 
 
 def test_a_slice_is_the_share_of_what_is_left_less_the_overhead():
-    slices = Slices(30.0)
-    left = 30 - RESERVE * 30
-    assert slices.next(queue(10)) == pytest.approx(left / 10 - FIRST_OVERHEAD_S)
+    slices = Slices(20.0)
+    left = 20 - RESERVE * 20
+    assert slices.next(queue(20)) == pytest.approx(left / 20 - FIRST_OVERHEAD_S)
+
+
+def test_cases_that_take_turns_share_the_slice():
+    slices = Slices(20.0)
+    left = 20 - RESERVE * 20
+    assert slices.next(queue(10, 2)) == pytest.approx((left - 10 * FIRST_OVERHEAD_S) / 20)
 
 
 def test_slices_have_bounds_and_end_with_the_budget():
@@ -57,8 +73,8 @@ def test_slices_have_bounds_and_end_with_the_budget():
     assert slices.left() == 0.0
 
 
-def test_the_overhead_of_each_case_is_learnt_and_guessed_for_the_others():
-    first, second, third = schedule(CASES[:3], 1, seed=0)
+def test_the_overhead_of_each_group_is_learnt_and_guessed_for_the_others():
+    first, second, third = (Launch((case,), 0) for case in CASES[:3])
     slices = Slices(100.0)
     slices.spent(first, wall_s=5.0, sampled_s=1.0)
     slices.spent(second, wall_s=3.0, sampled_s=1.0)
@@ -66,4 +82,4 @@ def test_the_overhead_of_each_case_is_learnt_and_guessed_for_the_others():
     # second, and of the third, which has not run, the 3 s between.
     assert slices.next([first, second, third] * 30) == MIN_SLICE_S
     assert slices.next([first] * 20) == pytest.approx(90 / 20 - 4)
-    assert slices.next([third] * 20) == pytest.approx(90 / 20 - 3)
+    assert slices.next([third] * 28) == pytest.approx(90 / 28 - 3)

@@ -1,5 +1,6 @@
 """Real children, and every way in which one can end."""
 
+import itertools
 import os
 import time
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 
 from cnnbench.case import Case
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
-from cnnbench.runner import server
+from cnnbench.runner import child, server
 from cnnbench.runner.worker import Order
 
 CASE = Case("vgg_block", (8, 8, 3))
@@ -20,8 +21,16 @@ def children():
 
 
 def outcome(children, behaviour, timeout_s=20.0):
-    order = Order("tests.misbehaving", replace(CASE, label=behaviour), 0, None, 0.01)
-    return children.measure(order, timeout_s)
+    (answer,) = together(children, [behaviour], timeout_s)
+    return answer
+
+
+def together(children, behaviours, timeout_s=20.0, reference=None):
+    def order(behaviour):
+        return Order("tests.misbehaving", replace(CASE, label=behaviour), 0, None)
+
+    beside = order(reference) if reference else None
+    return children.measure([order(b) for b in behaviours], 0.01, timeout_s, beside)
 
 
 def test_a_child_that_behaves_returns_every_call(children):
@@ -85,8 +94,8 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
         "from dataclasses import replace\n"
         "from tests.test_server import CASE, Order, server\n"
         "if __name__ == '__main__':\n"
-        "    order = Order('tests.misbehaving', replace(CASE, label='hangs'), 0, None, 0.01)\n"
-        "    server.start('tests.misbehaving').measure(order, 600.0)\n"
+        "    order = Order('tests.misbehaving', replace(CASE, label='hangs'), 0, None)\n"
+        "    server.start('tests.misbehaving').measure([order], 0.01, 600.0)\n"
     )
     script = tmp_path / "program.py"
     script.write_text(program)
@@ -162,10 +171,37 @@ def test_a_fork_server_that_was_killed_is_replaced(children):
 
 
 def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):
-    def refuse(child):
+    def refuse(process):
         raise OSError(12, "Cannot allocate memory")
 
-    monkeypatch.setattr(server, "_start", refuse)
+    monkeypatch.setattr(child, "_start", refuse)
     answer = outcome(children, "behaves")
     assert answer["outcome"] == "failed"
     assert "Cannot allocate memory" in answer["detail"]
+
+
+def test_children_take_turns_in_as_many_bursts(children):
+    slow, fast = together(children, ["takes_a_millisecond", "takes_two_milliseconds"])
+    assert len(slow["bursts"]) == len(fast["bursts"]) >= 4
+    for answer in (slow, fast):
+        assert len(answer["samples_ns"]) == 1 + sum(answer["bursts"])
+
+
+def test_calls_of_two_children_never_overlap(children):
+    answers = together(children, ["says_when_it_ran"] * 2, reference="says_when_it_ran")
+    spans = [answer["check"]["differences"] for answer in answers]
+    turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
+    assert all(left[1] <= right[0] for left, right in zip(turns, turns[1:], strict=False))
+    owners = [who for who, _ in itertools.groupby(who for _, _, who in turns)]
+    # The cases swap places, the reference (2) comes last.
+    assert owners[:12] == [0, 1, 2, 1, 0, 2, 0, 1, 2, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"), [("crashes_later", "crashed"), ("hangs_later", "timeout")]
+)
+def test_one_that_ends_badly_costs_the_other_nothing(children, behaviour, expected):
+    bad, good = together(children, [behaviour, "takes_a_millisecond"], timeout_s=1.0)
+    assert bad["outcome"] == expected
+    assert good["outcome"] == "ok"
+    assert len(good["samples_ns"]) > 4

@@ -35,7 +35,13 @@ def run(
         bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
     ] = False,
     device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
-    launches: Annotated[int | None, typer.Option(min=1, help="Processes per case.")] = None,
+    launches: Annotated[
+        int | None, typer.Option(min=1, help="Processes per case, exactly.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Launch again until intervals are so narrow [default: 2%].", metavar="%"),
+    ] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = None,
@@ -43,6 +49,9 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
     runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
+    ceilings: Annotated[
+        bool, typer.Option(help="Measure the machine's ceilings first, unless they are known.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
@@ -64,6 +73,7 @@ def run(
             resume=resume,
             device=device.value,
             launches=launches,
+            precision=None if precision is None else units.parse_percent(precision),
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
             timeout=units.parse_duration(timeout),
             seed=seed,
@@ -71,6 +81,7 @@ def run(
             runtime=runtime,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
+            ceilings=ceilings,
         )
     ending = finished.ending
     if json:

@@ -10,7 +10,7 @@ from cnnbench import stats, units
 from cnnbench.case import Case
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.result import Result, devices, predicted_peak, result
+from cnnbench.result import Result, devices, predicted_peak, ratio, result
 from cnnbench.stats import Crossing, Estimate
 from cnnbench.store import Comparison, Plan
 
@@ -127,7 +127,7 @@ def _evaluate(
     pairs = []
     for channels in comparison.channels:
         base, new = at(comparison.base, channels), at(comparison.new, channels)
-        pairs.append(Pair(channels, base, new, stats.ratio(base.samples, new.samples)))
+        pairs.append(Pair(channels, base, new, ratio(base, new)))
     rules = []
     # Every integer, not a bisection: half a second for 512, and no crossing is missed.
     for channels in range(comparison.range[0], comparison.range[1] + 1):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from statistics import median
 from typing import Any, Protocol
 
-from cnnbench import units
+from cnnbench import stats, units
 from cnnbench.case import Case
 from cnnbench.measurement import Check, Measurement
 from cnnbench.runner.environment import available_memory, environment
-from cnnbench.runner.schedule import Launch, Slices, schedule
+from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.worker import Order
+
+from cnnbench.stats import Stop
 from cnnbench.store import Plan, Store
+
+REFERENCE = Case("residual_module", (16, 16, 64), label="reference")
+"""What takes turns with the cases of a run that asks for it: half a millisecond of
+convolutions, to show how fast the machine was at that moment."""
 
 FAILURES_ALLOWED = 2
 """A case that failed this often is not launched again: once may be chance."""
@@ -23,8 +31,14 @@ FAILURES_ALLOWED = 2
 class Measures(Protocol):
     """What the loop needs of a `Server`."""
 
-    def measure(self, order: Order, timeout_s: float) -> dict[str, Any]:
-        """Launch one child; never raises for what happens to it."""
+    def measure(
+        self,
+        orders: Sequence[Order],
+        slice_s: float,
+        timeout_s: float,
+        reference: Order | None = None,
+    ) -> list[dict[str, Any]]:
+        """Launch a child for each order; never raises for what happens to them."""
 
 
 class Progress(Protocol):
@@ -68,70 +82,178 @@ def run(
         clock: seconds, for the time budget.
         available: bytes that a child could take, for what would not fit.
     """
-    earlier = list(earlier)
-    done = {(m.case.id, m.launch) for m in earlier}
-    failures = Counter(m.case.id for m in earlier if not m.ok)
-    queue = schedule(plan.cases, plan.launches, plan.seed, done)
+    tally = _Tally(plan, earlier)
     slices = Slices(plan.time_budget_s)
-    measured = 0
+    measured = made = 0
     try:
-        for index, launch in enumerate(queue):
-            slice_s = slices.next(queue[index:])
-            if not slice_s:
-                return Ending("out of time", measured, len(queue) - index)
-            if failures[launch.case.id] >= FAILURES_ALLOWED:
-                continue
-            progress.begins(launch)
-            begin = clock()
-            measurement = _measure(plan, launch, slice_s, server, described, clock, available)
-            store.append("launch", measurement.to_json())
-            measured += 1
-            failures[launch.case.id] += not measurement.ok
-            slices.spent(launch, clock() - begin, sum(measurement.samples_ns) / 1e9)
-            progress.ended(measurement, index + 1, len(queue), slices.left())
+        for queue in _queues(plan, tally):
+            total = made + sum(len(launch.cases) for launch in queue)
+            for index, launch in enumerate(queue):
+                slice_s = slices.next(queue[index:])
+                if not slice_s:
+                    tally.write_stops(store, Stop.BUDGET)
+                    planned = launch.number < plan.launches
+                    return Ending("out of time" if planned else "done", measured, total - made)
+                made += len(launch.cases)
+                launch = replace(launch, cases=tally.hopeful(launch.cases))
+                if not launch.cases:
+                    continue
+                progress.begins(launch)
+                begin = clock()
+                found, sampled_s = measure(
+                    plan, launch, slice_s, server, described, clock, available
+                )
+                for measurement in found:
+                    store.append("launch", measurement.to_json())
+                    tally.add(measurement)
+                measured += len(found)
+                slices.spent(launch, clock() - begin, sampled_s)
+                for number, measurement in enumerate(found, start=1 + made - len(found)):
+                    progress.ended(measurement, number, total, slices.left())
     except KeyboardInterrupt:
-        return Ending("interrupted", measured, len(queue) - measured)
+        return Ending("interrupted", measured, max(total - measured, 0))
+    tally.write_stops(store, Stop.LAUNCHES)
     return Ending("done", measured, 0)
 
 
-def _measure(
+class _Tally:
+    """What is known of each case so far: which launches it has, how they went."""
+
+    def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
+        self._launches, self._precision = plan.launches, plan.precision
+        self._cases = [case.id for case in plan.cases]
+        self._medians: dict[str, list[float]] = {key: [] for key in self._cases}
+        self._failures: Counter[str] = Counter()
+        self.done: set[tuple[str, int]] = set()
+        for measurement in earlier:
+            self.add(measurement)
+
+    def add(self, measurement: Measurement) -> None:
+        key = measurement.case.id
+        self.done.add((key, measurement.launch))
+        self._failures[key] += not measurement.ok
+        if measurement.ok:
+            calls = [ns / 1e9 for ns in measurement.samples_ns]
+            self._medians.setdefault(key, []).extend(stats.medians([calls]))
+
+    def hopeful(self, cases: Group) -> Group:
+        """Those that have not failed too often."""
+        return tuple(case for case in cases if not self._given_up(case.id))
+
+    def stop(self, key: str) -> Stop | None:
+        """Why a case needs no more launches; None while it does."""
+        if len(self._medians[key]) < self._launches and not self._given_up(key):
+            return None
+        if self._precision is None or self._given_up(key):
+            return Stop.LAUNCHES
+        return stats.enough(self._medians[key], self._precision)
+
+    def _given_up(self, key: str) -> bool:
+        return self._failures[key] >= FAILURES_ALLOWED
+
+    def write_stops(self, store: Store, otherwise: Stop) -> None:
+        """Record for each case that was measured why it was not launched again."""
+        for key in self._cases:
+            if self._medians[key]:
+                store.append("stop", {"case": key, "reason": self.stop(key) or otherwise})
+
+
+def _queues(plan: Plan, tally: _Tally) -> Iterator[list[Launch]]:
+    """The launches that were planned; then round by round those of cases that need more."""
+    all_groups = groups(plan.cases, plan.together)
+
+    def rounds(number: int, wanted: Sequence[Group]) -> list[Launch]:
+        reference = replace(REFERENCE, device=plan.cases[0].device) if plan.reference else None
+        return [
+            launch
+            for launch in a_round(wanted, number, plan.seed, reference)
+            if not all((case.id, number) in tally.done for case in launch.cases)
+        ]
+
+    yield [launch for number in range(plan.launches) for launch in rounds(number, all_groups)]
+    for number in count(plan.launches) if plan.precision else ():
+        wanted = [group for group in all_groups if any(not tally.stop(c.id) for c in group)]
+        if not wanted:
+            return
+        yield rounds(number, wanted)
+
+
+def measure(
     plan: Plan,
     launch: Launch,
     slice_s: float,
     server: Measures,
     described: dict[str, Any],
-    clock: Callable[[], float],
-    available: Callable[[], int],
-) -> Measurement:
+    clock: Callable[[], float] = time.perf_counter,
+    available: Callable[[], int] = available_memory,
+) -> tuple[list[Measurement], float]:
+    """The measurements of one launch, and the seconds that all of it was sampled."""
     started, begin = time.time(), clock()
     where = environment(described, plan.threads)
-    reason = too_large(launch.case, available())
-    if reason:
-        answer: dict[str, Any] = {"outcome": "skipped", "detail": reason}
-    else:
-        order = Order(plan.runtime, launch.case, plan.seed + launch.number, plan.threads, slice_s)
-        answer = server.measure(order, plan.timeout_s)
+    room = available()
+    reasons: list[str] = []
+    for case in launch.cases:
+        reasons.append(too_large(case, room))
+        room -= 0 if reasons[-1] or case.device != "cpu" else case.peak_bytes()
+    fit = [case for case, reason in zip(launch.cases, reasons, strict=True) if not reason]
+
+    def order(case: Case) -> Order:
+        return Order(plan.runtime, case, plan.seed + launch.number, plan.threads)
+
+    beside = order(launch.reference) if launch.reference else None
+    orders = [order(case) for case in fit]
+    answers = server.measure(orders, slice_s, plan.timeout_s, beside) if fit else []
+    wall_s = clock() - begin
+    reference = answers.pop() if fit and launch.reference else {}
+    sampled_ns = sum(reference.get("samples_ns", ()))
+    found = []
+    for case, reason in zip(launch.cases, reasons, strict=True):
+        answer = {"outcome": "skipped", "detail": reason} if reason else answers.pop(0)
+        sampled_ns += sum(answer.get("samples_ns", ()))
+        found.append(
+            _measurement(
+                answer,
+                case=case,
+                launch=launch.number,
+                started=started,
+                wall_s=wall_s,
+                beside=tuple(other.id for other in fit if other is not case),
+                environment=where,
+                **_pace(launch.reference, reference),
+            )
+        )
+    return found, sampled_ns / 1e9
+
+
+def _measurement(answer: dict[str, Any], **known: Any) -> Measurement:
     check = answer.get("check")
     return Measurement(
-        case=launch.case,
-        launch=launch.number,
         outcome=answer["outcome"],
         detail=answer.get("detail", ""),
-        started=started,
-        wall_s=clock() - begin,
         samples_ns=tuple(answer.get("samples_ns", ())),
+        bursts=tuple(answer.get("bursts", ())),
         peak_bytes=answer.get("peak_bytes"),
         peak_source=answer.get("peak_source", ""),
         check=check and Check(check["layers"], check["params"], tuple(check["differences"])),
-        environment=where,
+        **known,
     )
+
+
+def _pace(case: Case | None, answer: dict[str, Any]) -> dict[str, Any]:
+    """The reference of a launch: which case, and its median call at each turn."""
+    if case is None or answer.get("outcome") != "ok":
+        return {}
+    calls = Measurement(
+        case, 0, "ok", samples_ns=tuple(answer["samples_ns"]), bursts=tuple(answer["bursts"])
+    )
+    return {"reference": case.id, "reference_ns": tuple(median(turn) for turn in calls.turns)}
 
 
 def too_large(case: Case, available: int) -> str:
     """Why a case cannot fit into memory; empty if it can."""
     if case.device != "cpu":
         return ""  # the device's memory is not this machine's
-    needed = case.cost().peak_bytes
+    needed = case.peak_bytes()
     if needed <= available:
         return ""
     return (

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from cnnbench.case import Case
 
 MIN_SLICE_S = 0.1
-MAX_SLICE_S = 3.0
+MAX_SLICE_S = 1.0
+"""Launches differ more than calls do: time beyond this is better spent on another launch."""
+
 RESERVE = 0.02
 FIRST_OVERHEAD_S = 0.6
 """What a launch is taken to need besides sampling before any has run."""
 
+Group = tuple[Case, ...]
+"""Cases that take turns in one launch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One launch to come: the case, and the round it belongs to."""
+    """One launch to come: its cases, the round it belongs to, and the reference beside them."""
 
-    case: Case
+    cases: Group
     number: int
+    reference: Case | None = None
+
+    @property
+    def members(self) -> Group:
+        """All that take turns."""
+        return self.cases if self.reference is None else (*self.cases, self.reference)
 
 
-def schedule(
-    cases: Sequence[Case], launches: int, seed: int, done: Collection[tuple[str, int]] = ()
-) -> list[Launch]:
-    """Every launch in the order to run them: round by round, each in a new random order.
+def groups(cases: Sequence[Case], together: Iterable[Sequence[str]]) -> list[Group]:
+    """The cases as they are launched: those of one row of `together` at once, others alone.
 
-    Interleaving spreads a slow minute of the machine over all cases instead of one, and
-    gives each pair of cases launches of the same round to compare. The order depends on
-    the seed alone, so a continued run keeps it.
+    Rows that share a case become one group.
     """
-    random = Random(seed)
-    order: list[Launch] = []
-    for number in range(launches):
-        launch_round = [Launch(case, number) for case in cases]
-        random.shuffle(launch_round)
-        order += [launch for launch in launch_round if (launch.case.id, number) not in done]
-    return order
+    of: dict[str, list[Case]] = {case.id: [case] for case in cases}
+    for row in together:
+        known = [of[key] for key in row if key in of]
+        merged = list({case.id: case for group in known for case in group}.values())
+        for case in merged:
+            of[case.id] = merged
+    return [tuple(group) for group in {id(group): group for group in of.values()}.values()]
+
+
+def a_round(
+    groups: Sequence[Group], number: int, seed: int, reference: Case | None = None
+) -> list[Launch]:
+    """The launches of one round, in an order that depends on seed and number alone.
+
+    Interleaving spreads a slow minute of the machine over all cases instead of one, and a
+    continued run keeps the order of what is left.
+    """
+    order = list(groups)
+    Random(f"{seed} {number}").shuffle(order)
+    return [Launch(group, number, reference) for group in order]
 
 
 class Slices:
@@ -49,7 +69,8 @@ class Slices:
         # Launches differ from what was seen of them: kept back, so that the last ones fit.
         self._reserve_s = RESERVE * budget_s
         # Of a launch's wall time, what is not sampling: building, tracing, starting. Each
-        # case's own as last seen, for a deep network takes ten times as long as a block.
+        # group's own as last seen, by its first case, for a deep network takes ten times as
+        # long as a block.
         self._overhead_s: dict[str, float] = {}
 
     def next(self, queue: Sequence[Launch]) -> float:
@@ -58,14 +79,15 @@ class Slices:
             return 0.0
         seen = self._overhead_s.values()
         typical = sum(seen) / len(seen) if seen else FIRST_OVERHEAD_S
-        overhead = sum(self._overhead_s.get(launch.case.id, typical) for launch in queue)
-        share = (self._left_s - self._reserve_s - overhead) / len(queue)
+        overhead = sum(self._overhead_s.get(launch.cases[0].id, typical) for launch in queue)
+        samplers = sum(len(launch.members) for launch in queue)
+        share = (self._left_s - self._reserve_s - overhead) / samplers
         return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
 
     def spent(self, launch: Launch, wall_s: float, sampled_s: float) -> None:
         """Account for a launch that has ended."""
         self._left_s -= wall_s
-        self._overhead_s[launch.case.id] = max(wall_s - sampled_s, 0.0)
+        self._overhead_s[launch.cases[0].id] = max(wall_s - sampled_s, 0.0)
 
     def left(self) -> float:
         """Seconds left of the budget."""

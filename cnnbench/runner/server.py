@@ -1,41 +1,40 @@
-"""Starts a child for every launch, waits without spinning, and says how it ended.
+"""Starts the children of a launch and lets them take turns.
 
 Children are forked from a server process that has imported the runtime's framework but
 started nothing of it: fresh as a new interpreter, in a tenth of its time.
+
+Several cases in one launch alternate in short bursts, each in its own process. A machine
+that others share changes its speed from one moment to the next; what two neighbouring
+bursts see of that is nearly the same, so that it cancels in their ratio (Bulej et al.,
+"Duet Benchmarking", ICPE 2020, arXiv 2001.05811). Here the ratio of two launches one after
+the other varies by 20 %, of two that alternate by 6 %.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
-import signal
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import (
-    ForkServerContext,
-    ForkServerProcess,
-    SpawnContext,
-    SpawnProcess,
-)
-from pathlib import Path
+from itertools import count
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
 from cnnbench import runtimes
 from cnnbench.errors import RuntimeMissingError
 from cnnbench.runner import worker
+from cnnbench.runner.child import Child
 
 START_TIMEOUT_S = 120.0
 """The longest that the server may take to import a framework and describe its devices."""
 
-START_TRIES = 10
-MAX_ANSWER_BYTES = 2**24
-FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+BURST_S = 0.015
+"""Long beside a switch of processes, short beside a change of the machine's speed. Bursts of
+2 to 16 ms gave the same spread of ratios here, of 32 ms a wider one."""
+
+MIN_CALLS = 4
+MAX_CALLS = 500
+MAX_CALLS_A_BURST = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,50 +51,90 @@ class Server:
         Raises:
             RuntimeMissingError: the runtime cannot be started; the message says why.
         """
-        answer = self._ask(worker.describe, (self.runtime,), START_TIMEOUT_S)
-        if answer["outcome"] != "ok":
+        child = Child(self.context, self.environment, worker.describe, self.runtime)
+        try:
+            if child.working:
+                child.hear(time.monotonic() + START_TIMEOUT_S, START_TIMEOUT_S)
+        finally:
+            child.end()
+        answer = child.answer or {}
+        if answer.get("outcome") != "ok":
             raise RuntimeMissingError(
-                f"the runtime {self.runtime!r} does not start: {answer['detail']}"
+                f"the runtime {self.runtime!r} does not start: {answer.get('detail')}"
             )
         return answer
 
-    def measure(self, order: worker.Order, timeout_s: float) -> dict[str, Any]:
-        """The outcome of one launch, and its samples if it came to that."""
-        return self._ask(worker.measure, (order,), timeout_s)
+    def measure(
+        self,
+        orders: Sequence[worker.Order],
+        slice_s: float,
+        timeout_s: float,
+        reference: worker.Order | None = None,
+    ) -> list[dict[str, Any]]:
+        """The outcome of one launch of some cases, and the samples of each if it came to that.
 
-    def _ask(
-        self, target: Callable[..., None], args: tuple[Any, ...], timeout_s: float
-    ) -> dict[str, Any]:
-        descriptor, log = tempfile.mkstemp(prefix="cnnbench-", suffix=".log")
-        os.close(descriptor)
-        receiver, sender = self.context.Pipe(duplex=False)
-        child = self.context.Process(target=target, args=(sender, log, *args))
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            child.kill()
-
-        alarm = threading.Timer(timeout_s, stop)
+        Args:
+            orders: one case each; several take turns.
+            slice_s: how long the slowest of them is sampled, in seconds.
+            timeout_s: for each of them.
+            reference: what takes a turn after each round of the others; its outcome is last.
+        """
+        children: list[Child] = []
         try:
-            with _quiet(log, self.environment), _without_main():
-                _start(child)
-            sender.close()
-            alarm.start()
-            answer = _received(receiver, child, log)
-            if late.is_set():
-                return {"outcome": "timeout", "detail": f"no result within {timeout_s:g} s"}
-            return answer
-        except (OSError, EOFError) as error:
-            return {"outcome": "failed", "detail": f"no process could be started: {error}"}
+            for order in (*orders, *([reference] if reference else ())):
+                children.append(Child(self.context, self.environment, worker.measure, order))
+            until = time.monotonic() + timeout_s * len(children)
+            for child in _working(children):
+                child.hear(until, timeout_s)  # built, and called once
+            turns = children[: len(orders)], children[len(orders) :]
+            _take_turns(*turns, int(slice_s * 1e9), until, timeout_s)
+            for child in _working(children):
+                child.ask(worker.END)
+                child.hear(until, timeout_s)
+            return [child.answer or {} for child in children]
         finally:
-            # Also on Ctrl-C: no child outlives the question.
-            alarm.cancel()
-            if child.pid is not None:
-                child.kill()
-                child.join()
-            receiver.close()
-            Path(log).unlink(missing_ok=True)
+            for child in children:
+                child.end()
+
+
+def _take_turns(
+    cases: Sequence[Child],
+    reference: Sequence[Child],
+    slice_ns: int,
+    until: float,
+    timeout_s: float,
+) -> None:
+    """Ask for bursts, turn by turn, until the slowest child has had its slice.
+
+    The cases swap order from turn to turn and the reference comes after them, so that each of
+    two cases follows the other, and what the caches then hold, as often as the reference.
+    """
+    children = (*cases, *reference)
+    alone = len(children) == 1
+    burst = (
+        worker.Burst(slice_ns, MIN_CALLS, MAX_CALLS)
+        if alone
+        else worker.Burst(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
+    )
+    spent = dict.fromkeys(children, 0)
+    calls = dict.fromkeys(children, 0)
+    for turn in count(1):
+        for child in _working((*(cases if turn % 2 else reversed(cases)), *reference)):
+            child.ask(burst.message())
+            made, ns = child.hear(until, timeout_s)
+            calls[child] += made
+            spent[child] += ns
+        working = _working(cases)
+        if alone or not working:
+            return
+        over = max(spent.values()) >= slice_ns
+        full = min(calls[child] for child in working) >= MAX_CALLS
+        if turn >= MIN_CALLS and (over or full):
+            return
+
+
+def _working(children: Sequence[Child]) -> list[Child]:
+    return [child for child in children if child.working]
 
 
 def start(runtime: str) -> Server:
@@ -112,90 +151,3 @@ def start(runtime: str) -> Server:
     else:
         context = multiprocessing.get_context("spawn")
     return Server(runtime, context, module.ENVIRONMENT)
-
-
-def _start(child: ForkServerProcess | SpawnProcess) -> None:
-    """Start a child; where the server has died, once more when another has taken its place."""
-    for _ in range(START_TRIES - 1):
-        try:
-            return child.start()
-        except (OSError, EOFError):
-            time.sleep(0.2)  # until the dead server can be told from a busy one
-    return child.start()
-
-
-@contextmanager
-def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Start a process with other variables and with its output in the log.
-
-    The server inherits both once, when its first child is asked for; it has no parameters
-    for either.
-    """
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    try:
-        with open(log, "ab") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        yield
-    finally:
-        for target, copy in zip((1, 2), kept, strict=True):
-            os.dup2(copy, target)
-            os.close(copy)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Start a process that does not import the main program, of which ours need nothing.
-
-    `multiprocessing` finds it by these two names. Imported, a script that calls us outside
-    an `if __name__ == "__main__":` would run again in every child, and refuse to.
-    """
-    main = sys.modules["__main__"]
-    spec, file = main.__spec__, vars(main).pop("__file__", None)
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file
-
-
-def _received(receiver: Any, child: Any, log: str) -> dict[str, Any]:
-    """The child's document, or what became of the child that did not send one."""
-    try:
-        document = receiver.recv_bytes(MAX_ANSWER_BYTES)
-    except (EOFError, OSError):  # OSError: the end came in the middle, or rubbish did
-        child.join(5)
-        return _died(child.exitcode, log)
-    try:
-        answer = json.loads(document)
-        if answer["outcome"] == "ok" or isinstance(answer["detail"], str):
-            return dict(answer)
-    except (ValueError, KeyError, TypeError):
-        pass
-    return {
-        "outcome": "failed",
-        "detail": f"expected one JSON document from the child; got {len(document)} bytes: "
-        f"{document[:40]!r}",
-    }
-
-
-def _died(exitcode: int | None, log: str) -> dict[str, Any]:
-    words = Path(log).read_text(errors="replace").strip().splitlines()
-    last = f"; it last said: {words[-1][:200]}" if words else ""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = ", most often because memory ran out" if name == "SIGKILL" else ""
-        outcome = "killed" if name in FROM_OUTSIDE else "crashed"
-        return {"outcome": outcome, "detail": f"{name}{hint}{last}"}
-    return {"outcome": "crashed", "detail": f"exit status {exitcode} without a result{last}"}

@@ -1,6 +1,8 @@
-"""What the child of a launch does. Its result is one JSON document on a private pipe.
+"""What the child of a launch does. It is asked, and answers, on a private pipe.
 
-Whatever it prints goes to a file of its own, never into the result.
+It says when it is ready, makes a burst of calls whenever it is asked for one and says how
+many and how long, and at the end sends one JSON document. Whatever it prints goes to a file of its
+own, never into the result.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from cnnbench.case import Case
 from cnnbench.runner.memory import Peak, peak_of
 from cnnbench.runner.sampling import sample
 
-MIN_CALLS = 4
-MAX_CALLS = 500
+END = b"[]"
+"""What the parent says when it has enough."""
+
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 
 
@@ -37,7 +40,19 @@ class Order:
     case: Case
     seed: int
     threads: int | None
-    slice_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Calls to make before the next child's turn: for so long, at least and at most so many."""
+
+    ns: int
+    min_calls: int
+    max_calls: int
+
+    def message(self) -> bytes:
+        """As the parent sends it."""
+        return json.dumps([self.ns, self.min_calls, self.max_calls]).encode()
 
 
 def describe(pipe: connection.Connection, log: str, runtime: str) -> None:
@@ -47,10 +62,10 @@ def describe(pipe: connection.Connection, log: str, runtime: str) -> None:
 
 def measure(pipe: connection.Connection, log: str, order: Order) -> None:
     """Child: build the case, measure the memory of its first call, then its time."""
-    _answer(pipe, log, lambda: _measure(order))
+    _answer(pipe, log, lambda: _measure(pipe, order))
 
 
-def _measure(order: Order) -> dict[str, Any]:
+def _measure(pipe: connection.Connection, order: Order) -> dict[str, Any]:
     runtime = runtimes.load(order.runtime)
     ready = runtime.prepare(order.case, order.seed, order.threads)
     first: list[int] = []
@@ -65,13 +80,25 @@ def _measure(order: Order) -> dict[str, Any]:
     else:
         peak = peak_of(first_call)
     gc.collect()  # what building left behind, before the collector rests
-    rest = sample(ready.step, ready.clock, int(order.slice_s * 1e9), MIN_CALLS, MAX_CALLS)
+    samples = [*first]
+    bursts: list[int] = []
+    pipe.send_bytes(_made(first))
+    while (message := pipe.recv_bytes()) != END:
+        burst = sample(ready.step, ready.clock, *json.loads(message))
+        samples += burst
+        bursts.append(len(burst))
+        pipe.send_bytes(_made(burst))
     return {
-        "samples_ns": first + rest,
+        "samples_ns": samples,
+        "bursts": bursts,
         "peak_bytes": peak.bytes,
         "peak_source": peak.source,
         "check": ready.check and asdict(ready.check),
     }
+
+
+def _made(calls: list[int]) -> bytes:
+    return json.dumps([len(calls), sum(calls)]).encode()
 
 
 def _answer(pipe: connection.Connection, log: str, work: Callable[[], dict[str, Any]]) -> None:
