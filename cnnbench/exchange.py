@@ -22,7 +22,7 @@ from pydantic import Field
 from cnnbench import stats
 from cnnbench.case import record
 from cnnbench.errors import CnnbenchError, StoreError
-from cnnbench.recording import Recording, Series, environment, of_run
+from cnnbench.recording import Recording, Series, environment, merged, of_run
 from cnnbench.store import FILE, Run
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -82,50 +82,47 @@ class Document:
     version: str = ""
 
 
-def files(path: Path) -> list[Path]:
-    """The file itself, or the JSON files of a folder in the order of their names."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
-
-
 def read(path: Path) -> Recording:
     """Benchmarks from a file, or from a folder of files that are launches of the same.
 
     Raises:
         StoreError: a file that cannot be read, or is none of pytest-benchmark's.
     """
-    about: dict[str, Extra] = {}
-    launches: dict[str, list[Sequence[float]]] = {}
-    peaks: dict[str, list[int | None]] = {}
-    machines: list[dict[str, Any]] = []
-    for file in files(path):
-        document = _document(file)
-        machines += _machine(document)
-        for key, benchmark, ours in _benchmarks(document, file):
-            about[key] = ours
-            launches.setdefault(key, []).extend(_launches(benchmark.stats, ours.calls))
-            peaks.setdefault(key, []).extend(ours.peaks)
-    if not about:
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    found = merged(str(path), [_file(file) for file in files])
+    if not found.series:
         raise StoreError(f"{path} holds no benchmark")
-    names = Counter(ours.name for ours in about.values())
+    alone = all(len(series.samples) < 2 for series in found.series)
+    return replace(found, notes=(ALONE,) if alone else ())
+
+
+def _file(file: Path) -> Recording:
+    document = _document(file)
+    benchmarks = _benchmarks(document, file)
+    names = Counter(ours.name for _, _, ours in benchmarks)
     return Recording(
-        str(path),
+        str(file),
         tuple(
-            Series(
-                key=key,
-                name=ours.name if names[ours.name] == 1 else key,
-                label=ours.label or ours.name,
-                place=ours.place,
-                samples={n: _samples(calls) for n, calls in enumerate(launches[key])},
-                peaks={n: peak for n, peak in enumerate(peaks[key]) if peak is not None},
-                params=ours.params,
-                flops=ours.flops,
-                outcome="ok" if launches[key] else "took 0 seconds",
-                failures={},
-            )
-            for key, ours in about.items()
+            _series(key, key if names[ours.name] > 1 else ours.name, of.stats, ours)
+            for key, of, ours in benchmarks
         ),
-        environment(machines),
-        (ALONE,) if all(len(found) < 2 for found in launches.values()) else (),
+        environment(_machine(document)),
+    )
+
+
+def _series(key: str, name: str, of: Stats, ours: Extra) -> Series:
+    samples = dict(enumerate(map(_samples, _launches(of, ours.calls))))
+    return Series(
+        key=key,
+        name=name,
+        label=ours.label or ours.name,
+        place=ours.place,
+        samples=samples,
+        peaks={number: peak for number, peak in enumerate(ours.peaks) if peak is not None},
+        params=ours.params,
+        flops=ours.flops,
+        outcome="ok" if samples else "took 0 seconds",
+        failures={},
     )
 
 

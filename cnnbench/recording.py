@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnbench import stats, units
 from cnnbench.errors import unknown
 from cnnbench.result import Result, Samples, results
 from cnnbench.stats import Estimate
 from cnnbench.store import Run
+
+T = TypeVar("T")
 
 Environment = dict[str, tuple[str, ...]]
 """Every value that a key of the machine and the method had, in the order of appearance."""
@@ -92,6 +94,36 @@ def of_run(run: Run) -> Recording:
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
     )
+
+
+def merged(name: str, parts: Sequence[Recording]) -> Recording:
+    """Several recordings of the same things as one, whose launches are those of all."""
+    found: dict[str, Series] = {}
+    offset = 0
+    for part in parts:
+        for new in part.series:
+            old = found.get(new.key)
+            found[new.key] = replace(
+                new,
+                samples={**(old.samples if old else {}), **_from(offset, new.samples)},
+                peaks={**(old.peaks if old else {}), **_from(offset, new.peaks)},
+                outcome="ok" if old and old.outcome == "ok" else new.outcome,
+                failures=Counter(old.failures if old else {}) + Counter(new.failures),
+            )
+        # One offset for all of a part, whose launches of one number ran in the same round.
+        offset += 1 + max((number for s in part.series for number in s.samples), default=-1)
+    return Recording(
+        name,
+        tuple(found.values()),
+        environment(
+            {key: value} for p in parts for key, values in p.environment.items() for value in values
+        ),
+        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def _from(offset: int, launches: Mapping[int, T]) -> dict[int, T]:
+    return {offset + number: value for number, value in launches.items()}
 
 
 def environment(launches: Iterable[dict[str, Any]]) -> Environment:

@@ -1,6 +1,8 @@
 """SOURCES: what a name stands for: a run's folder, a baseline, or pytest-benchmark's JSON.
 
-What is there as a path goes before a baseline of the same name.
+A folder of runs, or of JSON files, is one recording with the launches of all: two versions can
+be measured in turn, so that both meet the same machine. What is there as a path goes before a
+baseline of the same name.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from cnnbench import baselines, store
 from cnnbench.errors import StoreError
-from cnnbench.recording import Recording, of_run
+from cnnbench.recording import Recording, merged, of_run
 from cnnbench.store import FILE, Run
 
 
@@ -21,11 +23,13 @@ def run(name: str) -> Run:
         StoreError: there is none, or it cannot be read.
     """
     folder = _folder(name)
-    if folder is None:
-        if benchmarks(name):
-            raise StoreError(f"{name} holds benchmarks of pytest, not a run of cnnbench")
-        raise _nothing(name)
-    return store.read(folder)
+    if folder is not None:
+        return store.read(folder)
+    if benchmarks(name):
+        raise StoreError(f"{name} holds benchmarks of pytest, not a run of cnnbench")
+    if several := _several(name):
+        raise StoreError(f"{name} is a folder of runs; name one, such as {several[0]}")
+    raise _nothing(name)
 
 
 def recording(name: str) -> Recording:
@@ -41,6 +45,8 @@ def recording(name: str) -> Recording:
         from cnnbench import exchange
 
         return exchange.read(Path(name))
+    if several := _several(name):
+        return merged(name, [of_run(store.read(folder)) for folder in several])
     raise _nothing(name)
 
 
@@ -55,7 +61,12 @@ def _folder(name: str) -> Path | None:
     """The folder of a run or of a baseline."""
     if name and exists(join(name, FILE)):
         return Path(name)
-    return None if benchmarks(name) else baselines.find(name)
+    return None if benchmarks(name) or _several(name) else baselines.find(name)
+
+
+def _several(name: str) -> list[Path]:
+    """The runs in the folders of a folder."""
+    return sorted(file.parent for file in Path(name).glob(f"*/{FILE}")) if isdir(name) else []
 
 
 def _nothing(name: str) -> StoreError:

@@ -9,7 +9,7 @@ import scipy.stats
 
 from cnnbench import api
 from cnnbench.comparison import compare, gate
-from cnnbench.errors import CnnbenchError, UnknownNameError
+from cnnbench.errors import CnnbenchError, StoreError, UnknownNameError
 from cnnbench.recording import of_run
 from cnnbench.store import Plan, Run
 from tests import stored, synthetic
@@ -295,3 +295,31 @@ def test_a_case_that_this_version_does_not_know_is_named(tmp_path):
     gone = dataclasses.replace(A, target="no_such_block")
     run = stored.write(tmp_path / "run", [A, gone], [launch(A, n, 1) for n in (0, 1)])
     assert any("left out: no_such_block" in note for note in api.compare(run, run).notes)
+
+
+def test_a_folder_of_runs_is_one_with_the_launches_of_all(tmp_path):
+    """As where two versions are measured in turn, each with one launch a round."""
+    for number, (before, after) in enumerate([(100, 120), (102, 122.4), (98, 117.6)]):
+        timed(tmp_path / "base" / str(number), (A, [before]), (B, [before]))
+        timed(tmp_path / "new" / str(number), (A, [after]), (B, [2 * after]))
+    once = timed(tmp_path / "once", (A, [100, 102, 98]))
+    compared = api.compare(tmp_path / "base", tmp_path / "new")
+    assert [c.ratio.n for c in compared.changes] == [3, 3]
+    assert compared.changes[0].ratio == only(api.compare(once, tmp_path / "new")).ratio
+    # Launches of one number stay together: the ratio within each round is 2.
+    blocks = only(api.compare(tmp_path / "new", blocks=("narrow", "wide"))).ratio
+    assert (blocks.low, blocks.value, blocks.high) == pytest.approx((2, 2, 2))
+    with pytest.raises(StoreError, match=r"is a folder of runs; name one, such as .*base.0"):
+        api.export(tmp_path / "base")
+
+
+def test_what_failed_in_one_run_of_a_folder_is_kept(tmp_path):
+    timed(tmp_path / "new" / "0", (A, [100, 100]), (B, [100, 100]))
+    crashed = [launch(A, 0, 100), launch(B, 0, 0, outcome="crashed")]
+    stored.write(tmp_path / "new" / "1", [A, B], crashed)
+    compared = api.compare(tmp_path / "new", tmp_path / "new")
+    assert [c.ratio.n for c in compared.changes] == [3, 2]
+    assert (
+        compared.notes
+        == (f"{tmp_path / 'new'}: launches without a result: wide 8x8x3 (1 crashed)",) * 2
+    )

@@ -14,7 +14,7 @@ from cnnbench import api
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError
 
-SOURCE = "A run's folder, a baseline, or pytest-benchmark's JSON: a file, or a folder of them."
+SOURCE = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
 
 baseline = typer.Typer(help="Runs kept under a name, to compare later ones with.")
 app.add_typer(baseline, name="baseline", no_args_is_help=False)
