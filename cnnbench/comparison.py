@@ -126,7 +126,7 @@ def compare(
         only_base=tuple(s.name for key, s in left.items() if key not in right),
         only_new=tuple(s.name for key, s in right.items() if key not in left),
         differences=() if paired else (*_environments(base, new), *_counts(left, right, metric)),
-        notes=(*_notes(base), *_notes(new)),
+        notes=tuple(dict.fromkeys((*_notes(base), *_notes(new)))),
     )
 
 
