@@ -449,6 +449,7 @@ def roofline(
     device: str = "cpu",
     threads: int | None = None,
     runtime: str = "tensorflow",
+    again: bool = False,
     progress: Progress | None = None,
     **params: Any,
 ) -> tuple[str, Roofline]:
@@ -467,6 +468,7 @@ def roofline(
         device: of this machine: cpu or gpu.
         threads: that one operation may use; all cores if None.
         runtime: what measures this machine, where it was not measured before.
+        again: measure it in any case.
         progress: who is told of that.
         **params: the target's parameters.
 
@@ -492,7 +494,7 @@ def roofline(
     elif peak is not None:
         ceilings = given(peak, bandwidth, kind)
     else:
-        measured = probing.find(runtime, device, kind, threads, progress or Silent())
+        measured = probing.find(runtime, device, kind, threads, progress or Silent(), again=again)
         if measured.ceiling is None:
             raise CnnbenchError(measured.note)
         ceilings, note = {kind: measured.ceiling}, measured.note

@@ -111,6 +111,9 @@ def roofline(
     device: Annotated[Device, typer.Option(help="Of this machine.")] = Device.cpu,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
     runtime: Annotated[str, typer.Option(help=FAKE)] = "tensorflow",
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure this machine again; the better counts.")
+    ] = False,
 ) -> None:
     """The least time of a network's layers on a device, and whether a time is possible."""
     from cnnbench.progress import watcher
@@ -133,6 +136,7 @@ def roofline(
             device=device.value,
             threads=threads,
             runtime=runtime,
+            again=again,
             progress=progress,
             **parse_params(param or []),
         )

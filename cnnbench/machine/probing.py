@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -37,8 +37,11 @@ BUDGET_S = 10.0
 TOLERANCE = 1.1
 """Launches differ by 5 to 17 % (coefficient of variation, on two cores of a shared host)."""
 
-COMPUTE = {"probe_matmul": {"cpu": 2048, "gpu": 16384}, "probe_convolution": {"cpu": 8, "gpu": 64}}
-MEMORY = {"probe_copy": {"cpu": 1, "gpu": 4}}
+BATCHES = {
+    "probe_matmul": {"cpu": 2048, "gpu": 16384},
+    "probe_convolution": {"cpu": 8, "gpu": 64},
+    "probe_copy": {"cpu": 1, "gpu": 4},
+}
 """The batch of each probe: some ten milliseconds of work; a GPU needs more to be full."""
 
 
@@ -54,7 +57,7 @@ def probes(device: str, dtype: str) -> list[Case]:
     """What is measured for one device and data type."""
     return [
         Case(name, blocks.get(name).input_shape, {}, batch[device], dtype, device, MODE)
-        for name, batch in (COMPUTE | MEMORY).items()
+        for name, batch in BATCHES.items()
     ]
 
 
@@ -79,6 +82,7 @@ def find(
     threads: int | None,
     progress: Progress,
     measuring: Session | None = None,
+    again: bool = False,
 ) -> Found:
     """The ceilings that were kept; else those that are measured now, and kept.
 
@@ -89,10 +93,12 @@ def find(
         threads: that one operation may use; None for all cores.
         progress: who is told.
         measuring: a session that is there; one is started if it is needed.
+        again: measure in any case; of what was kept and what is new the better counts.
     """
     wanted = key(runtime, device, dtype, threads)
     path = _place(wanted)
-    if kept := _kept(path, wanted):
+    kept = _kept(path, wanted)
+    if kept and not again:
         return Found(kept)
     measuring = measuring or session.start(runtime)
     devices = measuring.described["devices"]
@@ -102,7 +108,7 @@ def find(
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
-    ceiling = measured(run.measurements, wanted)
+    ceiling = measured(run.measurements, wanted, kept.probes if kept else ())
     if ceiling is None:
         reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
         return Found(None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}")
@@ -136,20 +142,22 @@ class _Begins:
         """Nothing."""
 
 
-def measured(launches: Iterable[Measurement], where: dict[str, Any]) -> Ceiling | None:
+def measured(
+    launches: Sequence[Measurement], where: dict[str, Any], earlier: Iterable[Probed] = ()
+) -> Ceiling | None:
     """The best of the probes' launches; None without one for each of the two peaks."""
-    fastest: dict[str, Probed] = {}
+    fastest = {probe.case: probe for probe in earlier}
     for m in launches:
         calls = stats.steady(m.samples_ns) if m.ok else ()
         if not calls:
             continue
         costs, seconds = m.case.cost(), median(calls) / 1e9
         moved = sum(map(moved_bytes, costs.layers))
-        before = fastest.get(m.case.target)
+        before = fastest.get(m.case.id)
         if seconds > 0 and (before is None or seconds < before.seconds):
-            fastest[m.case.target] = Probed(m.case.id, 2 * costs.macs, moved, seconds)
-    compute = [fastest[name] for name in COMPUTE if name in fastest]
-    memory = [fastest[name] for name in MEMORY if name in fastest]
+            fastest[m.case.id] = Probed(m.case.id, 2 * costs.macs, moved, seconds)
+    compute = [probe for probe in fastest.values() if probe.flops]
+    memory = [probe for probe in fastest.values() if not probe.flops]
     if not compute or not memory:
         return None
     return Ceiling(
@@ -160,10 +168,17 @@ def measured(launches: Iterable[Measurement], where: dict[str, Any]) -> Ceiling 
         bytes_per_s=max(p.moved_bytes / p.seconds for p in memory),
         cache_bytes=hardware.last_level_cache() if where["device"] == "cpu" else None,
         tolerance=TOLERANCE,
-        source=f"probes through {where['runtime']}, {where['threads']} threads",
+        source=f"probes through {where['runtime']}, {where['threads']} threads, {_load(launches)}",
         key=where,
         probes=tuple(fastest.values()),
     )
+
+
+def _load(launches: Iterable[Measurement]) -> str:
+    """How busy the machine was: other programs take from every peak."""
+    loads = [m.environment.get("load_1m") for m in launches]
+    known = [load for load in loads if load is not None]
+    return f"load {min(known):.2f}" if known else "load unknown"
 
 
 def _place(wanted: dict[str, Any]) -> Path:

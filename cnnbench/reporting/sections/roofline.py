@@ -54,7 +54,7 @@ def add(page: Page, data: Data) -> None:
     for index, (ceiling, found) in enumerate(known):
         page.text(about(ceiling))
         page.table(rows(found))
-        page.bullets(flagged(found, ceiling))
+        page.bullets(flagged(found))
         page.figure(
             numbered("roofline", index),
             f"speed over intensity, {ceiling.device}, {ceiling.dtype}",
@@ -106,14 +106,14 @@ def rows(found: Sequence[Point]) -> Table:
     ]
 
 
-def flagged(found: Sequence[Point], ceiling: Ceiling) -> list[str]:
+def flagged(found: Sequence[Point]) -> list[str]:
     """One line for every time that is too short to be believed."""
     return [
         f"**{point.judged.verdict.value}**: {point.result.name} in "
         f"{units.seconds(point.time.value)} needs {flops_rate(point.judged.rate)}, "
         f"{percent(point.judged.share)} of the peak; {_reading(point.judged)}. To do: look "
-        f"whether the call is complete when the clock is read, and measure the ceilings of "
-        f"{ceiling.device} again."
+        "whether the call is complete when the clock is read, and measure the ceilings again "
+        "on an idle machine (cnnbench roofline --again)."
         for point in found
         if point.judged.verdict is not Verdict.PLAUSIBLE
     ]
