@@ -10,7 +10,7 @@ from cnnbench import claims
 from cnnbench.claims import judge
 from cnnbench.claims.finding import judged
 from cnnbench.claims.judge import Paper, Verdict
-from cnnbench.claims.said import parse
+from cnnbench.claims.said import Said, parse
 from cnnbench.errors import ClaimError, CnnbenchError, UnknownNameError
 
 NAMES = claims.names()
@@ -277,6 +277,27 @@ def test_a_window_inside_the_range_has_two_flips(mine):
         (6, 9, True),
         (10, 64, False),
     ]
+
+
+class Window(Said):
+    def side(self, value):
+        return 0 if 9 * 5**2 <= value <= 9 * 9**2 else -1
+
+
+def test_a_window_is_found_though_both_ends_of_the_range_are_alike(mine):
+    mine()
+    claim = claims.load()[0]
+    says = Window("5 to 9", "", None, None, "[]")
+    test = claim.tests[0].model_copy(update={"says": says, "new": "small", "base": ""})
+    claim = claim.model_copy(update={"tests": [test]})
+    (tested,) = Paper(claim).judge()
+    assert [(s.first, s.holds) for s in tested.segments] == [(1, False), (5, True), (10, False)]
+
+
+def test_so_many_of_a_network_are_so_many_times_its_cost(mine):
+    found = mine(("[[tests]]", "[[tests]]\ntimes = 3"))
+    assert found.tested[0].rows[0].value == 3 * Fraction(25, 9)
+    assert found.on_paper is Verdict.refuted
 
 
 WRONG = {
