@@ -9,7 +9,7 @@ from cnnbench import stats
 from cnnbench.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest
 from cnnbench.claims.judge import Tested, Verdict, together
-from cnnbench.result import Result
+from cnnbench.result import Result, ratio
 from cnnbench.stats import Estimate
 
 
@@ -81,7 +81,7 @@ def _ratio(test: ClaimTest, base: Result, new: Result) -> Estimate | None:
     if test.quantity == "memory":
         peaks = base.peaks, new.peaks
         return stats.separate(*peaks) if all(map(all, peaks)) else None
-    found = stats.ratio(base.samples, new.samples)
+    found = ratio(base, new)
     if found and test.quantity == "time per FLOP":
         return _times(found, base.flops / new.flops)
     return found
