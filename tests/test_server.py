@@ -191,7 +191,7 @@ def test_calls_of_two_children_never_overlap(children):
     answers = together(children, ["says_when_it_ran"] * 2, reference="says_when_it_ran")
     spans = [answer["check"]["differences"] for answer in answers]
     turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
-    assert all(left[1] <= right[0] for left, right in zip(turns, turns[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(turns))
     owners = [who for who, _ in itertools.groupby(who for _, _, who in turns)]
     # The cases swap places, the reference (2) comes last.
     assert owners[:12] == [0, 1, 2, 1, 0, 2, 0, 1, 2, 1, 0, 2]

@@ -16,7 +16,6 @@ from cnnbench.measurement import Check, Measurement
 from cnnbench.runner.environment import available_memory, environment
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.worker import Order
-
 from cnnbench.stats import Stop
 from cnnbench.store import Plan, Store
 
