@@ -1,7 +1,7 @@
 """No benchmark: how well times and peaks are predicted, for reports/prediction.
 
-    python -m benchmarks.prediction          both of these, in about ten minutes
-    python -m benchmarks.prediction measure  measures.jsonl: the probes and the catalogue; goes
+    python -m benchmarks.prediction          both of these, in about eight minutes
+    python -m benchmarks.prediction measure  measurements.jsonl: the probes and the catalogue; goes
                                              on with what is there; a number is its seconds
     python -m benchmarks.prediction report   README.md and the figures, from that alone
 
@@ -24,8 +24,8 @@ from cnnbench.progress import Lines
 from cnnbench.runner import session
 
 FOLDER = Path(__file__).parent.parent / "reports" / "prediction"
-LAUNCHES = 3
-SECONDS = 540.0
+LAUNCHES = 5
+SECONDS = 480.0
 MOST_FLOPS = {"block": 3e9, "model": 8e9}
 MOST_LAYERS = 200
 """Of a model; deeper ones take longer to build than to measure."""

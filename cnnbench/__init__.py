@@ -13,6 +13,7 @@ In the order in which things happen:
     runner/                    each launch of a case in a process of its own
     measurement   MEASUREMENT  what happened, raw
     store         STORE        a run's folder, one line a launch
+    prediction/   PREDICTION   what a network should take here, from a minute of measurement
     stats, result RESULT       a case's launches as estimates, beside its cost
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
@@ -23,7 +24,18 @@ Importing this package imports no framework, no pandas and no matplotlib.
 
 __version__ = "0.1.0"
 
-from cnnbench.api import analyze, compare, export, formula, report, results, run, sweep, trace
+from cnnbench.api import (
+    analyze,
+    compare,
+    export,
+    formula,
+    predict,
+    report,
+    results,
+    run,
+    sweep,
+    trace,
+)
 from cnnbench.errors import CnnbenchError
 
 __all__ = [
@@ -33,6 +45,7 @@ __all__ = [
     "compare",
     "export",
     "formula",
+    "predict",
     "report",
     "results",
     "run",

@@ -164,6 +164,7 @@ def run(
     from cnnbench.machine import probing
     from cnnbench.progress import Silent
     from cnnbench.runner import session
+    from cnnbench.runner.loop import Ending
 
     chosen = suites.load(suite)
     folder = Path(out) if out else _latest(chosen.name) if resume else _new(chosen.name)
@@ -197,10 +198,14 @@ def run(
         file = store.create(folder, plan)
     progress = progress or Silent()
     with file:
-        if ceilings and not (earlier and earlier.ceilings):
-            for ceiling in probing.of_cases(plan.cases, measuring, plan.threads, progress):
-                file.append("ceilings", ceiling.to_json())
-        ending = measuring.continued(plan, file, progress, earlier)
+        try:
+            if ceilings and not (earlier and earlier.ceilings):
+                for ceiling in probing.of_cases(plan.cases, measuring, plan.threads, progress):
+                    file.append("ceilings", ceiling.to_json())
+            ending = measuring.continued(plan, file, progress, earlier)
+        except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
+            done = len(earlier.measurements) if earlier else 0
+            ending = Ending("interrupted", 0, len(plan.cases) * plan.launches - done)
     return Finished(folder, reporting.write(folder), ending)
 
 
@@ -516,7 +521,7 @@ def predict(
     """What a network is called, and the time and peak memory that it should take here.
 
     Args:
-        target: as for `trace`; the other arguments not named here too.
+        target: as for `trace`, or what `targets.resolve` made of it.
         input_shape: of one sample; the target's own if None.
         batch_size: samples per forward pass.
         dtype: float32, which is what is calibrated.
@@ -533,7 +538,8 @@ def predict(
     from cnnbench.progress import Silent
 
     shapes = _shapes(input_shape)
-    found = targets.resolve(target, shapes, include_top, params)
+    resolved = isinstance(target, (targets.CatalogueTarget, targets.KerasTarget))
+    found = target if resolved else targets.resolve(target, shapes, include_top, params)
     graph = found.trace(shapes, batch_size, dtype)
     forecast.check(graph)  # before a minute is spent
     measured = calibration.find(runtime, progress or Silent(), calibrate)

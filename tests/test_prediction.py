@@ -9,7 +9,7 @@ from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
-from cnnbench.layers.norm import dropout, layer_normalization
+from cnnbench.layers.norm import dropout, rms_normalization
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.prediction import buffers, heldout, memory, model, terms
 from cnnbench.prediction.arena import Arena
@@ -62,7 +62,7 @@ def test_layers_have_kinds(layer, kind):
 
 
 def test_a_layer_that_no_probe_has_is_said_to_be_a_guess():
-    (found,) = terms.of_layers(trace(layer_normalization, (8, 8, 4)))
+    (found,) = terms.of_layers(trace(rms_normalization, (8, 8, 4)))
     assert found.guessed
 
 
@@ -76,6 +76,7 @@ def test_a_call_is_the_sum_of_its_layers_and_one():
     assert terms.total(terms.of_layers(graph)) == {
         "call": 1,
         "activation, layers": 2,
+        "activation, operations": 512,
         "activation, bytes": 4_096,
     }
 
@@ -293,11 +294,31 @@ def test_memory_is_buffers_and_the_code_of_what_runs():
         "call": 1,
         "large buffers, bytes": 0,
         "small buffers, bytes": 2_048,
-        "conv, code": 1,
-        "conv with bias, code": 1,
         "conv, layers": 2,
+        "conv, shapes": 1,
+        "conv with bias, code": 1,
+        "conv with bias, layers": 2,
         "dense, code": 1,
         "dense, layers": 1,
+        "dense with bias, code": 1,
+        "dense with bias, layers": 1,
+    }
+
+
+def test_convolutions_of_one_shape_are_generated_once():
+    found = memory.terms(trace(lambda x: conv(conv(conv(x), 8), 8), (8, 8, 4)))
+    assert (found["conv, layers"], found["conv, shapes"]) == (3, 3)
+    found = memory.terms(trace(lambda x: conv(conv(conv(x))), (8, 8, 4)))
+    assert (found["conv, layers"], found["conv, shapes"]) == (3, 1)
+
+
+def test_groups_are_counted_as_what_they_cost():
+    # Output 8*8*4 of 1*1*2 taps each: 512 MACs, in two groups.
+    graph = trace(lambda x: conv2d(x, 4, 1, groups=2), (8, 8, 4))
+    assert terms.of_layers(graph)[0].terms == {
+        "conv grouped, layers": 1,
+        "conv grouped, MACs": 512,
+        "conv grouped, MACs times groups": 1024,
     }
 
 
@@ -316,9 +337,3 @@ def test_a_score_counts_errors_on_both_sides():
     found = heldout.score([(1.0, 1.0), (1.1, 1.0), (0.85, 1.0), (2.0, 1.0)])
     assert found.median == pytest.approx(0.125)
     assert [found.within(limit) for limit in (0.05, 0.2, 1.0)] == [0.25, 0.75, 1.0]
-
-
-def test_noise_alone_puts_two_of_three_within_one_standard_error():
-    # P(|z| < 1) = 0.6827; one that has no noise is always right.
-    assert heldout.ideal([0.1], 0.1) == pytest.approx(0.6827, abs=1e-4)
-    assert heldout.ideal([0.1, 0.0], 0.1) == pytest.approx((1 + 0.6827) / 2, abs=1e-4)

@@ -14,9 +14,9 @@ from cnnbench.errors import unknown
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d
-from cnnbench.layers.merge import add, concatenate
-from cnnbench.layers.norm import batch_normalization
+from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
+from cnnbench.layers.merge import add, concatenate, multiply
+from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
 from cnnbench.layers.reshape import zero_padding2d
 
@@ -30,13 +30,14 @@ def conv_layers(
     strides: int = 1,
     groups: int = 1,
     plain: bool = False,
+    wider: int = 0,
 ) -> Any:
-    """Convolutions in a row, with bias and ReLU unless plain."""
+    """Convolutions in a row, each wider by so much, with bias and ReLU unless plain."""
     at_least_one(depth=depth)
-    for _ in range(depth):
+    for index in range(depth):
         x = conv2d(
             x,
-            filters,
+            filters + index * wider,
             kernel_size,
             strides,
             padding="same",
@@ -48,11 +49,11 @@ def conv_layers(
 
 
 @block(input_shape=(1024,), kind="probe")
-def dense_layers(x: Any, units: int = 1024, depth: int = 1) -> Any:
-    """Dense layers in a row, with ReLU."""
+def dense_layers(x: Any, units: int = 1024, depth: int = 1, plain: bool = False) -> Any:
+    """Dense layers in a row, with bias and ReLU unless plain."""
     at_least_one(depth=depth)
     for _ in range(depth):
-        x = dense(x, units, activation="relu")
+        x = dense(x, units, activation=None if plain else "relu", use_bias=not plain)
     return x
 
 
@@ -72,10 +73,15 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "branches": _branches,
     "concat": lambda x: concatenate([activation(x, "relu"), x]),
     "depthwise": lambda x: depthwise_conv2d(x, 3, padding="same"),
+    "depthwise_plain": lambda x: depthwise_conv2d(x, 3, padding="same", use_bias=False),
+    "gate": lambda x: multiply([x, global_average_pooling2d(x, keepdims=True)]),
+    "gelu": lambda x: activation(x, "gelu"),
     "global": lambda x: global_average_pooling2d(x, keepdims=True),
     "halve": lambda x: max_pooling2d(x, (2, 2), strides=(2, 2)),
+    "layer_norm": layer_normalization,
     "max": lambda x: max_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
     "pad": lambda x: zero_padding2d(x, 1),
+    "separable": lambda x: separable_conv2d(x, x.shape[-1], 3, padding="same"),
     "shortcut": _shortcut,
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbench import api, units
+from cnnbench import api, targets, units
 from cnnbench.cli.app import app, parse_params
 
 
@@ -47,15 +47,16 @@ def predict(
     from cnnbench.progress import watcher  # here: `analyze` need not wait for pydantic
     from cnnbench.reporting import predicted
 
+    # Resolved here, for a target may have a parameter that is called like one of `api.predict`.
+    shapes = None if input is None else units.parse_shapes(input)
+    resolved = targets.resolve(target, shapes, include_top, parse_params(param or []))
     with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
         title, found = api.predict(
-            target,
-            None if input is None else units.parse_shapes(input),
+            resolved,
+            shapes,
             batch_size=batch,
-            include_top=include_top,
             calibrate=calibrate,
             runtime=runtime,
             progress=progress,
-            **parse_params(param or []),
         )
     print(predicted.render(found, title, format.value, top, model), end="")

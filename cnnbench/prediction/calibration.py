@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import places, stats
@@ -35,8 +34,8 @@ def _conv(
     return Case("conv_layers", (size, size, channels), params, batch)
 
 
-def _dense(channels: int, units: int, depth: int = 1, batch: int = 1) -> Case:
-    return Case("dense_layers", (channels,), {"units": units, "depth": depth}, batch)
+def _dense(channels: int, units: int, depth: int = 1, batch: int = 1, **params: Any) -> Case:
+    return Case("dense_layers", (channels,), {"units": units, "depth": depth} | params, batch)
 
 
 def _unit(unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1) -> Case:
@@ -46,12 +45,12 @@ def _unit(unit: str, size: int, channels: int = 64, depth: int = 2, batch: int =
 CASES: tuple[Case, ...] = (
     # 3x3, from few channels on large images to many on small ones
     *(_conv(224, 3, 32, strides=2), _conv(112, 3, 64), _conv(112, 64, 64)),
-    *(_conv(8, 16, 16, depth=8), _conv(56, 16, 16, depth=4), _conv(56, 64, 64, depth=2)),
-    _conv(28, 64, 64),
+    *(_conv(8, 16, 16, depth=8), _conv(56, 64, 64, depth=2), _conv(28, 64, 64)),
     *(_conv(28, 64, 64, depth=4), _conv(14, 256, 256, depth=4), _conv(7, 512, 512, depth=3)),
+    *(_conv(28, 32, 32, depth=6, wider=8), _conv(28, 32, 32, depth=6, wider=8, plain=True)),
+    *(_conv(28, 64, 64, plain=True), _conv(14, 128, 128, depth=4, plain=True)),
     *(_conv(56, 32, 32, batch=8), _conv(28, 128, 128, batch=8)),
     *(_conv(14, 256, 256, depth=2, batch=2), _conv(7, 512, 512, depth=2, batch=4)),
-    *(_conv(28, 64, 64, plain=True), _conv(14, 128, 128, depth=4, plain=True)),
     # 1x1
     *(_conv(224, 3, 64, 1), _conv(56, 64, 64, 1, 4), _conv(28, 256, 64, 1), _conv(28, 64, 256, 1)),
     *(_conv(28, 256, 512, 1, strides=2), _conv(14, 512, 512, 1, 4), _conv(7, 1024, 1024, 1, 3)),
@@ -59,18 +58,22 @@ CASES: tuple[Case, ...] = (
     _conv(28, 128, 128, 1, 2, plain=True),
     # larger kernels, and groups
     *(_conv(28, 32, 32, 5, 2), _conv(112, 3, 32, 5), _conv(224, 3, 64, 7, strides=2)),
-    *(_conv(28, 128, 128, 3, 2, groups=32), _conv(56, 64, 64, 1, 2, groups=4)),
+    *(_conv(28, 128, 128, 3, 2, groups=32), _conv(56, 64, 64, 1, 4, groups=4)),
     _conv(28, 128, 128, groups=2),
     *(_unit("depthwise", 28, depth=4), _unit("depthwise", 112, depth=1)),
-    *(_unit("depthwise", 14, 512, 4), _unit("depthwise", 56, depth=1, batch=8)),
+    *(_unit("depthwise_plain", 14, 512, 4), _unit("depthwise", 56, depth=1, batch=8)),
+    *(_unit("separable", 14, 256), _unit("separable", 56)),
     *(_dense(1024, 1024, 4), _dense(4096, 4096), _dense(2048, 1000, batch=32), _dense(64, 64, 8)),
-    *(_unit("activation", 14, depth=4), _unit("activation", 112)),
+    *(_dense(512, 512, 2, plain=True), _dense(512, 512, 2, batch=4)),
+    *(_unit("activation", 14, depth=4), _unit("activation", 112), _unit("gelu", 56)),
     *(_unit("batch_norm", 14, depth=4), _unit("batch_norm", 112), _unit("batch_norm", 56, batch=8)),
+    *(_unit("layer_norm", 14, depth=4), _unit("layer_norm", 56)),
     *(_unit("add", 14, depth=4), _unit("add", 112), _unit("add", 56, batch=8)),
-    *(_unit("shortcut", 14, depth=4), _unit("shortcut", 56)),
-    *(_unit("concat", 14, depth=4), _unit("concat", 56, batch=8), _unit("branches", 28)),
-    *(_unit("pad", 56, depth=3), _unit("global", 28, 512, 1), _unit("average", 112)),
+    *(_unit("gate", 14, 256), _unit("gate", 56), _unit("shortcut", 14, depth=4)),
+    *(_unit("shortcut", 56), _unit("concat", 14, depth=4), _unit("concat", 56, batch=8)),
+    *(_unit("branches", 28), _unit("pad", 56, depth=3), _unit("global", 28, 512, 1)),
     *(_unit("max", 14, depth=4), _unit("max", 112), _unit("max", 56, batch=8), _unit("halve", 112)),
+    _unit("average", 112),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""
 
@@ -103,13 +106,13 @@ class Found:
 
 
 def seconds(launches: Iterable[Sequence[float]]) -> float | None:
-    """How long a call takes when nothing disturbs it: the median of the launches' medians.
+    """How long a call takes when nothing disturbs it: the fastest launch's median.
 
-    Not their geometric mean: on a shared machine one launch in five takes 1.5 times as long
-    from its first call to its last, and a fit should not bend after it.
+    Not the mean of the launches: on a shared host some run at half speed from their first call
+    to their last, and the model is of what a network takes, not of who else is there. What is
+    disturbed is only ever slower, so the fastest of a few is the one to trust.
     """
-    found = stats.medians(list(launches))
-    return median(found) if found else None
+    return min(stats.medians(list(launches)), default=None)
 
 
 def time_example(result: Result) -> Example | None:

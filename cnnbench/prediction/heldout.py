@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import median
 
 from cnnbench import blocks
 from cnnbench.errors import CnnbenchError
@@ -27,7 +26,7 @@ class Judged:
         predicted: by a model that was fitted on the probes and all other families.
         alone: by one that was fitted on the probes only, as `cnnbench predict` does.
         naive: by each naive predictor, fitted on what `predicted` was.
-        noise: relative standard error of what was measured; None of a single launch.
+        halves: what two halves of the launches gave, each by itself; None of a single one.
     """
 
     result: Result
@@ -36,7 +35,7 @@ class Judged:
     predicted: float
     alone: float
     naive: dict[str, float]
-    noise: float | None
+    halves: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,6 @@ def score(pairs: Sequence[tuple[float, float]]) -> Score:
     return Score(tuple(abs(predicted / measured - 1) for predicted, measured in pairs))
 
 
-def ideal(noises: Sequence[float], limit: float) -> float:
-    """The share within `limit` of a predictor without error, where measurements have one.
-
-    Assumes that these are normal, with the given relative standard errors.
-    """
-    return mean(math.erf(limit / noise / math.sqrt(2)) if noise else 1.0 for noise in noises)
-
-
 def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
     """Every case of the catalogue that was timed, and the model of the probes alone."""
     return _held_out(
@@ -82,7 +73,7 @@ def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "MACs": lambda r: r.cost.macs,
             "activations": lambda r: r.cost.activation_bytes,
         },
-        lambda r: _relative_error([t for s in r.samples.values() if (t := seconds([s]))]),
+        lambda r: _halves([t for s in r.samples.values() if (t := seconds([s]))], min),
     )
 
 
@@ -95,7 +86,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "live activations": lambda r: predicted_peak(r.cost),
             "all activations": lambda r: r.cost.activation_bytes,
         },
-        lambda r: _relative_error(r.peaks),
+        lambda r: _halves(r.peaks, median),
     )
 
 
@@ -103,7 +94,7 @@ def _held_out(
     results: Sequence[Result],
     example: Callable[[Result], Example | None],
     naive: dict[str, Callable[[Result], float]],
-    noise: Callable[[Result], float | None],
+    halves: Callable[[Result], tuple[float, float] | None],
 ) -> tuple[tuple[Judged, ...], Model]:
     known = [(r, family(r), e) for r in results if (e := example(r))]
     probes = [(r, e) for r, f, e in known if f == PROBES]
@@ -129,7 +120,7 @@ def _held_out(
                 predicted=_sum(fit, e),
                 alone=model.predict(e.terms),
                 naive={name: lines[name] * amount(r) for name, amount in naive.items()},
-                noise=noise(r),
+                halves=halves(r),
             )
             for r, f, e in known
             if f == held
@@ -147,8 +138,10 @@ def _sum(fit: dict[str, float], example: Example) -> float:
     return sum(fit.get(name, 0.0) * amount for name, amount in example.terms.items())
 
 
-def _relative_error(values: Sequence[float]) -> float | None:
-    """The standard error of the median of a few values, about 1.25 times that of their mean."""
+def _halves(
+    values: Sequence[float], estimate: Callable[[Sequence[float]], float]
+) -> tuple[float, float] | None:
+    """What every other launch gives, and what those between them do."""
     if len(values) < 2:
         return None
-    return 1.25 * stdev(values) / mean(values) / math.sqrt(len(values))
+    return estimate(values[::2]), estimate(values[1::2])

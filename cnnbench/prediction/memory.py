@@ -9,6 +9,7 @@ runs at all is therefore a term of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 from cnnbench.cost import activation_bytes
@@ -17,6 +18,7 @@ from cnnbench.prediction.buffers import plan, rise
 from cnnbench.prediction.terms import CALL, Terms, kind_of
 
 _CONVOLUTIONS = ("conv 1x1", "conv kxk")
+_KNOWN = (*_CONVOLUTIONS, "conv grouped", "depthwise", "dense", "batch norm", "layer norm")
 
 
 def terms(graph: Graph) -> Terms:
@@ -28,33 +30,48 @@ def terms(graph: Graph) -> Terms:
         "large buffers, bytes": float(large),
         "small buffers, bytes": float(small),
     }
-    batch = graph.nodes[graph.inputs[0]].rule.shape[0] > 1
-
-    def once(name: str, amount: float = 1.0) -> None:
-        found[name] = max(found.get(name, 0.0), amount)
-
+    if buffers.copied:
+        found["reordering, code"] = 1.0
+    shapes = set()
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
-        kind, _ = kind_of(node)
-        group = "conv" if kind in _CONVOLUTIONS else kind
-        known = ("conv", "conv grouped", "depthwise", "dense", "batch norm")
-        group = group if group in known else "other"
-        once(f"{group}, code")
-        found[f"{group}, layers"] = found.get(f"{group}, layers", 0.0) + 1
-        if group == "conv":
-            if node.attrs.get("use_bias", True):
-                once("conv with bias, code")
-            if batch:
-                once("reordering, code")
-                once("conv weights reordered, bytes", _weights(graph, node))
-        elif group == "dense" and batch:
-            once("dense at batch > 1, code")
-        elif node.op.startswith("MaxPooling"):
-            once("pooling scratch, bytes", float(activation_bytes(graph, node)))
-    if buffers.copied:
-        once("reordering, code")
+        for name, amount in _of_layer(graph, node):
+            if name.endswith(("layers", "shapes")):
+                found[name] = found.get(name, 0.0) + amount
+            else:  # there once, however often it is used
+                found[name] = max(found.get(name, 0.0), amount)
+        if kind_of(node)[0] in _CONVOLUTIONS:
+            shapes.add((repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape))
+    if shapes:
+        found["conv, shapes"] = float(len(shapes))
     return found
+
+
+def _of_layer(graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
+    kind, _ = kind_of(node)
+    batch = node.rule.shape[0] > 1
+    bias = bool(node.attrs.get("use_bias", True))
+    group = "conv" if kind in _CONVOLUTIONS else kind if kind in _KNOWN else "other"
+    yield f"{group}, layers", 1.0
+    if group in ("conv grouped", "layer norm", "dense"):
+        yield f"{group}, code", 1.0
+    if group in ("conv", "dense") and bias:
+        yield f"{group} with bias, code", 1.0
+        yield f"{group} with bias, layers", 1.0
+    if group == "conv" and batch:
+        yield "reordering, code", 1.0
+        yield "conv weights reordered, bytes", _weights(graph, node)
+    if group == "dense" and batch:
+        yield "dense at batch > 1, code", 1.0
+    if kind in ("depthwise", "separable"):
+        yield "depthwise, code", 1.0
+    if kind == "batch norm" or (kind in ("depthwise", "separable") and bias):
+        yield "scale and shift of channels, code", 1.0
+    if node.op.startswith("MaxPooling"):
+        yield "pooling scratch, bytes", float(activation_bytes(graph, node))
+    if node.op.startswith("Global"):
+        yield "global pooling, code", 1.0
 
 
 def _weights(graph: Graph, node: Node) -> float:

@@ -26,9 +26,11 @@ KINDS = {
     "conv kxk": "larger convolutions",
     "conv grouped": "convolutions in groups",
     "depthwise": "depthwise convolutions",
+    "separable": "depthwise convolutions with one of 1x1 after them",
     "dense": "dense layers",
     "pooling": "pooling",
     "batch norm": "batch normalisation",
+    "layer norm": "layer normalisation",
     "merge": "addition and the like of two inputs",
     "activation": "elementwise operations on one input",
     "copy": "concatenation, padding, cropping",
@@ -37,6 +39,9 @@ KINDS = {
 _KIND_OF = {
     "Dense": "dense",
     "BatchNormalization": "batch norm",
+    "LayerNormalization": "layer norm",
+    "DepthwiseConv2D": "depthwise",
+    "SeparableConv2D": "separable",
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
     **dict.fromkeys(("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"), "activation"),
     **dict.fromkeys(("Concatenate", "ZeroPadding2D", "Cropping2D"), "copy"),
@@ -82,8 +87,6 @@ def kind_of(node: Node) -> tuple[str, bool]:
         if node.attrs.get("groups", 1) != 1:
             return "conv grouped", False
         return ("conv 1x1" if _taps(node) == 1 else "conv kxk"), False
-    if op == "DepthwiseConv2D":
-        return "depthwise", False
     if "Pooling" in op:
         return "pooling", not op.endswith("2D")
     if op in _KIND_OF:
@@ -100,11 +103,11 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     if node.op == "InputLayer" or node.rule.view:
         return None
     kind, guessed = kind_of(node)
-    terms = {f"{kind}, layers": 1.0, **dict(_amounts(kind, layer))}
+    terms = {f"{kind}, layers": 1.0, **dict(_amounts(kind, layer, node.attrs.get("groups", 1)))}
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
-def _amounts(kind: str, layer: LayerCost) -> Iterator[tuple[str, float]]:
+def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, float]]:
     moved = float(layer.input_bytes + layer.activation_bytes)
     macs = float(layer.macs)
     if kind in ("conv 1x1", "conv kxk"):
@@ -115,14 +118,18 @@ def _amounts(kind: str, layer: LayerCost) -> Iterator[tuple[str, float]]:
         yield "conv, weight bytes", float(layer.weight_bytes)
         if layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
             yield "conv at batch > 1, weight bytes", float(layer.weight_bytes)
-    elif kind in ("conv grouped", "depthwise"):
+    elif kind == "conv grouped":
+        # TensorFlow leaves these to XLA, which takes longer the more groups there are.
+        yield "conv grouped, MACs", macs
+        yield "conv grouped, MACs times groups", macs * groups
+    elif kind in ("depthwise", "separable"):
         yield f"{kind}, MACs", macs
         yield f"{kind}, bytes", moved
     elif kind == "dense":
         yield "dense, MACs", macs
         yield "dense, weight bytes", float(layer.weight_bytes)
-    elif kind == "pooling":
-        yield "pooling, operations", float(layer.elementwise)
-        yield "pooling, bytes", moved
+    elif kind in ("pooling", "activation"):
+        yield f"{kind}, operations", float(layer.elementwise)
+        yield f"{kind}, bytes", moved
     else:
         yield f"{kind}, bytes", moved
