@@ -1,4 +1,4 @@
-"""COMPARISON: two recordings, case by case: ratios with intervals, verdicts, and a gate.
+"""COMPARISON: two recordings, case by case: ratios with intervals, and verdicts.
 
 Cases are matched by their id, benchmarks by their full name. Nothing is dropped: what one side
 alone has is listed, and what worked in the base and does not in the new one is called so.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from cnnbench import stats
+from cnnbench import result, stats
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.recording import Recording, Series
 from cnnbench.stats import Estimate, Verdict
@@ -23,6 +23,12 @@ UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": 
 
 EXPECTED = ("commit",)
 """Keys of the environment in which two runs that one compares will differ."""
+
+ROUNDING = 0.001
+BESIDE = (
+    "ratios are of calls that took turns with each other or with the reference beside both, "
+    "so that a machine that became slower cancels; they need not be new over base"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +76,6 @@ class Compared:
         return [_record(change, self.metric) for change in self.changes]
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What speaks against the new side: intervals wholly above the limit, and what broke.
-
-    `unjudged` has no interval, or no base, and so can neither pass nor fail.
-    """
-
-    limit: float
-    above: tuple[Change, ...]
-    broke: tuple[Change, ...]
-    unjudged: tuple[Change, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing does."""
-        return not self.above and not self.broke
-
-
 def compare(
     base: Recording, new: Recording, metric: str = "time", *, paired: bool = False
 ) -> Compared:
@@ -126,26 +114,8 @@ def compare(
         only_base=tuple(s.name for key, s in left.items() if key not in right),
         only_new=tuple(s.name for key, s in right.items() if key not in left),
         differences=() if paired else (*_environments(base, new), *_counts(left, right, metric)),
-        notes=tuple(dict.fromkeys((*_notes(base), *_notes(new)))),
+        notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *_beside(changes)))),
     )
-
-
-def gate(compared: Compared, limit: float) -> Gate:
-    """Judge by a limit: 0.05 lets an interval reach to 5 % above the base, and beyond.
-
-    A case is above it only if its interval excludes the limit, so that noise does not fail.
-    """
-    changes = compared.changes
-    return Gate(
-        limit,
-        above=tuple(c for c in changes if (low := _low(c)) is not None and low > 1 + limit),
-        broke=tuple(c for c in changes if c.broke),
-        unjudged=tuple(c for c in changes if _low(c) is None and not c.broke),
-    )
-
-
-def _low(change: Change) -> float | None:
-    return change.ratio.low if change.ratio else None
 
 
 def _some(series: Mapping[str, Series]) -> str:
@@ -166,7 +136,7 @@ def _change(base: Series, new: Series, metric: str, paired: bool) -> Change:
         for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
         if value is None
     ]
-    ratio = None if reasons else (stats.ratio if paired else stats.unpaired)(*launches)
+    ratio = None if reasons else _ratio(base, new, launches, metric, paired)
     return Change(
         base.key,
         base.name,
@@ -178,6 +148,19 @@ def _change(base: Series, new: Series, metric: str, paired: bool) -> Change:
         # A peak can be missing because the system does not report it; a time cannot.
         broke=bool(before and not after and (metric == "time" or new.outcome != "ok")),
     )
+
+
+def _ratio(
+    base: Series,
+    new: Series,
+    launches: Sequence[Mapping[int, Sequence[float]]],
+    metric: str,
+    paired: bool,
+) -> Estimate | None:
+    if metric == "time" and base.result and new.result:  # which know the reference and the turns
+        return (result.ratio if paired else result.ratio_between_runs)(base.result, new.result)
+    before, after = launches
+    return (stats.ratio if paired else stats.unpaired)(before, after)
 
 
 def _peaks(series: Series) -> dict[int, Sequence[float]]:
@@ -231,6 +214,16 @@ def _counts(
         and base.params != new.params
         and None not in (base.params, new.params)
     ]
+
+
+def _beside(changes: Sequence[Change]) -> list[str]:
+    """What to say where a ratio is not that of the two values next to it."""
+    off = (
+        abs(math.log(c.ratio.value * c.base / c.new)) > ROUNDING
+        for c in changes
+        if c.ratio and c.base and c.new
+    )
+    return [BESIDE] if any(off) else []
 
 
 def _notes(side: Recording) -> list[str]:

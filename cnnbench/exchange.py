@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from pydantic import Field
 from cnnbench import stats
 from cnnbench.case import record
 from cnnbench.errors import CnnbenchError, StoreError
-from cnnbench.recording import Recording, Series, environment, merged, of_run
+from cnnbench.recording import Recording, Series, environment, of_run
 from cnnbench.store import FILE, Run
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -89,11 +89,29 @@ def read(path: Path) -> Recording:
         StoreError: a file that cannot be read, or is none of pytest-benchmark's.
     """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    found = merged(str(path), [_file(file) for file in files])
-    if not found.series:
+    parts = [_file(file) for file in files]
+    found: dict[str, Series] = {}
+    for series in chain.from_iterable(part.series for part in parts):
+        old = found.get(series.key)
+        found[series.key] = _both(old, series) if old else series
+    if not found:
         raise StoreError(f"{path} holds no benchmark")
-    alone = all(len(series.samples) < 2 for series in found.series)
-    return replace(found, notes=(ALONE,) if alone else ())
+    machines = [{key: v} for p in parts for key, vs in p.environment.items() for v in vs]
+    alone = all(len(series.samples) < 2 for series in found.values())
+    return Recording(
+        str(path), tuple(found.values()), environment(machines), (ALONE,) if alone else ()
+    )
+
+
+def _both(old: Series, new: Series) -> Series:
+    """The launches of two files, one after the other."""
+    offset = 1 + max(old.samples, default=-1)
+    return replace(
+        new,
+        samples=old.samples | {offset + n: calls for n, calls in new.samples.items()},
+        peaks=old.peaks | {offset + n: peak for n, peak in new.peaks.items()},
+        outcome="ok" if old.outcome == "ok" else new.outcome,
+    )
 
 
 def _file(file: Path) -> Recording:

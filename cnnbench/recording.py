@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from cnnbench import stats, units
 from cnnbench.errors import unknown
 from cnnbench.result import Result, Samples, results
 from cnnbench.stats import Estimate
 from cnnbench.store import Run
-
-T = TypeVar("T")
 
 Environment = dict[str, tuple[str, ...]]
 """Every value that a key of the machine and the method had, in the order of appearance."""
@@ -36,6 +34,7 @@ class Series:
         flops: of a call.
         outcome: the word ok; else why there are no samples.
         failures: how many launches that were never made good had which outcome.
+        result: of the case, where it is one of a run.
     """
 
     key: str
@@ -48,6 +47,7 @@ class Series:
     flops: int | None
     outcome: str
     failures: dict[str, int]
+    result: Result | None = None
 
     @property
     def time(self) -> Estimate | None:
@@ -96,36 +96,6 @@ def of_run(run: Run) -> Recording:
     )
 
 
-def merged(name: str, parts: Sequence[Recording]) -> Recording:
-    """Several recordings of the same things as one, whose launches are those of all."""
-    found: dict[str, Series] = {}
-    offset = 0
-    for part in parts:
-        for new in part.series:
-            old = found.get(new.key)
-            found[new.key] = replace(
-                new,
-                samples={**(old.samples if old else {}), **_from(offset, new.samples)},
-                peaks={**(old.peaks if old else {}), **_from(offset, new.peaks)},
-                outcome="ok" if old and old.outcome == "ok" else new.outcome,
-                failures=Counter(old.failures if old else {}) + Counter(new.failures),
-            )
-        # One offset for all of a part, whose launches of one number ran in the same round.
-        offset += 1 + max((number for s in part.series for number in s.samples), default=-1)
-    return Recording(
-        name,
-        tuple(found.values()),
-        environment(
-            {key: value} for p in parts for key, values in p.environment.items() for value in values
-        ),
-        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
-
-
-def _from(offset: int, launches: Mapping[int, T]) -> dict[int, T]:
-    return {offset + number: value for number, value in launches.items()}
-
-
 def environment(launches: Iterable[dict[str, Any]]) -> Environment:
     """The distinct values of every key, as text; what is None is not recorded."""
     found: dict[str, dict[str, None]] = {}
@@ -163,4 +133,5 @@ def _series(r: Result, name: str) -> Series:
         flops=r.flops,
         outcome=r.outcome,
         failures=Counter(m.outcome for m in r.launches if not m.ok and m.launch not in r.samples),
+        result=r,
     )

@@ -7,12 +7,15 @@ baseline of the same name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from os.path import exists, isdir, isfile, join
 from pathlib import Path
 
 from cnnbench import baselines, store
 from cnnbench.errors import StoreError
-from cnnbench.recording import Recording, merged, of_run
+from cnnbench.measurement import Measurement
+from cnnbench.recording import Recording, of_run
 from cnnbench.store import FILE, Run
 
 
@@ -28,7 +31,7 @@ def run(name: str) -> Run:
     if benchmarks(name):
         raise StoreError(f"{name} holds benchmarks of pytest, not a run of cnnbench")
     if several := _several(name):
-        raise StoreError(f"{name} is a folder of runs; name one, such as {several[0]}")
+        return _joined(Path(name), [store.read(folder) for folder in several])
     raise _nothing(name)
 
 
@@ -38,16 +41,11 @@ def recording(name: str) -> Recording:
     Raises:
         StoreError: there is nothing, or it cannot be read.
     """
-    folder = _folder(name)
-    if folder is not None:
-        return of_run(store.read(folder))
-    if benchmarks(name):
+    if _folder(name) is None and benchmarks(name):
         from cnnbench import exchange
 
         return exchange.read(Path(name))
-    if several := _several(name):
-        return merged(name, [of_run(store.read(folder)) for folder in several])
-    raise _nothing(name)
+    return of_run(run(name))
 
 
 def benchmarks(name: str) -> bool:
@@ -67,6 +65,19 @@ def _folder(name: str) -> Path | None:
 def _several(name: str) -> list[Path]:
     """The runs in the folders of a folder."""
     return sorted(file.parent for file in Path(name).glob(f"*/{FILE}")) if isdir(name) else []
+
+
+def _joined(folder: Path, runs: Sequence[Run]) -> Run:
+    """Several runs as one; launches of one number ran in the same round of the same run."""
+    measurements: list[Measurement] = []
+    offset = 0
+    for part in runs:
+        measurements += [replace(m, launch=offset + m.launch) for m in part.measurements]
+        offset += 1 + max((m.launch for m in part.measurements), default=-1)
+    cases = {case.id: case for part in runs for case in part.plan.cases}
+    plan = replace(runs[0].plan, cases=tuple(cases.values()))
+    bad = (f"{part.folder}: {line}" for part in runs for line in part.bad_lines)
+    return Run(folder, plan, tuple(measurements), tuple(bad))
 
 
 def _nothing(name: str) -> StoreError:

@@ -177,7 +177,7 @@ def test_silly_input_is_one_line_and_leaves_everything_as_it_was():
     check(Command(("compare", "base", word)) for word in (*words, LONG))
     check(Command(("compare", "base", "same", "--fail-above", word)) for word in (*WORDS, LONG))
     check(Command(("baseline", "remove", word)) for word in WORDS)
-    check(Command(("export", word)) for word in WORDS)
+    check(Command(("export", word)) for word in words)
     check(Command(("baseline", "save", word, "none")) for word in WORDS)
     assert sorted(Path().rglob("*")) == before
     assert {p: p.read_bytes() for p in runs} == runs

@@ -8,8 +8,9 @@ import pytest
 import scipy.stats
 
 from cnnbench import api
-from cnnbench.comparison import compare, gate
-from cnnbench.errors import CnnbenchError, StoreError, UnknownNameError
+from cnnbench.comparison import compare
+from cnnbench.errors import CnnbenchError, UnknownNameError
+from cnnbench.gate import gate
 from cnnbench.recording import of_run
 from cnnbench.store import Plan, Run
 from tests import stored, synthetic
@@ -262,8 +263,10 @@ def test_two_blocks_of_a_run_are_paired_round_by_round(tmp_path):
     # Rounds in which the machine is up to twice as slow; the ratio is 1.5 in each.
     rounds = [100, 200, 120]
     run = timed(tmp_path / "run", (A, rounds), (B, [1.5 * t for t in rounds]))
-    change = only(api.compare(run, blocks=("narrow", "wide")))
+    compared = api.compare(run, blocks=("narrow", "wide"))
+    change = only(compared)
     assert change.name == "8x8x3"
+    assert compared.differences == ()  # that they are other networks is what one compares
     ratio = change.ratio
     assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.5, 1.5, 1.5))
     assert only(api.compare(run, blocks=("wide", "narrow"))).verdict == "faster"
@@ -309,8 +312,7 @@ def test_a_folder_of_runs_is_one_with_the_launches_of_all(tmp_path):
     # Launches of one number stay together: the ratio within each round is 2.
     blocks = only(api.compare(tmp_path / "new", blocks=("narrow", "wide"))).ratio
     assert (blocks.low, blocks.value, blocks.high) == pytest.approx((2, 2, 2))
-    with pytest.raises(StoreError, match=r"is a folder of runs; name one, such as .*base.0"):
-        api.export(tmp_path / "base")
+    assert api.export(tmp_path / "base", per="launch").data.count(b"\n") == 1 + 3 * 2
 
 
 def test_what_failed_in_one_run_of_a_folder_is_kept(tmp_path):
@@ -321,3 +323,45 @@ def test_what_failed_in_one_run_of_a_folder_is_kept(tmp_path):
     assert [c.ratio.n for c in compared.changes] == [3, 2]
     (note,) = compared.notes
     assert note.endswith("new: launches without a result: wide 8x8x3 (1 crashed)")
+
+
+def paced(case, number, microseconds, reference, beside=()):
+    """A launch of four turns of three calls, beside a reference of so many microseconds."""
+    found = launch(case, number, microseconds)
+    ns = found.samples_ns[1]
+    return dataclasses.replace(
+        found,
+        samples_ns=(10 * ns, *(12 * [ns])),
+        bursts=(3, 3, 3, 3),
+        beside=beside,
+        reference="the reference",
+        reference_ns=4 * (1000.0 * reference,),
+    )
+
+
+def test_a_machine_that_became_slower_cancels_where_a_reference_ran_beside(tmp_path):
+    # The second run met a machine 1.5 times as slow; what it measures takes 1.2 times as long.
+    base = [paced(A, n, t, t / 2) for n, t in enumerate((100, 110, 90))]
+    new = [paced(A, n, 1.8 * t, 1.5 * t / 2) for n, t in enumerate((100, 110, 90))]
+    sides = [stored.write(tmp_path / n, [A], x) for n, x in (("base", base), ("new", new))]
+    compared = api.compare(*sides)
+    change = only(compared)
+    assert change.new / change.base == pytest.approx(1.8)
+    assert change.ratio.value == pytest.approx(1.2)
+    assert any("they need not be new over base" in note for note in compared.notes)
+
+
+def test_blocks_that_took_turns_are_compared_turn_by_turn(tmp_path):
+    # In the launches of the second block the machine is up to 3 times as slow in two turns.
+    slow = [100_000, 300_000, 100_000, 300_000]
+    first = dataclasses.replace(
+        paced(A, 0, 100, 50, (B.id,)), samples_ns=(10**6, *(ns for ns in slow for _ in range(3)))
+    )
+    second = dataclasses.replace(
+        paced(B, 0, 100, 50, (A.id,)),
+        samples_ns=(10**6, *(ns * 5 // 4 for ns in slow for _ in range(3))),
+    )
+    both = [dataclasses.replace(m, launch=n) for n in (0, 1) for m in (first, second)]
+    run = stored.write(tmp_path / "run", [A, B], both)
+    ratio = only(api.compare(run, blocks=("narrow", "wide"))).ratio
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.25, 1.25, 1.25))

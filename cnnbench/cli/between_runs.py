@@ -87,7 +87,7 @@ def compare(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
 ) -> None:
     """Are two runs different? Ratio, interval and verdict of each case."""
-    from cnnbench.comparison import gate
+    from cnnbench.gate import gate
     from cnnbench.reporting import compared
 
     limit = None if fail_above is None else parse_percent(fail_above)

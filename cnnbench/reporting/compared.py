@@ -12,8 +12,9 @@ from math import isfinite
 from typing import Any
 
 from cnnbench import units
-from cnnbench.comparison import Change, Compared, Gate, word
+from cnnbench.comparison import Change, Compared, word
 from cnnbench.errors import unknown
+from cnnbench.gate import Gate
 from cnnbench.reporting.notes import notes
 from cnnbench.reporting.tables import FORMATS, interval, number, optional, text_table
 
