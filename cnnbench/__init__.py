@@ -17,6 +17,7 @@ In the order in which things happen:
     stats, result RESULT       a case's launches as estimates, beside its cost
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
+    claims/       CLAIM        what others say of networks, judged on paper and by a run
     reporting/    REPORT       tables, figures and the page
 
 Importing this package imports no framework, no pandas and no matplotlib.
@@ -35,6 +36,7 @@ from cnnbench.api import (
     run,
     sweep,
     trace,
+    verify,
 )
 from cnnbench.errors import CnnbenchError
 
@@ -51,4 +53,5 @@ __all__ = [
     "run",
     "sweep",
     "trace",
+    "verify",
 ]

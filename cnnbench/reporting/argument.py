@@ -22,6 +22,8 @@ from cnnbench.reporting.claim_words import (
 from cnnbench.reporting.tables import MISSING, Table, text_table
 from cnnbench.store import Run
 
+_UNMEASURED = "was not measured at"
+
 
 def argument(f: Finding, run: Run | None, style: str) -> list[str]:
     """Everything about one claim, as paragraphs and tables."""
@@ -104,10 +106,12 @@ def _flips(f: Finding) -> str:
 def _said(f: Finding, verdict: Verdict | None, more: str, run: Run | None = None) -> str:
     if run is None:
         return f"On paper: {verdict}. {more}".rstrip()
-    by_holds = {
-        word: [place(f.claim, p.at) for p in f.points if p.holds is holds and p.at is not None]
-        for word, holds in (("holds at", True), ("does not at", False), ("is open at", None))
-    }
+    words = {True: "holds at", False: "does not at", None: "is open at"}
+    by_holds: dict[str, list[str]] = {word: [] for word in (*words.values(), _UNMEASURED)}
+    for p in f.points:
+        if p.at is not None:
+            word = words[p.holds] if p.estimate else _UNMEASURED
+            by_holds[word].append(place(f.claim, p.at))
     spoken = "; ".join(
         f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_holds.items() if places
     )

@@ -31,6 +31,8 @@ from cnnbench.reporting.tables import number
 SAID = "#f5d78e"
 _LINES = ("-", (0, (4, 4)), (0, (1, 3)), "-.")  # curves that lie on each other are all seen
 _LOOKS = {True: ("#009E73", "o"), False: ("#D55E00", "X"), None: (GREY, "D")}
+_NARROW = 3
+"""Up to this many times from end to end an axis need not be logarithmic."""
 _STEPS = 60
 """Points of a curve, spread evenly over the logarithm of the range."""
 
@@ -86,6 +88,7 @@ def _curves(f: Finding, variable: Variable) -> Figure:
     _flips(axes, f, variable)
     log_axis(axes, "x", number, base=2)
     log_axis(axes, "y", number)
+    axes.set_xlim(axes.get_xlim()[0] / 1.1, axes.get_xlim()[1] * 1.1)
     axes.set_xlabel(f"{variable.name}, {variable.means}")
     axes.set_ylabel(f"{tests[0].new} / {tests[0].base}")
     drawing.legend(loc="outside upper center", ncols=3)
@@ -179,7 +182,6 @@ def _beside(f: Finding) -> Figure:
         if end is not None
     ]
     low, high = min(*found, *near) / 1.1, max(*found, *near) * 1.1
-    axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)
     for place, row in enumerate(rows):
@@ -197,6 +199,7 @@ def _beside(f: Finding) -> Figure:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
-    log_axis(axes, "x", number)
+    if high / low > _NARROW:
+        log_axis(axes, "x", number)
     axes.set_xlabel("found, relative to what is said (the band)")
     return drawing
