@@ -1,0 +1,172 @@
+"""Ratios of runs, of duets and to a reference; what a ratio says."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from cnnbench import stats
+from cnnbench.stats import Doubt, Estimate, Verdict
+
+SLOW, SLOWER = [9.0, 5.0], [30.0, 12.0]
+WANDERING = [1.0, 1.2, 0.8, 3.0, 1.1, 0.7]
+"""The machine's mood, burst by burst."""
+
+
+def bursts(factor: float, first: list[float]) -> list[list[float]]:
+    """A launch whose first burst is warm-up and whose others take `factor` times the mood."""
+    return [first, *([0.9 * mood * factor, mood * factor, 9 * mood * factor] for mood in WANDERING)]
+
+
+def test_separate_runs_have_the_interval_of_welch() -> None:
+    random = Random(1)
+    base = [random.lognormvariate(0, 0.05) for _ in range(4)]
+    new = [random.lognormvariate(0.1, 0.2) for _ in range(9)]
+    found = stats.separate(base, new)
+    oracle = scipy.stats.ttest_ind(np.log(new), np.log(base), equal_var=False).confidence_interval(
+        0.95
+    )
+    assert found is not None
+    assert found.value == pytest.approx(scipy.stats.gmean(new) / scipy.stats.gmean(base))
+    assert (found.low, found.high) == pytest.approx((math.exp(oracle.low), math.exp(oracle.high)))
+    assert found.n == 4
+
+
+def test_one_launch_on_either_side_leaves_no_interval() -> None:
+    alone = Estimate(pytest.approx(2.0), None, None, 1, (Doubt.SINGLE,))
+    assert stats.separate([1.0], [2.0, 2.0, 2.0]) == alone
+    assert stats.separate([1.0, 1.0], [2.0]) == alone
+    assert stats.separate([], [2.0]) is None
+    assert stats.separate([2.0], []) is None
+
+
+def test_launches_that_agree_exactly_have_an_interval_without_width() -> None:
+    two = pytest.approx(2.0)
+    assert stats.separate([1.0, 1.0], [2.0, 2.0]) == Estimate(two, two, two, 2, (Doubt.FEW,))
+    # One side varies: Welch's degrees of freedom are that side's, 2.
+    found = stats.separate([1.0, 1.0, 1.0], [1.0, math.e, math.e**2])
+    assert found is not None
+    # Logs 0, 1, 2: mean 1, deviation 1, error 1 / sqrt 3.
+    assert math.log(found.high or 0) == pytest.approx(1 + 4.302653 / math.sqrt(3), rel=1e-6)
+    assert found.doubts == (Doubt.SPREAD,)
+
+
+def test_the_noisier_side_raises_the_doubt() -> None:
+    even, uneven = [1.0, 1.01, 1.02], [1.0, 1.2, 1.4]
+    for sides, doubts in (
+        ((even, even), ()),
+        ((even, uneven), (Doubt.SPREAD,)),
+        ((uneven, even), (Doubt.SPREAD,)),
+        ((even, even[:2]), (Doubt.FEW,)),
+    ):
+        found = stats.separate(*sides)
+        assert found is not None
+        assert found.doubts == doubts
+
+
+def test_runs_without_common_rounds_are_compared_by_their_medians() -> None:
+    base = {0: [9.0, 1.0, 1.0], 1: [9.0, 1.1, 1.1], 2: [9.0, 0.9, 0.9]}
+    new = {7: [9.0, 2.0, 2.0], 8: [9.0, 2.1, 2.1], 9: [1.0]}
+    found = stats.unpaired(base, new)
+    plain = stats.separate([1.0, 1.1, 0.9], [2.0, 2.1])
+    assert found is not None
+    assert plain is not None
+    assert (found.value, found.low, found.high) == (plain.value, plain.low, plain.high)
+    assert found.doubts == (*plain.doubts, Doubt.SEPARATE)
+    assert stats.unpaired(base, {0: [1.0]}) is None
+
+
+def test_what_both_of_a_duet_meet_cancels() -> None:
+    base = {i: bursts(1.0, SLOW) for i in range(3)}
+    new = {i: bursts(1.25, SLOW) for i in range(3)}
+    exact = pytest.approx(1.25)
+    assert stats.duet(base, new) == Estimate(exact, exact, exact, 3)
+
+
+def test_a_duet_has_the_interval_of_a_t_test_over_launches() -> None:
+    factors = (1.1, 1.2, 1.4, 1.15)
+    base = {i: bursts(1.0, SLOW) for i in range(4)}
+    new = {i: bursts(factor, SLOW) for i, factor in enumerate(factors)}
+    found = stats.duet(base, new)
+    oracle = scipy.stats.ttest_1samp(np.log(factors), 0).confidence_interval(0.95)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((math.exp(oracle.low), math.exp(oracle.high)))
+
+
+def test_bursts_that_begin_in_the_warm_up_of_either_are_left_out_of_a_duet() -> None:
+    # Ratios 10, 10, 2, 2, 4: the first two bursts hold the warm-up of the second process,
+    # 4 of its 10 calls. Of the others the median is 2; of all it would be 4.
+    steady = [[1.0, 1.0]] * 5
+    warming = [[10.0, 10.0], [10.0, 10.0], [2.0, 2.0], [2.0, 2.0], [4.0, 4.0]]
+    assert stats.warmup([10.0] * 4 + [2.0] * 4 + [4.0] * 2) == 4
+    forth, back = stats.duet({0: steady}, {0: warming}), stats.duet({0: warming}, {0: steady})
+    assert forth is not None
+    assert back is not None
+    assert (forth.value, back.value) == (pytest.approx(2.0), pytest.approx(0.5))
+
+
+def test_a_turn_without_its_partner_does_not_count() -> None:
+    base = {0: [[1.0], [1.0], [1.0]]}
+    found = stats.duet(base, {0: [[2.0], [2.0], [2.0], [50.0], [50.0]]})
+    assert found is not None
+    assert found.value == pytest.approx(2.0)
+
+
+def test_launches_of_a_duet_without_a_partner_or_a_steady_burst_are_left_out() -> None:
+    full = bursts(1.0, SLOW)
+    both = (Doubt.SINGLE, Doubt.UNPAIRED)
+    for base, new in (
+        ({0: full, 1: full}, {0: full}),
+        ({0: full}, {0: full, 4: full}),
+        ({0: full, 1: [[1.0, 1.0]]}, {0: full, 1: [[1.0, 1.0]]}),
+        ({0: full, 1: []}, {0: full, 1: full}),
+    ):
+        found = stats.duet(base, new)
+        assert found is not None
+        assert found.doubts == both
+    assert stats.duet({0: full}, {1: full}) is None
+    assert stats.duet({}, {}) is None
+
+
+def test_calls_are_related_to_the_reference_beside_them() -> None:
+    launch = bursts(3.0, SLOWER)
+    # The burst of the warm-up took 12 times its reference; the others 3, whatever the mood.
+    assert stats.relative(launch, [1.0, *WANDERING]) == pytest.approx(3.0)
+    # Ratios 3, 3, 3, 6, 6 of bursts 1 to 5: the median is 3.
+    reference = [1.0, *WANDERING[:3], *(mood / 2 for mood in WANDERING[3:5])]
+    assert stats.relative(launch[:6], reference) == pytest.approx(3.0)
+    assert stats.relative([[1.0, 1.0]], [1.0]) is None
+    assert stats.relative([], []) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.90, 0.99, Verdict.FASTER),
+        (1.01, 1.50, Verdict.SLOWER),
+        (1.001, 1.002, Verdict.SLOWER),  # by little, but surely
+        (0.96, 1.04, Verdict.SAME),
+        (1.0, 1.05, Verdict.SAME),
+        (1.0, 1.0, Verdict.SAME),
+        (1 / 1.05, 1.0, Verdict.SAME),
+        (0.95, 1.0, Verdict.UNCLEAR),  # 1 / 1.05 is 0.952
+        (0.99, 1.06, Verdict.UNCLEAR),
+        (0.5, 2.0, Verdict.UNCLEAR),
+        (None, None, Verdict.UNCLEAR),
+    ],
+)
+def test_a_verdict_needs_evidence_also_for_the_same(
+    low: float | None, high: float | None, expected: Verdict
+) -> None:
+    assert stats.verdict(Estimate(1.0, low, high, 5)) is expected
+
+
+def test_the_margin_of_a_verdict_can_be_chosen() -> None:
+    estimate = Estimate(1.0, 0.96, 1.04, 5)
+    assert stats.verdict(estimate, margin=0.03) is Verdict.UNCLEAR
+    assert stats.verdict(estimate, margin=0.0) is Verdict.UNCLEAR
+    assert stats.verdict(Estimate(1.0, 0.6, 1.9, 5), margin=1.0) is Verdict.SAME
