@@ -44,10 +44,10 @@ from importlib.resources.abc import Traversable
 from pydantic import BaseModel
 
 from cnnbench import toml
-from cnnbench.claims.entry import Claim, ClaimTest, Variable
+from cnnbench.claims.entry import Claim, ClaimTest, Side, Variable
 from cnnbench.errors import ClaimError, unknown
 
-_TABLES: dict[str, type[BaseModel]] = {"tests": ClaimTest, "variable": Variable}
+_TABLES: dict[str, type[BaseModel]] = {"sides": Side, "tests": ClaimTest, "variable": Variable}
 REGISTRY: Traversable = resources.files(__name__) / "registry"
 
 
