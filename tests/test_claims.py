@@ -311,7 +311,7 @@ WRONG = {
     'name = "cc"': ('name = "C"', "variable name"),
     'target = "conv_stak"': ('target = "conv_stack"', "did you mean conv_stack"),
     'input = "8x0xC"': ('input = "8x8xC"', "every size must be at least 1"),
-    "inputs = ": ("input = ", "unknown key 'inputs'; did you mean input?"),
+    "inputs = ": ("input = ", "unknown key 'inputs'; did you mean input"),
     "kernel = 3": ("kernel_size = 3", "unknown parameter"),
     'parts = ["x"]\ninput = "8x8x': ('input = "8x8x', "'large' has no such layers"),
     "[[test]]": ("[[tests]]", "the key 'tests' is missing"),
