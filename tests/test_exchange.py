@@ -313,3 +313,11 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
     Path(tmp_path / "x-report").write_text("")
     with pytest.raises(StoreError, match="cannot write the report"):
         api.report(file)
+
+
+@pytest.mark.parametrize("order", [(0.0, 0.5), (0.5, 0.0)])
+def test_a_benchmark_that_only_one_file_could_time_has_that_time(tmp_path, order):
+    for number, seconds in enumerate(order):
+        written(tmp_path / "many" / f"{number}.json", benchmark("b.py::test_x", seconds))
+    (series,) = exchange.read(tmp_path / "many").series
+    assert (series.outcome, series.time.value, series.time.n) == ("ok", pytest.approx(0.5), 1)
