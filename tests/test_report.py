@@ -341,6 +341,25 @@ def test_a_pause_between_sessions_is_not_wall_time(run: Run) -> None:
     assert rows["wall time"] == "7.00 s, of which 42.9 % in timed calls"
 
 
+def test_cases_that_took_turns_share_one_wall_time(run: Run) -> None:
+    one = replace(run.measurements[0], started=1000.0, wall_s=4.0, samples_ns=(10**9,))
+    rows = dict(machine.machine_rows(replace(run, measurements=(one, one)))[1])
+    # One launch of 4 s, of which 1 s in the calls of each
+    assert rows["wall time"] == "4.00 s, of which 50.0 % in timed calls"
+
+
+def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
+    beside = replace(run.measurements[0], reference="vgg_block() 8x8x3")
+    plan = replace(run.plan, precision=0.02)
+    asked = replace(
+        run, plan=plan, measurements=(beside,), stops={"a": "enough", "b": "late", "c": "late"}
+    )
+    rows = dict(machine.machine_rows(asked)[1])
+    assert rows["cases, launches each"].endswith("or more, until an interval is within 2.0 %")
+    assert rows["launched no more because"] == "late (2 cases); enough (1 cases)"
+    assert rows["reference beside them"] == "vgg_block() 8x8x3"
+
+
 # --- figures ---------------------------------------------------------------------------
 
 

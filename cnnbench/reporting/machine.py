@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from cnnbench import units
 from cnnbench.measurement import Measurement
 from cnnbench.reporting.tables import Table, percent
-from cnnbench.store import Run
+from cnnbench.store import Plan, Run
 
 PAUSE_S = 60.0
 """A longer gap between launches is one run stopped and continued, not harness time."""
@@ -39,7 +40,9 @@ def machine_rows(run: Run) -> Table:
     rows += [
         ["suite", plan.suite],
         ["runtime", plan.runtime],
-        ["cases, launches each", f"{len(plan.cases)}, {plan.launches}"],
+        ["cases, launches each", f"{len(plan.cases)}, {_launches(plan)}"],
+        *([["launched no more because", _stops(run.stops)]] if run.stops else []),
+        *[[text, ", ".join(names)] for text, names in _beside(run.measurements)],
         ["seed", str(plan.seed)],
         *_when(run.measurements),
     ]
@@ -48,6 +51,24 @@ def machine_rows(run: Run) -> Table:
     if plan.command:
         rows.append(["command", f"`{plan.command}`"])
     return ["machine and method", ""], rows
+
+
+def _launches(plan: Plan) -> str:
+    if plan.precision is None:
+        return str(plan.launches)
+    return f"{plan.launches} or more, until an interval is within {percent(plan.precision)}"
+
+
+def _stops(reasons: dict[str, str]) -> str:
+    counts = Counter(reasons.values()).most_common()
+    return "; ".join(f"{reason} ({count} cases)" for reason, count in counts)
+
+
+def _beside(measurements: Iterable[Measurement]) -> Iterator[tuple[str, list[str]]]:
+    """What took turns with the cases, by which two runs can be compared."""
+    names = list(dict.fromkeys(m.reference for m in measurements if m.reference))
+    if names:
+        yield "reference beside them", names
 
 
 def _named(kinds: dict[str, list[str]]) -> list[str]:
@@ -93,7 +114,8 @@ def _when(measurements: Iterable[Measurement]) -> list[list[str]]:
     if not launches:
         return []
     total, end = 0.0, launches[0].started
-    for m in launches:
+    # Cases that took turns have one wall time between them.
+    for m in {(m.started, m.wall_s): m for m in launches}.values():
         gap = m.started - end
         total += m.wall_s + (gap if 0 < gap <= PAUSE_S else 0.0)
         end = m.started + m.wall_s
