@@ -8,9 +8,10 @@ from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
+from cnnbench.layers.depthwise import depthwise_conv2d
 from cnnbench.layers.merge import add, concatenate
-from cnnbench.layers.norm import dropout, rms_normalization
-from cnnbench.layers.pool import max_pooling2d
+from cnnbench.layers.norm import batch_normalization, dropout, rms_normalization
+from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
 from cnnbench.prediction import buffers, heldout, memory, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example
@@ -62,8 +63,9 @@ def test_layers_have_kinds(layer, kind):
 
 
 def test_a_layer_that_no_probe_has_is_said_to_be_a_guess():
-    (found,) = terms.of_layers(trace(rms_normalization, (8, 8, 4)))
-    assert found.guessed
+    for layer, shape in ((rms_normalization, (8, 8, 4)), (max_pooling1d, (8, 4))):
+        (found,) = terms.of_layers(trace(layer, shape))
+        assert found.guessed
 
 
 def test_what_only_renames_takes_no_time():
@@ -154,22 +156,33 @@ def test_a_larger_buffer_does_not_fit_into_a_smaller_hole():
     assert arena.touched == 4 * MIB
 
 
-def test_neighbours_that_are_free_become_one():
+@pytest.mark.parametrize("order", [1, -1])
+def test_neighbours_that_are_free_become_one(order):
     arena = Arena()
     # The first region is 2 MiB: both lie in it, side by side.
-    for address in [arena.allocate(MIB), arena.allocate(MIB)]:
+    for address in [arena.allocate(MIB), arena.allocate(MIB)][::order]:
         arena.release(address)
     arena.allocate(2 * MIB)
     assert arena.touched == 2 * MIB
 
 
-def test_a_region_does_not_join_the_next():
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_region_does_not_join_the_next(order):
     arena = Arena()
     # 2 MiB, then 4 MiB.
-    for address in [arena.allocate(2 * MIB), arena.allocate(4 * MIB)]:
+    for address in [arena.allocate(2 * MIB), arena.allocate(4 * MIB)][::order]:
         arena.release(address)
     arena.allocate(6 * MIB)
     assert arena.touched == 12 * MIB
+
+
+def test_each_region_is_twice_as_large_as_the_last():
+    arena = Arena()
+    arena.allocate(2 * MIB)
+    for address in [arena.allocate(MIB) for _ in range(4)]:
+        arena.release(address)
+    arena.allocate(4 * MIB)
+    assert arena.touched == 6 * MIB
 
 
 def test_the_hole_that_fits_best_is_taken():
@@ -266,6 +279,42 @@ def test_branches_of_a_module_are_alive_together():
     assert touched(network) == 9
 
 
+def test_what_is_ready_together_is_alive_together():
+    # Two kernels, then two more beside what these read; what is concatenated fits into the
+    # 2 MiB of the first two. One branch after the other would need three, and two more.
+    def network(x):
+        return concatenate([conv(conv(x, 64), 64), conv(conv(x, 64), 64)])
+
+    assert touched(network, (64, 64, 4)) == 4
+
+
+def test_a_smaller_buffer_is_not_written_over():
+    def network(x):
+        y = conv(x)
+        return [y, add([global_average_pooling2d(y, keepdims=True), x])]
+
+    assert touched(network) == 2
+
+
+def test_what_is_seen_under_another_name_lives_as_long_as_either():
+    def network(x):
+        y = conv(x)
+        return concatenate([conv(conv(dropout(y, 0.5))), y])
+
+    # Three convolutions, none of which can go where another was; then twice one.
+    assert touched(network) == 5
+
+
+def test_the_input_takes_what_the_weights_left():
+    # A kernel of 1 MiB leaves two holes of that size, and the input takes one of them: of the
+    # two outputs one finds the other hole.
+    def network(x):
+        dense(x, 1)
+        return [activation(x, "relu"), activation(x, "tanh")]
+
+    assert touched(network, (MIB // 4,)) == 1
+
+
 def test_a_large_network_leaves_room_for_its_activations():
     # The kernel has 1024*1024 values, 4 MiB; its initialiser leaves 8 MiB, and the activations
     # are two of 512 KiB.
@@ -328,6 +377,29 @@ def test_at_a_larger_batch_the_largest_kernel_is_reordered():
     found = memory.terms(graph)
     assert found["conv weights reordered, bytes"] == 160
     assert found["reordering, code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "amount"),
+    [
+        (lambda x: conv(x, use_bias=False), "conv with bias, code", None),
+        (lambda x: dense(x, 4, use_bias=False), "dense with bias, code", None),
+        (lambda x: depthwise_conv2d(x, 3), "scale and shift of channels, code", 1),
+        (
+            lambda x: depthwise_conv2d(x, 3, use_bias=False),
+            "scale and shift of channels, code",
+            None,
+        ),
+        (batch_normalization, "scale and shift of channels, code", 1),
+        (global_average_pooling2d, "global pooling, code", 1),
+        # 4*4*4 outputs of 4 bytes; of several the largest counts
+        (lambda x: max_pooling2d(max_pooling2d(x)), "pooling scratch, bytes", 256),
+        (lambda x: add([conv(conv(x)), x]), "reordering, code", 1),
+        (lambda x: add([conv(y := conv(x)), y]), "reordering, code", None),
+    ],
+)
+def test_what_runs_decides_which_code_is_read(network, name, amount):
+    assert memory.terms(trace(network, (8, 8, 4))).get(name) == amount
 
 
 # Scores
