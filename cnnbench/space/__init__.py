@@ -190,8 +190,10 @@ def _objectives(
     for name in names:
         if names.count(name) > 1:
             raise CnnbenchError(f"{name} can be one objective only; it is named twice")
-    if len(found) < 1 + pareto:
-        raise CnnbenchError(f"expected {'two objectives' if pareto else 'an objective'} at least")
+    if not found:
+        raise CnnbenchError("expected an objective; name one to minimize or to maximize")
+    if pareto and len(found) not in (2, 3):
+        raise CnnbenchError(f"a front has two or three objectives; got {len(found)}")
     return found
 
 

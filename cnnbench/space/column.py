@@ -72,6 +72,11 @@ class Column:
         """What `Fraction` asks a whole number for."""
         return int(self)
 
+    @property
+    def denominator(self) -> int:
+        """The other half of that."""
+        return 1
+
     def __bool__(self) -> bool:
         return self != 0
 
