@@ -176,6 +176,19 @@ def test_a_run_without_ceilings_has_no_roofline(tmp_path):
     assert not places.cache_dir().exists()
 
 
+def test_a_run_that_is_stopped_among_the_ceilings_can_be_continued(tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(probing, "of_cases", stopped)
+        ending = run(tmp_path).ending
+    assert (ending.reason, ending.measured, ending.remaining) == ("interrupted", 0, 2)
+    again = cnnbench.run(str(tmp_path / "mine.toml"), out=tmp_path / "run", resume=True)
+    assert again.ending.reason == "done"
+    assert len(store.read(again.folder).ceilings) == 1
+
+
 def test_a_continued_run_keeps_the_ceilings_that_it_has(tmp_path, not_again):
     run(tmp_path)
     again = cnnbench.run(str(tmp_path / "mine.toml"), out=tmp_path / "run", resume=True)
