@@ -8,7 +8,7 @@ from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d
+from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.norm import batch_normalization, dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
@@ -359,6 +359,23 @@ def test_convolutions_of_one_shape_are_generated_once():
     assert (found["conv, layers"], found["conv, shapes"]) == (3, 3)
     found = memory.terms(trace(lambda x: conv(conv(conv(x))), (8, 8, 4)))
     assert (found["conv, layers"], found["conv, shapes"]) == (3, 1)
+
+
+def test_a_separable_convolution_is_two():
+    # Output 8*8*16. First 3*3 taps of 4 channels: 2,304 MACs, 256 values to 256. Then 4 values
+    # for each of 1,024: 4,096 MACs, a sixteenth without the filters; 64 weights.
+    graph = trace(lambda x: separable_conv2d(x, 16, 3, padding="same"), (8, 8, 4))
+    (found,) = terms.of_layers(graph)
+    assert found.terms == {
+        "depthwise, layers": 1,
+        "depthwise, MACs": 2_304,
+        "depthwise, bytes": 2_048,
+        "conv 1x1, layers": 1,
+        "conv 1x1, MACs": 4_096,
+        "conv 1x1, taps read": 256,
+        "conv, bytes": 5_120,
+        "conv, weight bytes": 256,
+    }
 
 
 def test_groups_are_counted_as_what_they_cost():

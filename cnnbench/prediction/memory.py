@@ -41,7 +41,7 @@ def terms(graph: Graph) -> Terms:
                 found[name] = found.get(name, 0.0) + amount
             else:  # there once, however often it is used
                 found[name] = max(found.get(name, 0.0), amount)
-        if kind_of(node)[0] in _CONVOLUTIONS:
+        if kind_of(node)[0] in (*_CONVOLUTIONS, "separable"):
             shapes.add((repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape))
     if shapes:
         found["conv, shapes"] = float(len(shapes))
@@ -50,6 +50,14 @@ def terms(graph: Graph) -> Terms:
 
 def _of_layer(graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
     kind, _ = kind_of(node)
+    if kind == "separable":
+        yield from _of_kind("depthwise", graph, node)
+        yield from _of_kind("conv 1x1", graph, node)
+    else:
+        yield from _of_kind(kind, graph, node)
+
+
+def _of_kind(kind: str, graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
     batch = node.rule.shape[0] > 1
     bias = bool(node.attrs.get("use_bias", True))
     group = "conv" if kind in _CONVOLUTIONS else kind if kind in _KNOWN else "other"
@@ -64,9 +72,9 @@ def _of_layer(graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
         yield "conv weights reordered, bytes", _weights(graph, node)
     if group == "dense" and batch:
         yield "dense at batch > 1, code", 1.0
-    if kind in ("depthwise", "separable"):
+    if kind == "depthwise":
         yield "depthwise, code", 1.0
-    if kind == "batch norm" or (kind in ("depthwise", "separable") and bias):
+    if kind == "batch norm" or (kind == "depthwise" and bias):
         yield "scale and shift of channels, code", 1.0
     if node.op.startswith("MaxPooling"):
         yield "pooling scratch, bytes", float(activation_bytes(graph, node))

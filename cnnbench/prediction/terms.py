@@ -10,7 +10,7 @@ macs / P + f0 * macs / filters / P, which is linear too, and "taps read" below.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from cnnbench.cost import LayerCost, cost
@@ -26,7 +26,7 @@ KINDS = {
     "conv kxk": "larger convolutions",
     "conv grouped": "convolutions in groups",
     "depthwise": "depthwise convolutions",
-    "separable": "depthwise convolutions with one of 1x1 after them",
+    "separable": "a depthwise convolution and one of 1x1 after it",
     "dense": "dense layers",
     "pooling": "pooling",
     "batch norm": "batch normalisation",
@@ -103,8 +103,33 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     if node.op == "InputLayer" or node.rule.view:
         return None
     kind, guessed = kind_of(node)
-    terms = {f"{kind}, layers": 1.0, **dict(_amounts(kind, layer, node.attrs.get("groups", 1)))}
+    terms: Terms = {}
+    for part, size in _parts(kind, node, layer):
+        terms[f"{part}, layers"] = 1.0
+        terms.update(_amounts(part, size, node.attrs.get("groups", 1)))
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
+
+
+def _parts(kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost]]:
+    """A separable convolution runs as two, with what is between them written and read."""
+    if kind != "separable":
+        return [(kind, layer)]
+    depthwise, pointwise, *_ = node.rule.weights
+    size = layer.weight_bytes // layer.params
+    between = layer.activation_bytes // layer.output_shape[-1] * pointwise.shape[-2]
+    first = layer.macs * prod(depthwise.shape) // (prod(depthwise.shape) + prod(pointwise.shape))
+    return [
+        ("depthwise", replace(layer, macs=first, activation_bytes=between)),
+        (
+            "conv 1x1",
+            replace(
+                layer,
+                macs=layer.macs - first,
+                input_bytes=between,
+                weight_bytes=size * prod(pointwise.shape),
+            ),
+        ),
+    ]
 
 
 def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, float]]:
@@ -122,9 +147,9 @@ def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, fl
         # TensorFlow leaves these to XLA, which takes longer the more groups there are.
         yield "conv grouped, MACs", macs
         yield "conv grouped, MACs times groups", macs * groups
-    elif kind in ("depthwise", "separable"):
-        yield f"{kind}, MACs", macs
-        yield f"{kind}, bytes", moved
+    elif kind == "depthwise":
+        yield "depthwise, MACs", macs
+        yield "depthwise, bytes", moved
     elif kind == "dense":
         yield "dense, MACs", macs
         yield "dense, weight bytes", float(layer.weight_bytes)
