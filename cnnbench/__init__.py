@@ -17,6 +17,7 @@ In the order in which things happen:
     stats, result RESULT       a case's launches as estimates, beside its cost
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
+    ceilings, machine/ CEILING what the machine can do at most, its health and noise; places
     claims/       CLAIM        what others say of networks, judged on paper and by a run
     reporting/    REPORT       tables, figures and the page
 
@@ -28,11 +29,13 @@ __version__ = "0.1.0"
 from cnnbench.api import (
     analyze,
     compare,
+    doctor,
     export,
     formula,
     predict,
     report,
     results,
+    roofline,
     run,
     sweep,
     trace,
@@ -45,11 +48,13 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "doctor",
     "export",
     "formula",
     "predict",
     "report",
     "results",
+    "roofline",
     "run",
     "sweep",
     "trace",
