@@ -13,8 +13,8 @@ In the order in which things happen:
     runner/                    each launch of a case in a process of its own
     measurement   MEASUREMENT  what happened, raw
     store         STORE        a run's folder, one line a launch
-    prediction/   PREDICTION   what a network should take here, from a minute of measurement
     stats, result RESULT       a case's launches as estimates, beside its cost
+    prediction/   PREDICTION   what a network should take here, from a minute of measurement
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
     ceilings, machine/ CEILING what the machine can do at most, its health and noise; places

@@ -42,7 +42,8 @@ def render(found: Prediction, title: str, format: str, top: int = TOP, model: bo
     style = "github" if format == "markdown" else "simple"
     machine = found.calibration.machine
     parts = [
-        f"{title} on {machine['cpu']}, {machine['threads']} threads, float32, mode graph",
+        f"{title}, input {', '.join(map(units.shape, found.cost.input_shapes))}, float32, mode "
+        f"graph, on {machine['cpu']}, {machine['threads']} threads",
         text_table(["predicted", "", "8 of 10 cases within"], _call(found), style),
         text_table(["layer", "type", "time", "share"], _layers(found, top), style),
     ]
