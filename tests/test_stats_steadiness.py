@@ -133,9 +133,8 @@ def test_two_speeds_are_seen_where_they_lie_apart() -> None:
 
 
 def test_a_few_slow_calls_are_no_second_speed() -> None:
-    # Of 60 calls 15 % are 9; both sides of that, and a minority of fast ones.
-    for slow, expected in ((8, False), (9, True), (30, True), (51, True), (52, False)):
-        calls = [2.0] * slow + [1.0] * (60 - slow)
+    for slow, expected in ((14, False), (15, True), (50, True), (85, True), (86, False)):
+        calls = [2.0] * slow + [1.0] * (100 - slow)
         assert steadiness.two_speeds([calls] * 3) == expected, slow
 
 

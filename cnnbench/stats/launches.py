@@ -8,11 +8,14 @@ from statistics import median
 
 import numpy as np
 
-from cnnbench.stats.estimate import Doubt, Estimate, geometric, variation
+from cnnbench.stats.estimate import FEW, Doubt, Estimate, geometric, variation
 from cnnbench.stats.steadiness import unsteady
 
 Series = Mapping[int, Sequence[float]]
 """Launches by their numbers."""
+
+BEYOND = 5
+"""Steady calls of each launch that must lie beyond a percentile for it to be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,32 @@ def location(launches: Collection[Sequence[float]] | Series) -> Estimate | None:
     their numbers, or of the collection.
     """
     numbered = launches if isinstance(launches, Mapping) else dict(enumerate(launches))
-    rest = {number: calls for number in sorted(numbered) if (calls := steady(numbered[number]))}
+    rest = {number: calls for number, launch in numbered.items() if (calls := steady(launch))}
     lost = (Doubt.ONLY_FIRST,) if len(rest) < len(numbered) else ()
     return geometric([median(calls) for calls in rest.values()], (*lost, *unsteady(rest)))
+
+
+def percentile(launches: Collection[Sequence[float]], q: float) -> Estimate | None:
+    """The time that q % of the steady calls of a launch do not exceed, over launches.
+
+    The geometric mean of each launch's own percentile, with the interval of `location`. The
+    percentile of all calls together would be that of the few slowest launches, which the
+    interval of `bootstrap` covers 47 to 75 times in 100.
+
+    None where the sample does not support it: fewer than 3 launches, or fewer than 5 calls
+    beyond it in any. Their number is uncertain by twice its square root, so that with 4 the
+    percentile may lie beyond the data. Simulated (3 to 20 launches of 40 to 200 calls, the
+    5th to the 99th percentile), it covers the truth 93 to 97 times in 100 where calls are
+    independent; 88 to 97 where each resembles the one before (correlation 0.8), for so few
+    calls then say less.
+    """
+    kept = [calls for launch in launches if (calls := steady(launch))]
+    beyond = [len(calls) * min(q, 100 - q) / 100 for calls in kept]
+    if len(kept) < FEW or min(beyond) < BEYOND:
+        return None
+    # Hyndman and Fan's choice ("Sample Quantiles in Statistical Packages", 1996).
+    points = [float(np.percentile(calls, q, method="median_unbiased")) for calls in kept]
+    return geometric(points)
 
 
 def spread(launches: Collection[Sequence[float]]) -> Spread | None:
