@@ -11,6 +11,10 @@ import pytest
 import scipy.stats
 
 from cnnbench import stats
+from cnnbench.case import Case
+from cnnbench.measurement import Measurement
+from cnnbench.reporting.sections import spread
+from cnnbench.result import result
 from cnnbench.stats import Doubt, resampling
 
 
@@ -147,3 +151,14 @@ def test_the_interval_of_a_percentile_covers_it() -> None:
         assert found.high is not None
         hits += found.low <= math.exp(0.1281552) <= found.high
     assert abs(hits / 1000 - 0.95) < 0.03
+
+
+def test_the_report_gives_a_percentile_or_a_dash() -> None:
+    case = Case("vgg_block", (8, 8, 3))
+
+    def last_cell(calls: int) -> str:
+        launches = [Measurement(case, i, "ok", samples_ns=(1_000_000,) * calls) for i in range(3)]
+        return spread.rows([result(case, launches)])[1][0][-1]
+
+    assert last_cell(101) == "1.00 ms [1.00 ms, 1.00 ms]"  # the first call is warm-up
+    assert last_cell(100) == "-"

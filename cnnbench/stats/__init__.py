@@ -15,12 +15,22 @@ from cnnbench.stats.estimate import (
     geometric,
     verdict,
 )
-from cnnbench.stats.launches import Spread, location, medians, percentile, spread, steady, warmup
+from cnnbench.stats.launches import (
+    BEYOND,
+    Spread,
+    location,
+    medians,
+    percentile,
+    spread,
+    steady,
+    warmup,
+)
 from cnnbench.stats.ratios import duet, ratio, relative, separate, unpaired
 from cnnbench.stats.resampling import bootstrap
 from cnnbench.stats.stopping import Stop, enough
 
 __all__ = [
+    "BEYOND",
     "FEW",
     "LEVEL",
     "NOISY",

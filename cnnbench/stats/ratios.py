@@ -22,8 +22,9 @@ def ratio(
 ) -> Estimate | None:
     """How many times as long `new` takes as `base`: the geometric mean of paired ratios.
 
-    Launches of one number ran in the same round, so that whatever slowed the machine in
-    that round cancels; Student's interval on the logs of the ratios.
+    Launches of one number ran in the same round, so that whatever slowed the machine for
+    all of it cancels; what changes faster does not, see `duet`. Student's interval on the
+    logs of the ratios.
     """
     rounds = {
         number: (median(b), median(n))

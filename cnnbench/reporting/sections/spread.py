@@ -9,13 +9,19 @@ from statistics import median
 
 import numpy as np
 
+from cnnbench import units
 from cnnbench.reporting.page import Data, Page
 from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
-from cnnbench.reporting.tables import Table, optional, percent
+from cnnbench.reporting.tables import Table, interval, optional, percent
 from cnnbench.result import Result, timed
-from cnnbench.stats import steady
+from cnnbench.stats import BEYOND, FEW, percentile, steady
 
 ORDER = 60
+
+SUPPORT = (
+    f"A percentile of the calls is given where {FEW} launches or more have each "
+    f"{BEYOND} calls beyond it."
+)
 
 _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
 """Percents that lie far enough apart on a logarithmic axis."""
@@ -27,15 +33,15 @@ def add(page: Page, data: Data) -> None:
     if not table[1]:
         return
     page.section("Spread of the samples")
-    page.text(summary(data.found))
+    page.text(f"{summary(data.found)} {SUPPORT}")
     page.table(table)
     page.figure("spread.png", "spread of every launch", partial(draw, data.found))
 
 
 def rows(found: Iterable[Result]) -> Table:
-    """Launches, calls, and how far both lie apart."""
+    """Launches, calls, how far both lie apart, and what 5 % of the calls exceed, if they say."""
     headers = ["case", "launches", "calls", "of these warm-up", "CV of launches", "IQR of calls"]
-    return headers, [
+    return [*headers, "95th percentile of calls"], [
         [
             r.name,
             str(len(r.samples)),
@@ -43,6 +49,7 @@ def rows(found: Iterable[Result]) -> Table:
             str(r.warmup_calls),
             optional(r.spread.between, percent),
             percent(r.spread.within),
+            interval(percentile(r.samples.values(), 95), units.seconds),
         ]
         for r in found
         if r.spread
