@@ -94,7 +94,7 @@ def percentile(launches: Collection[Sequence[float]], q: float) -> Estimate | No
     None where the sample does not support it: fewer than 3 launches, or fewer than 5 calls
     beyond it in any. Their number is uncertain by twice its square root, so that with 4 the
     percentile may lie beyond the data. Simulated (3 to 20 launches of 40 to 200 calls, the
-    5th to the 99th percentile), it covers the truth 93 to 97 times in 100 where calls are
+    5th to the 95th percentile), it covers the truth 93 to 97 times in 100 where calls are
     independent; 88 to 97 where each resembles the one before (correlation 0.8), for so few
     calls then say less.
     """
