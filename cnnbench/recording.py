@@ -52,7 +52,7 @@ class Series:
     @property
     def time(self) -> Estimate | None:
         """Seconds of a call."""
-        return stats.location(self.samples.values())
+        return stats.location(self.samples)
 
 
 @dataclass(frozen=True, slots=True)

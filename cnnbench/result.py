@@ -205,7 +205,7 @@ def result(case: Case, launches: Sequence[Measurement]) -> Result:
         cost=case.cost(),
         launches=tuple(launches),
         samples=samples,
-        time=stats.location(samples.values()),
+        time=stats.location(samples),
         spread=stats.spread(samples.values()),
     )
 
