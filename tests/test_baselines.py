@@ -40,6 +40,8 @@ def test_a_path_goes_before_a_baseline_but_a_folder_without_a_run_does_not(run, 
     Path("main").mkdir()
     assert api.compare("main", run).changes[0].ratio.value == pytest.approx(1)
     Path("main").rmdir()
+    timed(tmp_path / "main" / "0", (A, [40, 40]))  # a folder of runs
+    assert api.compare("main", run).changes[0].ratio.value == pytest.approx(2.5)
     timed(tmp_path / "main", (A, [50, 50]))
     assert api.compare("main", run).changes[0].ratio.value == pytest.approx(2)
 

@@ -56,6 +56,14 @@ def test_the_size_is_the_catalogue_s_where_none_is_given():
     assert forward("vgg_block", runtime="fake").case.input_shape == (256, 256, 3)
 
 
+def test_what_a_framework_reads_when_it_is_imported_is_set_unless_somebody_did(monkeypatch):
+    monkeypatch.setattr("cnnbench.runtimes.fake.ENVIRONMENT", {"CB_A": "ours", "CB_B": "ours"})
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ["CB_B"] = "theirs"
+    forward("vgg_block", (8, 8, 3), runtime="fake")
+    assert (os.environ["CB_A"], os.environ["CB_B"]) == ("ours", "theirs")
+
+
 def test_what_is_wrong_is_said_before_a_framework_is_loaded():
     with pytest.raises(UnknownNameError, match="did you mean vgg_block"):
         forward("vgg_blok")

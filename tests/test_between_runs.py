@@ -147,6 +147,18 @@ def test_an_export_is_printed_or_written_and_says_what_it_left_out(capsys):
     assert "base-report" in said(capsys, "report", "base.json")[0]
 
 
+def test_a_run_with_json_beside_it_is_a_run(capsys):
+    Path("base/notes.json").write_text("{}")
+    assert said(capsys, "report", "base")[0] == "report: base/README.md"
+    assert "2 same" in said(capsys, "compare", "base", "same")[0]
+
+
+def test_no_name_is_not_the_folder_that_we_are_in(monkeypatch, capsys):
+    monkeypatch.chdir("base")
+    assert main(["compare", "", "../same"]) == 2
+    assert "'' is no run's folder" in capsys.readouterr().err
+
+
 LONG = "x" * 5000
 REFUSED = (
     *("compare", "compare base", "compare base same slow", "compare base none"),

@@ -15,7 +15,7 @@ from cnnbench import api, exchange, store
 from cnnbench.errors import StoreError, UnknownNameError
 from cnnbench.reporting import exported, recorded
 from tests import stored
-from tests.stored import case, launch
+from tests.stored import MACHINE, case, launch
 
 A, B = case("narrow", 4), case("wide", 8)
 
@@ -74,6 +74,13 @@ def test_a_file_is_one_launch_and_a_folder_has_one_a_file(tmp_path):
     # The geometric mean of the three medians.
     assert all_.time.value == pytest.approx(0.011 * (1.0 * 1.1 * 0.9) ** (1 / 3))
     assert all_.time.low < all_.time.value < all_.time.high
+
+
+def test_files_are_launches_in_the_order_of_their_names(tmp_path):
+    for number in (3, 0, 4, 1, 2):
+        written(tmp_path / "many" / f"{number}.json", benchmark("b.py::test_x", 1.0 + number))
+    (series,) = exchange.read(tmp_path / "many").series
+    assert [calls[1] for calls in series.samples.values()] == [1, 2, 3, 4, 5]
 
 
 def test_a_median_alone_is_enough_and_so_is_one_round(tmp_path):
@@ -178,6 +185,7 @@ def test_a_run_comes_back_from_its_export_as_it_was(run, tmp_path):
     assert narrow.time.n == 2
     assert (narrow.key, narrow.name, narrow.place) == (A.id, "narrow 8x8x3", "8x8x3")
     assert (narrow.params, wide.peaks) == (408, {0: 2000, 1: 2001})
+    assert found.environment["versions.tensorflow"] == ("2.20",)
     compared = api.compare(run, tmp_path / "x.json")
     assert [c.ratio.value for c in compared.changes] == pytest.approx([1, 1])
     assert compared.only_base == ("broken 8x8x3",)
@@ -197,6 +205,13 @@ def test_an_export_has_the_statistics_of_the_steady_calls(run):
     assert document["commit_info"] == {"id": "aaaa", "dirty": False}
     # The last launch started a second after the epoch of the helper, and took half of one.
     assert document["datetime"] == "2025-06-15T15:06:41.500000+00:00"
+
+
+def test_a_commit_with_changed_files_is_dirty(tmp_path):
+    changed = MACHINE | {"commit": "aaaa+"}
+    run = stored.timed(tmp_path / "run", (A, [1, 1]), machine=changed)
+    document = json.loads(exchange.write(store.read(run))[0])
+    assert document["commit_info"] == {"id": "aaaa", "dirty": True}
 
 
 def test_pytest_benchmark_itself_compares_two_exports(run, tmp_path):
