@@ -1,43 +1,35 @@
-"""Costs of many configurations at once: the same rules, on NumPy arrays."""
+"""Costs of many configurations: the same rules, on columns of numbers."""
 
-import numpy as np
 import pytest
 
-from cnnbench import blocks
-from cnnbench.cost import cost
+from cnnbench import api
 
-CHUNK = 50_000  # its arrays stay in the cache
-
-
-def columns(seed: int, **most: int) -> dict[str, np.ndarray]:
-    """Random values of each parameter, from 1 to the most."""
-    rng = np.random.default_rng(seed)
-    return {name: rng.integers(1, high + 1, CHUNK) for name, high in most.items()}
-
-
-INCEPTION = dict.fromkeys(("f1", "f2_in", "f2_out", "f3_in", "f3_out", "f4_out"), 512)
+INCEPTION = {name: range(16, 161, 16) for name in ("f1", "f2_in", "f2_out", "f3_in", "f3_out")}
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "most"),
+    ("name", "grid", "shape"),
     [
-        ("inception_module", (28, 28, 192), INCEPTION),
-        ("vgg_block", (256, 256, 3), {"n_filters": 512}),
-        ("naive_inception_module", (28, 28, 192), {"f1": 512, "f2": 512, "f3": 512}),
+        ("inception_module", INCEPTION | {"f4_out": range(16, 161, 16)}, (28, 28, 192)),
+        ("vgg_block", {"n_filters": range(1, 1001), "input_channels": range(1, 1001)}, None),
+        # A shortcut of its own where the channels are equal.
+        ("resnet_basic", {"filters": range(1, 1001), "input_channels": range(1, 1001)}, None),
+        # As many layers as there are of them.
+        ("vgg_block", {"n_conv": range(1, 9), "n_filters": range(1, 125_001)}, None),
     ],
+    ids=["inception_module", "vgg_block", "resnet_basic", "vgg_block n_conv"],
 )
-def test_configurations(benchmark, name, shape, most):
-    """Parameters, MACs and FLOPs of 50,000 configurations; a million is twenty of them."""
-    entry = blocks.get(name)
-    params = columns(0, **most)
+def test_a_million_configurations(benchmark, name, grid, shape):
+    """The Pareto front of FLOPs and output channels of a million configurations, exact."""
 
     def sweep():
-        total = cost(entry.trace(shape, **params))
-        return total.params, total.macs, total.flops
+        return api.sweep(name, grid, shape, pareto=True)
 
     benchmark.group = "sweep"
-    found = benchmark(sweep)
-    benchmark.extra_info["configurations a second"] = CHUNK / benchmark.stats["median"]
-    for index in (0, CHUNK - 1):  # one configuration by itself gives the same numbers
-        one = cost(entry.trace(shape, **{k: int(v[index]) for k, v in params.items()}))
-        assert [int(column[index]) for column in found] == [one.params, one.macs, one.flops]
+    found = benchmark.pedantic(sweep, rounds=5, warmup_rounds=1)
+    assert found.kept == 10**6
+    benchmark.extra_info["configurations a second"] = 10**6 / benchmark.stats["median"]
+    for row in (0, -1):  # one configuration by itself costs the same
+        cost = found.grid.case(int(found.numbers[row])).cost()
+        assert found.costs["flops"][row] == cost.flops
+        assert found.costs["peak"][row] == cost.peak_activation_bytes
