@@ -12,6 +12,7 @@ from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.norm import batch_normalization, dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
+from cnnbench.layers.reshape import flatten
 from cnnbench.prediction import buffers, heldout, memory, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example
@@ -338,7 +339,7 @@ def test_the_same_tensor_may_be_added_to_itself():
 
 
 def test_memory_is_buffers_and_the_code_of_what_runs():
-    found = memory.terms(trace(lambda x: dense(conv(conv(x)), 4), (8, 8, 4)))
+    found = memory.terms(trace(lambda x: dense(flatten(conv(conv(x))), 4), (8, 8, 4)))
     assert found == {
         "call": 1,
         "large buffers, bytes": 0,
@@ -407,6 +408,8 @@ def test_at_a_larger_batch_the_largest_kernel_is_reordered():
             "scale and shift of channels, code",
             None,
         ),
+        (lambda x: dense(x, 4), "dense on several rows, code", 1),
+        (lambda x: dense(flatten(x), 4), "dense on several rows, code", None),
         (batch_normalization, "scale and shift of channels, code", 1),
         (global_average_pooling2d, "global pooling, code", 1),
         # 4*4*4 outputs of 4 bytes; of several the largest counts

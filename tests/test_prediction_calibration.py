@@ -87,6 +87,19 @@ def test_a_file_that_cannot_be_read_is_as_none(kept, change, tmp_path, monkeypat
         calibration.find("fake", Silent())
 
 
+def test_a_file_that_was_copied_from_another_machine_is_as_none(kept, tmp_path, monkeypatch):
+    (file,) = (kept / "cache").iterdir()
+    (tmp_path / "cache").mkdir()
+    found = json.loads(file.read_text())
+    (tmp_path / "cache" / file.name).write_text(json.dumps(found))
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
+    assert calibration.find("fake", Silent())
+    found["machine"]["cpu"] = "another"
+    (tmp_path / "cache" / file.name).write_text(json.dumps(found))
+    with pytest.raises(AssertionError, match="fake was started"):
+        calibration.find("fake", Silent())
+
+
 def test_that_of_another_machine_is_as_none(kept, monkeypatch):
     machine = calibration.machine
     monkeypatch.setattr(calibration, "machine", lambda runtime: machine(runtime) | {"cpu": "x"})

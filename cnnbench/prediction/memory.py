@@ -70,8 +70,8 @@ def _of_kind(kind: str, graph: Graph, node: Node) -> Iterator[tuple[str, float]]
     if group == "conv" and batch:
         yield "reordering, code", 1.0
         yield "conv weights reordered, bytes", _weights(graph, node)
-    if group == "dense" and batch:
-        yield "dense at batch > 1, code", 1.0
+    if group == "dense" and prod(node.rule.shape[:-1]) > 1:  # a product with a matrix
+        yield "dense on several rows, code", 1.0
     if kind == "depthwise":
         yield "depthwise, code", 1.0
     if kind == "batch norm" or (kind == "depthwise" and bias):
