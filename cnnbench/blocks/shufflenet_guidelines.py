@@ -20,7 +20,7 @@ def _pointwise(x: Any, filters: int, groups: int = 1) -> Any:
 
 @block(input_shape=(56, 56, 128))
 def guideline1_width(x: Any, c1: int = 128, c2: int = 128, repeats: int = 10) -> Any:
-    """G1, Table 1: `repeats` times 1x1 to c2 and 1x1 back to c1, which is x's width."""
+    """ShuffleNet V2, G1: `repeats` times 1x1 to c2 and 1x1 back to c1, the width of x."""
     at_least_one(repeats=repeats)
     for _ in range(repeats):
         x = _pointwise(_pointwise(x, c2), c1)
@@ -29,7 +29,7 @@ def guideline1_width(x: Any, c1: int = 128, c2: int = 128, repeats: int = 10) ->
 
 @block(input_shape=(56, 56, 180))
 def guideline2_groups(x: Any, filters: int = 180, groups: int = 2, repeats: int = 10) -> Any:
-    """G2, Table 2: `repeats` 1x1 convolutions in groups."""
+    """ShuffleNet V2, G2: `repeats` 1x1 convolutions in groups."""
     at_least_one(repeats=repeats)
     for _ in range(repeats):
         x = _pointwise(x, filters, groups)
@@ -40,7 +40,7 @@ def guideline2_groups(x: Any, filters: int = 180, groups: int = 2, repeats: int 
 def guideline3_fragments(
     x: Any, filters: int = 128, fragments: int = 1, parallel: bool = False, repeats: int = 10
 ) -> Any:
-    """G3, Table 3: `repeats` times `fragments` 1x1 convolutions, in series or added in parallel.
+    """ShuffleNet V2, G3: `repeats` times `fragments` 1x1 convolutions, in series or in parallel.
 
     `filters` is the width of each: half of c for four fragments at the FLOPs of one of c.
     """
@@ -58,7 +58,7 @@ def guideline3_fragments(
 def guideline4_elementwise(
     x: Any, filters: int = 32, relu: bool = True, shortcut: bool = True, repeats: int = 10
 ) -> Any:
-    """G4, Table 4: `repeats` bottlenecks, with or without ReLU and shortcut.
+    """ShuffleNet V2, G4: `repeats` bottlenecks, with or without ReLU and shortcut.
 
     1x1 to filters / 4, 3x3, 1x1 back. The paper says no more than "bottleneck" and c; were c the
     inner width, its ARM would do six times as many MACs a second here as in Table 2.
