@@ -308,12 +308,16 @@ def test_the_page_of_a_folder_has_every_benchmark_and_a_figure(tmp_path):
     assert (page.parent / "times.png").stat().st_size > 5000
 
 
-def test_the_figure_has_the_slowest_and_their_names(tmp_path):
+def test_the_figure_has_the_slowest_and_their_names(tmp_path, monkeypatch):
     file = written(
         tmp_path / "x.json",
         *(benchmark(f"b.py::test_{n}", n / 1000, n / 900) for n in range(1, 51)),
     )
+    drawn, draw = [], recorded.draw
+    monkeypatch.setattr(recorded, "draw", lambda timed: drawn.append(timed) or draw(timed[:2]))
     assert "The figure has the 40 slowest of 50." in api.report(file).read_text()
+    assert [series.name for series, _ in drawn[0]] == [f"test_{n}" for n in range(50, 10, -1)]
+    monkeypatch.undo()
     timed = [(s, s.time) for s in exchange.read(file).series][:3]
     (axes,) = recorded.draw(timed).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["test_1", "test_2", "test_3"]
