@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from matplotlib.ticker import LogLocator
+
 from cnnbench import store, units
 from cnnbench.prediction import heldout
 from cnnbench.prediction.heldout import PROBES, Judged, score
@@ -259,3 +261,5 @@ def _panel(
     axes.set_title(f"{name}\n{share} within {100 * kind.limit:.0f} %", fontsize=14 if large else 11)
     if not large:
         axes.tick_params(labelsize=9)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(base, numticks=5))
