@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from cnnbench import api
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
@@ -377,6 +378,15 @@ def test_a_separable_convolution_is_two():
         "conv, bytes": 5_120,
         "conv, weight bytes": 256,
     }
+
+
+@pytest.mark.tensorflow
+def test_a_layer_that_is_called_twice_takes_its_time_twice():
+    keras = pytest.importorskip("keras")
+    x = keras.Input((8, 8, 4))
+    layer = keras.layers.SeparableConv2D(4, 3, padding="same")
+    first, second = terms.of_layers(api.trace(keras.Model(x, layer(layer(x)))))
+    assert first.terms == second.terms
 
 
 def test_groups_are_counted_as_what_they_cost():

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from math import prod
 
 from cnnbench.cost import activation_bytes
-from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.graph import Graph, Node
 from cnnbench.prediction.buffers import plan, rise
-from cnnbench.prediction.terms import CALL, Terms, kind_of
+from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
 
 _CONVOLUTIONS = ("conv 1x1", "conv kxk")
 _KNOWN = (*_CONVOLUTIONS, "conv grouped", "depthwise", "dense", "batch norm", "layer norm")
@@ -69,7 +69,7 @@ def _of_kind(kind: str, graph: Graph, node: Node) -> Iterator[tuple[str, float]]
         yield f"{group} with bias, layers", 1.0
     if group == "conv" and batch:
         yield "reordering, code", 1.0
-        yield "conv weights reordered, bytes", _weights(graph, node)
+        yield "conv weights reordered, bytes", float(weight_bytes(graph, node))
     if group == "dense" and prod(node.rule.shape[:-1]) > 1:  # a product with a matrix
         yield "dense on several rows, code", 1.0
     if kind == "depthwise":
@@ -80,8 +80,3 @@ def _of_kind(kind: str, graph: Graph, node: Node) -> Iterator[tuple[str, float]]
         yield "pooling scratch, bytes", float(activation_bytes(graph, node))
     if node.op.startswith("Global"):
         yield "global pooling, code", 1.0
-
-
-def _weights(graph: Graph, node: Node) -> float:
-    size = ITEMSIZE[node.weight_dtype or graph.dtype]
-    return float(sum(prod(weight.shape) for weight in node.rule.weights) * size)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from cnnbench.cost import LayerCost, cost
-from cnnbench.graph import Graph, Node
+from cnnbench.graph import ITEMSIZE, Graph, Node
 
 Terms = dict[str, float]
 """Amounts by the name of their term."""
@@ -43,7 +43,9 @@ _KIND_OF = {
     "DepthwiseConv2D": "depthwise",
     "SeparableConv2D": "separable",
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
-    **dict.fromkeys(("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"), "activation"),
+    **dict.fromkeys(
+        ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Rescaling"), "activation"
+    ),
     **dict.fromkeys(("Concatenate", "ZeroPadding2D", "Cropping2D"), "copy"),
 }
 
@@ -82,7 +84,7 @@ def total(layers: list[LayerTerms]) -> Terms:
 
 def kind_of(node: Node) -> tuple[str, bool]:
     """The kind of a layer, and whether that is a guess."""
-    op = node.op
+    op = node.op.removeprefix("ops.")
     if op == "Conv2D":
         if node.attrs.get("groups", 1) != 1:
             return "conv grouped", False
@@ -103,6 +105,7 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     if node.op == "InputLayer" or node.rule.view:
         return None
     kind, guessed = kind_of(node)
+    layer = replace(layer, weight_bytes=weight_bytes(graph, node))
     terms: Terms = {}
     for part, size in _parts(kind, node, layer):
         terms[f"{part}, layers"] = 1.0
@@ -110,12 +113,19 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
+def weight_bytes(graph: Graph, node: Node) -> int:
+    """Memory of the weights that a layer reads, whoever owns them."""
+    values = sum(prod(weight.shape) for weight in node.rule.weights or node.shared)
+    return values * ITEMSIZE[node.weight_dtype or graph.dtype]
+
+
 def _parts(kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost]]:
     """A separable convolution runs as two, with what is between them written and read."""
     if kind != "separable":
         return [(kind, layer)]
-    depthwise, pointwise, *_ = node.rule.weights
-    size = layer.weight_bytes // layer.params
+    depthwise, pointwise, *biases = node.rule.weights or node.shared
+    values = sum(prod(weight.shape) for weight in (depthwise, pointwise, *biases))
+    size = layer.weight_bytes // values
     between = layer.activation_bytes // layer.output_shape[-1] * pointwise.shape[-2]
     first = layer.macs * prod(depthwise.shape) // (prod(depthwise.shape) + prod(pointwise.shape))
     return [
