@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from cnnbench import store
 from cnnbench.cli import main
+from cnnbench.stats import Stop
 
 SUITE = """
 launches = 2
@@ -32,6 +34,9 @@ size = "28x28"
 channels = [3, 64, 192]
 show = [3, 192]
 """
+
+
+FAKE = ("--runtime", "fake", "--launches", "2", "--out", "r")
 
 
 @pytest.fixture
@@ -166,7 +171,7 @@ def test_version(capsys):
 
 
 def test_run_measures_everything_and_writes_the_report(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r", "--seed", "3"]) == 0
+    assert main(["run", suite, *FAKE, "--seed", "3"]) == 0
     out = capsys.readouterr().out.splitlines()
     run = store.read(Path("r"))
     assert len(run.plan.cases) == 12
@@ -179,13 +184,25 @@ def test_run_measures_everything_and_writes_the_report(capsys, suite):
     assert list(Path("r").glob("*.png"))
 
 
+def test_without_a_number_of_launches_it_goes_on_until_the_intervals_are_narrow(suite):
+    argv = ["run", suite, "--runtime", "fake", "--out", "r", "-q", "--precision", "5%"]
+    assert main(argv) == 0
+    run = store.read(Path("r"))
+    assert (run.plan.launches, run.plan.precision) == (2, 0.05)
+    assert run.stops.keys() == {case.id for case in run.plan.cases}
+    # The fake's launches differ by 3 %: in some cases six are enough, in none are two.
+    counts = Counter(m.case.id for m in run.measurements)
+    assert min(counts.values()) >= 6
+    assert set(run.stops.values()) <= {Stop.PRECISE, Stop.STALLED}
+
+
 def test_quiet_prints_only_where_the_report_is(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r", "--quiet"]) == 0
+    assert main(["run", suite, *FAKE, "--quiet"]) == 0
     assert capsys.readouterr().out == "r/README.md\n"
 
 
 def test_json_prints_objects_only(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r", "--json"]) == 0
+    assert main(["run", suite, *FAKE, "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [e["event"] for e in events] == ["launch"] * 24 + ["end"]
     assert events[-1] == {"event": "end", "reason": "done", "report": "r/README.md"}
@@ -198,7 +215,7 @@ def test_without_a_name_a_run_gets_a_folder_of_its_own(capsys, suite):
 
 
 def test_a_second_run_into_a_folder_is_refused_and_resume_completes_it(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r"]) == 0
+    assert main(["run", suite, *FAKE]) == 0
     path = Path("r") / store.FILE
     whole = path.read_bytes()
     message = refused(capsys, "run", suite, "--runtime", "fake", "--out", "r")
@@ -227,7 +244,7 @@ def test_a_run_is_not_continued_with_another_suite(capsys, suite):
 
 
 def test_a_run_is_not_continued_on_another_machine(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r"]) == 0
+    assert main(["run", suite, *FAKE]) == 0
     path = Path("r") / store.FILE
     path.write_text(path.read_text().replace('"fake":"1"', '"fake":"0"'))
     message = refused(capsys, "run", suite, "--out", "r", "--resume")
@@ -246,7 +263,7 @@ def test_an_unwritable_folder_is_refused_before_anything_runs(capsys, suite):
 
 
 def test_report_renders_a_stored_run_again(capsys, suite):
-    main(["run", suite, "--runtime", "fake", "--out", "r"])
+    main(["run", suite, *FAKE])
     page = Path("r/README.md")
     before = page.read_text()
     page.unlink()

@@ -98,7 +98,7 @@ def test_a_suite_of_videos_is_run_and_reported(tmp_path):
         (4, 16, 16, 3),
         (4, 32, 64, 3),
     ]
-    finished = api.run(str(suite), out=tmp_path / "run", runtime="fake", device="cpu")
+    finished = api.run(str(suite), out=tmp_path / "run", runtime="fake", device="cpu", launches=2)
     page = finished.page.read_text(encoding="utf-8")
     assert "video 4x16x16x3" in page
     assert "video 4x32x64x3" in page

@@ -4,7 +4,7 @@ All keys, with the values they have if left out, or an example where they must b
 
     name = "mine"                       # if left out, the name of the file
     description = ""
-    launches = 5                        # processes per case
+    launches = 5                        # processes per case, at least
     time_budget = 270                   # seconds for all launches
 
     [[block]]                           # one network at a grid of inputs, batches and modes
