@@ -10,6 +10,7 @@ import pytest
 from cnnbench.cli import main
 from cnnbench.machine import checkup, hardware, health, noise
 from cnnbench.machine.health import Verdict
+from cnnbench.stats import Doubt
 
 CPU = "sys/devices/system/cpu"
 GROUP = "sys/fs/cgroup"
@@ -184,6 +185,7 @@ def test_a_quota_below_the_cores_stops_calls(tree):
     [
         ({f"{GROUP}/memory.max": "max"}, None),
         ({f"{GROUP}/memory.max": "1073741824"}, 2**30),
+        ({f"{GROUP}/memory.limit_in_bytes": "9223372036854771712"}, None),
         (
             {
                 "proc/self/cgroup": "2:memory:/box",
@@ -219,6 +221,7 @@ def test_virtual_machine(tree, flags, verdict):
         # user, nice, system, idle, iowait, irq, softirq, steal: 5 of 90 + 5 + 5
         ("cpu 80 5 5 1000 50 0 5 5 0 0", ("warn", "5 % since the start")),
         ("cpu 90 5 5 1000 50 0 0 0 0 0", ("ok", "0 % since the start")),
+        ("cpu 80 5 5 1000 50 0 5 five 0 0", ("unknown", "not readable here")),
         ("cpu 1 2", ("unknown", "not readable here")),
         ("cpu 0 0 0 0 0 0 0 0", ("unknown", "not readable here")),
     ],
@@ -299,7 +302,9 @@ def test_the_smallest_difference_by_hand():
 def test_an_odd_launch_is_left_over_and_one_pair_says_nothing():
     assert noise.noise(launches([1.1, 1.2])[:-1]) is None
     assert noise.noise([]) is None
-    assert noise.noise(launches([1.1, 1.2, 1.3])[:-1]).ratio.n == 2
+    found = noise.noise(launches([1.1, 1.2, 1.3])[:-1])
+    assert found.ratio.n == 2
+    assert Doubt.UNPAIRED not in found.ratio.doubts
 
 
 def test_a_machine_without_noise_resolves_everything():
