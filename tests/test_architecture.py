@@ -54,6 +54,7 @@ MAY = {
         "graph",
         "measurement",
         "places",
+        "result",
         "runner",
         "runtimes",
         "stats",

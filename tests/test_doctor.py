@@ -10,7 +10,8 @@ import pytest
 from cnnbench.cli import main
 from cnnbench.machine import checkup, hardware, health, noise
 from cnnbench.machine.health import Verdict
-from cnnbench.stats import Doubt
+from cnnbench.measurement import Measurement
+from cnnbench.result import result
 
 CPU = "sys/devices/system/cpu"
 GROUP = "sys/fs/cgroup"
@@ -283,32 +284,43 @@ def test_the_step_of_a_clock():
 # The noise floor
 
 
-def launches(ratios):
-    """Pairs of launches of ten equal calls; the second takes so many times as long."""
-    return [[1e-3 * factor] * 10 for ratio in ratios for factor in (1, ratio)]
+def beside(ratios):
+    """Launches of a case that took so many times as long as the reference, turn by turn."""
+    return result(
+        noise.CASE,
+        [
+            Measurement(
+                noise.CASE,
+                launch,
+                "ok",
+                samples_ns=(9000, *[1000 * ratio] * 8),
+                bursts=(2, 2, 2, 2),
+                reference="r",
+                reference_ns=(1000.0,) * 4,
+            )
+            for launch, ratio in enumerate(ratios)
+        ],
+    )
 
 
 def test_the_smallest_difference_by_hand():
     # Logs of the ratios -0.02, 0.02, -0.02, 0.02: mean 0, s = sqrt(4 * 0.0004 / 3) = 0.023094.
-    found = noise.noise(launches(math.exp(x) for x in (-0.02, 0.02, -0.02, 0.02)))
-    assert found.ratio.value == pytest.approx(1)
-    assert found.ratio.n == 4
+    found = noise.noise(beside(math.exp(x) for x in (-0.02, 0.02, -0.02, 0.02)))
+    assert found.launches == 4
     assert found.deviation == pytest.approx(0.023094, rel=1e-4)
     # Student's 97.5 % quantiles, from a table: 2.776 for 4 degrees of freedom, 2.093 for 19.
     assert found.resolved(5) == pytest.approx(math.exp(2.776 * 0.023094 / 5**0.5) - 1, rel=1e-3)
     assert found.resolved(20) == pytest.approx(math.exp(2.093 * 0.023094 / 20**0.5) - 1, rel=1e-3)
 
 
-def test_an_odd_launch_is_left_over_and_one_pair_says_nothing():
-    assert noise.noise(launches([1.1, 1.2])[:-1]) is None
-    assert noise.noise([]) is None
-    found = noise.noise(launches([1.1, 1.2, 1.3])[:-1])
-    assert found.ratio.n == 2
-    assert Doubt.UNPAIRED not in found.ratio.doubts
+def test_one_launch_says_nothing_of_noise():
+    assert noise.noise(beside([1.1])) is None
+    assert noise.noise(beside([])) is None
+    assert noise.noise(beside([1.1, 1.2])).launches == 2
 
 
 def test_a_machine_without_noise_resolves_everything():
-    assert noise.noise(launches([1, 1, 1])).resolved(5) == 0
+    assert noise.noise(beside([1, 1, 1])).resolved(5) == 0
 
 
 # The command

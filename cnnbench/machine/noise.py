@@ -1,21 +1,22 @@
 """The noise floor: the smallest difference that this machine can resolve.
 
-One case is launched again and again, and each launch is compared with the one after it, as two
-blocks of a run would be (A/A). The truth is a ratio of 1; what the ratios scatter around it is
-noise. From the standard deviation s of their logarithms, the 95 % interval over n launches of
-each of two cases has the half-width t(n - 1) * s / sqrt(n), with Student's t: a difference of
-that size is told from none as often as not.
+One block is launched again and again beside the reference of all runs, the two processes taking
+turns as two blocks do that a run compares. The true ratio of their times is always the same; what
+the measured ones scatter around it is noise. From the standard deviation s of their logarithms, the
+95 % interval over n launches has the half-width t(n - 1) * s / sqrt(n), with Student's t: a
+difference of that size is told from none as often as not.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnnbench import stats
+import numpy as np
+
 from cnnbench.case import Case
+from cnnbench.result import Result, result
 from cnnbench.stats import Estimate
 from cnnbench.stats.estimate import student
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 CASE = Case("residual_module", (32, 32, 64), label="noise floor")
 """A block of common size: some milliseconds a call."""
+
 MOST_LAUNCHES = 30
 
 
@@ -35,13 +37,13 @@ class Noise:
     Args:
         case: what was launched.
         time: of one call.
-        ratio: of each launch to the one before it, over `ratio.n` pairs.
-        deviation: standard deviation of the logarithms of these ratios.
+        launches: how many there were.
+        deviation: of the ratio to the reference, the standard deviation of its logarithms.
     """
 
     case: Case
     time: Estimate
-    ratio: Estimate
+    launches: int
     deviation: float
 
     def resolved(self, launches: int) -> float:
@@ -52,17 +54,15 @@ class Noise:
 
 def measure(session: Session, progress: Progress, budget_s: float) -> Noise | None:
     """Launch the case for a while; None if too few launches gave a time."""
-    run = session.measure([CASE], progress, launches=MOST_LAUNCHES, time_budget_s=budget_s)
-    return noise([[ns / 1e9 for ns in m.samples_ns] for m in run.measurements if m.ok])
+    run = session.measure(
+        [CASE], progress, launches=MOST_LAUNCHES, time_budget_s=budget_s, reference=True
+    )
+    return noise(result(CASE, run.measurements))
 
 
-def noise(launches: Sequence[Sequence[float]]) -> Noise | None:
-    """The noise of launches of `CASE`, in the order in which they ran, as seconds of each call."""
-    pairs = len(launches) // 2
-    # Neighbours in time, as launches of one round are.
-    first, second = (dict(enumerate(launches[k : 2 * pairs : 2])) for k in (0, 1))
-    ratio, time = stats.ratio(first, second), stats.location(launches)
-    if ratio is None or ratio.low is None or ratio.high is None or time is None:
+def noise(found: Result) -> Noise | None:
+    """The noise of launches beside a reference; None of fewer than two."""
+    ratios = list(found.paces.values())
+    if found.time is None or len(ratios) < 2:
         return None
-    half = math.log(ratio.high / ratio.low) / 2
-    return Noise(CASE, time, ratio, half * math.sqrt(ratio.n) / student(ratio.n - 1))
+    return Noise(found.case, found.time, len(ratios), float(np.std(np.log(ratios), ddof=1)))

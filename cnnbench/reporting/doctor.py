@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cnnbench import units
 from cnnbench.machine.health import Finding, Health
 from cnnbench.machine.noise import Noise
-from cnnbench.reporting.tables import MISSING, interval, number, percent, text_table
+from cnnbench.reporting.tables import MISSING, percent, text_table
 
 LAUNCHES = (2, 3, 5, 10, 20)
 USUAL = 5
@@ -45,9 +45,8 @@ def _sentence(noise: Noise) -> str:
         f"noise floor: with {USUAL} launches a case, differences from "
         f"{percent(noise.resolved(USUAL))} on can be resolved\n"
         f"measured on {case.target} {units.shape(case.input_shape)} ({case.device}, {case.mode}; "
-        f"{units.seconds(noise.time.value)} a call): {noise.ratio.n} pairs of launches of the "
-        f"same thing, ratio {interval(noise.ratio, number)}, each pair off by "
-        f"{percent(noise.deviation)} (standard deviation)"
+        f"{units.seconds(noise.time.value)} a call): over {noise.launches} launches its ratio to a "
+        f"block that took turns with it varied by {percent(noise.deviation)} (standard deviation)"
     )
 
 
@@ -60,10 +59,7 @@ def _document(noise: Noise) -> dict[str, object]:
     return {
         "case": noise.case.id,
         "seconds": noise.time.value,
-        "pairs": noise.ratio.n,
-        "ratio": noise.ratio.value,
-        "low": noise.ratio.low,
-        "high": noise.ratio.high,
+        "launches": noise.launches,
         "deviation": noise.deviation,
         "smallest_difference": {n: noise.resolved(n) for n in LAUNCHES},
     }
