@@ -34,7 +34,7 @@ def test_a_test_of_one_line_is_timed_and_its_json_compared(tmp_path):
     done = subprocess.run(
         [*command, *speed, "--benchmark-json=a.json", "test_mine.py"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(api.__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(Path(api.__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

@@ -204,7 +204,7 @@ def load(name: str) -> Suite:
         source, stem = f"{name}.toml", name
     else:
         raise unknown("suite", name, names(), see="or give a file that ends in .toml")
-    tables = {"block": BlockTable, "compare": CompareTable}
+    tables: dict[str, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
     suite = toml.parse(text, source, Suite, tables, SuiteError)
     suite = suite.model_copy(update={"name": suite.name or stem})
     _check(suite, source)

@@ -1,0 +1,147 @@
+"""What a machine can do, and what a network should take on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnnbench import targets
+from cnnbench.api.on_paper import as_shapes
+from cnnbench.errors import CnnbenchError
+from cnnbench.rule import Shape
+
+if TYPE_CHECKING:
+    from cnnbench.machine.health import Finding, Health
+    from cnnbench.machine.roofline import Roofline
+    from cnnbench.prediction.forecast import Prediction
+    from cnnbench.runner.loop import Progress
+
+
+def doctor(
+    *,
+    noise_s: float | None = 20.0,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    told: Callable[[Sequence[Finding]], None] | None = None,
+) -> Health:
+    """Whether this machine is fit for timing, and the smallest difference that it can show.
+
+    Args:
+        noise_s: seconds for the noise floor, the start of the runtime included; None for none.
+        runtime: what measures it.
+        progress: who is told of its launches; nobody if None.
+        told: called with the findings before the noise floor is measured.
+
+    Raises:
+        CnnbenchError: there is no such runtime.
+    """
+    from cnnbench.machine import checkup
+    from cnnbench.progress import Silent
+
+    return checkup.checkup(noise_s, runtime, progress or Silent(), told)
+
+
+def roofline(
+    target: Any = None,
+    input_shape: Shape | Sequence[Shape] | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    seconds: float | None = None,
+    on: str | None = None,
+    peak: float | None = None,
+    bandwidth: float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+    again: bool = False,
+    progress: Progress | None = None,
+    **params: Any,
+) -> tuple[str, Roofline]:
+    """What a network is called, and the least time of its layers on a device.
+
+    Args:
+        target: as for `trace`; None for the ceilings of the device alone.
+        input_shape: of one sample; the target's own if None.
+        batch_size: samples per forward pass.
+        dtype: as for `trace`.
+        include_top: as for `trace`.
+        seconds: of one forward pass; whether it is possible is then judged.
+        on: a known device; this machine if None and no peak is given.
+        peak: FLOP/s, instead of a device.
+        bandwidth: bytes a second, with a peak.
+        device: of this machine: cpu or gpu.
+        threads: that one operation may use; all cores if None.
+        runtime: what measures this machine, where it was not measured before.
+        again: measure it in any case.
+        progress: who is told of that.
+        **params: the target's parameters.
+
+    Raises:
+        CnnbenchError: what `trace` raises; no such device; a time without a network.
+    """
+    from cnnbench.machine import devices, probing
+    from cnnbench.machine.roofline import given, roofline
+    from cnnbench.progress import Silent
+
+    if on is not None and peak is not None:
+        raise CnnbenchError("a known device and a peak are two answers; choose one")
+    if target is None and seconds is not None:
+        raise CnnbenchError("a time can be judged only of a network; name one")
+    shapes = as_shapes(input_shape)
+    title, graph, note = "", None, ""
+    if target is not None:
+        found = targets.resolve(target, shapes, include_top, params)
+        title, graph = found.title, found.trace(shapes, batch_size, dtype)
+    kind = graph.dtype if graph else dtype or "float32"
+    if on is not None:
+        ceilings = devices.get(on)
+    elif peak is not None:
+        ceilings = given(peak, bandwidth, kind)
+    else:
+        measured = probing.find(runtime, device, kind, threads, progress or Silent(), again=again)
+        if measured.ceiling is None:
+            raise CnnbenchError(measured.note)
+        ceilings, note = {kind: measured.ceiling}, measured.note
+    return title, roofline(ceilings, graph, seconds, note)
+
+
+def predict(
+    target: Any,
+    input_shape: Shape | Sequence[Shape] | None = None,
+    *,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    calibrate: bool = False,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    **params: Any,
+) -> tuple[str, Prediction]:
+    """What a network is called, and the time and peak memory that it should take here.
+
+    Args:
+        target: as for `trace`, or what `targets.resolve` made of it.
+        input_shape: of one sample; the target's own if None.
+        batch_size: samples per forward pass.
+        dtype: float32, which is what is calibrated.
+        include_top: as for `trace`.
+        calibrate: measure this machine again, though it was measured before.
+        runtime: what measures it.
+        progress: who is told of that; nobody if None.
+        **params: the target's parameters.
+
+    Raises:
+        CnnbenchError: what `trace` raises; another type; the machine cannot be calibrated.
+    """
+    from cnnbench.prediction import calibration, forecast
+    from cnnbench.progress import Silent
+
+    shapes = as_shapes(input_shape)
+    resolved = isinstance(target, (targets.CatalogueTarget, targets.KerasTarget))
+    found = target if resolved else targets.resolve(target, shapes, include_top, params)
+    graph = found.trace(shapes, batch_size, dtype)
+    forecast.check(graph)  # before a minute is spent
+    measured = calibration.find(runtime, progress or Silent(), calibrate)
+    return found.title, forecast.forecast(graph, measured.calibration, measured.note)

@@ -1,0 +1,156 @@
+"""Runs of suites, and their reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from cnnbench.api import folders
+from cnnbench.errors import RuntimeMissingError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from cnnbench.runner.loop import Ending, Progress
+
+PRECISION = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has ended: its folder, its report, and why it ended."""
+
+    folder: Path
+    page: Path
+    ending: Ending
+
+
+def run(
+    suite: str = "tutorial",
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    device: str = "all",
+    launches: int | None = None,
+    precision: float | None = None,
+    time_budget: float | None = None,
+    timeout: float = 120.0,
+    seed: int | None = None,
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    command: str = "",
+    ceilings: bool = True,
+) -> Finished:
+    """Measure a suite and write its report.
+
+    Args:
+        suite: a suite's name, or a TOML file.
+        out: the run's folder; `reports/<suite>-<time>` if None.
+        resume: continue the run in `out`, or the newest of this suite under `reports`, as
+            it was planned: of the arguments below only `time_budget` and `progress` count.
+        device: cpu, gpu, or all that the runtime sees.
+        launches: processes per case, exactly; if None the suite's, and more where it takes
+            more to reach the precision.
+        precision: the half-width of an interval that is narrow enough, relative; `PRECISION`
+            if neither this nor `launches` is given.
+        time_budget: seconds for all launches; the suite's if None.
+        timeout: seconds after which one launch is stopped.
+        seed: of the order and the inputs; drawn and recorded if None.
+        threads: that one operation may use; all cores if None.
+        runtime: tensorflow, fake, or a module of your own.
+        progress: who is told; nobody if None.
+        command: recorded, so that the report can say how it was made.
+        ceilings: whether to store the machine's ceilings with the run; they are measured
+            before it, in some ten seconds, where they are not known.
+
+    Raises:
+        CnnbenchError: anything wrong with these, before anything is measured.
+    """
+    from cnnbench import reporting, store, suites
+    from cnnbench.machine import probing
+    from cnnbench.progress import Silent
+    from cnnbench.runner import session
+    from cnnbench.runner.loop import Ending
+
+    chosen = suites.load(suite)
+    folder = folders.chosen(chosen.name, out, resume)
+    earlier = store.read(folder) if resume else None
+    if earlier is None:
+        store.check_free(folder)
+    measuring = session.start(earlier.plan.runtime if earlier else runtime)
+    if earlier:
+        folders.same_run(earlier, chosen.name, measuring.described)
+        plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
+        file = store.resume(folder)
+    else:
+        kinds = _devices(device, measuring.described)
+        plan = store.Plan(
+            suite=chosen.name,
+            description=chosen.description,
+            cases=chosen.cases(kinds),
+            together=chosen.together(kinds),
+            comparisons=chosen.comparisons(),
+            blocks=chosen.blocks(),
+            launches=launches or chosen.launches,
+            precision=precision or (None if launches else PRECISION),
+            reference=True,
+            seed=SystemRandom().randrange(2**31) if seed is None else seed,
+            time_budget_s=time_budget or chosen.time_budget,
+            timeout_s=timeout,
+            runtime=runtime,
+            threads=threads,
+            command=command,
+        )
+        file = store.create(folder, plan)
+    progress = progress or Silent()
+    with file:
+        try:
+            if ceilings and not (earlier and earlier.ceilings):
+                for ceiling in probing.of_cases(plan.cases, measuring, plan.threads, progress):
+                    file.append("ceilings", ceiling.to_json())
+            ending = measuring.continued(plan, file, progress, earlier)
+        except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
+            done = len(earlier.measurements) if earlier else 0
+            ending = Ending("interrupted", 0, len(plan.cases) * plan.launches - done)
+    return Finished(folder, reporting.write(folder), ending)
+
+
+def report(folder: Path | str) -> Path:
+    """Write the report of a stored run again; returns its page.
+
+    Of pytest-benchmark's JSON, a file or a folder of files, the page goes to `FOLDER-report`.
+
+    Raises:
+        StoreError: there is no run in the folder.
+    """
+    from cnnbench import reporting, sources
+
+    if sources.benchmarks(str(folder)):
+        return reporting.write_benchmarks(Path(folder))
+    return reporting.write(Path(folder))
+
+
+def results(folder: Path | str) -> DataFrame:
+    """The results of a stored run, one row a case, in base units.
+
+    Raises:
+        StoreError: there is no run in the folder.
+    """
+    from cnnbench import reporting
+
+    return reporting.as_frame(Path(folder))
+
+
+def _devices(wanted: str, described: dict[str, Any]) -> list[str]:
+    present = [kind for kind in ("cpu", "gpu") if described["devices"].get(kind)]
+    if wanted == "all":
+        return present
+    if wanted not in present:
+        raise RuntimeMissingError(
+            f"no {wanted} here: the runtime sees {' and '.join(present)} only; "
+            f"use --device {present[0]} or install a build that sees it"
+        )
+    return [wanted]
