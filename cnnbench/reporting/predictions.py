@@ -156,7 +156,7 @@ def _mean(kind: Kind) -> str:
         return ""
     pairs = [(x.predicted, x.result.time.value) for x in kind.found if x.result.time]
     return (
-        "A time here is that of the fastest launch, which nothing disturbed. Beside the geometric "
+        "A time here is that of the fastest launch, the least disturbed one. Beside the geometric "
         "mean of all launches, which `cnnbench run` reports, the same predictions have "
         f"{percent(score(pairs).within(kind.limit))} within {100 * kind.limit:.0f} %."
     )
