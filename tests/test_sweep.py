@@ -19,7 +19,7 @@ from cnnbench.reporting import plane
 from cnnbench.reporting.swept import HEADERS
 from cnnbench.space import measured
 from cnnbench.space.column import Column, SplitError, larger
-from cnnbench.space.front import Best, Front
+from cnnbench.space.front import Best, Cloud, Front
 from cnnbench.space.grid import METRICS, SIZES
 from tests.fuzz import Command, check, elsewhere, run
 
@@ -566,3 +566,15 @@ def test_unknown_targets_are_named():
     with pytest.raises(UnknownNameError, match="did you mean vgg_block"):
         cnnbench.sweep("vgg_blok", {})
     assert set(SIZES) == {"input_size", "input_channels", "batch"}
+
+
+def test_the_sample_for_a_figure_is_uniform_over_chunks():
+    counts = np.zeros(4)
+    for seed in range(50):
+        sample = Cloud(1, 100, np.random.default_rng(seed))
+        for chunk in range(4):
+            sample.add(np.full((250, 1), chunk))
+        counts += np.bincount(sample.points[:, 0], minlength=4)
+    # 5000 draws, 1250 expected of each chunk, standard deviation about 29.
+    assert counts.sum() == 5000
+    assert abs(counts - 1250).max() < 150

@@ -17,7 +17,7 @@ import numpy as np
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError, ShapeError, unknown
 from cnnbench.space.column import Ints, array
-from cnnbench.space.front import Best, Front
+from cnnbench.space.front import Best, Cloud, Front
 from cnnbench.space.grid import METRICS, Grid
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def sweep(
     tried, random = _tried(grid, sample), np.random.default_rng(seed)
     most = len(objectives)
     best = Front(most) if pareto else Best(most, top or MOST_ROWS + 1)
-    cloud = _Cloud(most, random)
+    cloud = Cloud(most, CLOUD, random)
     kept, refused, refusal = 0, 0, grid.size
     for done, numbers in _chunks(grid.size, tried, random):
         points, places, bad = _judged(grid, numbers, objectives, limits)
@@ -253,25 +253,6 @@ def _judged(
 
 def _column(metric: str, total: Cost, length: int) -> Ints:
     return array(METRICS[metric](total), length)
-
-
-class _Cloud:
-    """A uniform sample of points of unknown number: those with the lowest random marks."""
-
-    def __init__(self, objectives: int, random: np.random.Generator) -> None:
-        self.points: Ints = np.empty((0, objectives), np.int64)
-        self._marks = np.empty(0)
-        self._random = random
-
-    def add(self, points: Ints) -> None:
-        marks = self._random.random(len(points))
-        if len(self._marks) == CLOUD:
-            low = marks < self._marks.max()
-            points, marks = points[low], marks[low]
-        marks = np.concatenate([self._marks, marks])
-        points = np.concatenate([self.points, points])
-        kept = np.argsort(marks)[:CLOUD]
-        self._marks, self.points = marks[kept], points[kept]
 
 
 def evenly(count: int, most: int) -> Ints:

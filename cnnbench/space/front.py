@@ -1,4 +1,4 @@
-"""The best of many points, found chunk by chunk: those that no other beats, or the first few."""
+"""What is kept of many points, chunk by chunk: those that none beats, the first, or a sample."""
 
 from __future__ import annotations
 
@@ -65,6 +65,26 @@ class Best:
         numbers = np.concatenate([self.numbers, numbers])
         kept = np.lexsort((numbers, *points.T[::-1]))[: self._most]
         self.points, self.numbers = points[kept], numbers[kept]
+
+
+class Cloud:
+    """A uniform sample of at most `most` points: those with the lowest random marks."""
+
+    def __init__(self, objectives: int, most: int, random: np.random.Generator) -> None:
+        self.points: Points = np.empty((0, objectives), np.int64)
+        self._marks = np.empty(0)
+        self._most = most
+        self._random = random
+
+    def add(self, points: Points) -> None:
+        """Points of one more chunk."""
+        marks = self._random.random(len(points))
+        if len(self._marks) == self._most:
+            low = marks < self._marks[-1]
+            points, marks = points[low], marks[low]
+        marks = np.concatenate([self._marks, marks])
+        kept = np.argsort(marks)[: self._most]
+        self._marks, self.points = marks[kept], np.concatenate([self.points, points])[kept]
 
 
 def _beaten(points: Points, front: Points) -> NDArray[np.bool_]:
