@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 from cnnbench import stats, units
@@ -71,12 +71,7 @@ class Result:
     @property
     def paces(self) -> dict[int, float]:
         """How many times as long as the reference beside it a call took, by launch number."""
-        found = {
-            m.launch: stats.relative(m.turns, m.reference_ns)
-            for m in self.launches
-            if m.ok and m.reference_ns
-        }
-        return {launch: pace for launch, pace in found.items() if pace}
+        return _paces(self.launches)
 
     @property
     def speed(self) -> float | None:
@@ -188,11 +183,38 @@ def predicted_peak(cost: Cost) -> int:
     return cost.peak_activation_bytes - cost.layers[0].activation_bytes
 
 
-def result(case: Case, launches: Sequence[Measurement]) -> Result:
+def _paces(launches: Iterable[Measurement]) -> dict[int, float]:
+    found = {
+        m.launch: stats.relative(m.turns, m.reference_ns)
+        for m in launches
+        if m.ok and m.reference_ns
+    }
+    return {launch: pace for launch, pace in found.items() if pace}
+
+
+def _references(measurements: Iterable[Measurement]) -> dict[str, float]:
+    """Seconds that a call of each reference took, as the geometric mean over the launches."""
+    found: dict[str, dict[float, float]] = {}
+    for m in measurements:
+        if m.ok and m.reference_ns:  # once a launch, which several cases may have shared
+            found.setdefault(m.reference, {})[m.started] = median(m.reference_ns) / 1e9
+    return {key: geometric_mean(times.values()) for key, times in found.items()}
+
+
+def result(
+    case: Case, launches: Sequence[Measurement], references: Mapping[str, float] | None = None
+) -> Result:
     """Join a case's launches, any number of them, with its cost.
 
     Of several records of one launch number, as a continued run may leave, the last good
     one counts.
+
+    Args:
+        case: what was measured.
+        launches: of it.
+        references: seconds that the references beside them took over the whole run. A launch
+            then counts as its pace beside the reference times that, so that a launch in a slow
+            minute of the machine does not count as a slow network.
 
     Raises:
         CnnbenchError: this version has no such block, or cannot trace it.
@@ -200,12 +222,14 @@ def result(case: Case, launches: Sequence[Measurement]) -> Result:
     samples = {
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
+    level = {m.launch: (references or {}).get(m.reference) for m in launches if m.ok}
+    values = {n: pace * s for n, pace in _paces(launches).items() if (s := level[n])}
     return Result(
         case=case,
         cost=case.cost(),
         launches=tuple(launches),
         samples=samples,
-        time=stats.location(samples),
+        time=stats.location(samples, values),
         spread=stats.spread(samples.values()),
     )
 
@@ -220,11 +244,12 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     for measurement in run.measurements:
         launches.setdefault(measurement.case.id, []).append(measurement)
         cases.setdefault(measurement.case.id, measurement.case)
+    references = _references(run.measurements)
     found: list[Result] = []
     problems: list[str] = []
     for key, case in cases.items():
         try:
-            found.append(result(case, launches.get(key, ())))
+            found.append(result(case, launches.get(key, ()), references))
         except (CnnbenchError, TypeError) as error:
             problems.append(f"{key}: {error}")
     return found, problems

@@ -120,8 +120,9 @@ class _Tally:
 
     def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
         self._launches, self._precision = plan.launches, plan.precision
+        self._reference = plan.reference
         self._cases = [case.id for case in plan.cases]
-        self._medians: dict[str, list[float]] = {key: [] for key in self._cases}
+        self._values: dict[str, list[float]] = {key: [] for key in self._cases}
         self._failures: Counter[str] = Counter()
         self.done: set[tuple[str, int]] = set()
         for measurement in earlier:
@@ -131,9 +132,10 @@ class _Tally:
         key = measurement.case.id
         self.done.add((key, measurement.launch))
         self._failures[key] += not measurement.ok
-        if measurement.ok:
-            calls = [ns / 1e9 for ns in measurement.samples_ns]
-            self._medians.setdefault(key, []).extend(stats.medians([calls]))
+        if measurement.ok:  # as `result` values a launch
+            pace = stats.relative(measurement.turns, measurement.reference_ns)
+            alone = [] if self._reference else stats.medians([measurement.samples_ns])
+            self._values.setdefault(key, []).extend([pace] if pace else alone)
 
     def hopeful(self, cases: Group) -> Group:
         """Those that have not failed too often."""
@@ -141,11 +143,11 @@ class _Tally:
 
     def stop(self, key: str) -> Stop | None:
         """Why a case needs no more launches; None while it does."""
-        if len(self._medians[key]) < self._launches and not self._given_up(key):
+        if len(self._values[key]) < self._launches and not self._given_up(key):
             return None
         if self._precision is None or self._given_up(key):
             return Stop.LAUNCHES
-        return stats.enough(self._medians[key], self._precision)
+        return stats.enough(self._values[key], self._precision)
 
     def _given_up(self, key: str) -> bool:
         return self._failures[key] >= FAILURES_ALLOWED
@@ -153,7 +155,7 @@ class _Tally:
     def write_stops(self, store: Store, otherwise: Stop) -> None:
         """Record for each case that was measured why it was not launched again."""
         for key in self._cases:
-            if self._medians[key]:
+            if self._values[key]:
                 store.append("stop", {"case": key, "reason": self.stop(key) or otherwise})
 
 
