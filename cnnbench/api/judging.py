@@ -55,7 +55,7 @@ def verify(
         out: that run's folder; `reports/claims-<time>` if None. Its report goes there too.
         resume: continue the run in `out`, or the newest, as it was planned.
         launches: processes per case.
-        time_budget: seconds for all launches; eight minutes, or what was planned, if None.
+        time_budget: seconds for all launches; six minutes, or what was planned, if None.
         threads: that one operation may use; all cores if None.
         runtime: tensorflow, fake, or a module of your own.
         progress: who is told; nobody if None.
@@ -87,7 +87,7 @@ def verify(
             together=tuple(tuple(case.id for case in group) for group in groups),
             launches=launches,
             seed=SystemRandom().randrange(2**31),
-            time_budget_s=time_budget or 480.0,
+            time_budget_s=time_budget or 360.0,
             runtime=runtime,
             threads=threads,
             command=command,

@@ -47,7 +47,7 @@ def verify(
         int | None, typer.Option(min=1, help="Processes per case [default: 5].")
     ] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="For all launches: 90s, 5m [default: 8m].", metavar="TIME")
+        str | None, typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
     runtime: Annotated[
