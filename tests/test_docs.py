@@ -55,7 +55,7 @@ def test_the_block_in_contributing_can_be_analysed():
     names = {"conv2d": conv2d, "concatenate": concatenate}
     exec(program, names)
     # 64*16+16, 16*64+64, 9*16*64+64
-    assert cost(trace(names["fire_module"], (8, 8, 64))).params == 1040 + 1088 + 9280
+    assert cost(trace(names["my_fire_module"], (8, 8, 64))).params == 1040 + 1088 + 9280
 
 
 @pytest.mark.parametrize(
