@@ -105,18 +105,18 @@ class Result:
         return median(self.peaks) if self.peaks else None
 
     @property
-    def predicted_peak_bytes(self) -> int:
-        """What the measured peak should be; see `predicted_peak`."""
-        step = self.case.training()
-        if step is None:
-            return predicted_peak(self.cost)
-        there = step.memory.weights + step.memory.slots + self.cost.layers[0].activation_bytes
-        return step.memory.peak - there
+    def predicted_peak_bytes(self) -> int | None:
+        """What the measured peak should be; see `predicted_peak`. None for a step of training.
+
+        What a framework keeps between the passes, beyond what they read, is as large again.
+        """
+        return None if self.case.mode == "train" else predicted_peak(self.cost)
 
     @property
     def peak_error(self) -> float | None:
         """How far the prediction lies from the measurement, relative to the latter."""
-        return self.predicted_peak_bytes / self.peak_bytes - 1 if self.peak_bytes else None
+        predicted = self.predicted_peak_bytes
+        return predicted / self.peak_bytes - 1 if self.peak_bytes and predicted else None
 
     @property
     def outcome(self) -> str:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from cnnbench import reporting, store
 from cnnbench.case import Case
+from cnnbench.reporting.sections import memory
 from cnnbench.result import result
 from cnnbench.runner.loop import too_large
 from cnnbench.runtimes import fake
@@ -32,15 +34,19 @@ def test_the_speed_of_a_step_counts_the_work_of_the_step():
     assert train.speed == pytest.approx(train.flops / train.time.value)
 
 
-def test_the_predicted_peak_of_a_step_is_that_of_training():
-    train = result(TRAIN, [measure(TRAIN, 0)])
-    step = TRAIN.training()
-    # There before the first call: (27 * 4 + 4) * 4 bytes of weights, adam's two slots of
-    # each, and the input.
-    there = 448 + 2 * 448 + 8 * 8 * 3 * 4
-    assert train.predicted_peak_bytes == step.memory.peak - there
-    assert train.predicted_peak_bytes > result(FORWARD, []).predicted_peak_bytes
+def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
+    train, forward = result(TRAIN, [measure(TRAIN, 0)]), result(FORWARD, [measure(FORWARD, 0)])
     assert FORWARD.training() is None
+    assert train.predicted_peak_bytes is None
+    assert train.peak_error is None
+    assert memory.rows([train])[1][0][1] == "-"
+    assert memory.summary([train]) == ""
+    assert memory.summary([train, forward]) == memory.summary([forward])
+    with store.create(tmp_path, store.Plan("mine", "", (TRAIN, FORWARD))) as file:
+        for case in (TRAIN, FORWARD):
+            file.append("launch", measure(case, 0).to_json())
+    page = reporting.write(tmp_path).read_text()
+    assert "vgg_block 8x8x3 train" in page
 
 
 def test_a_step_that_would_not_fit_is_not_started_though_the_forward_pass_would():

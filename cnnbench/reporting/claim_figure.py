@@ -87,7 +87,9 @@ def _curves(f: Finding, variable: Variable) -> Figure:
     axes.set_ylim(min(low, 0.7), max(high, 1.4))
     _flips(axes, f, variable)
     log_axis(axes, "x", number, base=2)
-    log_axis(axes, "y", number)
+    low, high = axes.get_ylim()
+    # In less than a decade there would be a single power of ten to read values off.
+    log_axis(axes, "y", number, base=10 if high / low > 10 else 2)
     axes.set_xlim(axes.get_xlim()[0] / 1.1, axes.get_xlim()[1] * 1.1)
     axes.set_xlabel(f"{variable.name}, {variable.means}")
     axes.set_ylabel(f"{tests[0].new} / {tests[0].base}")

@@ -31,7 +31,7 @@ def add(page: Page, data: Data) -> None:
     )
     page.table(table)
     # Where nothing rose there is only zero, which has no place on a logarithmic axis.
-    if any(r.peak_bytes for r in found):
+    if _known(found):
         page.figure("memory.png", "measured over predicted peak", partial(draw, found))
 
 
@@ -41,7 +41,7 @@ def rows(found: Iterable[Result]) -> Table:
     return headers, [
         [
             r.name,
-            units.binary(r.predicted_peak_bytes),
+            optional(r.predicted_peak_bytes, units.binary),
             units.binary(r.peak_bytes),
             optional(r.peak_error, percent),
         ]
@@ -50,15 +50,24 @@ def rows(found: Iterable[Result]) -> Table:
     ]
 
 
+def _known(found: Iterable[Result]) -> list[tuple[Result, int, float]]:
+    """The cases with a predicted and a measured peak, with both in bytes."""
+    return [
+        (r, r.predicted_peak_bytes, r.peak_bytes)
+        for r in found
+        if r.peak_bytes and r.predicted_peak_bytes
+    ]
+
+
 def summary(found: Iterable[Result]) -> str:
     """The middle and the largest error of the predictions, in two sentences."""
-    known = [(r, r.peak_bytes, r.peak_error) for r in found if r.peak_bytes]
-    errors = [(abs(error), r.name) for r, _, error in known if error is not None]
+    known = _known(found)
+    errors = [(abs(predicted / measured - 1), r.name) for r, predicted, measured in known]
     if not errors:
         return ""
     worst, name = max(errors)
     middle = median(error for error, _ in errors)
-    excess = median(measured - r.predicted_peak_bytes for r, measured, _ in known)
+    excess = median(measured - predicted for _, predicted, measured in known)
     return (
         f"Over {len(errors)} cases the prediction is off by {percent(middle)} (median) and by at "
         f"most {percent(worst)} ({name}). Measured minus predicted is {units.binary(excess)} "
@@ -70,7 +79,7 @@ def draw(found: Sequence[Result]) -> Figure:
     """Measured rise of the peak memory over the predicted one, with the identity."""
     drawing = figure(12, 8)
     axes = drawing.subplots()
-    known = [(r.label, r.predicted_peak_bytes, r.peak_bytes) for r in found if r.peak_bytes]
+    known = [(r.label, predicted, measured) for r, predicted, measured in _known(found)]
     for label, (colour, marker) in looks(label for label, _, _ in known).items():
         axes.plot(
             [x for name, x, _ in known if name == label],

@@ -105,7 +105,7 @@ def _scaling(group: list[Result]) -> Scaling:
         time=_fit(times),
         time_on_paper=_fit([(r.side, float(r.flops)) for r in group]),
         memory=_fit(peaks),
-        memory_on_paper=_fit([(r.side, float(r.predicted_peak_bytes)) for r in group]),
+        memory_on_paper=_fit([(r.side, float(r.predicted_peak_bytes or 0)) for r in group]),
     )
 
 
