@@ -257,6 +257,14 @@ def test_limits_and_order_are_those_of_a_plain_loop():
     assert found.numbers.tolist() == [number for *_, number in sorted(rows)[:10]]
 
 
+def test_a_limit_may_be_reached():
+    # f filters in one convolution of one channel have 10 f parameters.
+    grid = {"n_filters": range(1, 6), "n_conv": 1}
+    limits = {"at_most": {"params": 40}, "at_least": {"params": 20}}
+    found = cnnbench.sweep("vgg_block", grid, (4, 4, 1), top=0, **limits)
+    assert found.values["n_filters"] == [4, 3, 2]
+
+
 def test_what_is_asked_for_comes_first():
     def order(**asked):
         return [
@@ -294,6 +302,13 @@ def test_a_sample_is_one_of_each_stretch_and_follows_from_the_seed():
     # 10^6 = 142857 * 7 + 1: the first stretch is one longer.
     begin, starts = numbers(1, 7), [0, *(1 + 142857 * k for k in range(1, 7)), 10**6]
     assert all(a <= n < b for n, a, b in zip(begin, starts, starts[1:], strict=False))
+
+
+def test_a_sample_may_hold_any_configuration():
+    grid, drawn = {"n_filters": range(1, 4)}, set()  # stretches of two and of one
+    for seed in range(20):
+        drawn |= {*cnnbench.sweep("vgg_block", grid, top=0, sample=2, seed=seed).numbers.tolist()}
+    assert drawn == {0, 1, 2}
 
 
 def test_a_sample_that_is_no_smaller_than_the_grid_is_the_grid():
