@@ -101,7 +101,14 @@ def coefficients(model: Model, unit: str) -> Iterator[list[str]]:
         if not value:
             continue
         _, _, per = name.partition(", ")
-        one = {"layers": "layer", "MACs": "MAC", "taps read": "tap", "operations": "operation"}
+        one = {
+            "layers": "layer",
+            "shapes": "shape",
+            "MACs": "MAC",
+            "MACs times groups": "MAC",
+            "taps read": "tap",
+            "operations": "operation",
+        }
         per = one.get(per, "byte" if per.endswith("bytes") else "call")
         show = units.binary if unit == "B" else _seconds
         rate = MISSING
