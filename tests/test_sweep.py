@@ -531,6 +531,8 @@ def test_the_figure_shows_the_front_above_all_configurations(tmp_path):
     assert list(front.get_ydata()) == [1, 2, 3, 4]
     # 64 f positions of 27 products, bias and ReLU; 16 f of pooling with 3 comparisons.
     assert list(front.get_xdata()) == [(2 * 64 * 27 + 2 * 64 + 48) * f for f in (1, 2, 3, 4)]
+    # For less than the next one takes there is nothing better than the one before.
+    assert front.get_drawstyle() == "steps-post"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("FLOPs", "output channels")
     plane.plane(found, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -60,7 +60,7 @@ def draw(sweep: Sweep) -> Figure:
     axes.plot(
         line[:, 0],
         line[:, 1],
-        drawstyle="steps-post",
+        drawstyle="steps-pre" if sweep.objectives[0].maximize else "steps-post",
         linestyle="-" if sweep.pareto and len(sweep.objectives) == 2 else "none",
         marker="o" if len(line) <= MOST_DOTS or len(sweep.objectives) > 2 else "",
         markersize=5,
