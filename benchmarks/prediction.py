@@ -1,6 +1,6 @@
 """No benchmark: how well times and peaks are predicted, for reports/prediction.
 
-    python -m benchmarks.prediction          both of these, in about eight minutes
+    python -m benchmarks.prediction          both of these, in about eleven minutes
     python -m benchmarks.prediction measure  measurements.jsonl: the probes and the catalogue; goes
                                              on with what is there; a number is its seconds
     python -m benchmarks.prediction report   README.md and the figures, from that alone
@@ -24,8 +24,8 @@ from cnnbench.progress import Lines
 from cnnbench.runner import session
 
 FOLDER = Path(__file__).parent.parent / "reports" / "prediction"
-LAUNCHES = 5
-SECONDS = 480.0
+LAUNCHES = 4
+SECONDS = 660.0
 MOST_FLOPS = {"block": 3e9, "model": 8e9}
 MOST_LAYERS = 200
 """Of a model; deeper ones take longer to build than to measure."""
@@ -77,6 +77,7 @@ def measure(seconds: float = SECONDS) -> None:
         description="the probes of a calibration, and the catalogue",
         cases=cases(),
         launches=LAUNCHES,
+        reference=True,
         seed=1,
         time_budget_s=seconds,
         command="python -m benchmarks.prediction measure",

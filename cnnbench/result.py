@@ -21,12 +21,17 @@ Samples = dict[int, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case: what it costs, and what every launch of it gave."""
+    """One case: what it costs, and what every launch of it gave.
+
+    `each` is what a launch says of the time of a call, in seconds, by its number: at the speed
+    of the whole run where there is a reference, else the median of its calls.
+    """
 
     case: Case
     cost: Cost
     launches: tuple[Measurement, ...]
     samples: Samples
+    each: dict[int, float]
     time: Estimate | None
     spread: Spread | None
 
@@ -222,14 +227,17 @@ def result(
     samples = {
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
+    alone = {n: value for n, calls in samples.items() for value in stats.medians([calls])}
     level = {m.launch: (references or {}).get(m.reference) for m in launches if m.ok}
-    values = {n: pace * s for n, pace in _paces(launches).items() if (s := level[n])}
+    paced = {n: pace * s for n, pace in _paces(launches).items() if (s := level[n])}
+    each = paced if alone.keys() <= paced.keys() else alone
     return Result(
         case=case,
         cost=case.cost(),
         launches=tuple(launches),
         samples=samples,
-        time=stats.location(samples, values),
+        each=each,
+        time=stats.location(samples, each),
         spread=stats.spread(samples.values()),
     )
 

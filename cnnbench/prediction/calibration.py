@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import places, stats
+from cnnbench import places
 from cnnbench.case import Case, record
 from cnnbench.errors import CnnbenchError
 from cnnbench.machine import probing
@@ -105,19 +105,19 @@ class Found:
     note: str = ""
 
 
-def seconds(launches: Iterable[Sequence[float]]) -> float | None:
-    """How long a call takes when nothing disturbs it: the fastest launch's median.
+def seconds(launches: Iterable[float]) -> float | None:
+    """How long a call takes when nothing disturbs it: the fastest launch.
 
     Not the mean of the launches: on a shared host some run at half speed from their first call
     to their last, and the model is of what a network takes, not of who else is there. What is
     disturbed is only ever slower, so the fastest of a few is the one to trust.
     """
-    return min(stats.medians(list(launches)), default=None)
+    return min(launches, default=None)
 
 
 def time_example(result: Result) -> Example | None:
     """A measured case for the model of time; None without samples."""
-    measured = seconds(result.samples.values())
+    measured = seconds(result.each.values())
     found = terms.total(terms.of_layers(result.case.graph()))
     return Example(found, measured) if measured else None
 
@@ -166,7 +166,7 @@ def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
     if not anew and (kept := _kept(path, wanted)):
         return Found(kept)
     run = session.start(runtime).measure(
-        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
+        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S, reference=True
     )
     calibration = calibrate(results(run)[0], wanted)
     try:

@@ -73,7 +73,7 @@ def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "MACs": lambda r: r.cost.macs,
             "activations": lambda r: r.cost.activation_bytes,
         },
-        lambda r: _halves([t for s in r.samples.values() if (t := seconds([s]))], min),
+        lambda r: _halves([*r.each.values()], lambda half: seconds(half) or 0.0),
     )
 
 

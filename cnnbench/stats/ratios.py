@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, chain
 from statistics import median
 
 import numpy as np
 
 from cnnbench.stats.estimate import Doubt, Estimate, geometric, scatter, student
-from cnnbench.stats.launches import medians, steady, warmup
+from cnnbench.stats.launches import medians, steady
 
 Bursts = Sequence[Sequence[float]]
 """The calls of one launch, in the stretches in which it was its turn."""
@@ -78,6 +77,9 @@ def duet(base: Mapping[int, Bursts], new: Mapping[int, Bursts]) -> Estimate | No
     the same mood; after Bulej et al., "Duet Benchmarking", ICPE 2020, who run the two at
     once. A launch gives the median over its bursts of the ratio of the two bursts' medians,
     and the interval is Student's over launches, on logs.
+
+    No warm-up is cut: the median does not see a few first bursts, and a cut that is looked
+    for in calls whose level wanders made the ratios of launches spread by a tenth more.
     """
     rounds = {
         number: value
@@ -92,16 +94,14 @@ def relative(bursts: Bursts, reference: Sequence[float]) -> float | None:
     """How many times as long a launch's calls take as the reference beside which they ran.
 
     The median over bursts, on logs, of the burst's median over the reference's time of
-    that burst; None where no burst begins after the warm-up.
+    that burst; None without bursts.
     """
-    first = _settled(bursts)
-    return _beside(reference[first:], list(map(median, bursts[first:])))
+    return _beside(reference, list(map(median, bursts)))
 
 
 def _duet(base: Bursts, new: Bursts) -> float | None:
-    """The ratio of one launch, from where both are settled; None where that is nowhere."""
-    first = max(_settled(base), _settled(new))
-    return _beside(list(map(median, base[first:])), list(map(median, new[first:])))
+    """The ratio of one launch; None without bursts."""
+    return _beside(list(map(median, base)), list(map(median, new)))
 
 
 def _beside(base: Sequence[float], new: Sequence[float]) -> float | None:
@@ -109,9 +109,3 @@ def _beside(base: Sequence[float], new: Sequence[float]) -> float | None:
     logs = [math.log(n / b) for b, n in zip(base, new, strict=False)]
     return math.exp(median(logs)) if logs else None
 
-
-def _settled(bursts: Bursts) -> int:
-    """How many leading bursts begin within the warm-up, which is that of all the calls."""
-    until = warmup(list(chain.from_iterable(bursts)))
-    starts = list(accumulate(map(len, bursts), initial=0))[:-1]
-    return sum(start < until for start in starts)

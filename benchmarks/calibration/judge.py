@@ -1,0 +1,255 @@
+"""JUDGE: what each method says of pairs between which there is no difference, and of slower ones.
+
+A slow-down is injected by multiplying every time of one side, which multiplies the ratio and
+both ends of its interval, or a mean, by as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import geometric_mean, mean, median
+
+import numpy as np
+from pytest_benchmark.utils import PercentageRegressionCheck
+from scipy.stats import binomtest
+
+from cnnbench import stats
+from cnnbench.measurement import Measurement
+from cnnbench.stats import Estimate
+
+SLOWER = (0.02, 0.05, 0.10, 0.20)
+GATE = 5
+"""Percent; what pytest-benchmark's gate is most often set to."""
+
+Side = Sequence[Measurement]
+"""The launches of one side of a comparison."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happened, of how many times."""
+
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.count / self.of
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, Clopper and Pearson's."""
+        found = binomtest(self.count, self.of).proportion_ci()
+        return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One method on the same pairs: false alarms, what it found, how wide its intervals are."""
+
+    method: str
+    launches: int
+    different: Rate
+    found: tuple[Rate, ...]
+    half_width: float | None
+
+
+# Pairs
+
+
+def in_one_run(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
+    """Both sides of every pair, over its first so many rounds."""
+    by_side: dict[tuple[str, str, str], list[Measurement]] = {}
+    for m in recording:
+        side, number = m.case.label.split()
+        by_side.setdefault((m.case.id, number, side), []).append(m)
+    for (case, number, side), found in by_side.items():
+        if side == "base":
+            other = by_side[case, number, "new"]
+            yield tuple(
+                sorted((m for m in launched if m.ok), key=lambda m: m.launch)[:launches]
+                for launched in (found, other)
+            )
+
+
+def in_two_runs(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
+    """Launches of the first half of the recording against as many of the second.
+
+    As in two runs, each spread over its run; a launch counts in one comparison only.
+    """
+    middle = median(m.started for m in recording)
+    for case in dict.fromkeys(m.case.id for m in recording):
+        for early, late in (("base", "new"), ("new", "base")):
+            halves = [
+                [
+                    m
+                    for m in sorted(recording, key=lambda m: m.started)
+                    if m.ok
+                    and m.case.id == case
+                    and m.case.label.startswith(side)
+                    and (m.started < middle) == first
+                ]
+                for side, first in ((early, True), (late, False))
+            ]
+            count = min(map(len, halves)) // launches
+            for start in range(count):
+                yield tuple(half[start::count][:launches] for half in halves)
+
+
+# Methods
+
+
+def _samples(side: Side) -> dict[int, list[float]]:
+    return {i: [ns / 1e9 for ns in m.samples_ns] for i, m in enumerate(side)}
+
+
+def _turns(side: Side) -> dict[int, list[tuple[int, ...]]]:
+    return {m.launch: m.turns for m in side}
+
+
+def _paces(side: Side) -> list[float]:
+    found = (stats.relative(m.turns, m.reference_ns) for m in side)
+    return [pace for pace in found if pace]
+
+
+INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
+    "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n))),
+    "one run, without turns": (in_one_run, lambda b, n: stats.ratio(_samples(b), _samples(n))),
+    "two runs, beside a reference": (
+        in_two_runs,
+        lambda b, n: stats.separate(_paces(b), _paces(n)),
+    ),
+    "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
+}
+"""Which pairs, and the estimate of their ratio."""
+
+
+def by_interval(recording: Sequence[Measurement], method: str, launches: int) -> Judged:
+    """A method that gives an interval: different if 1 is outside of it."""
+    pairs, estimate = INTERVALS[method]
+    found = [estimate(base, new) for base, new in pairs(recording, launches)]
+    return Judged(
+        method,
+        launches,
+        Rate(sum(e.decided for e in found), len(found)),
+        tuple(Rate(sum(e.low * (1 + by) > 1 for e in found), len(found)) for by in SLOWER),
+        median(np.sqrt(e.high / e.low) - 1 for e in found),
+    )
+
+
+def by_threshold(recording: Sequence[Measurement], field: str) -> Judged:
+    """pytest-benchmark's own gate, on one launch of each side, as it measures them.
+
+    `different` counts either side as the new one, as an interval does.
+    """
+    fails = PercentageRegressionCheck(field, GATE).fails
+    average = {"mean": mean, "median": median}[field]
+    sides = [
+        tuple(average(stats.steady(side[0].samples_ns)) for side in pair)
+        for pair in in_two_runs(recording, 1)
+    ]
+    # It compares the new with the old by name of the field, and divides by the old one.
+    return Judged(
+        f"pytest-benchmark, {field}:{GATE}%",
+        1,
+        Rate(
+            sum(
+                bool(fails({field: n}, {field: b}) or fails({field: b}, {field: n}))
+                for b, n in sides
+            ),
+            len(sides),
+        ),
+        tuple(
+            Rate(sum(bool(fails({field: n * (1 + by)}, {field: b})) for b, n in sides), len(sides))
+            for by in SLOWER
+        ),
+        None,
+    )
+
+
+def everything(recording: Sequence[Measurement]) -> list[Judged]:
+    """Every method, those with intervals at two numbers of launches."""
+    return [
+        *(by_interval(recording, method, n) for method in INTERVALS for n in (5, 8)),
+        *(by_threshold(recording, field) for field in ("mean", "median")),
+    ]
+
+
+# Coverage
+
+
+@dataclass(frozen=True)
+class Covered:
+    """How often an interval for the time of a call contains the median over the recording."""
+
+    method: str
+    launches: int
+    covered: Rate
+    half_width: float
+
+
+def coverage(recording: Sequence[Measurement]) -> list[Covered]:
+    """Of the interval that reports give, and of others, by how the launches were spread."""
+    truths = _truths(recording)
+    intervals = _intervals(recording)
+    rows = []
+    for where, sets in (("spread over the run", _spread), ("one after the other", _bunched)):
+        for count in (5, 8):
+            groups = list(sets(recording, count))
+            for method, interval in intervals.items() if groups else ():
+                found = [(interval(side), truths[side[0].case.id]) for side in groups]
+                hits = sum(low <= truth <= high for (low, high), truth in found)
+                width = median(np.sqrt(high / low) - 1 for (low, high), _ in found)
+                rows.append(Covered(f"{method}, {where}", count, Rate(hits, len(found)), width))
+    return rows
+
+
+def _intervals(
+    recording: Sequence[Measurement],
+) -> dict[str, Callable[[Side], tuple[float, float]]]:
+    """How the interval of a case's time can be had from some of its launches."""
+    pace = geometric_mean(median(m.reference_ns) for m in recording) / 1e9
+
+    def paced(side: Side) -> tuple[float, float]:
+        values = {i: value * pace for i, value in enumerate(_paces(side))}
+        return _ends(stats.location(_samples(side), values))
+
+    def bootstrap(side: Side) -> tuple[float, float]:
+        calls = [stats.steady(launch) for launch in _samples(side).values()]
+        return stats.bootstrap(calls, np.median, resamples=400)
+
+    return {
+        "beside the reference": paced,
+        "by the calls alone": lambda side: _ends(stats.location(_samples(side))),
+        "bootstrap": bootstrap,
+    }
+
+
+def _ends(found: Estimate) -> tuple[float, float]:
+    return found.low, found.high
+
+
+def _truths(recording: Sequence[Measurement]) -> dict[str, float]:
+    """The median over all launches of each case, in seconds."""
+    found: dict[str, list[float]] = {}
+    for m in recording:
+        if m.ok:
+            found.setdefault(m.case.id, []).extend(stats.medians([m.samples_ns]))
+    return {case: median(values) / 1e9 for case, values in found.items()}
+
+
+def _spread(recording: Sequence[Measurement], count: int) -> Iterator[Side]:
+    for pair in in_one_run(recording, count):
+        yield from pair
+
+
+def _bunched(recording: Sequence[Measurement], count: int) -> Iterator[Side]:
+    for case in _truths(recording):
+        mine = sorted(
+            (m for m in recording if m.ok and m.case.id == case and "base" in m.case.label),
+            key=lambda m: m.started,
+        )
+        for start in range(0, len(mine) - count + 1, count):
+            yield mine[start : start + count]

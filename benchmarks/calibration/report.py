@@ -1,0 +1,179 @@
+"""REPORT: the page and the figure of reports/calibration, from the recording alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+from benchmarks.calibration import FOLDER
+from benchmarks.calibration.judge import (
+    GATE,
+    SLOWER,
+    Covered,
+    Judged,
+    Rate,
+    coverage,
+    everything,
+)
+from benchmarks.calibration.record import PAIRS, ROUNDS, SLICE_S, read
+from cnnbench import stats
+from cnnbench.measurement import Measurement
+from cnnbench.reporting.style import Figure, figure, looks, save
+
+PAGE = """# Calibration: does `compare` keep its promises?
+
+{pairs} pairs of {cases} small cases, each case beside itself, so that every difference is a false
+alarm. {rounds} launches a pair, {seconds:.1f} s of calls each, in random order over {minutes:.0f}
+minutes on {cpu}, {cores} cores, TensorFlow {tensorflow}. The machine is shared and noisy: launch
+medians of a case differ by {spread:.0f} % (coefficient of variation, median over the cases).
+
+{verdict}
+
+## False alarms, and what is found
+
+How often a comparison of equals calls them different (5 % are promised), and how often it finds a
+slow-down. The slow-downs are injected: every time of one side is multiplied. In brackets 95 %
+intervals of the rate (Clopper and Pearson). The half-width is the median over comparisons of
+that of the interval of the ratio.
+
+{table}
+
+- **one run, taking turns**: cases that a suite compares, the claims, `compare RUN --blocks A B`.
+  Two processes alternate in bursts of 15 ms; the ratio is taken burst by burst (`stats.duet`).
+- **one run, without turns**: the same launches with only their medians (`stats.ratio`).
+- **two runs, beside a reference**: `compare BASE NEW`. Every launch alternates with a fixed small
+  network; a launch counts as how many times the reference's time it took (`stats.separate`). One
+  run is the first half of the recording, the other the second.
+- **two runs, times alone**: the same launches without the reference (`stats.unpaired`), which is
+  what remains where hosts or versions differ.
+- **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`), on the same
+  launches, one of each run, as it measures; different if either side fails as the new one. Its gate
+  promises no rate.
+
+![How often a slow-down is found](power.png)
+
+## The time of a call
+
+How often the 95 % interval of a case contains the median of all of its launches in the
+recording.
+
+{coverage}
+
+- **beside the reference**: what reports give. A launch counts as its pace beside the reference,
+  times what the reference took over the whole recording; Student's interval on the logarithms.
+- **by the calls alone**: the same interval on the launch medians, which is what remains without a
+  reference.
+- **bootstrap**: hierarchical (launches, then calls), percentile interval of the median of all
+  calls. With n launches it cannot cover more than 1 - 2^(1-n).
+
+Launches that follow each other meet the machine in one mood, which an interval from their calls
+alone cannot know; `run` spreads them over the whole run for that reason.
+
+## Again
+
+    python -m benchmarks.calibration record
+    python -m benchmarks.calibration report
+"""
+
+
+def report() -> None:
+    """Write README.md and power.png from the recording."""
+    recording = read()
+    judged = everything(recording)
+    save(lambda: power(judged), FOLDER / "power.png")
+    (FOLDER / "README.md").write_text(page(recording, judged), encoding="utf-8")
+
+
+def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
+    """The page; every number and the verdict follow from the recording."""
+    begin = min(m.started for m in recording)
+    end = max(m.started + m.wall_s for m in recording)
+    where = recording[0].environment
+    cases = {m.case.id for m in recording}
+    spreads = [
+        stats.spread([m.samples_ns for m in recording if m.ok and m.case.id == case])
+        for case in cases
+    ]
+    between = sorted(s.between for s in spreads if s)
+    return PAGE.format(
+        pairs=PAIRS * len(cases),
+        cases=len(cases),
+        rounds=ROUNDS,
+        seconds=SLICE_S,
+        minutes=(end - begin) / 60,
+        cpu=where["cpu"],
+        cores=where["cores"],
+        tensorflow=where["versions"]["tensorflow"],
+        spread=100 * between[len(between) // 2],
+        verdict=verdict(judged),
+        table=_judged(judged),
+        coverage=_covered(coverage(recording)),
+        gate=GATE,
+    )
+
+
+def verdict(judged: Sequence[Judged]) -> str:
+    """Whether the two promises are kept, for the methods that `compare` uses."""
+    lines = []
+    for name in ("one run, taking turns", "two runs, beside a reference"):
+        for row in judged:
+            if row.method != name:
+                continue
+            ten = row.found[SLOWER.index(0.10)]
+            alarms = "kept" if row.different.share <= 0.05 else "missed"
+            power = "kept" if ten.share >= 0.90 else "missed"
+            lines.append(
+                f"- {name}, {row.launches} launches: different in {_rate(row.different)} "
+                f"(5 % or fewer: **{alarms}**); 10 % found in {_rate(ten)} (90 %: **{power}**)."
+            )
+    return "\n".join(lines)
+
+
+def power(judged: Sequence[Judged]) -> Figure:
+    """How often each method finds a slow-down, by how much slower it is."""
+    rows = [row for row in judged if row.launches in (1, ROUNDS)]
+    drawn = figure(9, 5.4)
+    axes = drawn.subplots()
+    style = looks(row.method for row in rows)
+    percents = [0, *(100 * by for by in SLOWER)]
+    for row in rows:
+        # Of equals half of the alarms say slower.
+        shares = [row.different.share / 2, *(rate.share for rate in row.found)]
+        colour, marker = style[row.method]
+        axes.plot(
+            percents, [100 * s for s in shares], color=colour, marker=marker, label=row.method
+        )
+    axes.axhline(90, color="#666666", linestyle=":", linewidth=1)
+    axes.set_xlabel("slow-down injected (%)")
+    axes.set_ylabel("called slower (% of comparisons)")
+    axes.set_xticks(percents)
+    axes.set_ylim(-2, 102)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
+
+
+def _judged(judged: Iterable[Judged]) -> str:
+    head = ["method", "launches", "different", *(f"+{by:.0%} found" for by in SLOWER), "half-width"]
+    rows = [
+        (
+            row.method,
+            row.launches,
+            _rate(row.different),
+            *(_rate(rate) for rate in row.found),
+            "" if row.half_width is None else f"{row.half_width:.1%}",
+        )
+        for row in judged
+    ]
+    return tabulate(rows, head, tablefmt="github", disable_numparse=True)
+
+
+def _covered(rows: Iterable[Covered]) -> str:
+    head = ("interval, launches", "launches", "covers", "half-width")
+    table = [(r.method, r.launches, _rate(r.covered), f"{r.half_width:.1%}") for r in rows]
+    return tabulate(table, head, tablefmt="github", disable_numparse=True)
+
+
+def _rate(rate: Rate) -> str:
+    low, high = rate.interval
+    return f"{rate.share:.0%} of {rate.of} [{100 * low:.0f}, {100 * high:.0f}]"
