@@ -37,8 +37,9 @@ class Forward:
         """For `benchmark.extra_info.update`: `cnnbench compare` then knows the case by its id."""
         from cnnbench import exchange
 
-        paper = self.case.cost()
-        facts = exchange.Extra(self.case.id, params=paper.params, flops=paper.flops)
+        step, paper = self.case.training(), self.case.cost()
+        flops = step.flops if step else paper.flops
+        facts = exchange.Extra(self.case.id, params=paper.params, flops=flops)
         return {exchange.OURS: asdict(facts)}
 
 
@@ -66,7 +67,7 @@ def forward(
         batch_size: samples per forward pass.
         dtype: float32, float16 or bfloat16.
         device: cpu or gpu.
-        mode: eager, graph, xla or predict.
+        mode: eager, graph, xla, predict or train.
         seed: of the weights and the input.
         threads: that one operation may use; the framework's own choice if None.
         runtime: tensorflow, or a module of your own.

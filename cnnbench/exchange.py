@@ -105,7 +105,7 @@ def read(path: Path) -> Recording:
 
 def _both(old: Series, new: Series) -> Series:
     """The launches of two files, one after the other."""
-    offset = 1 + max(old.samples, default=-1)
+    offset = 1 + max((*old.samples, *old.peaks), default=-1)
     return replace(
         new,
         samples=old.samples | {offset + n: calls for n, calls in new.samples.items()},

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
+from cnnbench import stats
 from cnnbench.case import Case
 
 Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashed", "failed"]
@@ -79,6 +80,11 @@ class Measurement:
         """The calls after the first, turn by turn, nanoseconds."""
         calls = iter(self.samples_ns[1:])
         return [tuple(islice(calls, made)) for made in self.bursts]
+
+    @property
+    def pace(self) -> float | None:
+        """How many times as long as the reference beside it a call took; None without one."""
+        return stats.relative(self.turns, self.reference_ns)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""

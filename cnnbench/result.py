@@ -166,7 +166,9 @@ def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     same versions, each counts as how many times the reference's time it took, so that a
     machine that became slower between the runs cancels. Else by the medians of the launches.
     """
-    if base.paces and new.paces and _paced_by(base) == _paced_by(new):
+    if all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new)) and (
+        _paced_by(base) == _paced_by(new)
+    ):
         return stats.separate([*base.paces.values()], [*new.paces.values()])
     return stats.unpaired(base.samples, new.samples)
 
@@ -189,12 +191,7 @@ def predicted_peak(cost: Cost) -> int:
 
 
 def _paces(launches: Iterable[Measurement]) -> dict[int, float]:
-    found = {
-        m.launch: stats.relative(m.turns, m.reference_ns)
-        for m in launches
-        if m.ok and m.reference_ns
-    }
-    return {launch: pace for launch, pace in found.items() if pace}
+    return {m.launch: pace for m in launches if m.ok and (pace := m.pace)}
 
 
 def _references(measurements: Iterable[Measurement]) -> dict[str, float]:

@@ -50,7 +50,7 @@ def recording(name: str) -> Recording:
 
 def benchmarks(name: str) -> bool:
     """Whether it is a file, or a folder with JSON files in the place of a run."""
-    if isdir(name) and not exists(join(name, FILE)):
+    if isdir(name) and not exists(join(name, FILE)) and not _several(name):
         return any(Path(name).glob("*.json"))
     return isfile(name)
 

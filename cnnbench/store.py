@@ -110,9 +110,15 @@ class Store:
     def append(self, kind: str, data: dict[str, Any]) -> None:
         """Write one line and wait until it is on the disk."""
         line = json.dumps({"schema": SCHEMA, "type": kind, **data}, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(line.encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {self._file.name}: {error.strerror}; make room and continue "
+                "with --resume"
+            ) from None
 
     def __enter__(self) -> Store:
         return self

@@ -175,17 +175,16 @@ def parse_quantity(text: str, what: str, example: str, units: tuple[str, ...]) -
     return value
 
 
-_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
 
 
 def parse_percent(text: str) -> float:
     """5% or 2.5% as 0.05 or 0.025. A bare number is refused: 5 and 0.05 could both be meant.
 
     Raises:
-        CnnbenchError: anything else, or zero.
+        CnnbenchError: anything else.
     """
     match = _PERCENT.fullmatch(str(text).strip())
-    value = float(match[1]) / 100 if match else 0
-    if not value:
+    if not match:
         raise CnnbenchError(f"a share must look like 5% or 2.5%; got {text!r}")
-    return value
+    return float(match[1]) / 100

@@ -9,8 +9,6 @@ import pytest
 
 from cnnbench import exchange, store
 from cnnbench.cli import main
-from cnnbench.cli.between_runs import parse_percent
-from cnnbench.errors import CnnbenchError
 from tests import fuzz, stored
 from tests.fuzz import WORDS, Command, check
 from tests.stored import MACHINE, case, launch, timed
@@ -112,19 +110,6 @@ def test_blocks_of_one_run(capsys):
     out, _ = said(capsys, "compare", "base", "--blocks", "narrow | one", "wide")
     assert "time of wide against narrow | one; less is better" in out
     assert "8x8x3 100 us 100 us 1.000 same" in out
-
-
-@pytest.mark.parametrize(
-    ("text", "share"), [("5%", 0.05), ("5 %", 0.05), ("0%", 0.0), ("12.5%", 0.125), ("200%", 2.0)]
-)
-def test_a_percentage_is_a_share(text, share):
-    assert parse_percent(text) == pytest.approx(share)
-
-
-@pytest.mark.parametrize("text", ["5", "0.05", "", "%", "-5%", "5%%", "nan%", "1e3%", "٣%", "5,0%"])
-def test_anything_else_is_refused(text):
-    with pytest.raises(CnnbenchError, match="--fail-above must look like 5%"):
-        parse_percent(text)
 
 
 def test_baselines_are_saved_compared_listed_and_removed(capsys):

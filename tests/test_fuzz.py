@@ -214,6 +214,7 @@ SUITE_LINES = (
 )
 OF_RUNS = {
     "--launches": ("0", "-1", "x", "", "1.5"),
+    "--precision": ("0%", "2", "-1%", "", "x", "nan%"),
     "--time-budget": ("0", "", "soon", "-1s", "nan", "1e3", "5 years", "9" * 400),
     "--timeout": ("0", "", "soon", "-1s", "nan", "1e3", "9" * 400, LONG),
     "--seed": ("x", "", "1.5", "nan"),

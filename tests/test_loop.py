@@ -6,6 +6,7 @@ import pytest
 
 from cnnbench import stats, store
 from cnnbench.case import Case
+from cnnbench.errors import StoreError
 from cnnbench.progress import Silent
 from cnnbench.runner import loop
 from cnnbench.store import Plan
@@ -48,7 +49,7 @@ class Server:
             raise answer
         if callable(answer):
             answer = answer(number)
-        return answer or {"outcome": "ok", "samples_ns": [2, 1], "peak_bytes": 7}
+        return answer or {"outcome": "ok", "samples_ns": [2, 1], "bursts": [1], "peak_bytes": 7}
 
 
 def ok(*samples, bursts=()):
@@ -143,13 +144,73 @@ def test_cases_that_are_compared_share_a_launch_and_each_has_its_line(tmp_path):
     assert beside == {small.id: (large.id,), large.id: (small.id,), middle.id: ()}
 
 
-def test_of_cases_that_share_a_launch_each_needs_its_own_memory(tmp_path):
+def test_cases_that_do_not_fit_beside_each_other_are_launched_one_by_one(tmp_path):
     one, two = (Case("vgg_block", (4096, 4096, 3), batch_size=batch) for batch in (1, 2))
     plan = replace(PLAN, cases=(one, two), together=((one.id, two.id),), launches=1)
     # The first needs 8.2 GiB: two of 4 GiB at the second convolution, and the input. The second, of
-    # twice the batch, 16.4: alone it would fit into 20 GiB.
-    run(tmp_path, Server(), plan, available=20 * GIB)
-    assert [m.outcome for m in store.read(tmp_path).measurements] == ["ok", "skipped"]
+    # twice the batch, 16.4.
+    server = Server()
+    run(tmp_path, server, plan, available=20 * GIB)
+    assert [len(orders) for orders, _ in server.launches] == [1, 1]
+    assert [m.outcome for m in store.read(tmp_path).measurements] == ["ok", "ok"]
+    run(tmp_path / "both", (server := Server()), plan, available=25 * GIB)
+    assert [len(orders) for orders, _ in server.launches] == [2]
+    run(tmp_path / "little", Server(), plan, available=10 * GIB)
+    outcomes = {m.case.id: m.outcome for m in store.read(tmp_path / "little").measurements}
+    assert outcomes == {one.id: "ok", two.id: "skipped"}
+
+
+def test_a_finished_run_is_finished_although_a_partner_was_given_up(tmp_path):
+    crash = {"outcome": "crashed", "detail": "SIGSEGV"}
+    pair = replace(PLAN, cases=CASES[:2], together=((CASES[0].id, CASES[1].id),), launches=5)
+    run(tmp_path, Server({8: crash}), pair)
+    first = store.read(tmp_path)
+    server = Server({8: crash})
+    run(tmp_path, server, pair, first.measurements)
+    assert server.launches == []
+    assert first.stops == {
+        CASES[0].id: stats.Stop.FAILED,
+        CASES[1].id: stats.Stop.LAUNCHES,
+    }
+
+
+def test_without_any_reference_launches_count_by_their_calls(tmp_path):
+    server = Server({loop.REFERENCE.input_shape[0]: {"outcome": "crashed", "detail": "x"}})
+    size = loop.REFERENCE.input_shape[0]
+    plan = replace(
+        PLAN,
+        cases=tuple(c for c in CASES if c.input_shape[0] != size)[:1],
+        precision=0.02,
+        reference=True,
+        time_budget_s=100.0,
+    )
+    run(tmp_path, server, plan)
+    # Equal calls in every launch: six are enough.
+    assert len(server.launches) == 6
+    assert set(store.read(tmp_path).stops.values()) == {stats.Stop.PRECISE}
+
+
+def test_a_reference_runs_where_its_case_does(tmp_path):
+    cases = (CASES[0], replace(CASES[0], device="gpu"))
+    server = Server()
+    run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
+    devices = {tuple(order.case.device for order in orders) for orders, _ in server.launches}
+    assert devices == {("cpu", "cpu"), ("gpu", "gpu")}
+
+
+def test_a_full_disk_is_an_error_of_one_line(tmp_path):
+    with store.create(tmp_path, PLAN) as file:
+
+        class Full:
+            name = "measurements.jsonl"
+
+            def write(self, data):
+                raise OSError(28, "No space left on device")
+
+        file._file, kept = Full(), file._file
+        with pytest.raises(StoreError, match="No space left on device; make room and continue"):
+            file.append("launch", {})
+        file._file = kept
 
 
 def test_a_reference_takes_turns_and_leaves_its_median_of_each_turn(tmp_path):

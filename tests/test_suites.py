@@ -227,7 +227,8 @@ def test_malformed_toml_names_file_and_line(refused):
         ),
         (
             BLOCK + 'modes = ["lazy"]\n',
-            "[block] 1 modes 1: input should be 'eager', 'graph', 'xla', 'predict' or 'train'; got 'lazy'",
+            "[block] 1 modes 1: input should be 'eager', 'graph', 'xla', 'predict' or 'train'; "
+            "got 'lazy'",
         ),
         (
             BLOCK + 'devices = ["tpu"]\n',

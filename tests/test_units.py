@@ -274,3 +274,16 @@ def test_a_quantity_is_a_number_a_prefix_and_its_unit(text, kind, value):
 def test_what_is_no_quantity_is_refused_with_an_example(text):
     with pytest.raises(CnnbenchError, match=r"a time must look like 4\.16ms or 1\.5s; got"):
         units.parse_quantity(text, *units.TIME)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("5 %", 0.05), ("0%", 0.0), ("12.5%", 0.125), ("200%", 2.0)]
+)
+def test_a_percentage_is_a_share(text, share):
+    assert units.parse_percent(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["5", "0.05", "", "%", "-5%", "5%%", "nan%", "1e3%", "٣%", "5,0%"])
+def test_anything_else_is_no_percentage(text):
+    with pytest.raises(CnnbenchError, match="a share must look like 5% or"):
+        units.parse_percent(text)

@@ -105,18 +105,21 @@ def _samples(side: Side) -> dict[int, list[float]]:
     return {i: [ns / 1e9 for ns in m.samples_ns] for i, m in enumerate(side)}
 
 
+def _rounds(side: Side) -> dict[int, tuple[int, ...]]:
+    return {m.launch: m.samples_ns for m in side}
+
+
 def _turns(side: Side) -> dict[int, list[tuple[int, ...]]]:
     return {m.launch: m.turns for m in side}
 
 
 def _paces(side: Side) -> list[float]:
-    found = (stats.relative(m.turns, m.reference_ns) for m in side)
-    return [pace for pace in found if pace]
+    return [pace for m in side if (pace := m.pace)]
 
 
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
     "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n))),
-    "one run, without turns": (in_one_run, lambda b, n: stats.ratio(_samples(b), _samples(n))),
+    "one run, without turns": (in_one_run, lambda b, n: stats.ratio(_rounds(b), _rounds(n))),
     "two runs, beside a reference": (
         in_two_runs,
         lambda b, n: stats.separate(_paces(b), _paces(n)),
@@ -210,10 +213,10 @@ def _intervals(
     recording: Sequence[Measurement],
 ) -> dict[str, Callable[[Side], tuple[float, float]]]:
     """How the interval of a case's time can be had from some of its launches."""
-    pace = geometric_mean(median(m.reference_ns) for m in recording) / 1e9
+    pace = geometric_mean(median(m.reference_ns) for m in recording if m.reference_ns) / 1e9
 
     def paced(side: Side) -> tuple[float, float]:
-        values = {i: value * pace for i, value in enumerate(_paces(side))}
+        values = {i: m.pace * pace for i, m in enumerate(side) if m.pace}
         return _ends(stats.location(_samples(side), values))
 
     def bootstrap(side: Side) -> tuple[float, float]:

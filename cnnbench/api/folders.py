@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,9 @@ def _new(suite: str) -> Path:
 def _latest(suite: str) -> Path:
     from cnnbench.store import FILE
 
-    found = sorted(path.parent for path in REPORTS.glob(f"{suite}-*/{FILE}"))
+    ours = re.compile(re.escape(suite) + r"-\d{8}-\d{6}")
+    runs = (path.parent for path in REPORTS.glob(f"*/{FILE}"))
+    found = sorted(folder for folder in runs if ours.fullmatch(folder.name))
     if not found:
         raise StoreError(
             f"no run of {suite} under {REPORTS}/ to continue; name its folder with --out"

@@ -86,6 +86,7 @@ def verify(
             cases=tuple(cases.values()),
             together=tuple(tuple(case.id for case in group) for group in groups),
             launches=launches,
+            reference=True,
             seed=SystemRandom().randrange(2**31),
             time_budget_s=time_budget or 360.0,
             runtime=runtime,

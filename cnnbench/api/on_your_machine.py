@@ -113,8 +113,9 @@ def run(
                     file.append("ceilings", ceiling.to_json())
             ending = measuring.continued(plan, file, progress, earlier)
         except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
-            done = len(earlier.measurements) if earlier else 0
-            ending = Ending("interrupted", 0, len(plan.cases) * plan.launches - done)
+            done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
+            left = max(len(plan.cases) * plan.launches - len(done), 0)
+            ending = Ending("interrupted", 0, left)
     return Finished(folder, reporting.write(folder), ending)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbench import api
+from cnnbench import api, units
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError
 
@@ -54,21 +53,6 @@ class Per(StrEnum):
     call = "call"
 
 
-_PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
-
-
-def parse_percent(text: str) -> float:
-    """5% as 0.05; a bare number could mean either, and is refused.
-
-    Raises:
-        CnnbenchError: anything else.
-    """
-    match = _PERCENT.fullmatch(text.strip()) if text.isascii() else None
-    if not match:
-        raise CnnbenchError(f"--fail-above must look like 5%; got {text!r}")
-    return float(match[1]) / 100
-
-
 @app.command()
 def compare(
     base: Annotated[str, typer.Argument(help=SOURCE)],
@@ -90,7 +74,7 @@ def compare(
     from cnnbench.gate import gate
     from cnnbench.reporting import compared
 
-    limit = None if fail_above is None else parse_percent(fail_above)
+    limit = None if fail_above is None else units.parse_percent(fail_above)
     found = api.compare(base, new, metric=metric.value, blocks=blocks)
     judged = None if limit is None else gate(found, limit)
     print(compared.render(found, format.value, judged), end="")

@@ -61,6 +61,9 @@ def run(
 
     if out == "":  # which pathlib takes for the folder that we are in
         raise CnnbenchError("--out must be a folder; got an empty name")
+    narrow = None if precision is None else units.parse_percent(precision)
+    if narrow == 0:
+        raise CnnbenchError("--precision must be more than 0%; no interval has no width")
     progress = watcher(quiet, json)
     if not resume:
         suites.load(suite)  # what is wrong with it is the first thing to say
@@ -73,7 +76,7 @@ def run(
             resume=resume,
             device=device.value,
             launches=launches,
-            precision=None if precision is None else units.parse_percent(precision),
+            precision=narrow,
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
             timeout=units.parse_duration(timeout),
             seed=seed,

@@ -28,6 +28,11 @@ GRACE_S = 1.0
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
+def failed_to_start(error: Exception) -> dict[str, Any]:
+    """The outcome of a launch for which there was no process, no pipe or no file."""
+    return {"outcome": "failed", "detail": f"no process could be started: {error}"}
+
+
 class Child:
     """A process that works for us; `answer` is its result, or what became of it, once known."""
 
@@ -45,11 +50,10 @@ class Child:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=target, args=(theirs, self._log, *args))
         try:
-            with _quiet(self._log, environment), _without_main():
+            with theirs, _quiet(self._log, environment), _without_main():
                 _start(self._process)
         except (OSError, EOFError) as error:
-            self.answer = {"outcome": "failed", "detail": f"no process could be started: {error}"}
-        theirs.close()
+            self.answer = failed_to_start(error)
 
     @property
     def working(self) -> bool:
@@ -61,12 +65,12 @@ class Child:
         with suppress(OSError):
             self._pipe.send_bytes(message)
 
-    def hear(self, until: float, timeout_s: float) -> tuple[int, int]:
+    def hear(self, left_s: float, timeout_s: float) -> tuple[int, int]:
         """Wait, without spinning, for what it says next.
 
         Args:
-            until: on the monotonic clock; one that is silent longer is killed.
-            timeout_s: how long that was, for the record.
+            left_s: one that is silent longer is killed.
+            timeout_s: of how long that is the rest, for the record.
 
         Returns:
             The number of calls that it made and their nanoseconds; zeros when it has ended,
@@ -74,9 +78,10 @@ class Child:
         """
         if self.answer is not None:
             return 0, 0
-        alarm = threading.Timer(max(until - time.monotonic(), GRACE_S), self._stop)
-        alarm.start()
+        alarm = threading.Timer(max(left_s, GRACE_S), self._stop)
+        alarm.daemon = True  # Ctrl-C may come before it can be cancelled
         try:
+            alarm.start()
             message = self._pipe.recv_bytes(MAX_ANSWER_BYTES)
         except (EOFError, OSError):  # OSError: the end came in the middle, or rubbish did
             self._process.join(5)

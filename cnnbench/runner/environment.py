@@ -70,7 +70,20 @@ def available_memory() -> int:
     """Bytes that a new process could take now."""
     import psutil
 
-    return min(psutil.virtual_memory().available, memory_limit())
+    return min(psutil.virtual_memory().available, memory_limit() - _memory_in_use())
+
+
+def _memory_in_use() -> int:
+    """Bytes that count towards the limit and cannot be dropped; 0 where that is not known."""
+    for folder, name in (("", "memory.current"), ("memory", "memory.usage_in_bytes")):
+        path = Path("/sys/fs/cgroup", folder)
+        try:
+            used = int((path / name).read_text())
+            kept = dict(line.split() for line in (path / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        return max(used - int(kept.get("inactive_file", 0)), 0)
+    return 0
 
 
 def _cpu_model() -> str:

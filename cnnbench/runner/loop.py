@@ -83,9 +83,9 @@ def run(
     """
     tally = _Tally(plan, earlier)
     slices = Slices(plan.time_budget_s)
-    measured = made = 0
+    measured = made = total = 0
     try:
-        for queue in _queues(plan, tally):
+        for queue in _queues(plan, tally, available()):
             total = made + sum(len(launch.cases) for launch in queue)
             for index, launch in enumerate(queue):
                 slice_s = slices.next(queue[index:])
@@ -93,24 +93,23 @@ def run(
                     tally.write_stops(store, Stop.BUDGET)
                     planned = launch.number < plan.launches
                     return Ending("out of time" if planned else "done", measured, total - made)
+                hopeful = replace(launch, cases=tally.hopeful(launch.cases))
+                if hopeful.cases:
+                    progress.begins(hopeful)
+                    begin = clock()
+                    found, sampled_s = measure(
+                        plan, hopeful, slice_s, server, described, clock, available
+                    )
+                    for measurement in found:
+                        store.append("launch", measurement.to_json())
+                        tally.add(measurement)
+                    measured += len(found)
+                    slices.spent(hopeful, clock() - begin, sampled_s)
+                    for number, measurement in enumerate(found, start=made + 1):
+                        progress.ended(measurement, number, total, slices.left())
                 made += len(launch.cases)
-                launch = replace(launch, cases=tally.hopeful(launch.cases))
-                if not launch.cases:
-                    continue
-                progress.begins(launch)
-                begin = clock()
-                found, sampled_s = measure(
-                    plan, launch, slice_s, server, described, clock, available
-                )
-                for measurement in found:
-                    store.append("launch", measurement.to_json())
-                    tally.add(measurement)
-                measured += len(found)
-                slices.spent(launch, clock() - begin, sampled_s)
-                for number, measurement in enumerate(found, start=1 + made - len(found)):
-                    progress.ended(measurement, number, total, slices.left())
     except KeyboardInterrupt:
-        return Ending("interrupted", measured, max(total - measured, 0))
+        return Ending("interrupted", measured, total - made)
     tally.write_stops(store, Stop.LAUNCHES)
     return Ending("done", measured, 0)
 
@@ -120,9 +119,10 @@ class _Tally:
 
     def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
         self._launches, self._precision = plan.launches, plan.precision
-        self._reference = plan.reference
         self._cases = [case.id for case in plan.cases]
-        self._values: dict[str, list[float]] = {key: [] for key in self._cases}
+        # By case and launch: the median of its calls, and its pace beside the reference.
+        self._medians: dict[str, dict[int, float]] = {key: {} for key in self._cases}
+        self._paces: dict[str, dict[int, float]] = {key: {} for key in self._cases}
         self._failures: Counter[str] = Counter()
         self.done: set[tuple[str, int]] = set()
         for measurement in earlier:
@@ -132,10 +132,11 @@ class _Tally:
         key = measurement.case.id
         self.done.add((key, measurement.launch))
         self._failures[key] += not measurement.ok
-        if measurement.ok:  # as `result` values a launch
-            pace = stats.relative(measurement.turns, measurement.reference_ns)
-            alone = [] if self._reference else stats.medians([measurement.samples_ns])
-            self._values.setdefault(key, []).extend([pace] if pace else alone)
+        if measurement.ok:
+            for value in stats.medians([measurement.samples_ns]):
+                self._medians.setdefault(key, {})[measurement.launch] = value
+            if pace := measurement.pace:
+                self._paces.setdefault(key, {})[measurement.launch] = pace
 
     def hopeful(self, cases: Group) -> Group:
         """Those that have not failed too often."""
@@ -143,32 +144,47 @@ class _Tally:
 
     def stop(self, key: str) -> Stop | None:
         """Why a case needs no more launches; None while it does."""
-        if len(self._values[key]) < self._launches and not self._given_up(key):
+        if self._given_up(key):
+            return Stop.FAILED
+        medians, paces = self._medians[key], self._paces[key]
+        if len(medians) < self._launches:
             return None
-        if self._precision is None or self._given_up(key):
+        if self._precision is None:
             return Stop.LAUNCHES
-        return stats.enough(self._values[key], self._precision)
+        # As `result` values launches: by their paces if all have one.
+        return stats.enough(
+            list((paces if medians.keys() <= paces.keys() else medians).values()), self._precision
+        )
 
     def _given_up(self, key: str) -> bool:
         return self._failures[key] >= FAILURES_ALLOWED
 
     def write_stops(self, store: Store, otherwise: Stop) -> None:
-        """Record for each case that was measured why it was not launched again."""
+        """Record for each case that was launched why it was not launched again."""
+        launched = {key for key, _ in self.done}
         for key in self._cases:
-            if self._values[key]:
+            if key in launched:
                 store.append("stop", {"case": key, "reason": self.stop(key) or otherwise})
 
 
-def _queues(plan: Plan, tally: _Tally) -> Iterator[list[Launch]]:
+def _fits(group: Group, room: int) -> bool:
+    """Whether cases can be alive at once; those that cannot are launched one by one."""
+    return sum(case.peak_bytes() for case in group if case.device == "cpu") <= room
+
+
+def _queues(plan: Plan, tally: _Tally, room: int) -> Iterator[list[Launch]]:
     """The launches that were planned; then round by round those of cases that need more."""
-    all_groups = groups(plan.cases, plan.together)
+    all_groups = [
+        part
+        for group in groups(plan.cases, plan.together)
+        for part in ([group] if _fits(group, room) else [(case,) for case in group])
+    ]
 
     def rounds(number: int, wanted: Sequence[Group]) -> list[Launch]:
-        reference = replace(REFERENCE, device=plan.cases[0].device) if plan.reference else None
         return [
             launch
-            for launch in a_round(wanted, number, plan.seed, reference)
-            if not all((case.id, number) in tally.done for case in launch.cases)
+            for launch in a_round(wanted, number, plan.seed, REFERENCE if plan.reference else None)
+            if any((case.id, number) not in tally.done for case in tally.hopeful(launch.cases))
         ]
 
     yield [launch for number in range(plan.launches) for launch in rounds(number, all_groups)]
@@ -192,10 +208,7 @@ def measure(
     started, begin = time.time(), clock()
     where = environment(described, plan.threads)
     room = available()
-    reasons: list[str] = []
-    for case in launch.cases:
-        reasons.append(too_large(case, room))
-        room -= 0 if reasons[-1] or case.device != "cpu" else case.peak_bytes()
+    reasons = [too_large(case, room) for case in launch.cases]
     fit = [case for case, reason in zip(launch.cases, reasons, strict=True) if not reason]
 
     def order(case: Case) -> Order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from cnnbench.case import Case
@@ -58,7 +58,10 @@ def a_round(
     """
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)
-    return [Launch(group, number, reference) for group in order]
+    return [
+        Launch(group, number, reference and replace(reference, device=group[0].device))
+        for group in order
+    ]
 
 
 class Slices:

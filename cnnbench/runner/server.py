@@ -23,7 +23,7 @@ from typing import Any
 from cnnbench import runtimes
 from cnnbench.errors import RuntimeMissingError
 from cnnbench.runner import worker
-from cnnbench.runner.child import Child
+from cnnbench.runner.child import Child, failed_to_start
 
 START_TIMEOUT_S = 120.0
 """The longest that the server may take to import a framework and describe its devices."""
@@ -54,7 +54,7 @@ class Server:
         child = Child(self.context, self.environment, worker.describe, self.runtime)
         try:
             if child.working:
-                child.hear(time.monotonic() + START_TIMEOUT_S, START_TIMEOUT_S)
+                child.hear(START_TIMEOUT_S, START_TIMEOUT_S)
         finally:
             child.end()
         answer = child.answer or {}
@@ -83,26 +83,42 @@ class Server:
         try:
             for order in (*orders, *([reference] if reference else ())):
                 children.append(Child(self.context, self.environment, worker.measure, order))
-            until = time.monotonic() + timeout_s * len(children)
+            patience = Patience(timeout_s * len(children))
             for child in _working(children):
-                child.hear(until, timeout_s)  # built, and called once
+                patience.hear(child)  # built, and called once
             turns = children[: len(orders)], children[len(orders) :]
-            _take_turns(*turns, int(slice_s * 1e9), until, timeout_s)
+            _take_turns(*turns, int(slice_s * 1e9), patience)
             for child in _working(children):
                 child.ask(worker.END)
-                child.hear(until, timeout_s)
+                patience.hear(child)
             return [child.answer or {} for child in children]
+        except OSError as error:  # no room for another file or pipe
+            return [failed_to_start(error) for _ in (*orders, *([reference] if reference else ()))]
         finally:
             for child in children:
                 child.end()
 
 
+class Patience:
+    """How long the children of a launch may take, all of them together, in seconds.
+
+    One that uses it up does not take the others' time: they get as much again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+
+    def hear(self, child: Child) -> tuple[int, int]:
+        """What a child says next; see `Child.hear`."""
+        heard = child.hear(self._until - time.monotonic(), self._seconds)
+        if child.answer and child.answer["outcome"] == "timeout":
+            self._until = time.monotonic() + self._seconds
+        return heard
+
+
 def _take_turns(
-    cases: Sequence[Child],
-    reference: Sequence[Child],
-    slice_ns: int,
-    until: float,
-    timeout_s: float,
+    cases: Sequence[Child], reference: Sequence[Child], slice_ns: int, patience: Patience
 ) -> None:
     """Ask for bursts, turn by turn, until the slowest child has had its slice.
 
@@ -121,7 +137,7 @@ def _take_turns(
     for turn in count(1):
         for child in _working((*(cases if turn % 2 else reversed(cases)), *reference)):
             child.ask(burst.message())
-            made, ns = child.hear(until, timeout_s)
+            made, ns = patience.hear(child)
             calls[child] += made
             spent[child] += ns
         working = _working(cases)

@@ -108,4 +108,3 @@ def _beside(base: Sequence[float], new: Sequence[float]) -> float | None:
     """The median of the ratios, on logs; the last turn of one may have no partner."""
     logs = [math.log(n / b) for b, n in zip(base, new, strict=False)]
     return math.exp(median(logs)) if logs else None
-

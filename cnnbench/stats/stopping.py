@@ -24,6 +24,7 @@ class Stop(StrEnum):
     STALLED = "more launches no longer narrow the interval"
     BUDGET = "the time budget is spent"
     LAUNCHES = "all launches asked for are made"
+    FAILED = "it failed too often"
 
 
 def enough(values: Sequence[float], target: float = TARGET) -> Stop | None:
