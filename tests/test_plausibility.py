@@ -3,12 +3,16 @@
 import pytest
 
 import cnnbench
-from cnnbench.ceilings import Ceiling
+from cnnbench.ceilings import Ceiling, Probed
 from cnnbench.cost import cost
 from cnnbench.graph import trace
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.reshape import flatten
+from cnnbench.layers.einsum import einsum_dense
+from cnnbench.layers.embedding import embedding
+from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
+from cnnbench.layers.wrappers import bidirectional, time_distributed
 from cnnbench.machine import bounds, devices, plausibility
 from cnnbench.machine.plausibility import Verdict
 
@@ -50,13 +54,60 @@ def test_what_a_network_demands():
 
 @pytest.mark.parametrize(
     ("kernel", "fewer"),
-    # 6*k / (6 + k - 1) on each axis
-    [(1, 1), ((1, 7), 42 / 12), (5, (30 / 10) ** 2), (7, (42 / 12) ** 2)],
+    # Winograd: 6*k / (6 + k - 1) on each axis; FFT: half of all taps
+    [(1, 1), (2, (12 / 7) ** 2), (3, (18 / 8) ** 2), ((1, 7), 7 / 2), (5, 25 / 2), (7, 49 / 2)],
 )
 def test_how_much_a_fast_convolution_saves(kernel, fewer):
     graph = trace(lambda x: conv2d(x, 8, kernel, use_bias=False), (16, 16, 4))
     wanted = plausibility.demand(graph)
     assert wanted.flops / wanted.least_flops == pytest.approx(fewer)
+
+
+@pytest.mark.parametrize(
+    ("name", "alone", "wrapper", "shape", "outer", "times"),
+    [
+        ("Conv2D", conv2d, time_distributed, (16, 16, 4), (5, 16, 16, 4), 5),
+        ("ConvLSTM2D", conv_lstm2d, bidirectional, (5, 16, 16, 4), (5, 16, 16, 4), 2),
+    ],
+)
+def test_a_wrapped_convolution_saves_what_it_saves_by_itself(
+    name, alone, wrapper, shape, outer, times
+):
+    config = {"filters": 8, "kernel_size": 3}
+    held = {"class_name": name, "module": "keras.layers", "config": config}
+    one = plausibility.demand(trace(alone, shape, **config))
+    several = plausibility.demand(trace(wrapper, outer, layer=held))
+    assert several.least_flops == pytest.approx(times * one.least_flops)
+
+
+def test_a_product_with_more_than_two_axes_of_weights_is_no_convolution():
+    graph = trace(lambda x: einsum_dense(x, "abc,cde->abde", (None, 4, 8)), (6, 16))
+    wanted = plausibility.demand(graph)
+    assert wanted.least_flops == wanted.flops == 2 * 6 * 16 * 4 * 8
+
+
+def test_a_table_that_is_looked_up_need_not_move():
+    graph = trace(lambda x: dense(embedding(x, 1000, 8), 2, use_bias=False), (3,))
+    # 3 numbers in, 8*2 weights and 3*2 out; not the 8000 of the table
+    assert plausibility.demand(graph).compulsory_bytes == 4 * (3 + 16 + 6)
+
+
+@pytest.mark.parametrize(
+    ("function", "values"),
+    [
+        # 8*8 in, 9 weights, 6*6 out
+        (lambda x: conv2d(x, 1, 3, use_bias=False), 64 + 9 + 36),
+        # One of four positions is read: 1 weight, 4*4 out.
+        (lambda x: conv2d(x, 1, 1, strides=2, use_bias=False), 1 + 16),
+        (lambda x: cropping2d(x, 2), 16),
+        # Zeros around it are a copy of all: 100 values, of which 64 are the input's.
+        (lambda x: zero_padding2d(x, 1), 64 + 100),
+        # Through a view: 64 weights, 1 out.
+        (lambda x: dense(flatten(x), 1, use_bias=False), 64 + 64 + 1),
+    ],
+)
+def test_an_input_must_move_where_all_of_it_is_read(function, values):
+    assert plausibility.demand(trace(function, (8, 8, 1))).compulsory_bytes == 4 * values
 
 
 @pytest.mark.parametrize(
@@ -84,6 +135,26 @@ def test_only_what_exceeds_the_cache_must_come_from_memory():
         judged = plausibility.judge(wanted, ceiling, 39e-6)
         assert judged.least_s == pytest.approx(least, rel=1e-3)
         assert judged.verdict is (Verdict.PLAUSIBLE if least < 1e-6 else Verdict.IMPOSSIBLE)
+
+
+@pytest.mark.parametrize(
+    ("network", "arithmetic", "values"),
+    # 796 bytes of float32 are 398 of float16; wider arithmetic makes the values no larger.
+    [("float32", "float16", 398), ("float16", "float32", 398), ("float32", "float32", 796)],
+)
+def test_narrow_arithmetic_is_fed_with_narrow_values(network, arithmetic, values):
+    wanted = plausibility.demand(trace(small, (4, 4, 1), dtype=network))
+    ceiling = Ceiling("slow memory", "gpu", arithmetic, 1e9, 1e7, 0)
+    judged = plausibility.judge(wanted, ceiling, 1.0)
+    assert judged.least_s == pytest.approx(values / 1e7)
+
+
+def test_reading_may_be_half_as_fast_again_as_the_copy_that_was_measured():
+    wanted = plausibility.demand(GRAPH)
+    probes = (Probed("copy", 0, 2, 1.0),)
+    ceiling = Ceiling("slow", "cpu", "float32", 1e9, 1e7, 0, tolerance=1.1, probes=probes)
+    # 796 bytes at 1.1 * 1.5 * 10 MB/s
+    assert plausibility.judge(wanted, ceiling, 1.0).least_s == pytest.approx(796 / 16.5e6)
 
 
 def test_an_interval_that_reaches_what_is_possible_is_not_impossible():
