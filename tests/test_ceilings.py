@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,7 +100,8 @@ def launch(target, seconds, number=0):
 
 
 def test_a_peak_is_the_best_of_probes_and_launches():
-    key = {"host": "h", "cpu": "c", "device": "gpu", "dtype": "float32", "runtime": "r"}
+    key = {"host": "h", "cpu": "c", "device": "gpu", "gpus": ["g"], "dtype": "float32"}
+    key |= {"runtime": "r"}
     ceiling = probing.measured(
         [
             launch("probe_matmul", 1.0),  # 2 * 2048 * 2048 = 8.39 MFLOPs
@@ -112,6 +114,29 @@ def test_a_peak_is_the_best_of_probes_and_launches():
     assert ceiling.flops_per_s == pytest.approx(2 * 2048**2 / 0.5)
     assert ceiling.bytes_per_s == 2**28
     assert ceiling.cache_bytes is None  # of a GPU
+    assert ceiling.name == "h, g"
+
+
+def test_the_ceilings_of_a_gpu_are_kept_for_that_gpu(monkeypatch):
+    measured = []
+
+    def on(name, seconds):
+        def measure(*_, **__):
+            measured.append(name)
+            return SimpleNamespace(
+                measurements=[launch(f"probe_{what}", seconds) for what in ("matmul", "copy")]
+            )
+
+        described = {"devices": {"cpu": ["c"], "gpu": [name]}}
+        started = SimpleNamespace(described=described, measure=measure)
+        monkeypatch.setattr(session, "start", lambda runtime: started)
+        return probing.find("fake", "gpu", "float32", None, Silent()).ceiling
+
+    first, other = on("A", 1.0), on("B", 0.1)
+    assert (first.key["gpus"], other.key["gpus"]) == (["A"], ["B"])
+    assert other.flops_per_s == pytest.approx(10 * first.flops_per_s)
+    assert on("A", 0.1) == first
+    assert measured == ["A", "B"]
 
 
 def test_measured_again_the_better_counts():

@@ -61,13 +61,16 @@ def probes(device: str, dtype: str) -> list[Case]:
     ]
 
 
-def key(runtime: str, device: str, dtype: str, threads: int | None) -> dict[str, Any]:
+def key(
+    runtime: str, device: str, dtype: str, threads: int | None, gpus: Sequence[str] = ()
+) -> dict[str, Any]:
     """What ceilings depend on; what is measured anew when any of it changes."""
     # Not what the runtime says of itself: a kept ceiling must not wait until it has started.
     where = environment({"versions": {}, "devices": {}}, threads)
     return {
         **{name: where[name] for name in ("host", "cpu", "cores", "threads")},
         "device": device,
+        **({"gpus": list(gpus)} if device == "gpu" else {}),
         "dtype": dtype,
         "mode": MODE,
         "runtime": runtime,
@@ -95,7 +98,11 @@ def find(
         measuring: a session that is there; one is started if it is needed.
         again: measure in any case; of what was kept and what is new the better counts.
     """
-    wanted = key(runtime, device, dtype, threads)
+    gpus: Sequence[str] = ()
+    if device == "gpu":  # only a runtime that has started knows which
+        measuring = measuring or session.start(runtime)
+        gpus = measuring.described["devices"]["gpu"]
+    wanted = key(runtime, device, dtype, threads, gpus)
     path = _place(wanted)
     kept = _kept(path, wanted)
     if kept and not again:
@@ -161,7 +168,7 @@ def measured(
     if not compute or not memory:
         return None
     return Ceiling(
-        name=f"{where['host']}, {where['cpu'] if where['device'] == 'cpu' else 'gpu'}",
+        name=", ".join([where["host"], *(where.get("gpus") or [where["cpu"]])]),
         device=where["device"],
         dtype=where["dtype"],
         flops_per_s=max(p.flops / p.seconds for p in compute),
