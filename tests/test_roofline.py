@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from cnnbench import api
+from cnnbench import api, targets
 from cnnbench.cli import main
+from cnnbench.errors import CnnbenchError
 
 
 def output(capsys, *argv):
@@ -87,13 +88,32 @@ def test_from_python():
     assert found.least_s == pytest.approx(33.472e-6)
 
 
+def test_a_target_may_be_resolved_before():
+    found = targets.resolve("vgg_block", None, params={"n_filters": 4})
+    title, _ = api.roofline(found, (8, 8, 3), peak=1e9)
+    assert title == "vgg_block(n_filters=4, n_conv=2)"
+
+
+@pytest.mark.parametrize("name", ["seconds", "peak", "bandwidth"])
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
+def test_no_time_and_no_rate_is_one_line(name, value):
+    with pytest.raises(CnnbenchError, match=f"^{name} must be positive and finite; got [^\n]+$"):
+        api.roofline("vgg_block", **({"peak": 1e9, "bandwidth": 1e9} | {name: value}))
+
+
+@pytest.mark.parametrize("on", [None, "A100"])
+def test_a_bandwidth_without_a_peak_is_refused(on):
+    with pytest.raises(CnnbenchError, match=r"^a bandwidth goes with a peak; give both$"):
+        api.roofline("vgg_block", on=on, bandwidth=1e9)
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--time", "1s"], "a time can be judged only of a network; name one"),
         (["vgg16", "--on", "A10"], "unknown device 'A10'; did you mean A100"),
         (["vgg16", "--on", "A100", "--peak", "1TFLOP/s"], "are two answers; choose one"),
-        (["vgg16", "--bandwidth", "1GB/s"], "--bandwidth goes with --peak"),
+        (["vgg16", "--bandwidth", "1GB/s"], "a bandwidth goes with a peak; give both"),
         (["vgg16", "--peak", "156"], "a rate must look like 156TFLOP/s; got '156'"),
         (["vgg16", "--peak", "0TFLOP/s"], "a rate must look like"),
         (["vgg16", "--peak", "-1TFLOP/s"], "a rate must look like"),
@@ -101,6 +121,10 @@ def test_from_python():
         (["vgg16", "--on", "A100", "--time", "nan"], "a time must look like"),
         (["--on", "A100", "--format", "csv"], "--format csv is for the layers of a network"),
         (["vgg17", "--on", "A100"], "unknown target 'vgg17'"),
+        *(
+            (["vgg16", "--on", "A100", "-p", f"{name}=3"], f"'{name}'")
+            for name in ("target", "seconds", "input_shape", "include_top", "progress")
+        ),
         (["--runtime", "fak"], "unknown runtime 'fak'"),
         (["--runtime", "fake", "--device", "gpu"], "no gpu here: the runtime sees cpu only"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import targets
@@ -62,7 +63,8 @@ def roofline(
     """What a network is called, and the least time of its layers on a device.
 
     Args:
-        target: as for `trace`; None for the ceilings of the device alone.
+        target: as for `trace`, or what `targets.resolve` made of it; None for the ceilings of
+            the device alone.
         input_shape: of one sample; the target's own if None.
         batch_size: samples per forward pass.
         dtype: as for `trace`.
@@ -79,12 +81,18 @@ def roofline(
         **params: the target's parameters.
 
     Raises:
-        CnnbenchError: what `trace` raises; no such device; a time without a network.
+        CnnbenchError: what `trace` raises; no such device; a time without a network; a time or
+            a rate that is none.
     """
     from cnnbench.machine import devices, probing
     from cnnbench.machine.roofline import given, roofline
     from cnnbench.progress import Silent
 
+    for name, value in (("seconds", seconds), ("peak", peak), ("bandwidth", bandwidth)):
+        if value is not None and not 0 < value < inf:
+            raise CnnbenchError(f"{name} must be positive and finite; got {value}")
+    if bandwidth is not None and peak is None:
+        raise CnnbenchError("a bandwidth goes with a peak; give both")
     if on is not None and peak is not None:
         raise CnnbenchError("a known device and a peak are two answers; choose one")
     if target is None and seconds is not None:
@@ -92,7 +100,7 @@ def roofline(
     shapes = as_shapes(input_shape)
     title, graph, note = "", None, ""
     if target is not None:
-        found = targets.resolve(target, shapes, include_top, params)
+        found = _resolved(target, shapes, include_top, params)
         title, graph = found.title, found.trace(shapes, batch_size, dtype)
     kind = graph.dtype if graph else dtype or "float32"
     if on is not None:
@@ -139,9 +147,17 @@ def predict(
     from cnnbench.progress import Silent
 
     shapes = as_shapes(input_shape)
-    resolved = isinstance(target, (targets.CatalogueTarget, targets.KerasTarget))
-    found = target if resolved else targets.resolve(target, shapes, include_top, params)
+    found = _resolved(target, shapes, include_top, params)
     graph = found.trace(shapes, batch_size, dtype)
     forecast.check(graph)  # before a minute is spent
     measured = calibration.find(runtime, progress or Silent(), calibrate)
     return found.title, forecast.forecast(graph, measured.calibration, measured.note)
+
+
+def _resolved(
+    target: Any, shapes: Sequence[Shape] | None, include_top: bool, params: dict[str, Any]
+) -> targets.Target:
+    """A target, unless it is one."""
+    if isinstance(target, (targets.CatalogueTarget, targets.KerasTarget)):
+        return target
+    return targets.resolve(target, shapes, include_top, params)

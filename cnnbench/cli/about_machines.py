@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnbench import api, units
+from cnnbench import api, targets, units
 from cnnbench.cli.app import app, parse_params
 from cnnbench.errors import CnnbenchError
 
@@ -119,14 +119,17 @@ def roofline(
     from cnnbench.progress import watcher
     from cnnbench.reporting import rooflines
 
-    if peak is None and bandwidth is not None:
-        raise CnnbenchError("--bandwidth goes with --peak")
     if format is RooflineFormat.csv and target is None:
         raise CnnbenchError("--format csv is for the layers of a network; name one")
+    # Resolved here, for a target may have a parameter that is called like one of `api.roofline`.
+    shapes = None if input is None else units.parse_shapes(input)
+    resolved = None
+    if target is not None:
+        resolved = targets.resolve(target, shapes, params=parse_params(param or []))
     with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
         title, found = api.roofline(
-            target,
-            None if input is None else units.parse_shapes(input),
+            resolved,
+            shapes,
             batch_size=batch,
             dtype=dtype,
             seconds=None if time is None else units.parse_quantity(time, *units.TIME),
@@ -138,6 +141,5 @@ def roofline(
             runtime=runtime,
             again=again,
             progress=progress,
-            **parse_params(param or []),
         )
     print(rooflines.render(found, title, format.value, top), end="")
