@@ -175,6 +175,18 @@ def test_a_small_block_is_counted_by_hand():
     }
 
 
+def test_a_probe_of_numbers_in_a_row_is_counted_by_hand(elsewhere):
+    grid = {"units": [8, 16], "input_channels": [4, 5], "plain": True}
+    found = cnnbench.sweep("dense_layers", grid, (3,), minimize=["params"], maximize=[], top=0)
+    # units * (channels + 1)
+    assert found.values == {"units": [8, 8, 16, 16], "input_channels": [4, 5, 4, 5]}
+    assert found.costs["params"] == [40, 48, 80, 96]
+    with pytest.raises(ShapeError, match="dense_layers takes no image, so that it has no"):
+        cnnbench.sweep("dense_layers", {"input_size": [8, 16]})
+    command = ("sweep", "dense_layers", "-p", "units=8,16")
+    assert [run((*command, *more))[0] for more in ((), ("--input", "256"))] == [0, 0]
+
+
 def test_costs_that_no_array_holds_are_refused():
     with pytest.raises(CnnbenchError, match="narrow the ranges"):
         cnnbench.sweep("vgg_block", {"n_filters": [1, 10**12]}, (10**4, 10**4, 3))

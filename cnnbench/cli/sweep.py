@@ -130,7 +130,7 @@ def sweep(
         found = api.sweep(
             target,
             grid,
-            None if input is None else units.parse_shape(input, ranks=(3, 4)),
+            None if input is None else units.parse_shape(input, ranks=(1, 3, 4)),
             dtype=dtype,
             at_most={
                 **{k: units.parse_count(text) for k, text in counts.items() if text is not None},

@@ -147,12 +147,12 @@ class Grid:
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """The batch, the shape of one sample and the parameters, with what each axis takes."""
         params = {**self.fixed, **values}
-        *outer, height, width, channels = self.shape
+        *outer, channels = self.shape
         batch = params.pop("batch", 1)
         channels = params.pop("input_channels", channels)
         if "input_size" in params:
-            height = width = params.pop("input_size")
-        return batch, (*outer, height, width, channels), params
+            outer[-2:] = [params.pop("input_size")] * 2
+        return batch, (*outer, channels), params
 
 
 def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: str) -> Grid:
@@ -180,6 +180,8 @@ def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: st
     for name, given in values.items():
         if name not in SIZES and name not in entry.params:
             raise unknown(f"parameter of {entry.name}", name, (*entry.params, *SIZES))
+        if name == "input_size" and len(entry.input_shape) < 3:
+            raise ShapeError(f"{entry.name} takes no image, so that it has no input_size")
         axis = _axis(name, given)
         if name in SIZES:
             _positive(axis)
