@@ -178,9 +178,9 @@ def test_a_small_block_is_counted_by_hand():
 def test_a_probe_of_numbers_in_a_row_is_counted_by_hand(elsewhere):
     grid = {"units": [8, 16], "input_channels": [4, 5], "plain": True}
     found = cnnbench.sweep("dense_layers", grid, (3,), minimize=["params"], maximize=[], top=0)
-    # units * (channels + 1)
+    # Plain, without biases: units * channels.
     assert found.values == {"units": [8, 8, 16, 16], "input_channels": [4, 5, 4, 5]}
-    assert found.costs["params"] == [40, 48, 80, 96]
+    assert found.costs["params"] == [32, 40, 64, 80]
     with pytest.raises(ShapeError, match="dense_layers takes no image, so that it has no"):
         cnnbench.sweep("dense_layers", {"input_size": [8, 16]})
     command = ("sweep", "dense_layers", "-p", "units=8,16")
