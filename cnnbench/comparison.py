@@ -24,6 +24,12 @@ UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": 
 EXPECTED = ("commit",)
 """Keys of the environment in which two runs that one compares will differ."""
 
+IN_TURN = 3
+"""Runs of each side that are compared pair by pair; of two the interval would say nothing."""
+
+Parts = tuple[Sequence[int], Sequence[int]]
+"""The first launch of each run, of both sides."""
+
 ROUNDING = 0.001
 BESIDE = (
     "ratios are of calls that took turns with each other or with the reference beside both, "
@@ -100,7 +106,8 @@ def compare(
             f"{base.name} and {new.name} have nothing in common: the first has {_some(left)}, "
             f"the second {_some(right)}; compare runs of the same suite"
         )
-    changes = tuple(_change(left[key], right[key], metric, paired) for key in common)
+    parts = base.parts, new.parts
+    changes = tuple(_change(left[key], right[key], metric, paired, parts) for key in common)
     if not any(change.ratio or change.broke for change in changes):
         raise CnnbenchError(
             f"there is no {metric} to compare in {base.name} and {new.name}: "
@@ -125,7 +132,7 @@ def _some(series: Mapping[str, Series]) -> str:
     return first.name + (f" and {len(others)} more" if others else "")
 
 
-def _change(base: Series, new: Series, metric: str, paired: bool) -> Change:
+def _change(base: Series, new: Series, metric: str, paired: bool, parts: Parts) -> Change:
     if metric in ("params", "flops"):
         return _on_paper(base, new, metric)
     sides = (base, new)
@@ -136,7 +143,7 @@ def _change(base: Series, new: Series, metric: str, paired: bool) -> Change:
         for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
         if value is None
     ]
-    ratio = None if reasons else _ratio(base, new, launches, metric, paired)
+    ratio = None if reasons else _ratio(base, new, launches, metric, paired, parts)
     return Change(
         base.key,
         base.name,
@@ -156,9 +163,14 @@ def _ratio(
     launches: Sequence[Mapping[int, Sequence[float]]],
     metric: str,
     paired: bool,
+    parts: Parts,
 ) -> Estimate | None:
     if metric == "time" and base.result and new.result:  # which know the reference and the turns
-        return (result.ratio if paired else result.ratio_between_runs)(base.result, new.result)
+        if paired:
+            return result.ratio(base.result, new.result)
+        if len(parts[0]) == len(parts[1]) >= IN_TURN:
+            return result.ratio_in_turn(base.result, new.result, *parts)
+        return result.ratio_between_runs(base.result, new.result)
     before, after = launches
     return (stats.ratio if paired else stats.unpaired)(before, after)
 

@@ -59,13 +59,15 @@ class Series:
 class Recording:
     """What a run or a file of benchmarks holds.
 
-    `name` is where it came from, `notes` what is wrong with it.
+    `name` is where it came from, `notes` what is wrong with it. Of several runs as one, `parts`
+    has the number of the first launch of each.
     """
 
     name: str
     series: tuple[Series, ...]
     environment: Environment
     notes: tuple[str, ...] = ()
+    parts: tuple[int, ...] = ()
 
     def of_block(self, label: str) -> Recording:
         """The series of one block, each with its place as key and name.
@@ -93,6 +95,7 @@ def of_run(run: Run) -> Recording:
             + [{"mode": mode} for mode in sorted({r.case.mode for r in found})]
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
+        run.parts,
     )
 
 

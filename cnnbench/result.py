@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import geometric_mean, median
 from typing import Any
 
@@ -21,17 +22,12 @@ Samples = dict[int, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case: what it costs, and what every launch of it gave.
-
-    `each` is what a launch says of the time of a call, in seconds, by its number: at the speed
-    of the whole run where there is a reference, else the median of its calls.
-    """
+    """One case: what it costs, and what every launch of it gave."""
 
     case: Case
     cost: Cost
     launches: tuple[Measurement, ...]
     samples: Samples
-    each: dict[int, float]
     time: Estimate | None
     spread: Spread | None
 
@@ -166,11 +162,44 @@ def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     same versions, each counts as how many times the reference's time it took, so that a
     machine that became slower between the runs cancels. Else by the medians of the launches.
     """
-    if all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new)) and (
-        _paced_by(base) == _paced_by(new)
-    ):
-        return stats.separate([*base.paces.values()], [*new.paces.values()])
+    if _paced_alike(base, new):
+        found = stats.separate([*base.paces.values()], [*new.paces.values()])
+        return found and replace(found, doubts=(*found.doubts, stats.Doubt.SEPARATE))
     return stats.unpaired(base.samples, new.samples)
+
+
+def ratio_in_turn(
+    base: Result, new: Result, base_parts: Sequence[int], new_parts: Sequence[int]
+) -> Estimate | None:
+    """The same where both were measured in turn, run by run: the runs of one place are a pair.
+
+    What changes in the machine from one pair of runs to the next then counts for neither. The
+    parts are the first launches of each run. None where no pair has both.
+    """
+    alike = _paced_alike(base, new)
+    one, other = (
+        _by_part(r.paces if alike else _medians(r), parts)
+        for r, parts in ((base, base_parts), (new, new_parts))
+    )
+    return stats.geometric([other[part] / one[part] for part in one if part in other])
+
+
+def _paced_alike(base: Result, new: Result) -> bool:
+    """Whether every launch of both has a pace, beside the same reference in the same place."""
+    full = all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new))
+    return full and _paced_by(base) == _paced_by(new)
+
+
+def _medians(result: Result) -> dict[int, float]:
+    return {n: value for n, calls in result.samples.items() for value in stats.medians([calls])}
+
+
+def _by_part(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, float]:
+    """The geometric mean of the launches of each run."""
+    found: dict[int, list[float]] = {}
+    for number, value in values.items():
+        found.setdefault(bisect_right(starts, number), []).append(value)
+    return {part: geometric_mean(launches) for part, launches in found.items()}
 
 
 def _paced_by(result: Result) -> list[Any]:
@@ -194,29 +223,11 @@ def _paces(launches: Iterable[Measurement]) -> dict[int, float]:
     return {m.launch: pace for m in launches if m.ok and (pace := m.pace)}
 
 
-def _references(measurements: Iterable[Measurement]) -> dict[str, float]:
-    """Seconds that a call of each reference took, as the geometric mean over the launches."""
-    found: dict[str, dict[float, float]] = {}
-    for m in measurements:
-        if m.ok and m.reference_ns:  # once a launch, which several cases may have shared
-            found.setdefault(m.reference, {})[m.started] = median(m.reference_ns) / 1e9
-    return {key: geometric_mean(times.values()) for key, times in found.items()}
-
-
-def result(
-    case: Case, launches: Sequence[Measurement], references: Mapping[str, float] | None = None
-) -> Result:
+def result(case: Case, launches: Sequence[Measurement]) -> Result:
     """Join a case's launches, any number of them, with its cost.
 
     Of several records of one launch number, as a continued run may leave, the last good
     one counts.
-
-    Args:
-        case: what was measured.
-        launches: of it.
-        references: seconds that the references beside them took over the whole run. A launch
-            then counts as its pace beside the reference times that, so that a launch in a slow
-            minute of the machine does not count as a slow network.
 
     Raises:
         CnnbenchError: this version has no such block, or cannot trace it.
@@ -224,17 +235,12 @@ def result(
     samples = {
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
-    alone = {n: value for n, calls in samples.items() for value in stats.medians([calls])}
-    level = {m.launch: (references or {}).get(m.reference) for m in launches if m.ok}
-    paced = {n: pace * s for n, pace in _paces(launches).items() if (s := level[n])}
-    each = paced if alone.keys() <= paced.keys() else alone
     return Result(
         case=case,
         cost=case.cost(),
         launches=tuple(launches),
         samples=samples,
-        each=each,
-        time=stats.location(samples, each),
+        time=stats.location(samples),
         spread=stats.spread(samples.values()),
     )
 
@@ -249,12 +255,11 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     for measurement in run.measurements:
         launches.setdefault(measurement.case.id, []).append(measurement)
         cases.setdefault(measurement.case.id, measurement.case)
-    references = _references(run.measurements)
     found: list[Result] = []
     problems: list[str] = []
     for key, case in cases.items():
         try:
-            found.append(result(case, launches.get(key, ()), references))
+            found.append(result(case, launches.get(key, ())))
         except (CnnbenchError, TypeError) as error:
             problems.append(f"{key}: {error}")
     return found, problems

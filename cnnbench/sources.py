@@ -70,14 +70,15 @@ def _several(name: str) -> list[Path]:
 def _joined(folder: Path, runs: Sequence[Run]) -> Run:
     """Several runs as one; launches of one number ran in the same round of the same run."""
     measurements: list[Measurement] = []
-    offset = 0
+    offset, parts = 0, []
     for part in runs:
+        parts.append(offset)
         measurements += [replace(m, launch=offset + m.launch) for m in part.measurements]
         offset += 1 + max((m.launch for m in part.measurements), default=-1)
     cases = {case.id: case for part in runs for case in part.plan.cases}
     plan = replace(runs[0].plan, cases=tuple(cases.values()))
     bad = (f"{part.folder}: {line}" for part in runs for line in part.bad_lines)
-    return Run(folder, plan, tuple(measurements), tuple(bad))
+    return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts))
 
 
 def _nothing(name: str) -> StoreError:

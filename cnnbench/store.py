@@ -85,7 +85,8 @@ class Run:
     """A stored run: its plan, its measurements, and the lines that could not be read.
 
     `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
-    a device and data type, where they were measured.
+    a device and data type, where they were measured. Of several runs read as one, `parts` has
+    the number of the first launch of each.
     """
 
     folder: Path
@@ -94,6 +95,7 @@ class Run:
     bad_lines: tuple[str, ...] = ()
     stops: dict[str, str] = field(default_factory=dict)
     ceilings: tuple[Ceiling, ...] = ()
+    parts: tuple[int, ...] = ()
 
 
 class Store:

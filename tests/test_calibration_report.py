@@ -106,7 +106,7 @@ def test_an_interval_covers_the_median_of_all_launches_or_not():
         for name in ("base", "new")
     ]
     rows = {row.method: row for row in judge.coverage(recording)}
-    assert rows["by the calls alone, spread over the run"].covered == Rate(2, 2)
+    assert rows["Student's, spread over the run"].covered == Rate(2, 2)
     # Eleven more of 10 ms are the majority.
     far = [side(A, "base 1", n, 10_000_000, started=9.0 + n) for n in range(11)]
     assert judge._truths([*recording, *far])[A.id] == pytest.approx(10e-3)

@@ -1,14 +1,10 @@
 """What launches give together, with hand-made measurements."""
 
-import math
-from pathlib import Path
-
 import pytest
 
 from cnnbench import result
 from cnnbench.case import Case
 from cnnbench.measurement import Measurement
-from cnnbench.store import Plan, Run
 
 A = Case("vgg_block", (8, 8, 3), {"n_filters": 4})
 B = Case("vgg_block", (8, 8, 3), {"n_filters": 8})
@@ -28,33 +24,6 @@ def launch(case, number, ns, beside=(), reference_ns=None, **environment):
         reference_ns=(float(reference_ns),) * 4 if reference_ns else (),
         environment=environment,
     )
-
-
-def run_of(*measurements):
-    cases = tuple({m.case.id: m.case for m in measurements}.values())
-    return Run(Path("r"), Plan("s", "", cases), measurements)
-
-
-def test_a_slow_minute_of_the_machine_cancels_in_the_time():
-    # The second launch ran when the reference took twice its time: 3 and 6 us beside 1 and 2.
-    measured = launch(A, 0, 3000, reference_ns=1000), launch(A, 1, 6000, reference_ns=2000)
-    (found,), _ = result.results(run_of(*measured))
-    # Three times the reference in both, and that is sqrt(1 * 2) us over the run.
-    assert found.time.value == pytest.approx(3 * math.sqrt(2) * 1e-6)
-    assert found.time.low == pytest.approx(found.time.high)
-
-
-def test_a_launch_that_two_cases_share_counts_once_for_the_speed_of_the_run():
-    shared = launch(A, 0, 3000, reference_ns=1000), launch(B, 0, 5000, reference_ns=1000)
-    (found, _), _ = result.results(run_of(*shared, launch(A, 8, 12000, reference_ns=4000)))
-    # The reference took 1 and 4 us: sqrt(4) = 2; with the first counted twice, 4^(1/3) = 1.59.
-    assert found.time.value == pytest.approx(3 * 2e-6)
-
-
-def test_where_one_launch_has_no_reference_all_count_by_their_calls():
-    measured = launch(A, 0, 2000, reference_ns=1000), launch(A, 1, 8000)
-    (found,), _ = result.results(run_of(*measured))
-    assert found.time.value == pytest.approx(4e-6)  # sqrt(2 * 8)
 
 
 def test_cases_that_took_turns_are_compared_turn_by_turn():
@@ -97,3 +66,31 @@ def test_without_a_reference_on_both_sides_two_runs_are_compared_by_the_clock():
     base = result.result(A, [launch(A, 0, 2000, **MACHINE)])
     new = result.result(A, [launch(A, 0, 12000, reference_ns=4000, **MACHINE)])
     assert result.ratio_between_runs(base, new).value == pytest.approx(6)
+
+
+def test_versions_measured_in_turn_are_compared_run_by_run():
+    # Three runs of two launches each; the machine takes twice as long from run to run.
+    def side(factor):
+        return result.result(
+            A,
+            [
+                launch(
+                    A, n, 1000 * factor * 2 ** (n // 2), reference_ns=500 * 2 ** (n // 2), **MACHINE
+                )
+                for n in range(6)
+            ],
+        )
+
+    found = result.ratio_in_turn(side(1), side(1.5), (0, 2, 4), (0, 2, 4))
+    assert (found.value, found.n) == (pytest.approx(1.5), 3)
+    assert found.low == pytest.approx(found.high)
+
+
+def test_runs_in_turn_pair_by_their_place_whatever_their_launches():
+    # The base's runs have one launch each, of 1, 2 and 4 us; the new one's two, of 3, 6 and 12.
+    base = result.result(A, [launch(A, n, 1000 * 2**n) for n in range(3)])
+    new = result.result(A, [launch(A, n, 3000 * 2 ** (n // 2)) for n in range(6)])
+    found = result.ratio_in_turn(base, new, (0, 1, 2), (0, 2, 4))
+    assert (found.value, found.n) == (pytest.approx(3.0), 3)
+    assert found.low == pytest.approx(3.0)
+    assert result.ratio_in_turn(base, result.result(A, []), (0, 1, 2), (0, 2, 4)) is None

@@ -378,7 +378,7 @@ def test_a_yes_or_no_takes_no_number():
         ({"sample": 0}, "a sample must be at least 1"),
         ({"measure": -1}, "at least 1 configuration must be measured"),
         ({"at_most": {"params": 3}}, "none of 2 configurations is within the limits"),
-        ({"input_shape": (8, 8)}, "takes 3 sizes"),
+        ({"input_shape": (8, 8)}, "takes an input like 256x256x3; got 8x8"),
     ],
 )
 def test_an_option_that_is_none_is_refused(options, message):

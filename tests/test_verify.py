@@ -8,12 +8,15 @@ import pytest
 
 from cnnbench import api, claims, store
 from cnnbench.claims import evidence
+from cnnbench.claims.entry import ClaimTest
 from cnnbench.claims.evidence import Point
 from cnnbench.claims.finding import groups, judged
 from cnnbench.claims.judge import Paper, Verdict
 from cnnbench.cli import main
+from cnnbench.errors import CnnbenchError
 from cnnbench.measurement import Measurement
 from cnnbench.reporting import claim_figure
+from cnnbench.reporting.claim_words import interval
 from cnnbench.stats import Estimate
 from cnnbench.store import Plan, Run
 from tests.fuzz import Command, check, elsewhere
@@ -183,6 +186,8 @@ def test_a_claim_is_argued_and_drawn(capsys):
     assert "FLOPs holds from C = 69 on; parameters holds up to C = 68." in out
     assert out.endswith("figure: one.png\n")
     assert Path("one.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["verify", name, "--figure", "one.svg"]) == 0
+    assert "<svg" in Path("one.svg").read_text()
 
 
 def test_as_markdown_and_json(capsys):
@@ -294,6 +299,47 @@ def test_a_figure_shows_what_is_said_and_what_was_found():
     assert axes.texts[0].get_text() == "9.19 Ki"
 
 
+@pytest.mark.parametrize(
+    ("says", "estimate", "expected"),
+    [
+        ("1.8 % more", (1.03, 1.01, 1.05), "3.00 % more [1.00, 5.00]"),
+        # 5 % less to 1 % more, counted in what is said first
+        ("1.8 % more", (0.97, 0.95, 1.01), "3.00 % less [-1.00, 5.00]"),
+        ("1.8 % less", (1.03, 0.99, 1.05), "3.00 % more [-1.00, 5.00]"),
+        ("1.8 % less", (0.97, 0.95, 1.01), "3.00 % less [-1.00, 5.00]"),
+        ("2 times less", (0.5, 0.4, 0.8), "2.0 times less [1.2, 2.5]"),
+    ],
+)
+def test_an_interval_is_in_the_words_of_its_value(says, estimate, expected):
+    test = ClaimTest(quantity="time", new="a", base="b", says=says)
+    assert interval(Point(test, None, Estimate(*estimate, n=5), None)) == expected
+
+
+def test_only_the_words_of_the_source_stand_in_quotation_marks(capsys):
+    assert main(["verify", "vgg-params", "three-3x3-for-7x7"]) == 0
+    out = capsys.readouterr().out
+    assert "\nthe table counts 138 million parameters for network D" in out
+    assert '81% more" (Simonyan' in out
+    assert main(["verify", "vgg-params", "vgg-flops", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [claim["paraphrase"] for claim in told] == [True, False]
+
+
+def test_an_axis_of_tests_with_different_sides_names_neither():
+    (claim,) = claims.load(["reduction-computation"])
+    assert claim_figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "reduced / naive"
+    swapped = claim.tests[0].model_copy(update={"new": "naive", "base": "reduced"})
+    claim = claim.model_copy(update={"tests": [*claim.tests, swapped]})
+    assert claim_figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "new / base"
+
+
+@pytest.mark.parametrize("name", ["none/x.png", "x.gif"])
+def test_a_figure_that_cannot_be_is_refused_before_anything_is_measured(name):
+    with pytest.raises(CnnbenchError, match=r"figure"):
+        api.verify(["hour-on-a-cpu"], measure=True, out="o", runtime="fake", figure=name)
+    assert not Path("o").exists()
+
+
 def test_wrong_commands_end_with_2_and_one_line(measured):
     shutil.copytree(measured, "run")
     Path("file").write_text("")
@@ -313,7 +359,7 @@ def test_wrong_commands_end_with_2_and_one_line(measured):
                 ("vgg-params", "--figure", "x"),
             ),
             *(("hour-on-a-cpu", "--figure", "x.png"),),
-            *(("vgg-params", "--figure", "none/x.png"), ("vgg-params", "--figure", "x.svg")),
+            *(("vgg-params", "--figure", "none/x.png"), ("vgg-params", "--figure", "x.gif")),
             *(("vgg-params", "vgg-flops", "--figure", "x.png"), ("vgg-params", "--measure")),
             *((*SMALL[1:], "--out", name) for name in ("", "file", "run", long)),
             *((*SMALL[1:], "--out", "o", "--launches", n) for n in ("0", "-1", "x", "", "nan")),

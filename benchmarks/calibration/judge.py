@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import geometric_mean, mean, median
+from statistics import mean, median
 
 import numpy as np
 from pytest_benchmark.utils import PercentageRegressionCheck
@@ -98,6 +98,20 @@ def in_two_runs(recording: Sequence[Measurement], launches: int) -> Iterator[tup
                 yield tuple(half[start::count][:launches] for half in halves)
 
 
+def in_turn(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
+    """A launch of each round of the recording against one of another pair in the same round.
+
+    As in runs of two versions that take turns, one launch each.
+    """
+    bases: dict[str, list[Side]] = {}
+    news: dict[str, list[Side]] = {}
+    for base, new in in_one_run(recording, launches):
+        bases.setdefault(base[0].case.id, []).append(base)
+        news.setdefault(new[0].case.id, []).append(new)
+    for case, found in bases.items():
+        yield from zip(found, (*news[case][1:], news[case][0]), strict=True)
+
+
 # Methods
 
 
@@ -120,6 +134,10 @@ def _paces(side: Side) -> list[float]:
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
     "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n))),
     "one run, without turns": (in_one_run, lambda b, n: stats.ratio(_rounds(b), _rounds(n))),
+    "two versions, runs in turn": (
+        in_turn,
+        lambda b, n: stats.geometric([y / x for x, y in zip(_paces(b), _paces(n), strict=True)]),
+    ),
     "two runs, beside a reference": (
         in_two_runs,
         lambda b, n: stats.separate(_paces(b), _paces(n)),
@@ -173,9 +191,13 @@ def by_threshold(recording: Sequence[Measurement], field: str) -> Judged:
 
 
 def everything(recording: Sequence[Measurement]) -> list[Judged]:
-    """Every method, those with intervals at two numbers of launches."""
+    """Every method, those with intervals at several numbers of launches."""
     return [
-        *(by_interval(recording, method, n) for method in INTERVALS for n in (5, 8)),
+        *(
+            by_interval(recording, method, launches)
+            for method, (pairs, _) in INTERVALS.items()
+            for launches in ((5, 8, 16) if pairs is in_two_runs else (5, 8))
+        ),
         *(by_threshold(recording, field) for field in ("mean", "median")),
     ]
 
@@ -196,12 +218,11 @@ class Covered:
 def coverage(recording: Sequence[Measurement]) -> list[Covered]:
     """Of the interval that reports give, and of others, by how the launches were spread."""
     truths = _truths(recording)
-    intervals = _intervals(recording)
     rows = []
     for where, sets in (("spread over the run", _spread), ("one after the other", _bunched)):
         for count in (5, 8):
             groups = list(sets(recording, count))
-            for method, interval in intervals.items() if groups else ():
+            for method, interval in COVERING.items() if groups else ():
                 found = [(interval(side), truths[side[0].case.id]) for side in groups]
                 hits = sum(low <= truth <= high for (low, high), truth in found)
                 width = median(np.sqrt(high / low) - 1 for (low, high), _ in found)
@@ -209,29 +230,19 @@ def coverage(recording: Sequence[Measurement]) -> list[Covered]:
     return rows
 
 
-def _intervals(
-    recording: Sequence[Measurement],
-) -> dict[str, Callable[[Side], tuple[float, float]]]:
-    """How the interval of a case's time can be had from some of its launches."""
-    pace = geometric_mean(median(m.reference_ns) for m in recording if m.reference_ns) / 1e9
-
-    def paced(side: Side) -> tuple[float, float]:
-        values = {i: m.pace * pace for i, m in enumerate(side) if m.pace}
-        return _ends(stats.location(_samples(side), values))
-
-    def bootstrap(side: Side) -> tuple[float, float]:
-        calls = [stats.steady(launch) for launch in _samples(side).values()]
-        return stats.bootstrap(calls, np.median, resamples=400)
-
-    return {
-        "beside the reference": paced,
-        "by the calls alone": lambda side: _ends(stats.location(_samples(side))),
-        "bootstrap": bootstrap,
-    }
+def _bootstrap(side: Side) -> tuple[float, float]:
+    calls = [stats.steady(launch) for launch in _samples(side).values()]
+    return stats.bootstrap(calls, np.median, resamples=400)
 
 
 def _ends(found: Estimate) -> tuple[float, float]:
     return found.low, found.high
+
+
+COVERING: dict[str, Callable[[Side], tuple[float, float]]] = {
+    "Student's": lambda side: _ends(stats.location(_samples(side))),
+    "bootstrap": _bootstrap,
+}
 
 
 def _truths(recording: Sequence[Measurement]) -> dict[str, float]:

@@ -21,6 +21,8 @@ from cnnbench import stats
 from cnnbench.measurement import Measurement
 from cnnbench.reporting.style import Figure, figure, looks, save
 
+AFTER = "two runs, beside a reference"
+
 PAGE = """# Calibration: does `compare` keep its promises?
 
 {pairs} pairs of {cases} small cases, each case beside itself, so that every difference is a false
@@ -42,6 +44,8 @@ that of the interval of the ratio.
 - **one run, taking turns**: cases that a suite compares, the claims, `compare RUN --blocks A B`.
   Two processes alternate in bursts of 15 ms; the ratio is taken burst by burst (`stats.duet`).
 - **one run, without turns**: the same launches with only their medians (`stats.ratio`).
+- **two versions, runs in turn**: `compare runs/base runs/head`, each a folder of so many runs that
+  were made in turn. A launch counts by its pace, as below; the runs of one place are a pair.
 - **two runs, beside a reference**: `compare BASE NEW`. Every launch alternates with a fixed small
   network; a launch counts as how many times the reference's time it took (`stats.separate`). One
   run is the first half of the recording, the other the second.
@@ -60,10 +64,9 @@ recording.
 
 {coverage}
 
-- **beside the reference**: what reports give. A launch counts as its pace beside the reference,
-  times what the reference took over the whole recording; Student's interval on the logarithms.
-- **by the calls alone**: the same interval on the launch medians, which is what remains without a
-  reference.
+- **Student's**: what reports give, of the logarithms of the launch medians. It is an interval of
+  their geometric mean; where launches come in two speeds that lies above their median, and the
+  interval covers the median less often.
 - **bootstrap**: hierarchical (launches, then calls), percentile interval of the median of all
   calls. With n launches it cannot cover more than 1 - 2^(1-n).
 
@@ -116,7 +119,7 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
 def verdict(judged: Sequence[Judged]) -> str:
     """Whether the two promises are kept, for the methods that `compare` uses."""
     lines = []
-    for name in ("one run, taking turns", "two runs, beside a reference"):
+    for name in ("one run, taking turns", "two versions, runs in turn", AFTER):
         for row in judged:
             if row.method != name:
                 continue
@@ -132,7 +135,7 @@ def verdict(judged: Sequence[Judged]) -> str:
 
 def power(judged: Sequence[Judged]) -> Figure:
     """How often each method finds a slow-down, by how much slower it is."""
-    rows = [row for row in judged if row.launches in (1, ROUNDS)]
+    rows = [row for row in judged if row.launches in (1, 8)]
     drawn = figure(9, 5.4)
     axes = drawn.subplots()
     style = looks(row.method for row in rows)

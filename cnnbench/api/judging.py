@@ -69,8 +69,10 @@ def verify(
     from cnnbench import sources, store
     from cnnbench.claims import finding, load
 
-    if figure is not None and Path(figure).suffix.lower() != ".png":
-        raise CnnbenchError(f"a figure must end in .png; got {Path(figure).name!r}")
+    if figure is not None:
+        from cnnbench.reporting import style
+
+        style.check(Path(figure))
     chosen = load(claims)
     judged = finding.judged(chosen)
     stored, ending = sources.run(str(run)) if run is not None else None, None

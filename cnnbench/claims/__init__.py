@@ -11,7 +11,8 @@ All keys of a file, with the values they have if left out, or an example where t
 given (#):
 
     title = "three 3x3 convolutions against one 7x7"    #
-    statement = "... i.e. 81% more"     # the source's words
+    statement = "... i.e. 81% more"     # the source's words, which are printed as a quotation
+    paraphrase = false                  # true where the statement is in our words, as of a table
     source = "Simonyan and Zisserman, arXiv 1409.1556, section 2.3"  #
     note = ""                           # how it is read here, where that needs saying
 

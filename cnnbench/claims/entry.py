@@ -113,6 +113,7 @@ class Claim(_Table):
     name: str = ""
     title: Text
     statement: Text
+    paraphrase: bool = False
     source: Text
     note: str = ""
     variable: Variable | None = None

@@ -33,11 +33,6 @@ class Finding:
         return judge.of_segments(self.segments) if self.tested else None
 
     @property
-    def speaks_of_runs(self) -> bool:
-        """Whether something in the claim takes a run to judge."""
-        return bool(self.points)
-
-    @property
     def measured(self) -> Verdict | None:
         """By a run; None where there is none, or nothing in the claim needs one."""
         return evidence.verdict(self.points)

@@ -57,7 +57,8 @@ def verify(
         str | None, typer.Option(help="Write the report into this folder.", metavar="FOLDER")
     ] = None,
     figure: Annotated[
-        str | None, typer.Option(help="Draw the one claim into this file: .png.", metavar="FILE")
+        str | None,
+        typer.Option(help="Draw the one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
     ] = None,
     format: Annotated[VerdictFormat, typer.Option(help="How to print it.")] = VerdictFormat.table,
 ) -> None:

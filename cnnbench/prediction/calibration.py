@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import places
+from cnnbench import places, stats
 from cnnbench.case import Case, record
 from cnnbench.errors import CnnbenchError
 from cnnbench.machine import probing
@@ -117,7 +117,7 @@ def seconds(launches: Iterable[float]) -> float | None:
 
 def time_example(result: Result) -> Example | None:
     """A measured case for the model of time; None without samples."""
-    measured = seconds(result.each.values())
+    measured = seconds(stats.medians(result.samples.values()))
     found = terms.total(terms.of_layers(result.case.graph()))
     return Example(found, measured) if measured else None
 
@@ -166,7 +166,7 @@ def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
     if not anew and (kept := _kept(path, wanted)):
         return Found(kept)
     run = session.start(runtime).measure(
-        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S, reference=True
+        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cnnbench import blocks
+from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
 from cnnbench.prediction.model import Example, Model, coefficients, fitted, proportional
@@ -73,7 +73,7 @@ def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "MACs": lambda r: r.cost.macs,
             "activations": lambda r: r.cost.activation_bytes,
         },
-        lambda r: _halves([*r.each.values()], lambda half: seconds(half) or 0.0),
+        lambda r: _halves(stats.medians(r.samples.values()), lambda half: seconds(half) or 0.0),
     )
 
 

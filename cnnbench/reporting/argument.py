@@ -29,7 +29,8 @@ def argument(f: Finding, run: Run | None, style: str) -> list[str]:
     """Everything about one claim, as paragraphs and tables."""
     claim = f.claim
     parts = [f"{claim.name}: {claim.title}"] if style == "simple" else []
-    parts.append(f'"{claim.statement}" ({claim.source})')
+    said = claim.statement if claim.paraphrase else f'"{claim.statement}"'
+    parts.append(f"{said} ({claim.source})")
     parts.append(claim.note)
     parts.append(text_table(*_networks(claim), style))
     if f.tested:

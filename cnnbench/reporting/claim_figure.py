@@ -13,7 +13,8 @@ from cnnbench.claims.evidence import Point
 from cnnbench.claims.finding import Finding
 from cnnbench.claims.judge import Paper
 from cnnbench.claims.said import Said
-from cnnbench.errors import ClaimError, CnnbenchError
+from cnnbench.errors import ClaimError
+from cnnbench.reporting import style
 from cnnbench.reporting.claim_words import interval, name, shown
 from cnnbench.reporting.style import (
     COLOURS,
@@ -24,7 +25,6 @@ from cnnbench.reporting.style import (
     bars,
     figure,
     log_axis,
-    save,
 )
 from cnnbench.reporting.tables import number
 
@@ -51,10 +51,7 @@ def write(f: Finding, path: Path) -> None:
     """
     if f.claim.variable is None and not _rows(f):
         raise ClaimError(f"{f.claim.name} has nothing to draw before it is measured")
-    try:
-        save(partial(draw, f), path)
-    except OSError as error:
-        raise CnnbenchError(f"cannot write the figure {path}: {error.strerror}") from None
+    style.write(partial(draw, f), path)
 
 
 def draw(f: Finding) -> Figure:
@@ -92,7 +89,8 @@ def _curves(f: Finding, variable: Variable) -> Figure:
     log_axis(axes, "y", number, base=10 if high / low > 10 else 2)
     axes.set_xlim(axes.get_xlim()[0] / 1.1, axes.get_xlim()[1] * 1.1)
     axes.set_xlabel(f"{variable.name}, {variable.means}")
-    axes.set_ylabel(f"{tests[0].new} / {tests[0].base}")
+    pairs = {f"{test.new} / {test.base}" for test in tests}
+    axes.set_ylabel(pairs.pop() if len(pairs) == 1 else "new / base")
     drawing.legend(loc="outside upper center", ncols=3)
     return drawing
 

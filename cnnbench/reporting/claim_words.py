@@ -36,9 +36,14 @@ def name(test: ClaimTest) -> str:
 def shown(said: Said, value: Exact) -> str:
     """A value as the source would say it: 19.8 times, 81.5 % more, 9.19 Ki."""
     read, reading = said.read(value), said.reading
-    if reading in ("% more", "% less") and read < 0:
+    if _turned(said, value):
         read, reading = -read, {"% more": "% less", "% less": "% more"}[reading]
     return f"{_digits(said, read)} {reading}".rstrip()
+
+
+def _turned(said: Said, value: Exact) -> bool:
+    """Whether a value is as much less as is said to be more, or the other way."""
+    return said.reading in ("% more", "% less") and said.read(value) < 0
 
 
 def _digits(said: Said, read: float) -> str:
@@ -98,8 +103,9 @@ def interval(point: Point) -> str:
         return NOT_MEASURED
     if found.low is None or found.high is None:
         return shown(said, found.value)
-    ends = [_digits(said, end) for end in sorted(map(said.read, (found.low, found.high)))]
-    return f"{shown(said, found.value)} [{ends[0]}, {ends[1]}]"
+    sign = -1 if _turned(said, found.value) else 1
+    low, high = sorted(sign * said.read(end) for end in (found.low, found.high))
+    return f"{shown(said, found.value)} [{_digits(said, low)}, {_digits(said, high)}]"
 
 
 def machine(run: Run) -> str:

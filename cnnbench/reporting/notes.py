@@ -11,7 +11,7 @@ ADVICE = {
     Doubt.FEW: "run with more --launches, or continue the run with --resume",
     Doubt.SPREAD: "close other programs, or run with more --launches",
     Doubt.UNPAIRED: "continue the run with --resume to complete its rounds",
-    Doubt.SEPARATE: "measure both in one run, or repeat each run on another day",
+    Doubt.SEPARATE: "measure both in turn, three runs or more of each, and compare their folders",
     Doubt.ONLY_FIRST: "give the run more time",
     Doubt.UNSETTLED: "give each launch more time",
     Doubt.DRIFT: "let the machine cool or settle, then run again",

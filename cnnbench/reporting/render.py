@@ -45,14 +45,9 @@ def _head(page: Page, data: Data) -> None:
     page.table(machine.machine_rows(data.run))
     page.bullets(machine.varied(data.run))
     page.text(
-        f"Convention: {CONVENTION}. Times are of one call on the whole batch{_at(data)}, with 95 % "
+        f"Convention: {CONVENTION}. Times are of one call on the whole batch, with 95 % "
         "intervals in brackets and as bars; where a bar leaves a figure, the table has its ends."
     )
-
-
-def _at(data: Data) -> str:
-    beside = any(m.reference for m in data.run.measurements)
-    return " at the mean speed of the run, which a reference beside each shows" if beside else ""
 
 
 def _delete_stale(page: Page, earlier: str) -> None:

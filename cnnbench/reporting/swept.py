@@ -1,4 +1,4 @@
-"""A sweep for the reader: as a table, CSV or JSON, and as a figure."""
+"""A sweep for the reader: as a table, CSV or JSON; `plane` draws it."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ def document(f: Finding) -> dict[str, Any]:
         "claim": claim.name,
         "title": claim.title,
         "statement": claim.statement,
+        "paraphrase": claim.paraphrase,
         "source": claim.source,
         "on_paper": f.on_paper,
         "measured": f.measured,

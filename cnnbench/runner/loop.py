@@ -120,9 +120,7 @@ class _Tally:
     def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
         self._launches, self._precision = plan.launches, plan.precision
         self._cases = [case.id for case in plan.cases]
-        # By case and launch: the median of its calls, and its pace beside the reference.
         self._medians: dict[str, dict[int, float]] = {key: {} for key in self._cases}
-        self._paces: dict[str, dict[int, float]] = {key: {} for key in self._cases}
         self._failures: Counter[str] = Counter()
         self.done: set[tuple[str, int]] = set()
         for measurement in earlier:
@@ -135,8 +133,6 @@ class _Tally:
         if measurement.ok:
             for value in stats.medians([measurement.samples_ns]):
                 self._medians.setdefault(key, {})[measurement.launch] = value
-            if pace := measurement.pace:
-                self._paces.setdefault(key, {})[measurement.launch] = pace
 
     def hopeful(self, cases: Group) -> Group:
         """Those that have not failed too often."""
@@ -146,15 +142,11 @@ class _Tally:
         """Why a case needs no more launches; None while it does."""
         if self._given_up(key):
             return Stop.FAILED
-        medians, paces = self._medians[key], self._paces[key]
-        if len(medians) < self._launches:
+        if len(self._medians[key]) < self._launches:
             return None
         if self._precision is None:
             return Stop.LAUNCHES
-        # As `result` values launches: by their paces if all have one.
-        return stats.enough(
-            list((paces if medians.keys() <= paces.keys() else medians).values()), self._precision
-        )
+        return stats.enough(list(self._medians[key].values()), self._precision)
 
     def _given_up(self, key: str) -> bool:
         return self._failures[key] >= FAILURES_ALLOWED

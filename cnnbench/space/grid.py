@@ -172,8 +172,8 @@ def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: st
     """
     if shape is not None and len(shape) != len(entry.input_shape):
         raise ShapeError(
-            f"{entry.name} takes {len(entry.input_shape)} sizes, as "
-            f"{'x'.join(map(str, entry.input_shape))}; got {'x'.join(map(str, shape))}"
+            f"{entry.name} takes an input like {'x'.join(map(str, entry.input_shape))}; "
+            f"got {'x'.join(map(str, shape))}"
         )
     checked(shape or entry.input_shape, 1, dtype)
     axes, fixed = [], {}

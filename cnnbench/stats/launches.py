@@ -63,15 +63,8 @@ def medians(launches: Collection[Sequence[float]]) -> list[float]:
     return [median(calls) for launch in launches if (calls := steady(launch))]
 
 
-def location(
-    launches: Collection[Sequence[float]] | Series, values: Mapping[int, float] | None = None
-) -> Estimate | None:
+def location(launches: Collection[Sequence[float]] | Series) -> Estimate | None:
     """How long a call takes: the geometric mean of the launch medians.
-
-    Args:
-        launches: every call of each.
-        values: what to take instead of the medians, by launch number, where more is known of
-            each launch than its own calls; not used unless it has all of them.
 
     Processes differ far more than the calls within one explain (medians of 100 calls by 5
     to 20 %, as measured), so the launch is the unit of observation: each is reduced to its median,
@@ -88,10 +81,7 @@ def location(
     numbered = launches if isinstance(launches, Mapping) else dict(enumerate(launches))
     rest = {number: calls for number, launch in numbered.items() if (calls := steady(launch))}
     lost = (Doubt.ONLY_FIRST,) if len(rest) < len(numbered) else ()
-    one_each = [median(calls) for calls in rest.values()]
-    if values and rest.keys() <= values.keys():
-        one_each = [values[number] for number in rest]
-    return geometric(one_each, (*lost, *unsteady(rest)))
+    return geometric([median(calls) for calls in rest.values()], (*lost, *unsteady(rest)))
 
 
 def percentile(launches: Collection[Sequence[float]], q: float) -> Estimate | None:

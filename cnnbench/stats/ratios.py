@@ -37,9 +37,11 @@ def ratio(
 def separate(base: Sequence[float], new: Sequence[float]) -> Estimate | None:
     """The ratio new / base of the geometric means of positive values, one value a launch.
 
-    The launches are independent of each other, so the interval is Welch's on the logs: two
-    variances, and the degrees of freedom of Welch and Satterthwaite. `n` is the smaller of
-    the two counts; a single value on either side leaves no interval.
+    The interval is of two means with two variances, on logs, with the degrees of freedom of
+    the smaller side. Welch's and Satterthwaite's are nearly twice as many, but they take
+    launches for independent, and launches of one run meet one mood of the machine: with
+    theirs 6 to 8 % of equals were called different. `n` is the smaller of the two counts; a
+    single value on either side leaves no interval.
     """
     count = min(len(base), len(new))
     if not count:
@@ -48,11 +50,8 @@ def separate(base: Sequence[float], new: Sequence[float]) -> Estimate | None:
     value = float(sides[1].mean() - sides[0].mean())
     if count == 1:
         return Estimate(math.exp(value), None, None, 1, (Doubt.SINGLE,))
-    errors = [float(side.var(ddof=1)) / len(side) for side in sides]
-    error = sum(errors)
-    terms = (e**2 / (len(side) - 1) for e, side in zip(errors, sides, strict=True))
-    # Without any spread the degrees of freedom are 0 / 0, and the interval has no width.
-    half = math.sqrt(error) * student(error**2 / sum(terms)) if error else 0.0
+    error = sum(float(side.var(ddof=1)) / len(side) for side in sides)
+    half = math.sqrt(error) * student(count - 1)
     low, high = math.exp(value - half), math.exp(value + half)
     return Estimate(math.exp(value), low, high, count, scatter(base, new))
 
