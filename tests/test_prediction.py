@@ -17,6 +17,7 @@ from cnnbench.layers.reshape import flatten
 from cnnbench.prediction import buffers, heldout, memory, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example
+from cnnbench.reporting import predicted
 
 MIB = 2**20
 SHAPE = (256, 256, 4)
@@ -90,6 +91,14 @@ def test_a_call_is_the_sum_of_its_layers_and_one():
 
 def line(a, b, xs):
     return [Example({"call": 1.0, "x": float(x)}, a + b * x) for x in xs]
+
+
+def test_a_coefficient_has_the_unit_of_its_term():
+    found = model.Model({"conv grouped, MACs times groups": 8e-12, "call": 2e-3}, 1.0, 1.0, 2)
+    assert [*predicted.coefficients(found, "s")] == [
+        ["conv grouped, MACs times groups", "8 ps per MAC*group", "125 GMAC*group/s"],
+        ["call", "2.00 ms per call", "-"],
+    ]
 
 
 def test_coefficients_that_made_the_data_are_found_again():

@@ -9,7 +9,7 @@ from statistics import median
 from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
-from cnnbench.prediction.model import Example, Model, coefficients, fitted, proportional
+from cnnbench.prediction.model import Example, Model, coefficients, fitted, proportional, summed
 from cnnbench.result import Result, predicted_peak
 
 PROBES = "probe"
@@ -117,7 +117,7 @@ def _held_out(
                 result=r,
                 family=held,
                 measured=e.measured,
-                predicted=_sum(fit, e),
+                predicted=summed(fit, e.terms),
                 alone=model.predict(e.terms),
                 naive={name: lines[name] * amount(r) for name, amount in naive.items()},
                 halves=halves(r),
@@ -132,10 +132,6 @@ def family(result: Result) -> str:
     """The file of the catalogue that a case's block is in; all probes are one."""
     entry = blocks.get(result.case.target)
     return PROBES if entry.kind == "probe" else str(entry.function.__module__.split(".")[-1])
-
-
-def _sum(fit: dict[str, float], example: Example) -> float:
-    return sum(fit.get(name, 0.0) * amount for name, amount in example.terms.items())
 
 
 def _halves(

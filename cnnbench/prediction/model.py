@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -42,7 +42,12 @@ class Model:
 
     def predict(self, terms: Terms) -> float:
         """Seconds or bytes; a term that was never seen counts as nothing."""
-        return sum(self.coefficients.get(name, 0.0) * amount for name, amount in terms.items())
+        return summed(self.coefficients, terms)
+
+
+def summed(coefficients: Mapping[str, float], terms: Terms) -> float:
+    """Seconds or bytes of some terms; one without a coefficient counts as nothing."""
+    return sum(coefficients.get(name, 0.0) * amount for name, amount in terms.items())
 
 
 def fitted(examples: Sequence[Example], groups: Sequence[Hashable]) -> Model:
@@ -69,7 +74,7 @@ def fitted(examples: Sequence[Example], groups: Sequence[Hashable]) -> Model:
 
 
 def _quotient(example: Example, without: dict[str, float]) -> float:
-    predicted = sum(without.get(name, 0.0) * x for name, x in example.terms.items())
+    predicted = summed(without, example.terms)
     return example.measured / predicted if predicted else 0.0
 
 

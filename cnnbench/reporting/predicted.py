@@ -105,7 +105,7 @@ def coefficients(model: Model, unit: str) -> Iterator[list[str]]:
             "layers": "layer",
             "shapes": "shape",
             "MACs": "MAC",
-            "MACs times groups": "MAC",
+            "MACs times groups": "MAC*group",
             "taps read": "tap",
             "operations": "operation",
         }
