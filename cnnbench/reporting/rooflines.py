@@ -20,10 +20,11 @@ SHOWN = 20
 
 METHOD = (
     "least time: of each layer the longer of FLOPs / peak and bytes / bandwidth, each tensor "
-    "moved once; a runtime that fuses layers, or finds data in a cache, can be faster"
+    "moved once; a runtime that fuses layers, finds data in a cache or multiplies less "
+    "(Winograd, FFT) can be faster"
 )
 VERDICTS = (
-    "suspicious: above the peak, unless fast convolutions multiply less (Winograd, 6x6 tiles); "
+    "suspicious: above the peak, unless fast convolutions multiply less (Winograd, FFT); "
     "impossible: below what even they need, or what weights, input and output take to move"
 )
 

@@ -47,9 +47,9 @@ def add(page: Page, data: Data) -> None:
     page.text(
         "FLOPs per byte: over inputs, weights and outputs of all layers, each moved once. Least "
         "time: of each layer the longer of FLOPs / peak and bytes / bandwidth, added up; a "
-        "runtime that fuses layers, or finds data in a cache, can be faster. Share: of the "
-        "measured time that is the least time. A time that no algorithm in use could reach is "
-        "named below its table."
+        "runtime that fuses layers, finds data in a cache or multiplies less (Winograd, FFT) can "
+        "be faster. Share: of the measured time that is the least time. A time that takes such a "
+        "convolution, or that even one could not reach, is named below its table."
     )
     for index, (ceiling, found) in enumerate(known):
         page.text(about(ceiling))
@@ -121,7 +121,8 @@ def flagged(found: Sequence[Point]) -> list[str]:
 
 def _reading(judged: Judgement) -> str:
     if judged.verdict is Verdict.IMPOSSIBLE:
-        return f"at least {units.seconds(judged.least_s)} are needed by any algorithm in use"
+        least = units.seconds(judged.least_s)
+        return f"at least {least} are needed, with fast convolutions (Winograd, FFT) too"
     return "only a fast convolution, which multiplies less, could be that quick"
 
 
