@@ -47,11 +47,15 @@ class Rate:
 
 @dataclass(frozen=True)
 class Judged:
-    """One method on the same pairs: false alarms, what it found, how wide its intervals are."""
+    """One method on the same pairs: false alarms, what it found, how wide its intervals are.
+
+    `slower` counts the equals that it called slower, `different` slower or faster.
+    """
 
     method: str
     launches: int
     different: Rate
+    slower: Rate
     found: tuple[Rate, ...]
     half_width: float | None
 
@@ -155,6 +159,7 @@ def by_interval(recording: Sequence[Measurement], method: str, launches: int) ->
         method,
         launches,
         Rate(sum(e.decided for e in found), len(found)),
+        Rate(sum(e.low > 1 for e in found), len(found)),
         tuple(Rate(sum(e.low * (1 + by) > 1 for e in found), len(found)) for by in SLOWER),
         median(np.sqrt(e.high / e.low) - 1 for e in found),
     )
@@ -171,21 +176,20 @@ def by_threshold(recording: Sequence[Measurement], field: str) -> Judged:
         tuple(average(stats.steady(side[0].samples_ns)) for side in pair)
         for pair in in_two_runs(recording, 1)
     ]
-    # It compares the new with the old by name of the field, and divides by the old one.
+
+    def slower(by: float) -> Rate:
+        """How often the new side fails, if it is slower by so much."""
+        return Rate(
+            sum(bool(fails({field: n * (1 + by)}, {field: b})) for b, n in sides), len(sides)
+        )
+
+    faster = sum(bool(fails({field: b}, {field: n})) for b, n in sides)
     return Judged(
         f"pytest-benchmark, {field}:{GATE}%",
         1,
-        Rate(
-            sum(
-                bool(fails({field: n}, {field: b}) or fails({field: b}, {field: n}))
-                for b, n in sides
-            ),
-            len(sides),
-        ),
-        tuple(
-            Rate(sum(bool(fails({field: n * (1 + by)}, {field: b})) for b, n in sides), len(sides))
-            for by in SLOWER
-        ),
+        Rate(slower(0).count + faster, len(sides)),
+        slower(0),
+        tuple(slower(by) for by in SLOWER),
         None,
     )
 

@@ -141,8 +141,7 @@ def power(judged: Sequence[Judged]) -> Figure:
     style = looks(row.method for row in rows)
     percents = [0, *(100 * by for by in SLOWER)]
     for row in rows:
-        # Of equals half of the alarms say slower.
-        shares = [row.different.share / 2, *(rate.share for rate in row.found)]
+        shares = [rate.share for rate in (row.slower, *row.found)]
         colour, marker = style[row.method]
         axes.plot(
             percents, [100 * s for s in shares], color=colour, marker=marker, label=row.method
