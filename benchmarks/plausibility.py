@@ -57,7 +57,8 @@ The A100's dense peaks are {peaks}
 `cnnbench roofline {first} --batch 32 --on A100 --time {given}` says the same.
 
 - **suspicious**: above the peak of the layers' arithmetic. Possible only with convolutions that
-  multiply less (Winograd; Lavin and Gray, arXiv 1509.09308), by up to 5 times for 3x3.
+  multiply less (Winograd; Lavin and Gray, arXiv 1509.09308; for larger kernels FFT; Mathieu et al.,
+  arXiv 1312.5851), by up to 5 times for 3x3.
 - **impossible**: below what even such convolutions need, or below the time that the weights, the
   input and the output take through memory.
 - **plausible**: nothing here speaks against it, which is no proof.
