@@ -29,7 +29,6 @@ from math import prod
 from cnnbench.ceilings import Ceiling
 from cnnbench.cost import Cost, cost
 from cnnbench.graph import ITEMSIZE, Graph, Node
-from cnnbench.rule import Weight
 
 TILE = 6
 """Outputs of a Winograd tile on each axis."""
@@ -155,7 +154,7 @@ def judge(
 def _saving(node: Node) -> float:
     """How many times fewer multiplications a fast algorithm takes for a layer."""
     # By the weights, not the name: a wrapper's are those of the layer that it holds.
-    weights: tuple[Weight, ...] = (*node.rule.weights, *node.shared)
+    weights = (*node.rule.weights, *node.shared)
     kernels = [weight.shape[:-2] for weight in weights if len(weight.shape) > 2]
     if node.op in _PRODUCTS:
         return 1.0
