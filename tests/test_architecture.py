@@ -36,7 +36,7 @@ MAY = {
     # Whatever a user can name, as something that can be traced.
     "targets": {"blocks", "errors", "graph", "layers", "rule", "units"},
     "case": {"blocks", "cost", "errors", "graph", "rule", "training", "units"},
-    "measurement": {"case", "errors"},
+    "measurement": {"case", "errors", "stats"},
     "agreement": {"cost", "errors", "graph", "measurement", "rule", "units"},
     "runtimes": {"agreement", "blocks", "case", "errors", "measurement"},
     "store": {"case", "ceilings", "errors", "measurement"},
