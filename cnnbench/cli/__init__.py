@@ -32,6 +32,16 @@ __all__ = [
     "verify",
 ]
 
+# As `--help` lists them: on paper, on this machine, between runs, and what others say. Imports
+# register commands in the order of the files' names.
+_ORDER = (
+    *("list_", "analyze", "formula", "sweep", "run", "report", "compare", "export"),
+    *("verify", "predict", "roofline", "doctor"),
+)
+app.registered_commands.sort(
+    key=lambda command: _ORDER.index(getattr(command.callback, "__name__", ""))
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
