@@ -92,7 +92,8 @@ def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
         'inputs = ["16x16x3", "32x32x3"]\n'
         'modes = ["graph", "eager"]\n'
     )
-    assert main(["run", "small.toml", "--device", "cpu", "--time-budget", "20s", "--out", "r"]) == 0
+    argv = ["--device", "cpu", "--time-budget", "20s", "--launches", "2", "--out", "r"]
+    assert main(["run", "small.toml", *argv]) == 0
     run = store.read(Path("r"))
     assert [m.outcome for m in run.measurements] == ["ok"] * 8
     assert all(m.check is not None and m.check.equal for m in run.measurements)
