@@ -270,7 +270,7 @@ def test_a_target_that_is_not_there_is_refused_with_the_nearest(refused):
     assert refused(BLOCK.replace("vgg_block", "vgg_blok")) == (
         UnknownNameError,
         "'mine': unknown block or model 'vgg_blok'; did you mean vgg_block or "
-        "vgg_three_blocks or convlstm_block? (cnnbench list)",
+        "vgg_three_blocks or convnext_block? (cnnbench list)",
     )
 
 
