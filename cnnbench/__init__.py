@@ -18,7 +18,8 @@ In the order in which things happen:
     prediction/   PREDICTION   what a network should take here, from a minute of measurement
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
-    ceilings, machine/ CEILING what the machine can do at most, its health and noise; places
+    ceilings, machine/ CEILING what the machine can do at most, its health and noise
+    hardware, kept, places     what the kernel says; what was measured, kept; and where
     claims/       CLAIM        what others say of networks, judged on paper and by a run
     reporting/    REPORT       tables, figures and the page
 

@@ -37,9 +37,9 @@ class Forward:
         """For `benchmark.extra_info.update`: `cnnbench compare` then knows the case by its id."""
         from cnnbench import exchange
 
-        step, paper = self.case.training(), self.case.cost()
-        flops = step.flops if step else paper.flops
-        facts = exchange.Extra(self.case.id, params=paper.params, flops=flops)
+        facts = exchange.Extra(
+            self.case.id, params=self.case.cost().params, flops=self.case.flops()
+        )
         return {exchange.OURS: asdict(facts)}
 
 

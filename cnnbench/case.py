@@ -67,6 +67,10 @@ class Case:
         """The cost on paper of the step with adam that mode "train" is; None in other modes."""
         return training(self.graph(), "adam") if self.mode == "train" else None
 
+    def flops(self) -> int:
+        """FLOPs on paper of what is timed: a forward pass, or a step of training."""
+        return (self.training() or self.cost()).flops
+
     def peak_bytes(self) -> int:
         """The most memory that it needs on paper, weights and all."""
         step = self.training()

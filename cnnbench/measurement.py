@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Literal
@@ -13,6 +14,12 @@ Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashe
 """ok; skipped: not started, with the reason; timeout: stopped by us; out-of-memory: the
 allocator said so; killed: by a signal from outside; crashed: by a signal of its own or an
 exit status; failed: an exception, or a result that is not one."""
+
+
+def in_turns(samples_ns: Sequence[int], bursts: Sequence[int]) -> list[tuple[int, ...]]:
+    """The calls after the first, as many at each turn as `bursts` says."""
+    calls = iter(samples_ns[1:])
+    return [tuple(islice(calls, made)) for made in bursts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,7 @@ class Measurement:
     @property
     def turns(self) -> list[tuple[int, ...]]:
         """The calls after the first, turn by turn, nanoseconds."""
-        calls = iter(self.samples_ns[1:])
-        return [tuple(islice(calls, made)) for made in self.bursts]
+        return in_turns(self.samples_ns, self.bursts)
 
     @property
     def pace(self) -> float | None:

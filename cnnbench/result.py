@@ -72,7 +72,7 @@ class Result:
     @property
     def paces(self) -> dict[int, float]:
         """How many times as long as the reference beside it a call took, by launch number."""
-        return _paces(self.launches)
+        return {m.launch: pace for m in self.launches if m.ok and (pace := m.pace)}
 
     @property
     def speed(self) -> float | None:
@@ -81,9 +81,8 @@ class Result:
 
     @property
     def flops(self) -> int:
-        """FLOPs on paper of what was timed: a forward pass, or a step of training."""
-        step = self.case.training()
-        return step.flops if step else self.cost.flops
+        """See `Case.flops`."""
+        return self.case.flops()
 
     @property
     def calls(self) -> int:
@@ -217,10 +216,6 @@ def predicted_peak(cost: Cost) -> int:
     which is alive throughout, and without the weights.
     """
     return cost.peak_activation_bytes - cost.layers[0].activation_bytes
-
-
-def _paces(launches: Iterable[Measurement]) -> dict[int, float]:
-    return {m.launch: pace for m in launches if m.ok and (pace := m.pace)}
 
 
 def result(case: Case, launches: Sequence[Measurement]) -> Result:

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from cnnbench import hardware
 from cnnbench.cli import main
-from cnnbench.machine import checkup, hardware, health, noise
+from cnnbench.machine import checkup, health, noise
 from cnnbench.machine.health import Verdict
 from cnnbench.measurement import Measurement
 from cnnbench.result import result
+from cnnbench.runner import environment
 
 CPU = "sys/devices/system/cpu"
 GROUP = "sys/fs/cgroup"
@@ -199,6 +201,59 @@ def test_a_quota_below_the_cores_stops_calls(tree):
 )
 def test_memory_limit(tree, files, limit):
     assert hardware.memory_limit(tree(files)) == limit
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("files", "room"),
+    [
+        ({f"{GROUP}/memory.max": "max", f"{GROUP}/memory.current": 6 * GIB}, None),
+        ({f"{GROUP}/memory.max": 8 * GIB}, 8 * GIB),
+        # 6 of 8 in use, of which 1 is cached files.
+        (
+            {
+                f"{GROUP}/memory.max": 8 * GIB,
+                f"{GROUP}/memory.current": 6 * GIB,
+                f"{GROUP}/memory.stat": f"anon {5 * GIB}\ninactive_file {GIB}\n",
+            },
+            3 * GIB,
+        ),
+        # Our group has 4 of 4 left, the one around it 2 of 10.
+        (
+            {
+                "proc/self/cgroup": "0::/outer/inner",
+                f"{GROUP}/outer/inner/memory.max": 4 * GIB,
+                f"{GROUP}/outer/memory.max": 10 * GIB,
+                f"{GROUP}/outer/memory.current": 8 * GIB,
+            },
+            2 * GIB,
+        ),
+        (
+            {
+                f"{GROUP}/memory/memory.limit_in_bytes": GIB,
+                f"{GROUP}/memory/memory.usage_in_bytes": GIB // 4,
+                "proc/self/cgroup": "2:memory:/",
+            },
+            GIB - GIB // 4,
+        ),
+    ],
+)
+def test_what_the_control_group_still_allows(tree, files, room):
+    assert hardware.memory_room(tree(files)) == room
+
+
+def test_a_case_is_weighed_against_what_the_control_group_leaves(monkeypatch):
+    monkeypatch.setattr(hardware, "memory_room", lambda: 5)
+    assert environment.available_memory() == 5
+    monkeypatch.setattr(hardware, "memory_room", lambda: None)
+    assert environment.available_memory() > 5
+
+
+def test_a_full_group_is_a_warning(tree):
+    files = {f"{GROUP}/memory.max": 64 * GIB, f"{GROUP}/memory.current": 64 * GIB - 1}
+    assert found(tree(files), "memory")[0] == "warn"
 
 
 def test_little_memory_is_a_warning(tree):

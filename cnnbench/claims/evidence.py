@@ -90,8 +90,7 @@ def _ratio(test: ClaimTest, base: Result, new: Result) -> Estimate | None:
 def _value(test: ClaimTest, new: Result) -> Estimate | None:
     if test.quantity == "memory":
         return stats.geometric(new.peaks) if new.peaks and all(new.peaks) else None
-    found = stats.location(new.samples.values())
-    return found and _times(found, test.times)
+    return new.time and _times(new.time, test.times)
 
 
 def _times(found: Estimate, factor: float) -> Estimate:

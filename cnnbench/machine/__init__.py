@@ -4,7 +4,6 @@ probing       the ceilings of this machine, by probes through the runtime, and t
 devices       the ceilings of known devices, from their datasheets
 bounds        the least time of each layer under a ceiling
 plausibility  whether a time is possible
-hardware      what the kernel says of processor, memory and limits
 health        the same as findings: what it is, whether it disturbs timing, what to do
 noise         the smallest difference that can be resolved, from launches of the same thing
 checkup       findings and noise floor in one go

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cnnbench import units
-from cnnbench.machine import hardware
+from cnnbench import hardware, units
 from cnnbench.machine.noise import Noise
+from cnnbench.runner import environment
 
 BUSY = 0.2
 """Load a core from which on other programs take time that is measured as ours."""
@@ -63,7 +63,7 @@ def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Findi
         root: of the file system that the kernel's files are read from.
         cores: that this process may use; None to ask.
     """
-    usable = cores or _usable()
+    usable = cores or environment.cores()
     return [
         _cores(root, usable),
         _quota(root, usable),
@@ -84,10 +84,6 @@ def _judged(what: str, value: str | None, bad: bool, advice: str) -> Finding:
     if value is None:
         return Finding(what, "not readable here", Verdict.UNKNOWN)
     return Finding(what, value, Verdict.WARN if bad else Verdict.OK, advice if bad else "")
-
-
-def _usable() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cores(root: Path, usable: int) -> Finding:
@@ -186,13 +182,14 @@ def _memory(root: Path) -> Finding:
     import psutil
 
     memory, limit = psutil.virtual_memory(), hardware.memory_limit(root)
+    room = hardware.memory_room(root)
     value = f"{units.binary(memory.available)} available of {units.binary(memory.total)}"
     if limit is not None and limit < memory.total:
         value += f", container's limit {units.binary(limit)}"
     return _judged(
         "memory",
         value,
-        min(memory.available, limit or memory.available) < LITTLE_MEMORY,
+        min(memory.available, memory.available if room is None else room) < LITTLE_MEMORY,
         "large cases will be skipped or killed: free some, or raise the limit",
     )
 

@@ -7,21 +7,16 @@ has a tolerance.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import __version__, blocks, places, runtimes, stats
-from cnnbench.case import Case, record
+from cnnbench import __version__, blocks, hardware, kept, runtimes, stats
+from cnnbench.case import Case
 from cnnbench.ceilings import Ceiling, Probed
-from cnnbench.errors import CnnbenchError
-from cnnbench.machine import hardware
 from cnnbench.machine.bounds import moved_bytes
 from cnnbench.measurement import Measurement
 from cnnbench.runner import session
@@ -103,10 +98,9 @@ def find(
         measuring = measuring or session.start(runtime)
         gpus = measuring.described["devices"]["gpu"]
     wanted = key(runtime, device, dtype, threads, gpus)
-    path = _place(wanted)
-    kept = _kept(path, wanted)
-    if kept and not again:
-        return Found(kept)
+    earlier = kept.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
+    if earlier and not again:
+        return Found(earlier)
     measuring = measuring or session.start(runtime)
     devices = measuring.described["devices"]
     if not devices.get(device):
@@ -115,16 +109,11 @@ def find(
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
-    ceiling = measured(run.measurements, wanted, kept.probes if kept else ())
+    ceiling = measured(run.measurements, wanted, earlier.probes if earlier else ())
     if ceiling is None:
         reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
         return Found(None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(ceiling.to_json(), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        return Found(ceiling, f"the ceilings cannot be kept in {path.parent}: {error.strerror}")
-    return Found(ceiling)
+    return Found(ceiling, kept.write("ceilings", wanted, ceiling))
 
 
 def of_cases(
@@ -186,20 +175,6 @@ def _load(launches: Iterable[Measurement]) -> str:
     loads = [m.environment.get("load_1m") for m in launches]
     known = [load for load in loads if load is not None]
     return f"load {min(known):.2f}" if known else "load unknown"
-
-
-def _place(wanted: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    return places.cache_dir() / f"ceilings-{digest[:16]}.json"
-
-
-def _kept(path: Path, wanted: dict[str, Any]) -> Ceiling | None:
-    """What was kept; None where there is nothing, or nothing that can be read or used."""
-    with suppress(OSError, ValueError, CnnbenchError):
-        kept = record(Ceiling, json.loads(path.read_text(encoding="utf-8")))
-        if kept.key == wanted:
-            return kept
-    return None
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:

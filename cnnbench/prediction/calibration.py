@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import places, stats
-from cnnbench.case import Case, record
+from cnnbench import kept, stats
+from cnnbench.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, terms
@@ -162,38 +159,16 @@ def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
         CnnbenchError: it cannot be measured.
     """
     wanted = machine(runtime)
-    path = _place(wanted)
-    if not anew and (kept := _kept(path, wanted)):
-        return Found(kept)
+    if not anew and (found := kept.read("calibration", Calibration, wanted, lambda c: c.machine)):
+        return Found(found)
     run = session.start(runtime).measure(
         CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(calibration), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        return Found(
-            calibration, f"the calibration cannot be kept in {path.parent}: {error.strerror}"
-        )
-    return Found(calibration)
+    return Found(calibration, kept.write("calibration", wanted, calibration))
 
 
 def machine(runtime: str) -> dict[str, Any]:
     """What a calibration depends on; it is measured anew when any of it changes."""
     cases = hashlib.sha256(" ".join(case.id for case in CASES).encode()).hexdigest()
     return {**probing.key(runtime, "cpu", "float32", None), "cases": cases[:16]}
-
-
-def _place(wanted: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    return places.cache_dir() / f"prediction-{digest[:16]}.json"
-
-
-def _kept(path: Path, wanted: dict[str, Any]) -> Calibration | None:
-    """What was kept; None where there is nothing, or nothing that can be read or used."""
-    with suppress(OSError, ValueError, CnnbenchError):
-        kept = record(Calibration, json.loads(path.read_text(encoding="utf-8")))
-        if kept.machine == wanted:
-            return kept
-    return None

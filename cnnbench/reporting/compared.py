@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +14,14 @@ from cnnbench.comparison import Change, Compared, word
 from cnnbench.errors import unknown
 from cnnbench.gate import Gate
 from cnnbench.reporting.notes import notes
-from cnnbench.reporting.tables import FORMATS, interval, number, optional, text_table
+from cnnbench.reporting.tables import (
+    FORMATS,
+    csv_text,
+    interval,
+    number,
+    optional,
+    text_table,
+)
 
 SHOW: dict[str, Callable[[float], str]] = {
     "time": units.seconds,
@@ -44,12 +49,8 @@ def render(compared: Compared, format: str, gate: Gate | None = None) -> str:
     if format == "json":
         return json.dumps(_document(compared, gate), indent=2, allow_nan=False) + "\n"
     if format == "csv":
-        out = io.StringIO()
         rows = compared.records()
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue()
+        return csv_text((rows[0], *(row.values() for row in rows)))
     bullet = "- " if format == "markdown" else ""
     parts = [
         f"{compared.metric} of {compared.new} against {compared.base}; less is better",

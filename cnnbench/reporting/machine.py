@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,12 +37,13 @@ def machine_rows(run: Run) -> Table:
     ]
     rows += [[name, ", ".join(versions)] for name, versions in _versions(environments).items()]
     plan = run.plan
+    references = list(dict.fromkeys(m.reference for m in run.measurements if m.reference))
     rows += [
         ["suite", plan.suite],
         ["runtime", plan.runtime],
         ["cases, launches each", f"{len(plan.cases)}, {_launches(plan)}"],
         *([["launched no more because", _stops(run.stops)]] if run.stops else []),
-        *[[text, ", ".join(names)] for text, names in _beside(run.measurements)],
+        *([["reference beside them", ", ".join(references)]] if references else []),
         ["seed", str(plan.seed)],
         *_when(run.measurements),
     ]
@@ -62,13 +63,6 @@ def _launches(plan: Plan) -> str:
 def _stops(reasons: dict[str, str]) -> str:
     counts = Counter(reasons.values()).most_common()
     return "; ".join(f"{reason} ({count} cases)" for reason, count in counts)
-
-
-def _beside(measurements: Iterable[Measurement]) -> Iterator[tuple[str, list[str]]]:
-    """What took turns with the cases, by which two runs can be compared."""
-    names = list(dict.fromkeys(m.reference for m in measurements if m.reference))
-    if names:
-        yield "reference beside them", names
 
 
 def _named(kinds: dict[str, list[str]]) -> list[str]:

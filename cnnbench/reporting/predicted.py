@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import units
 from cnnbench.errors import unknown
-from cnnbench.reporting.tables import FORMATS, MISSING, percent, text_table
+from cnnbench.reporting.tables import FORMATS, MISSING, csv_text, percent, text_table
 
 if TYPE_CHECKING:
     from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
@@ -177,9 +175,5 @@ def _plain(expected: Expected) -> dict[str, float]:
 
 
 def _csv(found: Prediction) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", "type", "kind", "seconds", "share", "guessed"])
-    for x in found.layers:
-        writer.writerow([x.name, x.op, x.kind, x.seconds, x.share, x.guessed])
-    return text.getvalue()
+    rows = ([x.name, x.op, x.kind, x.seconds, x.share, x.guessed] for x in found.layers)
+    return csv_text((("layer", "type", "kind", "seconds", "share", "guessed"), *rows))

@@ -12,7 +12,7 @@ from cnnbench import exchange, stats, units
 from cnnbench.recording import Recording, Series
 from cnnbench.reporting.notes import notes
 from cnnbench.reporting.page import Page
-from cnnbench.reporting.style import Figure, bars, figure, log_axis
+from cnnbench.reporting.style import COLOURS, Figure, bars, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Table, interval, optional, percent
 from cnnbench.stats import Estimate
 
@@ -87,7 +87,7 @@ def draw(timed: Sequence[tuple[Series, Estimate]]) -> Figure:
         [time.value for time in times],
         list(places),
         xerr=bars(times),
-        color="#0072b2",
+        color=COLOURS[0],
         marker="o",
         linestyle="none",
         capsize=4,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +10,7 @@ from cnnbench import units
 from cnnbench.errors import CnnbenchError
 from cnnbench.machine.bounds import Bound, moved_bytes
 from cnnbench.machine.roofline import Roofline
-from cnnbench.reporting.tables import MISSING, MOST, Table, number, percent, text_table
+from cnnbench.reporting.tables import MISSING, MOST, Table, csv_text, number, percent, text_table
 from cnnbench.result import flops_rate
 
 SHOWN = 20
@@ -52,12 +50,8 @@ def render(found: Roofline, title: str, format: str, top: int | None = None) -> 
     if format == "csv":
         if found.cost is None:
             raise CnnbenchError("csv is for the layers of a network; name one")
-        out = io.StringIO()
         rows = [_plain(bound) for bound in _ordered(found.bounds, top)]
-        writer = csv.DictWriter(out, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue()
+        return csv_text((rows[0], *(row.values() for row in rows)))
     style = "simple" if format == "table" else "github"
     sources = dict.fromkeys(c.source for c in found.ceilings.values() if c.source)
     parts = [text_table(*_ceilings(found), style), "; ".join(sources)]

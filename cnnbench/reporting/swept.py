@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.cost import CONVENTION
 from cnnbench.errors import unknown
-from cnnbench.reporting.tables import FORMATS, interval, optional, text_table
+from cnnbench.reporting.tables import FORMATS, csv_text, interval, optional, text_table
 from cnnbench.result import flops_rate
 from cnnbench.space import Limit, Sweep
 from cnnbench.space.grid import Axis
@@ -167,11 +165,7 @@ def _csv(sweep: Sweep) -> str:
     if sweep.measured:
         times = _times(sweep)
         columns |= {name: [time.get(name) for time in times] for name in _TIME}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return out.getvalue()
+    return csv_text((columns, *zip(*columns.values(), strict=True)))
 
 
 _TIME = ("time_s", "time_low_s", "time_high_s", "outcome")

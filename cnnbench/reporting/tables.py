@@ -42,6 +42,13 @@ Rows = list[list[str]]
 Table = tuple[list[str], Rows]
 
 
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV, the header first; lines end with a line feed on every system."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
 def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]], style: str) -> str:
     """A table of texts; columns of numbers are aligned to the right."""
     body = [[_cell(cell, style) for cell in row] for row in rows]
@@ -157,9 +164,7 @@ def render(
     if view is None:
         view, depth, note = _summary(cost) if format != "csv" else ("layers", None, "")
     if format == "csv":
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(plain(columns(view, depth)))
-        return out.getvalue()
+        return csv_text(plain(columns(view, depth)))
     style = "simple" if format == "table" else "github"
     parts = (
         f"{target}, input {', '.join(map(units.shape, cost.input_shapes))}, {cost.dtype}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnbench
+from cnnbench import hardware
 
 
 def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any]:
@@ -37,12 +38,13 @@ def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any
 def _machine() -> dict[str, Any]:
     import psutil
 
+    memory = psutil.virtual_memory().total
     return {
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cores": cores(),
-        "memory_bytes": min(psutil.virtual_memory().total, memory_limit()),
+        "memory_bytes": min(memory, hardware.memory_limit() or memory),
         "commit": _commit(),
     }
 
@@ -54,36 +56,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def memory_limit() -> int:
-    """The control group's memory limit in bytes, or more than any machine has."""
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(path).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            return int(text)
-    return 2**63
-
-
 def available_memory() -> int:
     """Bytes that a new process could take now."""
     import psutil
 
-    return min(psutil.virtual_memory().available, memory_limit() - _memory_in_use())
-
-
-def _memory_in_use() -> int:
-    """Bytes that count towards the limit and cannot be dropped; 0 where that is not known."""
-    for folder, name in (("", "memory.current"), ("memory", "memory.usage_in_bytes")):
-        path = Path("/sys/fs/cgroup", folder)
-        try:
-            used = int((path / name).read_text())
-            kept = dict(line.split() for line in (path / "memory.stat").read_text().splitlines())
-        except (OSError, ValueError):
-            continue
-        return max(used - int(kept.get("inactive_file", 0)), 0)
-    return 0
+    available, room = psutil.virtual_memory().available, hardware.memory_room()
+    return available if room is None else min(available, room)
 
 
 def _cpu_model() -> str:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cnnbench import stats, units
 from cnnbench.case import Case
-from cnnbench.measurement import Check, Measurement
+from cnnbench.measurement import Check, Measurement, in_turns
 from cnnbench.runner.environment import available_memory, environment
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.worker import Order
@@ -249,10 +249,8 @@ def _pace(case: Case | None, answer: dict[str, Any]) -> dict[str, Any]:
     """The reference of a launch: which case, and its median call at each turn."""
     if case is None or answer.get("outcome") != "ok":
         return {}
-    calls = Measurement(
-        case, 0, "ok", samples_ns=tuple(answer["samples_ns"]), bursts=tuple(answer["bursts"])
-    )
-    return {"reference": case.id, "reference_ns": tuple(median(turn) for turn in calls.turns)}
+    turns = in_turns(answer["samples_ns"], answer["bursts"])
+    return {"reference": case.id, "reference_ns": tuple(median(turn) for turn in turns)}
 
 
 def too_large(case: Case, available: int) -> str:

@@ -53,8 +53,7 @@ class Server:
         """
         child = Child(self.context, self.environment, worker.describe, self.runtime)
         try:
-            if child.working:
-                child.hear(START_TIMEOUT_S, START_TIMEOUT_S)
+            child.hear(START_TIMEOUT_S, START_TIMEOUT_S)
         finally:
             child.end()
         answer = child.answer or {}

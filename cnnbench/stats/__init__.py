@@ -27,13 +27,14 @@ from cnnbench.stats.launches import (
 )
 from cnnbench.stats.ratios import duet, ratio, relative, separate, unpaired
 from cnnbench.stats.resampling import bootstrap
-from cnnbench.stats.stopping import Stop, enough
+from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
     "BEYOND",
     "FEW",
     "LEVEL",
     "NOISY",
+    "TARGET",
     "Crossing",
     "Doubt",
     "Estimate",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnbench import stats, units
+from cnnbench import units
 from cnnbench.reporting.page import Data, Page
 from cnnbench.reporting.tables import Table, interval, number
-from cnnbench.result import Result, timed
+from cnnbench.result import Result, ratio, timed
 
 ORDER = 70
 
@@ -35,8 +35,8 @@ def rows(found: Iterable[Result]) -> Table:
             continue
         graph = next((r for r, _ in measured if r.case.mode == "graph"), None)
         for r, time in measured:
-            ratio = stats.ratio(graph.samples, r.samples) if graph else None
-            text = "1" if r is graph else interval(ratio, number)
+            slower = ratio(graph, r) if graph else None
+            text = "1" if r is graph else interval(slower, number)
             body.append([_where(r), r.case.mode, interval(time, units.seconds), text])
     return headers, body
 

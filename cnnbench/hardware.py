@@ -90,19 +90,42 @@ def cpu_quota(root: Path = ROOT) -> float | None:
 
 def memory_limit(root: Path = ROOT) -> int | None:
     """Bytes that the control group allows; None without a limit."""
-    limits = (
-        number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups(root, "memory")
-    )
-    return min((x for x in limits if x is not None and x < _UNLIMITED), default=None)
+    return min((limit for _, limit in _limited(root)), default=None)
+
+
+def memory_room(root: Path = ROOT) -> int | None:
+    """Bytes that the control group still allows; None without a limit.
+
+    Of what is in use, files that are only cached can be dropped, and count as free.
+    """
+    rooms = []
+    for folder, limit in _limited(root):
+        used = number(folder, "memory.current", "memory.usage_in_bytes") or 0
+        cached = _entry(folder, "memory.stat", "inactive_file") or 0
+        rooms.append(limit - max(used - cached, 0))
+    return min(rooms, default=None)
+
+
+def _limited(root: Path) -> Iterator[tuple[Path, int]]:
+    """The folders of our control groups that limit memory, with the limit."""
+    for folder in _groups(root, "memory"):
+        limit = number(folder, "memory.max", "memory.limit_in_bytes")
+        if limit is not None and limit < _UNLIMITED:
+            yield folder, limit
 
 
 def throttled(root: Path = ROOT) -> int | None:
     """How often the control group has stopped its processes for their quota."""
-    for folder in _groups(root, "cpu"):
-        for line in (text(folder, "cpu.stat") or "").splitlines():
-            name, _, value = line.partition(" ")
-            if name == "nr_throttled" and value.isdigit():
-                return int(value)
+    found = (_entry(folder, "cpu.stat", "nr_throttled") for folder in _groups(root, "cpu"))
+    return next((count for count in found if count is not None), None)
+
+
+def _entry(folder: Path, file: str, name: str) -> int | None:
+    """A number in a file of names and numbers."""
+    for line in (text(folder, file) or "").splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
     return None
 
 
