@@ -129,7 +129,8 @@ def _file(file: Path) -> Recording:
 
 
 def _series(key: str, name: str, of: Stats, ours: Extra) -> Series:
-    samples = dict(enumerate(map(_samples, _launches(of, ours.calls))))
+    launches = _launches(of, ours.calls).items()
+    samples = {number: _samples(rounds) for number, rounds in launches}
     return Series(
         key=key,
         name=name,
@@ -174,16 +175,16 @@ def _benchmarks(document: Document, file: Path) -> list[tuple[str, Benchmark, Ex
     return found
 
 
-def _launches(of: Stats, calls: Sequence[int]) -> list[Sequence[float]]:
-    """The rounds of each launch; a median alone, where that is all that was kept, is one.
+def _launches(of: Stats, calls: Sequence[int]) -> dict[int, Sequence[float]]:
+    """The rounds of each launch by its place; a median alone, where that was kept, is one.
 
     A launch that took no time, by a clock too coarse for it, says nothing.
     """
     rounds = of.data or [of.median]
     counts = calls if sum(calls) == len(rounds) else [len(rounds)]
     left = iter(rounds)
-    found = [list(islice(left, count)) for count in counts]
-    return [launch for launch in found if launch and median(launch) > 0]
+    found = enumerate([list(islice(left, count)) for count in counts])
+    return {number: launch for number, launch in found if launch and median(launch) > 0}
 
 
 def _samples(rounds: Sequence[float]) -> tuple[float, ...]:

@@ -193,6 +193,15 @@ def test_a_run_comes_back_from_its_export_as_it_was(run, tmp_path):
     assert api.compare(tmp_path / "x.json", blocks=("narrow", "wide")).changes[0].ratio.n == 2
 
 
+def test_a_launch_without_a_time_leaves_its_number_free(tmp_path):
+    extra = {"cnnbench": {"case": "x", "calls": [5, 5], "peaks": [100, 200]}}
+    file = written(
+        tmp_path / "zero.json", benchmark("b.py::x", *[0.0] * 5, *[0.01] * 5, extra=extra)
+    )
+    (series,) = exchange.read(file).series
+    assert (set(series.samples), series.peaks) == ({1}, {0: 100, 1: 200})
+
+
 def test_an_export_has_the_statistics_of_the_steady_calls(run):
     document = json.loads(exchange.write(store.read(run))[0])
     stats = document["benchmarks"][0]["stats"]
