@@ -6,7 +6,10 @@ import pytest
 
 from cnnbench import store
 from cnnbench.api import folders
+from cnnbench.case import Case
 from cnnbench.errors import StoreError
+from cnnbench.measurement import Measurement
+from cnnbench.store import Plan
 
 
 @pytest.fixture
@@ -27,3 +30,13 @@ def test_the_newest_of_this_suite_is_continued_not_of_one_whose_name_begins_alik
 def test_a_folder_that_is_named_is_taken(runs):
     assert folders.chosen("net", "mine", resume=True) == Path("mine")
     assert folders.chosen("net", None, resume=False).name.startswith("net-2")
+
+
+def test_versions_that_are_none_are_other_versions(tmp_path):
+    case = Case("vgg_block", (8, 8, 3))
+    damaged = Measurement(case, 0, "ok", environment={"versions": "?"})
+    with store.create(tmp_path, Plan("net", "", (case,), runtime="fake")) as file:
+        file.append("launch", damaged.to_json())
+    opened = folders.opened(tmp_path, "net", "fake", None, resume=True, time_budget=None)
+    with pytest.raises(StoreError, match="was measured with host None"), opened:
+        pass

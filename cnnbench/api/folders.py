@@ -1,17 +1,22 @@
-"""The folders of runs: where a new one goes, which one is continued, and whether it may be."""
+"""The folders of runs: where a new one goes, which one is continued, and both ready to measure."""
 
 from __future__ import annotations
 
 import platform
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from cnnbench.store import Run
+    from cnnbench.runner.loop import Ending, Progress
+    from cnnbench.runner.session import Session
+    from cnnbench.store import Plan, Run, Store
 
 REPORTS = Path("reports")
 
@@ -44,7 +49,65 @@ def _latest(suite: str) -> Path:
     return found[-1]
 
 
-def same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run, new or continued, whose runtime is ready and whose file is open."""
+
+    measuring: Session
+    plan: Plan
+    file: Store
+    earlier: Run | None
+
+    def measure(self, progress: Progress | None) -> Ending:
+        """Make the launches that it does not have yet."""
+        from cnnbench.progress import Silent
+
+        return self.measuring.continued(self.plan, self.file, progress or Silent(), self.earlier)
+
+
+@contextmanager
+def opened(
+    folder: Path,
+    suite: str,
+    runtime: str,
+    plan: Callable[[Session], Plan],
+    *,
+    resume: bool,
+    time_budget: float | None,
+) -> Iterator[Opened]:
+    """Start a runtime and a run in a folder, or continue the one that is there.
+
+    Args:
+        folder: of the run.
+        suite: that it must be of.
+        runtime: what measures; of a run that is continued, its own.
+        plan: what a new run sets out to do, on a runtime that has started.
+        resume: continue, as it was planned.
+        time_budget: seconds for all launches, in the place of what was planned.
+
+    Raises:
+        CnnbenchError: there is no such run or runtime, or one that does not fit, or the folder
+            is not free.
+    """
+    from cnnbench import store
+    from cnnbench.runner import session
+
+    earlier = store.read(folder) if resume else None
+    if earlier is None:
+        store.check_free(folder)
+    measuring = session.start(earlier.plan.runtime if earlier else runtime)
+    if earlier:
+        _same_run(earlier, suite, measuring.described)
+        budget = time_budget or earlier.plan.time_budget_s
+        wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
+    else:
+        wanted = plan(measuring)
+        file = store.create(folder, wanted)
+    with file:
+        yield Opened(measuring, wanted, file, earlier)
+
+
+def _same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
     """Refuse to mix samples that cannot be compared into one run."""
     if earlier.plan.suite != suite:
         raise StoreError(
@@ -54,7 +117,8 @@ def same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
     for measurement in earlier.measurements[:1]:
         before = measurement.environment
         now = {"host": platform.node(), **described["versions"]}
-        then = {"host": before.get("host"), **before.get("versions", {})}
+        versions = before.get("versions")
+        then = {"host": before.get("host"), **(versions if isinstance(versions, dict) else {})}
         for key, value in now.items():
             if then.get(key) != value:
                 raise StoreError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from cnnbench.errors import CnnbenchError
 if TYPE_CHECKING:
     from cnnbench.claims.finding import Finding as ClaimFinding
     from cnnbench.runner.loop import Ending, Progress
-    from cnnbench.store import Plan, Run
+    from cnnbench.store import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,10 @@ def verify(
             threads=threads,
             command=command,
         )
-        ending = _measured(plan, folder, time_budget, resume, progress)
+        with folders.opened(
+            folder, plan.suite, runtime, lambda _: plan, resume=resume, time_budget=time_budget
+        ) as opened:
+            ending = opened.measure(progress)
         stored = store.read(folder)
         report = report or folder
     if stored:
@@ -110,23 +113,3 @@ def verify(
 
         claim_figure.write(judged[0], Path(figure))
     return Verified(tuple(judged), stored, page, ending)
-
-
-def _measured(
-    plan: Plan, folder: Path, time_budget: float | None, resume: bool, progress: Progress | None
-) -> Ending:
-    """Measure what a plan asks for, or what the run in the folder still lacks of its own plan."""
-    from cnnbench import store
-    from cnnbench.progress import Silent
-    from cnnbench.runner import session
-
-    earlier = store.read(folder) if resume else None
-    if earlier is None:
-        store.check_free(folder)
-    else:
-        plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
-    measuring = session.start(plan.runtime)
-    if earlier:
-        folders.same_run(earlier, "claims", measuring.described)
-    with store.resume(folder) if earlier else store.create(folder, plan) as file:
-        return measuring.continued(plan, file, progress or Silent(), earlier)

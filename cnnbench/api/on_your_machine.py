@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from cnnbench.runner.loop import Ending, Progress
-
-PRECISION = 0.02
+    from cnnbench.runner.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ def run(
         device: cpu, gpu, or all that the runtime sees.
         launches: processes per case, exactly; if None the suite's, and more where it takes
             more to reach the precision.
-        precision: the half-width of an interval that is narrow enough, relative; `PRECISION`
-            if neither this nor `launches` is given.
+        precision: the half-width of an interval that is narrow enough, relative;
+            `stats.TARGET` if neither this nor `launches` is given.
         time_budget: seconds for all launches; the suite's if None.
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
@@ -69,25 +68,17 @@ def run(
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
     """
-    from cnnbench import reporting, store, suites
+    from cnnbench import reporting, stats, store, suites
     from cnnbench.machine import probing
     from cnnbench.progress import Silent
-    from cnnbench.runner import session
     from cnnbench.runner.loop import Ending
 
     chosen = suites.load(suite)
     folder = folders.chosen(chosen.name, out, resume)
-    earlier = store.read(folder) if resume else None
-    if earlier is None:
-        store.check_free(folder)
-    measuring = session.start(earlier.plan.runtime if earlier else runtime)
-    if earlier:
-        folders.same_run(earlier, chosen.name, measuring.described)
-        plan = replace(earlier.plan, time_budget_s=time_budget or earlier.plan.time_budget_s)
-        file = store.resume(folder)
-    else:
+
+    def plan(measuring: Session) -> store.Plan:
         kinds = _devices(device, measuring.described)
-        plan = store.Plan(
+        return store.Plan(
             suite=chosen.name,
             description=chosen.description,
             cases=chosen.cases(kinds),
@@ -95,7 +86,7 @@ def run(
             comparisons=chosen.comparisons(),
             blocks=chosen.blocks(),
             launches=launches or chosen.launches,
-            precision=precision or (None if launches else PRECISION),
+            precision=precision or (None if launches else stats.TARGET),
             reference=True,
             seed=SystemRandom().randrange(2**31) if seed is None else seed,
             time_budget_s=time_budget or chosen.time_budget,
@@ -104,17 +95,22 @@ def run(
             threads=threads,
             command=command,
         )
-        file = store.create(folder, plan)
-    progress = progress or Silent()
-    with file:
+
+    with folders.opened(
+        folder, chosen.name, runtime, plan, resume=resume, time_budget=time_budget
+    ) as opened:
+        wanted, earlier = opened.plan, opened.earlier
         try:
             if ceilings and not (earlier and earlier.ceilings):
-                for ceiling in probing.of_cases(plan.cases, measuring, plan.threads, progress):
-                    file.append("ceilings", ceiling.to_json())
-            ending = measuring.continued(plan, file, progress, earlier)
+                watching = progress or Silent()
+                for ceiling in probing.of_cases(
+                    wanted.cases, opened.measuring, wanted.threads, watching
+                ):
+                    opened.file.append("ceilings", ceiling.to_json())
+            ending = opened.measure(progress)
         except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
             done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
-            left = max(len(plan.cases) * plan.launches - len(done), 0)
+            left = max(len(wanted.cases) * wanted.launches - len(done), 0)
             ending = Ending("interrupted", 0, left)
     return Finished(folder, reporting.write(folder), ending)
 

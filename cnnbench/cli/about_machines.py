@@ -10,30 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnbench import api, targets, units
-from cnnbench.cli.app import app, parse_params
+from cnnbench.cli.app import (
+    Batch,
+    DType,
+    Format,
+    Input,
+    Params,
+    Runtime,
+    TextFormat,
+    Threads,
+    app,
+    parse_params,
+)
 from cnnbench.errors import CnnbenchError
 
 if TYPE_CHECKING:
     from cnnbench.machine.health import Finding
-
-FAKE = "tensorflow, or fake to try it out."
-
-
-class DoctorFormat(StrEnum):
-    """How `doctor` prints."""
-
-    table = "table"
-    markdown = "markdown"
-    json = "json"
-
-
-class RooflineFormat(StrEnum):
-    """How `roofline` prints."""
-
-    table = "table"
-    markdown = "markdown"
-    csv = "csv"
-    json = "json"
 
 
 class Device(StrEnum):
@@ -49,15 +41,15 @@ def doctor(
         str, typer.Option(help="For the noise floor: 20s, 1m.", metavar="TIME")
     ] = "20s",
     noise: Annotated[bool, typer.Option(help="Measure the noise floor.")] = True,
-    format: Annotated[DoctorFormat, typer.Option(help="How to print it.")] = DoctorFormat.table,
-    runtime: Annotated[str, typer.Option(help=FAKE)] = "tensorflow",
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
+    runtime: Runtime = "tensorflow",
 ) -> None:
     """Whether this machine is fit for timing, and how small a difference it can show."""
     from cnnbench.progress import watcher
     from cnnbench.reporting import doctor as page
 
     budget = units.parse_duration(time_budget)
-    at_once = format is DoctorFormat.table
+    at_once = format is TextFormat.table
 
     def told(findings: Sequence[Finding]) -> None:
         print(page.findings_table(findings, "simple"), flush=True)
@@ -81,18 +73,10 @@ def roofline(
         str | None,
         typer.Argument(help="What `analyze` takes; without one, only the ceilings."),
     ] = None,
-    input: Annotated[
-        str | None, typer.Option(help="Size of one sample, as 224x224x3.", metavar="SIZE")
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Samples per forward pass.")] = 1,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="float32, float16 or bfloat16 [default: the model's, else float32]."),
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
-    ] = None,
+    input: Input = None,
+    batch: Batch = 1,
+    dtype: DType = None,
+    param: Params = None,
     time: Annotated[
         str | None, typer.Option(help="Is this time possible? 4.16ms, 12us, 1.5s.", metavar="TIME")
     ] = None,
@@ -107,10 +91,10 @@ def roofline(
         str | None, typer.Option(help="With --peak: 1555GB/s.", metavar="RATE")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only so many layers.")] = None,
-    format: Annotated[RooflineFormat, typer.Option(help="How to print it.")] = RooflineFormat.table,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     device: Annotated[Device, typer.Option(help="Of this machine.")] = Device.cpu,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
-    runtime: Annotated[str, typer.Option(help=FAKE)] = "tensorflow",
+    threads: Threads = None,
+    runtime: Runtime = "tensorflow",
     again: Annotated[
         bool, typer.Option("--again", help="Measure this machine again; the better counts.")
     ] = False,
@@ -119,7 +103,7 @@ def roofline(
     from cnnbench.progress import watcher
     from cnnbench.reporting import rooflines
 
-    if format is RooflineFormat.csv and target is None:
+    if format is Format.csv and target is None:
         raise CnnbenchError("--format csv is for the layers of a network; name one")
     # Resolved here, for a target may have a parameter that is called like one of `api.roofline`.
     shapes = None if input is None else units.parse_shapes(input)

@@ -1,10 +1,11 @@
-"""What all commands share: the application itself, and parameters as NAME=VALUE."""
+"""What the commands share: the application, common options, and parameters as NAME=VALUE."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,41 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+class Format(StrEnum):
+    """How most commands print."""
+
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+class TextFormat(StrEnum):
+    """How those print whose answer is no single table."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+
+
+Input = Annotated[
+    str | None,
+    typer.Option(help="Size of one sample, as 224x224x3; a,b for two inputs.", metavar="SIZE"),
+]
+Batch = Annotated[int, typer.Option(help="Samples per forward pass.")]
+DType = Annotated[
+    str | None,
+    typer.Option(help="float32, float16 or bfloat16 [default: the model's, else float32]."),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
+]
+IncludeTop = Annotated[bool, typer.Option(help="The classifier of a model of keras.applications.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads per operation.")]
+Runtime = Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")]
 
 
 def _version(wanted: bool) -> None:

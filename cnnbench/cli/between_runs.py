@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cnnbench import api, units
-from cnnbench.cli.app import app
+from cnnbench.cli.app import Format, app
 from cnnbench.errors import CnnbenchError
 
 SOURCE = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
@@ -26,15 +26,6 @@ class Metric(StrEnum):
     memory = "memory"
     params = "params"
     flops = "flops"
-
-
-class Format(StrEnum):
-    """How `compare` prints."""
-
-    table = "table"
-    markdown = "markdown"
-    csv = "csv"
-    json = "json"
 
 
 class ExportFormat(StrEnum):

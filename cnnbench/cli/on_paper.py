@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cnnbench import api, blocks, targets, units
-from cnnbench.cli.app import app, parse_params
+from cnnbench.cli.app import Batch, DType, IncludeTop, Input, Params, app, parse_params
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
@@ -47,22 +47,11 @@ def analyze(
             help="A name from `cnnbench list`, a .keras file, a SavedModel, or module:function."
         ),
     ],
-    input: Annotated[
-        str | None,
-        typer.Option(help="Size of one sample, as 224x224x3; a,b for two inputs.", metavar="SIZE"),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Samples per forward pass.")] = 1,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="float32, float16 or bfloat16 [default: the model's, else float32]."),
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
-    ] = None,
-    include_top: Annotated[
-        bool, typer.Option(help="The classifier of a model of keras.applications.")
-    ] = True,
+    input: Input = None,
+    batch: Batch = 1,
+    dtype: DType = None,
+    param: Params = None,
+    include_top: IncludeTop = True,
     fold: Annotated[
         bool, typer.Option("--fold", help="Batch norm as part of the convolution before it.")
     ] = False,

@@ -12,7 +12,7 @@ import typer
 
 import cnnbench
 from cnnbench import api, units
-from cnnbench.cli.app import app
+from cnnbench.cli.app import Runtime, Threads, app
 from cnnbench.errors import CnnbenchError
 
 
@@ -47,8 +47,8 @@ def run(
     ] = None,
     timeout: Annotated[str, typer.Option(help="For one launch.", metavar="TIME")] = "120s",
     seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
-    runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
+    threads: Threads = None,
+    runtime: Runtime = "tensorflow",
     ceilings: Annotated[
         bool, typer.Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,

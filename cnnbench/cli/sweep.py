@@ -6,14 +6,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cnnbench import api, units
-from cnnbench.cli.app import app, literal
+from cnnbench.cli.app import Format, Runtime, app, literal
 from cnnbench.errors import CnnbenchError
 
 MOST_VALUES = 10**6
@@ -23,15 +22,6 @@ PATIENCE_S = 2.0
 
 _Count = Annotated[str | None, typer.Option(metavar="100M")]
 _Bytes = Annotated[str | None, typer.Option(metavar="4MiB")]
-
-
-class Format(StrEnum):
-    """How `sweep` prints."""
-
-    table = "table"
-    markdown = "markdown"
-    csv = "csv"
-    json = "json"
 
 
 @app.command()
@@ -95,7 +85,7 @@ def sweep(
     out: Annotated[
         str | None, typer.Option(help="Folder that keeps what was measured.", metavar="FOLDER")
     ] = None,
-    runtime: Annotated[str, typer.Option(help="tensorflow, or fake to try it out.")] = "tensorflow",
+    runtime: Runtime = "tensorflow",
     launches: Annotated[int, typer.Option(min=1, help="Processes per row.")] = 3,
     time_budget: Annotated[
         str, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")

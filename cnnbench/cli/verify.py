@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnbench import api, units
-from cnnbench.cli.app import app
+from cnnbench.cli.app import TextFormat, Threads, app
 from cnnbench.errors import CnnbenchError
-
-
-class VerdictFormat(StrEnum):
-    """How `verify` prints."""
-
-    table = "table"
-    markdown = "markdown"
-    json = "json"
 
 
 @app.command()
@@ -49,7 +40,7 @@ def verify(
     time_budget: Annotated[
         str | None, typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads per operation.")] = None,
+    threads: Threads = None,
     runtime: Annotated[
         str | None, typer.Option(help="tensorflow, or fake to try it out [default: tensorflow].")
     ] = None,
@@ -60,7 +51,7 @@ def verify(
         str | None,
         typer.Option(help="Draw the one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
     ] = None,
-    format: Annotated[VerdictFormat, typer.Option(help="How to print it.")] = VerdictFormat.table,
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
 ) -> None:
     """Judge what tutorials and papers say: on paper at once, by measurements of a run."""
     from cnnbench.progress import watcher
@@ -85,7 +76,7 @@ def verify(
         raise CnnbenchError("--out, --report and --run must be folders; got an empty name")
     if figure is not None and len(claims or ()) != 1:
         raise CnnbenchError(f"--figure draws one claim; got {len(claims or ())}: name one")
-    quiet = not measure or format is not VerdictFormat.table
+    quiet = not measure or format is not TextFormat.table
     with watcher(quiet=quiet, as_json=False) as progress:
         verified = api.verify(
             claims or (),
@@ -103,7 +94,7 @@ def verify(
             figure=figure,
         )
     print(verdicts.render(verified.findings, verified.run, format.value, bool(claims)), end="")
-    if format is VerdictFormat.table:
+    if format is TextFormat.table:
         made = {"report": verified.page, "figure": figure and Path(figure)}
         print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
     if verified.ending and verified.ending.reason != "done":
