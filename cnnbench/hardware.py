@@ -48,9 +48,19 @@ def turbo(root: Path = ROOT) -> bool | None:
 
 def siblings(root: Path = ROOT) -> int | None:
     """The most hardware threads that share a core."""
+    return max(map(len, _cores(root)), default=None)
+
+
+def cores_first(cpus: Iterable[int], root: Path = ROOT) -> list[int]:
+    """Processors in an order in which as many neighbours as there are cores share none."""
+    place = {cpu: number for core in _cores(root) for number, cpu in enumerate(core)}
+    return sorted(cpus, key=lambda cpu: (place.get(cpu, 0), cpu))
+
+
+def _cores(root: Path) -> list[list[int]]:
+    """The processors of each core; a core is there once for each of them."""
     paths = (root / _CPUS).glob("cpu[0-9]*/topology/thread_siblings_list")
-    lists = (text(path.parent, path.name) for path in paths)
-    return max((_listed(found) for found in lists if found), default=None)
+    return [_listed(found) for path in paths if (found := text(path.parent, path.name))]
 
 
 def last_level_cache(root: Path = ROOT) -> int | None:
@@ -165,11 +175,11 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
                 yield top.joinpath(*inner[:depth])
 
 
-def _listed(text: str) -> int:
-    """How many a list of the kernel's names: 0-2,5 is 4."""
-    count = 0
+def _listed(text: str) -> list[int]:
+    """What a list of the kernel's names: 0-2,5 is 0, 1, 2 and 5."""
+    found: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
         if first.isdigit():
-            count += (int(last) - int(first) if last.isdigit() else 0) + 1
-    return count
+            found += range(int(first), int(last if last.isdigit() else first) + 1)
+    return found

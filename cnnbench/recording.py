@@ -16,7 +16,7 @@ from cnnbench.store import Run
 Environment = dict[str, tuple[str, ...]]
 """Every value that a key of the machine and the method had, in the order of appearance."""
 
-_MACHINE = ("host", "cpu", "cores", "threads", "platform", "commit")
+_MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ class Server:
             raise answer
         if callable(answer):
             answer = answer(number)
-        return answer or {"outcome": "ok", "samples_ns": [2, 1], "bursts": [1], "peak_bytes": 7}
+        return answer or {
+            "outcome": "ok", "samples_ns": [2, 1], "bursts": [1], "peak_bytes": 7, "pinned": True
+        }  # fmt: skip
 
 
 def ok(*samples, bursts=()):
@@ -81,6 +83,7 @@ def test_every_launch_is_stored_with_its_environment(tmp_path):
     for m in measurements:
         assert (m.samples_ns, m.peak_bytes, m.wall_s) == ((2, 1), 7, 1.0)
         assert m.environment["versions"]["fake"] == "1"
+        assert m.environment["pinned"]
         assert {"host", "cpu", "cores", "threads", "memory_bytes", "load_1m"} <= set(m.environment)
 
 

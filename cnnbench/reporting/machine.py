@@ -20,6 +20,7 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("CPU", "cpu", str),
     ("cores", "cores", str),
     ("threads", "threads", str),
+    ("a core for each thread", "pinned", lambda pinned: "yes" if pinned else "no"),
     ("memory", "memory_bytes", units.binary),
     ("platform", "platform", str),
     ("devices", "devices", lambda kinds: "; ".join(_named(kinds))),

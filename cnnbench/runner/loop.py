@@ -224,7 +224,7 @@ def measure(
                 started=started,
                 wall_s=wall_s,
                 beside=tuple(other.id for other in fit if other is not case),
-                environment=where,
+                environment={**where, "pinned": answer.get("pinned")},
                 **_pace(launch.reference, reference),
             )
         )

@@ -23,6 +23,7 @@ from typing import Any
 
 from cnnbench import runtimes
 from cnnbench.case import Case
+from cnnbench.runner import placement
 from cnnbench.runner.memory import Peak, peak_of
 from cnnbench.runner.sampling import sample
 
@@ -79,6 +80,7 @@ def _measure(pipe: connection.Connection, order: Order) -> dict[str, Any]:
         peak = Peak(ready.device_peak_of(first_call), "device")
     else:
         peak = peak_of(first_call)
+    pinned = order.case.device == "cpu" and placement.spread()
     gc.collect()  # what building left behind, before the collector rests
     samples = [*first]
     bursts: list[int] = []
@@ -91,6 +93,7 @@ def _measure(pipe: connection.Connection, order: Order) -> dict[str, Any]:
     return {
         "samples_ns": samples,
         "bursts": bursts,
+        "pinned": pinned,
         "peak_bytes": peak.bytes,
         "peak_source": peak.source,
         "check": ready.check and asdict(ready.check),
