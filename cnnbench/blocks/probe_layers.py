@@ -18,6 +18,7 @@ from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
+from cnnbench.layers.recurrent_conv import conv_lstm2d
 from cnnbench.layers.reshape import zero_padding2d
 
 
@@ -72,8 +73,13 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "batch_norm": batch_normalization,
     "branches": _branches,
     "concat": lambda x: concatenate([activation(x, "relu"), x]),
+    "conv_lstm": lambda x: conv_lstm2d(
+        x, x.shape[-1], 3, padding="same", activation="relu", return_sequences=True
+    ),
+    "dense_gelu": lambda x: dense(x, x.shape[-1], activation="gelu"),
     "depthwise": lambda x: depthwise_conv2d(x, 3, padding="same"),
     "depthwise_plain": lambda x: depthwise_conv2d(x, 3, padding="same", use_bias=False),
+    "depthwise_wide": lambda x: depthwise_conv2d(x, 7, padding="same"),
     "gate": lambda x: multiply([x, global_average_pooling2d(x, keepdims=True)]),
     "gelu": lambda x: activation(x, "gelu"),
     "global": lambda x: global_average_pooling2d(x, keepdims=True),
@@ -83,6 +89,7 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "pad": lambda x: zero_padding2d(x, 1),
     "separable": lambda x: separable_conv2d(x, x.shape[-1], 3, padding="same"),
     "shortcut": _shortcut,
+    "sigmoid": lambda x: activation(x, "sigmoid"),
 }
 
 

@@ -39,6 +39,12 @@ def _unit(unit: str, size: int, channels: int = 64, depth: int = 2, batch: int =
     return Case("unit_layers", (size, size, channels), {"unit": unit, "depth": depth}, batch)
 
 
+def _video(frames: int, size: int, channels: int, depth: int = 1) -> Case:
+    return Case(
+        "unit_layers", (frames, size, size, channels), {"unit": "conv_lstm", "depth": depth}
+    )
+
+
 CASES: tuple[Case, ...] = (
     # 3x3, from few channels on large images to many on small ones
     *(_conv(224, 3, 32, strides=2), _conv(112, 3, 64), _conv(112, 64, 64)),
@@ -70,7 +76,9 @@ CASES: tuple[Case, ...] = (
     *(_unit("shortcut", 56), _unit("concat", 14, depth=4), _unit("concat", 56, batch=8)),
     *(_unit("branches", 28), _unit("pad", 56, depth=3), _unit("global", 28, 512, 1)),
     *(_unit("max", 14, depth=4), _unit("max", 112), _unit("max", 56, batch=8), _unit("halve", 112)),
-    _unit("average", 112),
+    *(_unit("average", 112), _unit("sigmoid", 56), _unit("dense_gelu", 56, depth=1)),
+    *(_unit("dense_gelu", 14, 256), _unit("depthwise_wide", 28, 96), _unit("depthwise_wide", 56)),
+    *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""
 
