@@ -50,11 +50,14 @@ def conv_layers(
 
 
 @block(input_shape=(1024,), kind="probe")
-def dense_layers(x: Any, units: int = 1024, depth: int = 1, plain: bool = False) -> Any:
-    """Dense layers in a row, with bias and ReLU unless plain."""
+def dense_layers(
+    x: Any, units: int = 1024, depth: int = 1, plain: bool = False, last: bool = False
+) -> Any:
+    """Dense layers in a row, with bias and ReLU unless plain; softmax as after a network's last."""
     at_least_one(depth=depth)
+    then = "softmax" if last else "relu"
     for _ in range(depth):
-        x = dense(x, units, activation=None if plain else "relu", use_bias=not plain)
+        x = dense(x, units, activation=None if plain else then, use_bias=not plain)
     return x
 
 
@@ -94,11 +97,13 @@ UNITS: dict[str, Callable[[Any], Any]] = {
 
 
 @block(input_shape=(28, 28, 64), kind="probe")
-def unit_layers(x: Any, unit: str = "activation", depth: int = 1) -> Any:
-    """One of UNITS, several times."""
+def unit_layers(x: Any, unit: str = "activation", depth: int = 1, stem: bool = False) -> Any:
+    """One of UNITS, several times; with a stem, after a 1x1 convolution without bias."""
     at_least_one(depth=depth)
     if unit not in UNITS:
         raise unknown("unit", unit, UNITS)
+    if stem:
+        x = conv2d(x, x.shape[-1], 1, use_bias=False)
     for _ in range(depth):
         x = UNITS[unit](x)
     return x

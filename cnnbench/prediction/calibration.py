@@ -35,8 +35,11 @@ def _dense(channels: int, units: int, depth: int = 1, batch: int = 1, **params: 
     return Case("dense_layers", (channels,), {"units": units, "depth": depth} | params, batch)
 
 
-def _unit(unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1) -> Case:
-    return Case("unit_layers", (size, size, channels), {"unit": unit, "depth": depth}, batch)
+def _unit(
+    unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1, **params: Any
+) -> Case:
+    params |= {"unit": unit, "depth": depth}
+    return Case("unit_layers", (size, size, channels), params, batch)
 
 
 def _video(frames: int, size: int, channels: int, depth: int = 1) -> Case:
@@ -52,6 +55,7 @@ CASES: tuple[Case, ...] = (
     *(_conv(28, 64, 64, depth=4), _conv(14, 256, 256, depth=4), _conv(7, 512, 512, depth=3)),
     *(_conv(28, 32, 32, depth=6, wider=8), _conv(28, 32, 32, depth=6, wider=8, plain=True)),
     *(_conv(28, 64, 64, plain=True), _conv(14, 128, 128, depth=4, plain=True)),
+    *(_conv(8, 16, 16, depth=6, wider=8, plain=True), _conv(14, 192, 192, 3, 3, 4, wider=64)),
     *(_conv(56, 32, 32, batch=8), _conv(28, 128, 128, batch=8)),
     *(_conv(14, 256, 256, depth=2, batch=2), _conv(7, 512, 512, depth=2, batch=4)),
     # 1x1
@@ -62,7 +66,7 @@ CASES: tuple[Case, ...] = (
     # larger kernels, and groups
     *(_conv(28, 32, 32, 5, 2), _conv(112, 3, 32, 5), _conv(224, 3, 64, 7, strides=2)),
     *(_conv(28, 128, 128, 3, 2, groups=32), _conv(56, 64, 64, 1, 4, groups=4)),
-    _conv(28, 128, 128, groups=2),
+    *(_conv(28, 128, 128, groups=2), _conv(56, 128, 128, groups=32)),
     *(_unit("depthwise", 28, depth=4), _unit("depthwise", 112, depth=1)),
     *(_unit("depthwise_plain", 14, 512, 4), _unit("depthwise", 56, depth=1, batch=8)),
     *(_unit("separable", 14, 512), _unit("separable", 56)),
@@ -78,6 +82,9 @@ CASES: tuple[Case, ...] = (
     *(_unit("max", 14, depth=4), _unit("max", 112), _unit("max", 56, batch=8), _unit("halve", 112)),
     *(_unit("average", 112), _unit("sigmoid", 56), _unit("dense_gelu", 56, depth=1)),
     *(_unit("dense_gelu", 14, 256), _unit("depthwise_wide", 28, 96), _unit("depthwise_wide", 56)),
+    # After a convolution: drawing its kernel has read the code of elementwise kernels already.
+    *(_unit(unit, 14, stem=True) for unit in ("add", "batch_norm", "concat", "gate", "layer_norm")),
+    _dense(512, 1000, last=True),
     *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""
