@@ -14,6 +14,9 @@ LEAST = 256 * 2**10
 """Bytes of the smallest buffer that comes from here."""
 
 _GRAIN = 256
+_ENTRY = 8
+"""Bytes of the chunk's number that the table of a region has for each grain of it."""
+
 _FIRST_REGION = 2 * 2**20
 _WASTE = 128 * 2**20
 """A larger rest of a chunk is split off, however large the buffer."""
@@ -36,6 +39,11 @@ class Arena:
     _end: int = 0
     _next_region: int = _FIRST_REGION
     _regions: int = 0
+
+    @property
+    def tables(self) -> int:
+        """Bytes of the tables of all regions, which are filled as soon as there is a region."""
+        return self._end // _GRAIN * _ENTRY
 
     def allocate(self, size: int) -> int:
         """The address of a new buffer."""

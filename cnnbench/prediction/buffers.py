@@ -2,7 +2,8 @@
 
 Not one buffer per layer: activations, additions and batch norms write into an input that
 nobody else needs, and an addition after a convolution becomes part of it
-(core/grappler/optimizers/remapper.cc), which then adds to what is in its output already.
+(core/grappler/optimizers/remapper.cc), which then adds to what is in its output already. Of a
+convolution without a bias not even the activation is part.
 """
 
 from __future__ import annotations
@@ -19,19 +20,28 @@ IN_PLACE = frozenset(
     ("Activation", "ReLU", "LeakyReLU", "BatchNormalization", "Add", "Subtract", "Multiply")
 )
 
+TWICE = frozenset(("gelu", "silu", "swish"))
+"""Activations that read their input twice, and so cannot write onto it at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel: the node whose output it makes, and those that it reads.
+    """One kernel: what it makes, of how many bytes, and what it reads.
 
-    It may write onto the inputs `onto`. One that is `fused` is an addition inside a
-    convolution, and copies the other summand first where it cannot write onto it.
+    Outputs go by the number of their node. A layer of two kernels has a value between them,
+    which goes by the complement of that number. A kernel may write onto the inputs `onto`, and
+    is a `view` if it makes nothing but a name. One that is `fused` is an addition inside a
+    convolution, and copies the other summand first where it cannot write onto it. While it
+    runs it uses `scratch` bytes more.
     """
 
-    node: int
+    output: int
+    size: int
     reads: tuple[int, ...]
     onto: tuple[int, ...] = ()
+    view: bool = False
     fused: bool = False
+    scratch: int = 0
 
 
 @dataclass(slots=True)
@@ -51,11 +61,12 @@ class Buffer:
 class Plan:
     """The buffers of a call in the order of their birth; those of its input are the caller's.
 
-    `copied` says that a fused addition had to copy.
+    `fused` says that there is an addition inside a convolution, `copied` that it had to copy.
     """
 
     buffers: tuple[Buffer, ...]
     waves: int
+    fused: bool
     copied: bool
 
 
@@ -70,32 +81,33 @@ def plan(graph: Graph) -> Plan:
         final[output] = len(steps)
     wave = dict.fromkeys(graph.inputs, 0)
     for step in steps:
-        wave[step.node] = 1 + max((wave[source] for source in step.reads), default=0)
+        wave[step.output] = 1 + max((wave[source] for source in step.reads), default=0)
     waves = max(wave.values()) + 1
     buffers: list[Buffer] = []
     where: dict[int, Buffer] = {}
     free_from: dict[int, int] = {}  # the step that reads a buffer last, by its identity
     copied = False
     for place, step in enumerate(steps):
-        node, size = graph.nodes[step.node], activation_bytes(graph, graph.nodes[step.node])
-        sources = step.reads[:1] if node.rule.view else step.onto
+        now = wave[step.output]
+        sources = step.reads[:1] if step.view else step.onto
         held = [where[source] for source in sources if source in where]
         mine = next(
-            (b for b in held if node.rule.view or (b.size == size and free_from[id(b)] <= place)),
+            (b for b in held if step.view or (b.size == step.size and free_from[id(b)] <= place)),
             None,
         )
         if mine is None:
-            if node.rule.view:
+            if step.view:
                 continue  # of the input
             copied |= step.fused
-            mine = Buffer(size, wave[step.node], wave[step.node])
+            mine = Buffer(step.size, now, now)
             buffers.append(mine)
-        where[step.node] = mine
-        end = final.get(step.node, place)
+        if step.scratch:
+            buffers.append(Buffer(step.scratch, now, now))
+        where[step.output] = mine
+        end = final.get(step.output, place)
         free_from[id(mine)] = max(free_from.get(id(mine), 0), end)
-        last = waves if end == len(steps) else wave[steps[end].node]
-        mine.last = max(mine.last, last)
-    return Plan(tuple(buffers), waves, copied)
+        mine.last = max(mine.last, waves if end == len(steps) else wave[steps[end].output])
+    return Plan(tuple(buffers), waves, any(step.fused for step in steps), copied)
 
 
 def _steps(graph: Graph) -> Iterator[Step]:
@@ -113,40 +125,76 @@ def _steps(graph: Graph) -> Iterator[Step]:
     for index, node in enumerate(nodes):
         if index in graph.inputs or index in convolutions:
             continue
+        size = activation_bytes(graph, node)
         if index in inside:
             (other,) = (i for i in node.inputs if i != inside[index])
-            reads = (*nodes[inside[index]].inputs, other)
-            yield Step(index, reads, (other,), fused=True)
+            of_conv = nodes[inside[index]].inputs
+            onto = () if other in of_conv else (other,)  # it still reads its own input
+            yield Step(index, size, (*of_conv, other), onto, fused=True)
+        elif node.op == "SeparableConv2D":
+            _, pointwise, *_ = node.rule.weights or node.shared
+            yield Step(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
+            yield Step(index, size, (~index,))
+        elif node.op == "Conv2D" and not _linear(node) and not node.attrs.get("use_bias", True):
+            yield Step(~index, size, node.inputs)
+            yield Step(index, size, (~index,), (~index,))
         else:
-            yield Step(index, node.inputs, node.inputs if node.op in IN_PLACE else ())
+            yield Step(
+                index,
+                size,
+                node.inputs,
+                node.inputs if node.op in IN_PLACE else (),
+                view=node.rule.view,
+                scratch=_scratch(node, size),
+            )
+
+
+def _scratch(node: Node, size: int) -> int:
+    """Bytes that a layer uses beside its output.
+
+    Max pooling has one for each value, of where in its window the largest was (oneDNN's
+    workspace). What a layer norm multiplies by has the shape of what is multiplied.
+    """
+    if node.op.startswith("MaxPooling"):
+        return prod(node.rule.shape)
+    twice = node.op == "LayerNormalization" or node.attrs.get("activation") in TWICE
+    return size if twice else 0
 
 
 def _can_add(node: Node) -> bool:
     """A convolution with a bias and nothing after it."""
-    linear = node.attrs.get("activation") in (None, "linear")
-    return node.op == "Conv2D" and bool(node.attrs.get("use_bias", True)) and linear
+    return node.op == "Conv2D" and bool(node.attrs.get("use_bias", True)) and _linear(node)
 
 
-def rise(graph: Graph, buffers: Plan) -> tuple[int, int]:
-    """Bytes that a first call adds: touched for the first time, and of small buffers at once."""
-    arena = _prepared(graph)
-    before = arena.touched
+def _linear(node: Node) -> bool:
+    return node.attrs.get("activation") in (None, "linear")
+
+
+def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
+    """Bytes that a first call adds: of the arena, of its tables, and of small buffers at once.
+
+    A small buffer counts one wave longer than
+    it lives: what malloc has back it does not use for the next buffer at once, for something
+    smaller has taken a piece of it.
+    """
+    arena = prepared(graph)
+    touched, tables = arena.touched, arena.tables
     addresses: dict[int, int] = {}
     small = most = 0
     for wave in range(buffers.waves):
         for number, buffer in enumerate(buffers.buffers):
             if buffer.first == wave and buffer.size >= LEAST:
                 addresses[number] = arena.allocate(buffer.size)
-        alive = [b for b in buffers.buffers if b.first <= wave <= b.last]
+        alive = [b for b in buffers.buffers if b.first <= wave <= b.last + 1]
         small = sum(b.size for b in alive if b.size < LEAST)
         most = max(most, small)
         for number, buffer in enumerate(buffers.buffers):
             if buffer.last == wave and number in addresses:
                 arena.release(addresses[number])
-    return arena.touched - before, most
+    return arena.touched - touched, arena.tables - tables, most
 
 
-def _prepared(graph: Graph) -> Arena:
+def prepared(graph: Graph) -> Arena:
     """The arena as the weights and the input leave it, which are made before the call.
 
     An initialiser draws a kernel, scales it and shifts it, each into a new buffer, and frees

@@ -135,9 +135,14 @@ def time_example(result: Result) -> Example | None:
 
 
 def memory_example(result: Result) -> Example | None:
-    """A measured case for the model of memory; None where no peak was seen."""
-    peak = result.peak_bytes
-    return Example(memory.terms(result.case.graph()), peak) if peak else None
+    """A measured case for the model of memory; None where no peak was seen.
+
+    Nor of a network without a kernel. To draw one, an initialiser runs elementwise kernels,
+    whose code then is there before the call; so it is for every network that anybody trains.
+    """
+    peak, graph = result.peak_bytes, result.case.graph()
+    drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
+    return Example(memory.terms(graph), peak) if peak and drawn else None
 
 
 def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:

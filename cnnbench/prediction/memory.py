@@ -1,10 +1,11 @@
 """MEMORY: the amounts that the rise of a call's peak memory is made of.
 
-Measured is the rise over the first call of a process, and about half of what a small block
-shows is no data: the first time that a kernel runs, the pages of its code are read from the
-framework's library and count as resident (1.4 MiB for a convolution, 5 MiB for a matrix
-product), and oneDNN generates machine code for each convolution. Whether a kind of kernel
-runs at all is therefore a term of its own.
+Measured is the rise over the first call of a process, and half of what a small block shows is
+no data: the first time that a kernel runs, the pages of its code are read from the framework's
+library and count as resident (1.4 MiB for a convolution with a bias, 5 MiB for a matrix
+product), the graph is optimised, and oneDNN generates machine code for each convolution.
+Whether a kind of kernel runs at all is therefore a term of its own. Kinds share code, and what
+they share has its own term too. Which pages those are is said by /proc/PID/pagemap.
 """
 
 from __future__ import annotations
@@ -15,68 +16,113 @@ from math import prod
 from cnnbench.cost import activation_bytes
 from cnnbench.graph import Graph, Node
 from cnnbench.prediction.buffers import plan, rise
+from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
 from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
 
 _CONVOLUTIONS = ("conv 1x1", "conv kxk")
-_KNOWN = (*_CONVOLUTIONS, "conv grouped", "depthwise", "dense", "batch norm", "layer norm")
 
 
 def terms(graph: Graph) -> Terms:
     """The amounts of one first call, in bytes or as counts."""
     buffers = plan(graph)
-    large, small = rise(graph, buffers)
+    large, tables, small = rise(graph, buffers)
     found: Terms = {
         CALL: 1.0,
-        "large buffers, bytes": float(large),
+        "large buffers, bytes": float(large + tables),
         "small buffers, bytes": float(small),
+        "graph, bytes": graph_bytes(graph),
     }
+    code: set[str] = set()  # there once, however often it is used
+    if buffers.fused:
+        code.add("bias and activation")
     if buffers.copied:
-        found["reordering, code"] = 1.0
-    shapes = set()
+        code.add("reordering")
+    shapes: set[tuple[object, ...]] = set()
+    recurrent = 0
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
-        for name, amount in _of_layer(graph, node):
-            if name.endswith(("layers", "shapes")):
-                found[name] = found.get(name, 0.0) + amount
-            else:  # there once, however often it is used
-                found[name] = max(found.get(name, 0.0), amount)
-        if kind_of(node)[0] in (*_CONVOLUTIONS, "separable"):
-            shapes.add((repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape))
+        if node.op.startswith("ConvLSTM"):
+            code |= {"recurrent", "reordering"} if node.rule.shape[0] > 1 else {"recurrent"}
+            recurrent += _of_frames(graph, node)
+            continue
+        code.update(_code(graph, node))
+        of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
+        shapes.update((kind, *of) for kind in _convolutions(node))
+    if recurrent:
+        found["recurrent frames, bytes"] = float(recurrent)
     if shapes:
         found["conv, shapes"] = float(len(shapes))
-    return found
+    if any(reorders(node) for node in graph.nodes):
+        largest, before = reordered(graph)
+        found["conv weights reordered, bytes"] = float(largest)
+        found["conv weights reordered before, bytes"] = float(before)
+    if grouped := [n for n in graph.nodes if kind_of(n)[0] == "conv grouped"]:
+        # XLA, which runs these, has its own copies of what such a layer reads and writes.
+        found["conv grouped, bytes"] = float(max(_read_and_written(graph, n) for n in grouped))
+    return found | {f"{name}, code": 1.0 for name in sorted(code)}
 
 
-def _of_layer(graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
+def _convolutions(node: Node) -> tuple[str, ...]:
     kind, _ = kind_of(node)
     if kind == "separable":
-        yield from _of_kind("depthwise", graph, node)
-        yield from _of_kind("conv 1x1", graph, node)
-    else:
-        yield from _of_kind(kind, graph, node)
+        return "depthwise", "conv 1x1"
+    return (kind,) if kind in (*_CONVOLUTIONS, "depthwise") else ()
 
 
-def _of_kind(kind: str, graph: Graph, node: Node) -> Iterator[tuple[str, float]]:
-    batch = node.rule.shape[0] > 1
-    bias = bool(node.attrs.get("use_bias", True))
-    group = "conv" if kind in _CONVOLUTIONS else kind if kind in _KNOWN else "other"
-    yield f"{group}, layers", 1.0
-    if group in ("conv grouped", "layer norm", "dense"):
-        yield f"{group}, code", 1.0
-    if group in ("conv", "dense") and bias:
-        yield f"{group} with bias, code", 1.0
-        yield f"{group} with bias, layers", 1.0
-    if group == "conv" and batch:
-        yield "reordering, code", 1.0
-        yield "conv weights reordered, bytes", float(weight_bytes(graph, node))
-    if group == "dense" and prod(node.rule.shape[:-1]) > 1:  # a product with a matrix
-        yield "dense on several rows, code", 1.0
-    if kind == "depthwise":
-        yield "depthwise, code", 1.0
-    if kind == "batch norm" or (kind == "depthwise" and bias):
-        yield "scale and shift of channels, code", 1.0
-    if node.op.startswith("MaxPooling"):
-        yield "pooling scratch, bytes", float(activation_bytes(graph, node))
-    if node.op.startswith("Global"):
-        yield "global pooling, code", 1.0
+def _code(graph: Graph, node: Node) -> Iterator[str]:
+    """What a layer needs to be in memory, by the names of the terms."""
+    kind, _ = kind_of(node)
+    then = node.attrs.get("activation")
+    dense = kind == "dense"
+    matrix = dense and prod(node.rule.shape[:-1]) > 1
+    conv = bool(_convolutions(node)) or kind == "conv grouped"
+    fused = has_bias(node) and (conv or (dense and len(node.rule.shape) == 2))
+    if fused and kind not in ("depthwise", "separable") and then == "relu":
+        yield "bias and activation"
+    if fused and conv:
+        yield "bias of channels"
+    if (
+        (fused and conv)
+        or kind in ("batch norm", "layer norm", "copy")
+        or node.op.startswith("Global")
+        or (dense and not fused and len(node.rule.shape) > 2)
+    ):
+        yield "constants"
+    if conv and (reorders(node) or kind in ("depthwise", "separable")):
+        yield "reordering"
+    if kind in ("depthwise", "separable"):
+        yield "depthwise"
+    if dense:
+        yield "dense"
+        if fused:
+            yield "dense with bias"
+    if matrix or kind == "conv grouped":
+        yield "products generated"
+    if kind in ("conv grouped", "copy"):
+        yield kind
+    if kind == "layer norm" or node.op.startswith("Global"):
+        yield "means"
+    read = {graph.nodes[i].rule.shape for i in node.inputs}
+    if kind in ("batch norm", "layer norm") or (kind == "merge" and len(read) > 1):
+        yield "spreading"
+    if then == "softmax" or node.op == "Softmax":
+        yield "softmax"
+
+
+def _of_frames(graph: Graph, node: Node) -> int:
+    """Bytes that the loop of a convolutional LSTM has made before it needs them.
+
+    What does not depend on the last frame runs ahead (parallel_iterations of tf.while_loop is
+    32): for each frame the kernels, split by gates, and the input's part of the four gates.
+    """
+    frames = graph.nodes[node.inputs[0]].rule.shape[1]
+    per_frame = node.rule.shape[1] == frames and len(node.rule.shape) == 5
+    gates = 4 * activation_bytes(graph, node)
+    return frames * weight_bytes(graph, node) + (gates if per_frame else frames * gates)
+
+
+def _read_and_written(graph: Graph, node: Node) -> int:
+    return sum(activation_bytes(graph, graph.nodes[i]) for i in node.inputs) + activation_bytes(
+        graph, node
+    )

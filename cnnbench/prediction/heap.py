@@ -1,0 +1,117 @@
+"""HEAP: what a first call takes from malloc beside the buffers between layers.
+
+malloc keeps what is freed, like the arena, but not all of it can be used again: where
+something small took a piece of a hole, the next piece of the old size does not fit.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.prediction.arena import LEAST
+from cnnbench.prediction.buffers import TWICE, prepared
+from cnnbench.prediction.terms import kind_of, weight_bytes
+
+_NODES = {
+    "conv 1x1": 4,
+    "conv kxk": 4,
+    "conv grouped": 4,
+    "depthwise": 5,
+    "separable": 8,
+    "dense": 3,
+    "batch norm": 16,
+    "layer norm": 23,
+    "copy": 2,
+}
+"""Operations that Keras makes of a layer without bias, with those that read its weights; a
+bias is five more. One of any other kind."""
+
+_RECURRENT = 165
+"""Of a convolutional LSTM, which is a loop."""
+
+_KIB = 2**10
+_A_NODE = 12.2 * _KIB
+_ANY = 225 * _KIB
+_ROOM = 1330 * _KIB
+_A_NODE_HELD = 29 * _KIB
+_TABLES = 448 * _KIB
+"""Of the first three regions of the arena. That of a larger one has a mapping of its own."""
+
+_MAPPED = 2_090_000
+"""Bytes of a piece that malloc maps by itself, and unmaps, until it has unmapped one as large:
+between 1.8 and 2.1 MB when a first call begins (M_MMAP_THRESHOLD of mallopt(3) is dynamic)."""
+
+_AFTER = 9 * 2**20
+"""Code of a first product with a matrix, read and generated when the convolutions are done."""
+
+
+def graph_bytes(graph: Graph) -> float:
+    """The heap that optimising the graph takes: a first call does it before it runs anything.
+
+    In proportion to the operations (core/grappler/optimizers/meta_optimizer.cc copies the
+    graph for each pass), less the room that building the model left: small kernels and the
+    tables of the arena have used some of it. Constants of TensorFlow 2.21 on Linux, from
+    probes of one to forty layers.
+    """
+    nodes = 3 + sum(_nodes(n) for i, n in enumerate(graph.nodes) if i not in graph.inputs)
+    sizes = [
+        prod(weight.shape) * ITEMSIZE[node.weight_dtype or graph.dtype]
+        for node in graph.nodes
+        for weight in node.rule.weights
+    ]
+    small = sum(size for size in sizes if size < LEAST)
+    held = small + 2 * min(prepared(graph).tables, _TABLES)
+    return max(0.0, min(_A_NODE_HELD * nodes + held - _ROOM, _A_NODE * nodes + _ANY))
+
+
+def has_bias(node: Node) -> bool:
+    """Whether a layer with a kernel adds a bias."""
+    return bool(node.rule.weights or node.shared) and bool(node.attrs.get("use_bias", True))
+
+
+def _nodes(node: Node) -> int:
+    if node.op.startswith("ConvLSTM"):
+        return _RECURRENT
+    kind, _ = kind_of(node)
+    more = has_bias(node) and kind not in ("batch norm", "layer norm")
+    twice = node.attrs.get("activation") in TWICE
+    return _NODES.get(kind, 1) + 5 * more + 5 * twice
+
+
+def reordered(graph: Graph) -> tuple[int, int]:
+    """Bytes of convolutions' kernels that are copied into another order at a larger batch.
+
+    Returns:
+        What the largest takes, and the holes that smaller ones leave, in which it does not fit.
+    """
+    kept = most = hole = top = large = peak = 0
+    limit = _MAPPED
+    seen = set()
+    for node in graph.nodes:
+        if not reorders(node):
+            continue
+        size = weight_bytes(graph, node)
+        shape = (repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape)
+        if size > limit:
+            limit, peak = size, max(peak, large + size)
+        elif size > _MAPPED:
+            large = max(large, size)
+        elif size > hole:
+            # That of a new shape is followed by what else its primitives need.
+            kept += size - top
+            most = size
+            hole, top = (size, size) if shape in seen else (size - 1, 0)
+        seen.add(shape)
+    if any(kind_of(node)[0] == "dense" for node in graph.nodes):
+        peak -= _AFTER
+    if largest := max(large, peak):
+        return largest, kept
+    return most, kept - most
+
+
+def reorders(node: Node) -> bool:
+    """Whether a layer is a convolution whose kernel oneDNN reorders: those of several images."""
+    kind, _ = kind_of(node)
+    conv = kind in ("conv 1x1", "conv kxk") and not node.op.startswith("ConvLSTM")
+    return (conv or kind == "separable") and node.rule.shape[0] > 1
