@@ -153,10 +153,11 @@ def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:
     """
     times = {r.case.id: (r, e) for r in found if (e := time_example(r))}
     peaks = {r.case.id: e for r in found if (e := memory_example(r))}
-    if min(len(times), len(peaks)) < len(CASES) / 2:
+    seen = sum(1 for r in found if r.peak_bytes)
+    if min(len(times), seen) < len(CASES) / 2:
         raise CnnbenchError(
             f"a calibration needs half of its {len(CASES)} cases; {len(times)} gave a time and "
-            f"{len(peaks)} a peak; give it more time, or see what fails with cnnbench doctor"
+            f"{seen} a peak; give it more time, or see what fails with cnnbench doctor"
         )
     return Calibration(
         machine=machine,
