@@ -10,9 +10,10 @@ from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.depthwise import separable_conv2d
-from cnnbench.layers.merge import add, concatenate
+from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
+from cnnbench.layers.recurrent_conv import conv_lstm2d
 from cnnbench.prediction import buffers, heldout, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example
@@ -62,6 +63,33 @@ def test_at_a_larger_batch_the_weights_are_reordered():
 def test_layers_have_kinds(layer, kind):
     (found,) = terms.of_layers(trace(layer, (8, 8, 4)))
     assert (found.kind, found.guessed) == (kind, False)
+
+
+def test_a_layer_that_works_step_by_step_reads_its_weights_at_each():
+    graph = trace(
+        lambda x: conv_lstm2d(x, 4, 3, padding="same", return_sequences=True), (5, 8, 8, 2)
+    )
+    (layer,) = terms.of_layers(graph)
+    # Four gates of 4 filters: 3*3*(2 + 4)*16 + 16 = 880 weights; each of 5 steps multiplies
+    # 64 positions * 3*3*(2 + 4)*16 = 55,296.
+    assert layer.terms == {
+        "recurrent, layers": 1,
+        "recurrent, steps": 5,
+        "recurrent, MACs": 276_480,
+        "recurrent, weight bytes read": 17_600,
+    }
+
+
+def test_a_merge_of_two_shapes_is_a_broadcast():
+    graph = trace(lambda x: multiply([x, global_average_pooling2d(x, keepdims=True)]), (8, 8, 4))
+    assert [layer.kind for layer in terms.of_layers(graph)] == ["pooling", "broadcast"]
+
+
+@pytest.mark.parametrize(("inside", "operations"), [("relu", None), (None, None), ("gelu", 1_280)])
+def test_an_activation_inside_a_layer_counts_where_it_is_a_pass_of_its_own(inside, operations):
+    # GELU: five operations on each of 8*8*4 values.
+    graph = trace(lambda x: conv2d(x, 4, 1, activation=inside), (8, 8, 4))
+    assert terms.of_layers(graph)[0].terms.get("activation, operations") == operations
 
 
 def test_a_layer_that_no_probe_has_is_said_to_be_a_guess():

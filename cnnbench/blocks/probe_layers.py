@@ -69,6 +69,11 @@ def _branches(x: Any) -> Any:
     return concatenate([conv2d(x, x.shape[-1] // 2, 1, activation="relu") for _ in range(4)])
 
 
+def _normed(x: Any) -> Any:
+    x = conv2d(x, x.shape[-1], 3, padding="same", use_bias=False)
+    return activation(batch_normalization(x), "relu")
+
+
 UNITS: dict[str, Callable[[Any], Any]] = {
     "activation": lambda x: activation(x, "relu"),
     "add": lambda x: add([activation(x, "relu"), x]),
@@ -89,6 +94,7 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "halve": lambda x: max_pooling2d(x, (2, 2), strides=(2, 2)),
     "layer_norm": layer_normalization,
     "max": lambda x: max_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
+    "normed": _normed,
     "pad": lambda x: zero_padding2d(x, 1),
     "separable": lambda x: separable_conv2d(x, x.shape[-1], 3, padding="same"),
     "shortcut": _shortcut,

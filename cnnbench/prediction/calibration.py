@@ -85,6 +85,8 @@ CASES: tuple[Case, ...] = (
     # After a convolution: drawing its kernel has read the code of elementwise kernels already.
     *(_unit(unit, 14, stem=True) for unit in ("add", "batch_norm", "concat", "gate", "layer_norm")),
     _dense(512, 1000, last=True),
+    *(_unit("normed", 8, 16, 8), _unit("normed", 28), _unit("normed", 7, 256, 3)),
+    *(_unit("gate", 56, 256), _unit("gate", 28, 256)),
     *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""

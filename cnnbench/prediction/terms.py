@@ -15,11 +15,15 @@ from math import prod
 
 from cnnbench.cost import LayerCost, cost
 from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.layers.activation import activation_cost
 
 Terms = dict[str, float]
 """Amounts by the name of their term."""
 
 CALL = "call"
+
+FREE = (None, "linear", "relu")
+"""Activations that cost nothing as part of another layer: what it writes, it writes once."""
 
 KINDS = {
     "conv 1x1": "convolutions of one tap",
@@ -27,11 +31,13 @@ KINDS = {
     "conv grouped": "convolutions in groups",
     "depthwise": "depthwise convolutions",
     "separable": "a depthwise convolution and one of 1x1 after it",
+    "recurrent": "convolutional LSTMs, one step after another",
     "dense": "dense layers",
     "pooling": "pooling",
     "batch norm": "batch normalisation",
     "layer norm": "layer normalisation",
     "merge": "addition and the like of two inputs",
+    "broadcast": "the same of two shapes",
     "activation": "elementwise operations on one input",
     "copy": "concatenation, padding, cropping",
 }
@@ -42,6 +48,7 @@ _KIND_OF = {
     "LayerNormalization": "layer norm",
     "DepthwiseConv2D": "depthwise",
     "SeparableConv2D": "separable",
+    "ConvLSTM2D": "recurrent",
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
     **dict.fromkeys(
         ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Rescaling"), "activation"
@@ -105,11 +112,19 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     if node.op == "InputLayer" or node.rule.view:
         return None
     kind, guessed = kind_of(node)
+    if kind == "merge" and len({graph.nodes[index].rule.shape for index in node.inputs}) > 1:
+        kind = "broadcast"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
     terms: Terms = {}
     for part, size in _parts(kind, node, layer):
         terms[f"{part}, layers"] = 1.0
         terms.update(_amounts(part, size, node.attrs.get("groups", 1)))
+    if kind == "recurrent":
+        steps = graph.nodes[node.inputs[0]].rule.shape[1]
+        terms["recurrent, steps"] = float(steps)
+        terms["recurrent, weight bytes read"] = float(steps * layer.weight_bytes)
+    elif kind != "activation" and (inside := node.attrs.get("activation")) not in FREE:
+        terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
@@ -157,6 +172,8 @@ def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, fl
         # TensorFlow leaves these to XLA, which takes longer the more groups there are.
         yield "conv grouped, MACs", macs
         yield "conv grouped, MACs times groups", macs * groups
+    elif kind == "recurrent":
+        yield "recurrent, MACs", macs
     elif kind == "depthwise":
         yield "depthwise, MACs", macs
         yield "depthwise, bytes", moved
