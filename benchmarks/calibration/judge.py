@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import mean, median
 
 import numpy as np
@@ -105,15 +106,25 @@ def in_two_runs(recording: Sequence[Measurement], launches: int) -> Iterator[tup
 def in_turn(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
     """A launch of each round of the recording against one of another pair in the same round.
 
-    As in runs of two versions that take turns, one launch each.
+    As in runs of two versions that take turns, one launch each. Where that needs more rounds
+    than there are, several pairs give a launch each to a round, which counts as so many.
     """
+    rounds = 1 + max(m.launch for m in recording)
+    pairs = -(-launches // rounds)
     bases: dict[str, list[Side]] = {}
     news: dict[str, list[Side]] = {}
-    for base, new in in_one_run(recording, launches):
+    for base, new in in_one_run(recording, launches // pairs):
         bases.setdefault(base[0].case.id, []).append(base)
         news.setdefault(new[0].case.id, []).append(new)
     for case, found in bases.items():
-        yield from zip(found, (*news[case][1:], news[case][0]), strict=True)
+        others = [*news[case][pairs:], *news[case][:pairs]]
+        yield from zip(_joined(found, pairs), _joined(others, pairs), strict=True)
+
+
+def _joined(sides: Sequence[Side], count: int) -> list[Side]:
+    """So many sides each as one."""
+    starts = range(0, len(sides) - count + 1, count)
+    return [tuple(chain.from_iterable(sides[i : i + count])) for i in starts]
 
 
 # Methods
@@ -200,7 +211,7 @@ def everything(recording: Sequence[Measurement]) -> list[Judged]:
         *(
             by_interval(recording, method, launches)
             for method, (pairs, _) in INTERVALS.items()
-            for launches in ((5, 8, 16) if pairs is in_two_runs else (5, 8))
+            for launches in ((5, 8) if pairs is in_one_run else (5, 8, 16))
         ),
         *(by_threshold(recording, field) for field in ("mean", "median")),
     ]
