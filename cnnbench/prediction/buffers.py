@@ -173,9 +173,8 @@ def _linear(node: Node) -> bool:
 def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
     """Bytes that a first call adds: of the arena, of its tables, and of small buffers at once.
 
-    A small buffer counts one wave longer than
-    it lives: what malloc has back it does not use for the next buffer at once, for something
-    smaller has taken a piece of it.
+    A small buffer counts one wave longer than it lives: what malloc has back it does not use
+    for the next buffer at once, for something smaller has taken a piece of it.
     """
     arena = prepared(graph)
     touched, tables = arena.touched, arena.tables

@@ -43,9 +43,8 @@ def _unit(
 
 
 def _video(frames: int, size: int, channels: int, depth: int = 1) -> Case:
-    return Case(
-        "unit_layers", (frames, size, size, channels), {"unit": "conv_lstm", "depth": depth}
-    )
+    params = {"unit": "conv_lstm", "depth": depth}
+    return Case("unit_layers", (frames, size, size, channels), params)
 
 
 CASES: tuple[Case, ...] = (
@@ -88,6 +87,7 @@ CASES: tuple[Case, ...] = (
     *(_unit("normed", 8, 16, 8), _unit("normed", 28), _unit("normed", 7, 256, 3)),
     *(_unit("gate", 56, 256), _unit("gate", 28, 256)),
     *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
+    *(_video(8, 8, 64), _unit("separable", 14, 512, 1, batch=4)),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""
 
@@ -164,7 +164,7 @@ def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:
     return Calibration(
         machine=machine,
         time=fitted([e for _, e in times.values()], [*times]),
-        memory=fitted([*peaks.values()], [*peaks]),
+        memory=fitted([*peaks.values()], [*peaks], memory.SHRUG),
         per_mac=proportional([(e.measured, r.cost.macs) for r, e in times.values()]),
         per_byte=proportional([(e.measured, r.cost.activation_bytes) for r, e in times.values()]),
     )

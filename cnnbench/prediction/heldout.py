@@ -8,8 +8,17 @@ from statistics import median
 
 from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
+from cnnbench.prediction import memory
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
-from cnnbench.prediction.model import Example, Model, coefficients, fitted, proportional, summed
+from cnnbench.prediction.model import (
+    SHRUG,
+    Example,
+    Model,
+    coefficients,
+    fitted,
+    proportional,
+    summed,
+)
 from cnnbench.result import Result, predicted_peak
 
 PROBES = "probe"
@@ -74,6 +83,7 @@ def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "activations": lambda r: r.cost.activation_bytes,
         },
         lambda r: _halves(stats.medians(r.samples.values()), lambda half: seconds(half) or 0.0),
+        SHRUG,
     )
 
 
@@ -87,6 +97,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "all activations": lambda r: r.cost.activation_bytes,
         },
         lambda r: _halves(r.peaks, median),
+        memory.SHRUG,
     )
 
 
@@ -95,6 +106,7 @@ def _held_out(
     example: Callable[[Result], Example | None],
     naive: dict[str, Callable[[Result], float]],
     halves: Callable[[Result], tuple[float, float] | None],
+    shrug: float,
 ) -> tuple[tuple[Judged, ...], Model]:
     known = [(r, family(r), e) for r in results if (e := example(r))]
     probes = [(r, e) for r, f, e in known if f == PROBES]
@@ -103,11 +115,11 @@ def _held_out(
             f"expected probes and blocks; got {len(probes)} and {len(known) - len(probes)} "
             "with a measurement; see benchmarks/prediction.py"
         )
-    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes])
+    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes], shrug)
     found = []
     for held in sorted({f for _, f, _ in known} - {PROBES}):
         rest = [(r, e) for r, f, e in known if f != held]
-        fit = coefficients([e for _, e in rest])
+        fit = coefficients([e for _, e in rest], shrug)
         lines = {
             name: proportional([(e.measured, amount(r)) for r, e in rest])
             for name, amount in naive.items()

@@ -19,6 +19,9 @@ from cnnbench.prediction.buffers import plan, rise
 from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
 from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
 
+SHRUG = 0.02
+"""As `model.SHRUG`. Peaks repeat within 1 %: what is further off has something that has no term."""
+
 _CONVOLUTIONS = ("conv 1x1", "conv kxk")
 
 
@@ -103,6 +106,8 @@ def _code(graph: Graph, node: Node) -> Iterator[str]:
         yield kind
     if kind == "layer norm" or node.op.startswith("Global"):
         yield "means"
+    if kind == "merge":
+        yield "merging"
     read = {graph.nodes[i].rule.shape for i in node.inputs}
     if kind in ("batch norm", "layer norm") or (kind == "merge" and len(read) > 1):
         yield "spreading"

@@ -10,7 +10,7 @@ from statistics import median
 from cnnbench.prediction.terms import Terms
 
 SHRUG = 0.1
-"""Relative error beyond which a case counts less (Huber): launches that were disturbed."""
+"""Relative error beyond which a case counts less (Huber). Of times: launches are disturbed."""
 
 ROUNDS = 20
 """Of reweighting; the coefficients stand still well before."""
@@ -50,23 +50,24 @@ def summed(coefficients: Mapping[str, float], terms: Terms) -> float:
     return sum(coefficients.get(name, 0.0) * amount for name, amount in terms.items())
 
 
-def fitted(examples: Sequence[Example], groups: Sequence[Hashable]) -> Model:
+def fitted(examples: Sequence[Example], groups: Sequence[Hashable], shrug: float = SHRUG) -> Model:
     """The model of some examples, with the errors that it makes on those it does not see.
 
     Args:
         examples: at least two.
         groups: of each example; one group at a time is left out to see the errors.
+        shrug: see `coefficients`.
     """
     quotients = []
     for group in dict.fromkeys(groups):
         inside = [e for e, g in zip(examples, groups, strict=True) if g != group]
         outside = [e for e, g in zip(examples, groups, strict=True) if g == group]
         if inside:
-            without = coefficients(inside)
+            without = coefficients(inside, shrug)
             quotients += [_quotient(e, without) for e in outside]
     known = sorted(q for q in quotients if q)
     return Model(
-        coefficients=coefficients(examples),
+        coefficients=coefficients(examples, shrug),
         low=_quantile(known, 0.1),
         high=_quantile(known, 0.9),
         examples=len(examples),
@@ -84,8 +85,8 @@ def _quantile(values: Sequence[float], share: float) -> float:
     return float(np.quantile(values, share)) if values else math.nan
 
 
-def coefficients(examples: Sequence[Example]) -> dict[str, float]:
-    """Non-negative least squares on relative errors, with Huber's weights.
+def coefficients(examples: Sequence[Example], shrug: float = SHRUG) -> dict[str, float]:
+    """Non-negative least squares on relative errors, with Huber's weights beyond `shrug`.
 
     Lawson and Hanson, "Solving Least Squares Problems", 1974, chapter 23; Huber, "Robust
     Statistics", 1981, section 7.8, for the weights.
@@ -105,7 +106,7 @@ def coefficients(examples: Sequence[Example]) -> dict[str, float]:
     for _ in range(ROUNDS):
         found, _ = nnls(rows * weights[:, None], weights)
         errors = np.abs(rows @ found - 1)
-        weights = np.sqrt(np.minimum(1, SHRUG / np.maximum(errors, SHRUG)))
+        weights = np.sqrt(np.minimum(1, shrug / np.maximum(errors, shrug)))
     return dict(zip(names, map(float, found / scale), strict=True))
 
 
