@@ -15,7 +15,7 @@ In the order in which things happen:
     store         STORE        a run's folder, one line a launch
     stats, result RESULT       a case's launches as estimates, beside its cost
     space/        SPACE        every configuration of a block at once: the front, the best
-    prediction/   PREDICTION   what a network should take here, from a minute of measurement
+    prediction/   PREDICTION   what a network should take here, from 80 s of measurement
     recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
     comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
     ceilings, machine/ CEILING what the machine can do at most, its health and noise

@@ -149,7 +149,7 @@ def predict(
     shapes = as_shapes(input_shape)
     found = _resolved(target, shapes, include_top, params)
     graph = found.trace(shapes, batch_size, dtype)
-    forecast.check(graph)  # before a minute is spent
+    forecast.check(graph)  # before the time is spent
     measured = calibration.find(runtime, progress or Silent(), calibrate)
     return found.title, forecast.forecast(graph, measured.calibration, measured.note)
 

@@ -1,11 +1,12 @@
 """PREDICTION: the time and the peak memory of a network, before it is run here.
 
     terms        what a layer's time is made of: layers, multiply-adds, bytes
-    memory       what the rise of the peak is made of: buffers, code, scratch
+    memory       what the rise of the peak is made of: buffers, heap, code
     buffers      what a call allocates and frees, and what it writes in place
+    heap         what the graph and its kernels take beside them
     arena        TensorFlow's allocator, as far as it matters
     model        coefficients for terms, fitted on what was measured
-    calibration  a minute of probes on this machine, and what it gave, kept
+    calibration  80 seconds of probes on this machine, and what it gave, kept
     forecast     both models on one network
     heldout      how well they do on blocks that they never saw
 
