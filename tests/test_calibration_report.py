@@ -125,3 +125,28 @@ def test_a_promise_that_is_broken_is_called_so():
     text = report.verdict([calm])
     assert "5 % or fewer: **kept**" in text
     assert "90 %: **kept**" in text
+
+
+def in_turn(pairs, launches):
+    """What each comparison has on its two sides: the last call of every launch."""
+    recording = [m for number in range(pairs) for m in pair(number, (1 + number, 5 + number))]
+    return [
+        [[m.samples_ns[-1] for m in side] for side in sides]
+        for sides in judge.in_turn(recording, launches)
+    ]
+
+
+def test_versions_in_turn_are_compared_with_another_pair_of_the_same_round():
+    # Pair 0's base (always 1000) with what pair 1 calls new, and so on; the last with the first.
+    assert in_turn(pairs=3, launches=2) == [
+        [[1000, 1000], [2000, 6000]],
+        [[1000, 1000], [3000, 7000]],
+        [[1000, 1000], [1000, 5000]],
+    ]
+
+
+def test_where_rounds_are_too_few_several_pairs_count_as_more():
+    assert in_turn(pairs=4, launches=4) == [
+        [[1000] * 4, [3000, 7000, 4000, 8000]],
+        [[1000] * 4, [1000, 5000, 2000, 6000]],
+    ]
