@@ -263,6 +263,18 @@ def test_the_loop_of_a_recurrent_convolution_runs_ahead():
     assert frames() == frames(return_sequences=True) == 5 * (48 + 512) * 4
 
 
+def test_later_loops_are_counted_apart_from_the_first():
+    def network(x):
+        for filters in (2, 1, 1):
+            x = conv_lstm2d(x, filters, 1, return_sequences=True)
+        return x
+
+    found = memory.terms(trace(network, (5, 8, 8, 3)))
+    assert found["recurrent frames, bytes"] == 5 * (48 + 512) * 4
+    # 2*4 + 4 + 4 = 16 weights and 256 values of gates; 4 + 4 + 4 = 12, and as many.
+    assert found["recurrent frames of later loops, bytes"] == 5 * (16 + 12 + 2 * 256) * 4
+
+
 def test_at_a_larger_batch_kernels_are_reordered():
     found = memory.terms(trace(lambda x: conv(conv(x, 8), 4), (8, 8, 4), batch_size=2))
     # 4*8 + 8 = 40 values; then 8*4 + 4 = 36, which fit there.

@@ -87,7 +87,8 @@ CASES: tuple[Case, ...] = (
     *(_unit("normed", 8, 16, 8), _unit("normed", 28), _unit("normed", 7, 256, 3)),
     *(_unit("gate", 56, 256), _unit("gate", 28, 256)),
     *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
-    *(_video(8, 8, 64), _unit("separable", 14, 512, 1, batch=4)),
+    *(_video(8, 8, 64), _video(8, 8, 32, 2), _video(8, 16, 64, 2)),
+    _unit("separable", 14, 512, 1, batch=4),
 )  # fmt: skip
 """What is measured: each kind of layer small and large, once and several times."""
 

@@ -41,19 +41,20 @@ def terms(graph: Graph) -> Terms:
     if buffers.copied:
         code.add("reordering")
     shapes: set[tuple[object, ...]] = set()
-    recurrent = 0
+    frames: list[int] = []
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
         if node.op.startswith("ConvLSTM"):
             code |= {"recurrent", "reordering"} if node.rule.shape[0] > 1 else {"recurrent"}
-            recurrent += _of_frames(graph, node)
+            frames.append(_of_frames(graph, node))
             continue
         code.update(_code(graph, node))
         of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
         shapes.update((kind, *of) for kind in _convolutions(node))
-    if recurrent:
-        found["recurrent frames, bytes"] = float(recurrent)
+    if frames:
+        found["recurrent frames, bytes"] = float(frames[0])
+        found["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
     if shapes:
         found["conv, shapes"] = float(len(shapes))
     if any(reorders(node) for node in graph.nodes):
@@ -119,7 +120,8 @@ def _of_frames(graph: Graph, node: Node) -> int:
     """Bytes that the loop of a convolutional LSTM has made before it needs them.
 
     What does not depend on the last frame runs ahead (parallel_iterations of tf.while_loop is
-    32): for each frame the kernels, split by gates, and the input's part of the four gates.
+    32): for each frame the kernels, split by gates, and the input's part of the four gates. A
+    network's first loop uses some of it up meanwhile; a later one begins before it has input.
     """
     frames = graph.nodes[node.inputs[0]].rule.shape[1]
     per_frame = node.rule.shape[1] == frames and len(node.rule.shape) == 5
