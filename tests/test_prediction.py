@@ -409,13 +409,13 @@ def test_a_layer_that_is_called_twice_takes_its_time_twice():
     assert first.terms == second.terms
 
 
-def test_groups_are_counted_as_what_they_cost():
-    # Output 8*8*4 of 1*1*2 taps each: 512 MACs, in two groups.
+def test_each_group_reads_its_taps_for_its_own_filters():
+    # Output 8*8*4 of 1*1*2 taps each: 512 MACs. Each of two groups reads 8*8*2 taps.
     graph = trace(lambda x: conv2d(x, 4, 1, groups=2), (8, 8, 4))
     assert terms.of_layers(graph)[0].terms == {
         "conv grouped, layers": 1,
         "conv grouped, MACs": 512,
-        "conv grouped, MACs times groups": 1024,
+        "conv grouped, taps read": 256,
     }
 
 

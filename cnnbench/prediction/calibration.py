@@ -1,4 +1,4 @@
-"""CALIBRATION: the models of this machine, from 80 seconds of measurement, kept for the next time."""
+"""CALIBRATION: the models of this machine, from 80 s of measurement, kept for the next time."""
 
 from __future__ import annotations
 

@@ -169,9 +169,9 @@ def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, fl
         if layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
             yield "conv at batch > 1, weight bytes", float(layer.weight_bytes)
     elif kind == "conv grouped":
-        # TensorFlow leaves these to XLA, which takes longer the more groups there are.
-        yield "conv grouped, MACs", macs
-        yield "conv grouped, MACs times groups", macs * groups
+        # Each group reads its taps for its own few filters.
+        yield f"{kind}, MACs", macs
+        yield f"{kind}, taps read", macs * groups / layer.output_shape[-1]
     elif kind == "recurrent":
         yield "recurrent, MACs", macs
     elif kind == "depthwise":
