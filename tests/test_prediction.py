@@ -43,8 +43,10 @@ def test_a_convolution_is_its_multiply_adds_its_taps_its_bytes_and_one_layer():
 
 def test_at_a_larger_batch_the_weights_are_reordered():
     graph = trace(lambda x: conv2d(x, 16, 1), (8, 8, 4), batch_size=2)
+    found = terms.of_layers(graph)[0].terms
     # 4*16 + 16 = 80 weights of 4 bytes
-    assert terms.of_layers(graph)[0].terms["conv at batch > 1, weight bytes"] == 320
+    assert found["conv at batch > 1, weight bytes"] == 320
+    assert found["conv at batch > 1, layers"] == 1
 
 
 @pytest.mark.parametrize(

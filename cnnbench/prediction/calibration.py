@@ -56,6 +56,7 @@ CASES: tuple[Case, ...] = (
     *(_conv(28, 64, 64, plain=True), _conv(14, 128, 128, depth=4, plain=True)),
     *(_conv(8, 16, 16, depth=6, wider=8, plain=True), _conv(14, 192, 192, 3, 3, 4, wider=64)),
     *(_conv(56, 32, 32, batch=8), _conv(28, 128, 128, batch=8)),
+    *(_conv(8, 16, 16, depth=8, batch=2), _conv(14, 64, 64, depth=4, batch=4)),
     *(_conv(14, 256, 256, depth=2, batch=2), _conv(7, 512, 512, depth=2, batch=4)),
     # 1x1
     *(_conv(224, 3, 64, 1), _conv(56, 64, 64, 1, 4), _conv(28, 256, 64, 1), _conv(28, 64, 256, 1)),

@@ -167,6 +167,7 @@ def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, fl
         yield "conv, bytes", moved
         yield "conv, weight bytes", float(layer.weight_bytes)
         if layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
+            yield "conv at batch > 1, layers", 1.0
             yield "conv at batch > 1, weight bytes", float(layer.weight_bytes)
     elif kind == "conv grouped":
         # Each group reads its taps for its own few filters.
