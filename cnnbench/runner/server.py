@@ -29,8 +29,7 @@ START_TIMEOUT_S = 120.0
 """The longest that the server may take to import a framework and describe its devices."""
 
 BURST_S = 0.015
-"""Long beside a switch of processes, short beside a change of the machine's speed. Bursts of
-2 to 16 ms gave the same spread of ratios here, of 32 ms a wider one."""
+"""Long beside a switch of processes, short beside a change of the machine's speed."""
 
 MIN_CALLS = 4
 MAX_CALLS = 500
