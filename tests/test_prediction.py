@@ -78,7 +78,7 @@ def test_a_layer_that_works_step_by_step_reads_its_weights_at_each():
         "recurrent, layers": 1,
         "recurrent, steps": 5,
         "recurrent, MACs": 276_480,
-        "recurrent, weight bytes read": 17_600,
+        "recurrent, weight bytes": 17_600,
     }
 
 
@@ -123,9 +123,10 @@ def line(a, b, xs):
 
 
 def test_a_coefficient_has_the_unit_of_its_term():
-    found = model.Model({"conv grouped, MACs times groups": 8e-12, "call": 2e-3}, 1.0, 1.0, 2)
-    assert [*predicted.coefficients(found, "s")] == [
-        ["conv grouped, MACs times groups", "8 ps per MAC*group", "125 GMAC*group/s"],
+    fitted = {"dense, MACs": 8e-12, "recurrent, steps": 4e-5, "call": 2e-3}
+    assert [*predicted.coefficients(model.Model(fitted, 1.0, 1.0, 2), "s")] == [
+        ["dense, MACs", "8 ps per MAC", "125 GMAC/s"],
+        ["recurrent, steps", "40.0 us per step", "-"],
         ["call", "2.00 ms per call", "-"],
     ]
 

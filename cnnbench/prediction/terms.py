@@ -122,7 +122,7 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     if kind == "recurrent":
         steps = graph.nodes[node.inputs[0]].rule.shape[1]
         terms["recurrent, steps"] = float(steps)
-        terms["recurrent, weight bytes read"] = float(steps * layer.weight_bytes)
+        terms["recurrent, weight bytes"] = float(steps * layer.weight_bytes)
     elif kind != "activation" and (inside := node.attrs.get("activation")) not in FREE:
         terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)

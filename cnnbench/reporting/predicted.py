@@ -102,15 +102,15 @@ def coefficients(model: Model, unit: str) -> Iterator[list[str]]:
         one = {
             "layers": "layer",
             "shapes": "shape",
+            "steps": "step",
             "MACs": "MAC",
-            "MACs times groups": "MAC*group",
             "taps read": "tap",
             "operations": "operation",
         }
         per = one.get(per, "byte" if per.endswith("bytes") else "call")
         show = units.binary if unit == "B" else _seconds
         rate = MISSING
-        if unit == "s" and per not in ("layer", "call"):
+        if unit == "s" and per not in ("layer", "step", "call"):
             rate = units.count(1 / value, "B/s" if per == "byte" else f"{per}/s")
         text = f"{value:.2f} B" if unit == "B" and per == "byte" else show(value)
         yield [name, f"{text} per {per}", rate]
