@@ -162,7 +162,7 @@ def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     machine that became slower between the runs cancels. Else by the medians of the launches.
     """
     if _paced_alike(base, new):
-        found = stats.separate([*base.paces.values()], [*new.paces.values()])
+        found = stats.separate([*base.paces.values()], [*new.paces.values()], stats.DRIFT)
         return found and replace(found, doubts=(*found.doubts, stats.Doubt.SEPARATE))
     return stats.unpaired(base.samples, new.samples)
 

@@ -1,5 +1,7 @@
 """What launches give together, with hand-made measurements."""
 
+import math
+
 import pytest
 
 from cnnbench import result
@@ -60,6 +62,16 @@ def test_two_runs_are_compared_by_the_reference_on_the_same_kind_of_machine(chan
     machine = {**MACHINE, **changed}
     new = result.result(A, [launch(A, 0, 12000, reference_ns=4000, **machine)])
     assert result.ratio_between_runs(base, new).value == pytest.approx(expected)
+
+
+def test_the_interval_of_two_runs_has_room_for_a_drift_between_them():
+    base, new = (
+        result.result(A, [launch(A, n, ns, reference_ns=1000, **MACHINE) for n in range(3)])
+        for ns in (2000, 4000)
+    )
+    found = result.ratio_between_runs(base, new)
+    # The launches agree exactly, so 1.5 % times 4.302653, Student's with 2 degrees of freedom.
+    assert found.high == pytest.approx(2 * math.exp(0.015 * 4.302653))
 
 
 def test_without_a_reference_on_both_sides_two_runs_are_compared_by_the_clock():

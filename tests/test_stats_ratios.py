@@ -55,6 +55,14 @@ def test_launches_that_agree_exactly_have_an_interval_without_width() -> None:
     assert found.doubts == (Doubt.SPREAD,)
 
 
+def test_a_drift_between_two_runs_widens_what_their_launches_show() -> None:
+    # Both agree exactly; 1 degree of freedom: 12.7062 times the drift.
+    found = stats.separate([1.0, 1.0], [2.0, 2.0], drift=0.01)
+    assert found is not None
+    ends = (2 * math.exp(-0.127062), 2 * math.exp(0.127062))
+    assert (found.low, found.high) == pytest.approx(ends)
+
+
 def test_the_noisier_side_raises_the_doubt() -> None:
     even, uneven = [1.0, 1.01, 1.02], [1.0, 1.2, 1.4]
     for sides, doubts in (

@@ -155,7 +155,7 @@ INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[
     ),
     "two runs, beside a reference": (
         in_two_runs,
-        lambda b, n: stats.separate(_paces(b), _paces(n)),
+        lambda b, n: stats.separate(_paces(b), _paces(n), stats.DRIFT),
     ),
     "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
 }

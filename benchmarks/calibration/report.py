@@ -48,7 +48,8 @@ that of the interval of the ratio.
   were made in turn. A launch counts by its pace, as below; the runs of one place are a pair.
 - **two runs, beside a reference**: `compare BASE NEW`. Every launch alternates with a fixed small
   network; a launch counts as how many times the reference's time it took (`stats.separate`). One
-  run is the first half of the recording, the other the second.
+  run is the first half of the recording, the other the second. The interval has room for a drift
+  between the two (`stats.DRIFT`), whose size was chosen on this recording.
 - **two runs, times alone**: the same launches without the reference (`stats.unpaired`), which is
   what remains where hosts or versions differ.
 - **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`), on the same
@@ -64,9 +65,7 @@ recording.
 
 {coverage}
 
-- **Student's**: what reports give, of the logarithms of the launch medians. It is an interval of
-  their geometric mean; where launches come in two speeds that lies above their median, and the
-  interval covers the median less often.
+- **Student's**: what reports give, of the logarithms of the launch medians.
 - **bootstrap**: hierarchical (launches, then calls), percentile interval of the median of all
   calls. With n launches it cannot cover more than 1 - 2^(1-n).
 

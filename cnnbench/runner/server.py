@@ -6,8 +6,8 @@ started nothing of it: fresh as a new interpreter, in a tenth of its time.
 Several cases in one launch alternate in short bursts, each in its own process. A machine
 that others share changes its speed from one moment to the next; what two neighbouring
 bursts see of that is nearly the same, so that it cancels in their ratio (Bulej et al.,
-"Duet Benchmarking", ICPE 2020, arXiv 2001.05811). Here the ratio of two launches one after
-the other varies by 20 %, of two that alternate by 6 %.
+"Duet Benchmarking", ICPE 2020, arXiv 2001.05811). In the recording of reports/calibration the
+ratio of two launches one after the other varies by 10 %, of two that alternate by 3 %.
 """
 
 from __future__ import annotations

@@ -25,12 +25,13 @@ from cnnbench.stats.launches import (
     steady,
     warmup,
 )
-from cnnbench.stats.ratios import duet, ratio, relative, separate, unpaired
+from cnnbench.stats.ratios import DRIFT, duet, ratio, relative, separate, unpaired
 from cnnbench.stats.resampling import bootstrap
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
     "BEYOND",
+    "DRIFT",
     "FEW",
     "LEVEL",
     "NOISY",
