@@ -1,5 +1,7 @@
 """The run's loop with a server that answers from a script, and a clock of its own."""
 
+import signal
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -133,6 +135,28 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_can_be_resumed(tmp_path):
     assert len(both) == 6
     assert len({(m.case.id, m.launch) for m in both}) == 6
     assert both[: len(first)] == first
+
+
+def test_ctrl_c_that_nobody_heard_ends_the_run_all_the_same(tmp_path):
+    def pressed(number):
+        with suppress(KeyboardInterrupt):  # as Python does at the end of an object
+            signal.raise_signal(signal.SIGINT)
+
+    ending = run(tmp_path, Server({8: pressed}))
+    assert ending.reason == "interrupted"
+    assert 1 <= ending.measured < 6
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_somebody_else_stays_in_place(tmp_path):
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    try:
+        ending = run(tmp_path, Server({8: lambda number: signal.raise_signal(signal.SIGINT)}))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ending.reason == "done"
+    assert heard
 
 
 def test_cases_that_are_compared_share_a_launch_and_each_has_its_line(tmp_path):

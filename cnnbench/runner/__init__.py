@@ -9,6 +9,7 @@ placement   a core for each of its threads
 sampling    the timing loop
 memory      the kernel's high-water mark
 environment the machine that it all ran on
+interrupt   Ctrl-C, remembered
 loop        the run: schedule, launch, store, until done, out of time or interrupted
 session     the same for whoever has cases to measure
 """

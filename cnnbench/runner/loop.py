@@ -14,6 +14,7 @@ from cnnbench import stats, units
 from cnnbench.case import Case
 from cnnbench.measurement import Check, Measurement, in_turns
 from cnnbench.runner.environment import available_memory, environment
+from cnnbench.runner.interrupt import remembered
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.worker import Order
 from cnnbench.stats import Stop
@@ -85,29 +86,31 @@ def run(
     slices = Slices(plan.time_budget_s)
     measured = made = total = 0
     try:
-        for queue in _queues(plan, tally, available()):
-            total = made + sum(len(launch.cases) for launch in queue)
-            for index, launch in enumerate(queue):
-                slice_s = slices.next(queue[index:])
-                if not slice_s:
-                    tally.write_stops(store, Stop.BUDGET)
-                    planned = launch.number < plan.launches
-                    return Ending("out of time" if planned else "done", measured, total - made)
-                hopeful = replace(launch, cases=tally.hopeful(launch.cases))
-                if hopeful.cases:
-                    progress.begins(hopeful)
-                    begin = clock()
-                    found, sampled_s = measure(
-                        plan, hopeful, slice_s, server, described, clock, available
-                    )
-                    for measurement in found:
-                        store.append("launch", measurement.to_json())
-                        tally.add(measurement)
-                    measured += len(found)
-                    slices.spent(hopeful, clock() - begin, sampled_s)
-                    for number, measurement in enumerate(found, start=made + 1):
-                        progress.ended(measurement, number, total, slices.left())
-                made += len(launch.cases)
+        with remembered() as ctrl_c:
+            for queue in _queues(plan, tally, available()):
+                total = made + sum(len(launch.cases) for launch in queue)
+                for index, launch in enumerate(queue):
+                    ctrl_c.check()
+                    slice_s = slices.next(queue[index:])
+                    if not slice_s:
+                        tally.write_stops(store, Stop.BUDGET)
+                        planned = launch.number < plan.launches
+                        return Ending("out of time" if planned else "done", measured, total - made)
+                    hopeful = replace(launch, cases=tally.hopeful(launch.cases))
+                    if hopeful.cases:
+                        progress.begins(hopeful)
+                        begin = clock()
+                        found, sampled_s = measure(
+                            plan, hopeful, slice_s, server, described, clock, available
+                        )
+                        for measurement in found:
+                            store.append("launch", measurement.to_json())
+                            tally.add(measurement)
+                        measured += len(found)
+                        slices.spent(hopeful, clock() - begin, sampled_s)
+                        for number, measurement in enumerate(found, start=made + 1):
+                            progress.ended(measurement, number, total, slices.left())
+                    made += len(launch.cases)
     except KeyboardInterrupt:
         return Ending("interrupted", measured, total - made)
     tally.write_stops(store, Stop.LAUNCHES)
