@@ -13,7 +13,7 @@ from cnnbench.layers.depthwise import separable_conv2d
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
-from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.recurrent_conv import conv_lstm1d, conv_lstm2d
 from cnnbench.prediction import buffers, heldout, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example
@@ -95,7 +95,12 @@ def test_an_activation_inside_a_layer_counts_where_it_is_a_pass_of_its_own(insid
 
 
 def test_a_layer_that_no_probe_has_is_said_to_be_a_guess():
-    for layer, shape in ((rms_normalization, (8, 8, 4)), (max_pooling1d, (8, 4))):
+    cases = (
+        (rms_normalization, (8, 8, 4)),
+        (max_pooling1d, (8, 4)),
+        (lambda x: conv_lstm1d(x, 2, 3), (5, 8, 2)),
+    )
+    for layer, shape in cases:
         (found,) = terms.of_layers(trace(layer, shape))
         assert found.guessed
 

@@ -14,6 +14,7 @@ from math import prod
 
 from cnnbench.cost import activation_bytes
 from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.layers.activation import is_linear
 from cnnbench.prediction.arena import LEAST, Arena
 
 IN_PLACE = frozenset(
@@ -135,7 +136,11 @@ def _steps(graph: Graph) -> Iterator[Step]:
             _, pointwise, *_ = node.rule.weights or node.shared
             yield Step(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
             yield Step(index, size, (~index,))
-        elif node.op == "Conv2D" and not _linear(node) and not node.attrs.get("use_bias", True):
+        elif (
+            node.op == "Conv2D"
+            and not is_linear(node.attrs.get("activation"))
+            and not node.attrs.get("use_bias", True)
+        ):
             yield Step(~index, size, node.inputs)
             yield Step(index, size, (~index,), (~index,))
         else:
@@ -163,11 +168,11 @@ def _scratch(node: Node, size: int) -> int:
 
 def _can_add(node: Node) -> bool:
     """A convolution with a bias and nothing after it."""
-    return node.op == "Conv2D" and bool(node.attrs.get("use_bias", True)) and _linear(node)
-
-
-def _linear(node: Node) -> bool:
-    return node.attrs.get("activation") in (None, "linear")
+    return (
+        node.op == "Conv2D"
+        and bool(node.attrs.get("use_bias", True))
+        and is_linear(node.attrs.get("activation"))
+    )
 
 
 def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:

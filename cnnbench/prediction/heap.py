@@ -23,12 +23,10 @@ _NODES = {
     "batch norm": 16,
     "layer norm": 23,
     "copy": 2,
+    "recurrent": 160,  # a loop
 }
 """Operations that Keras makes of a layer without bias, with those that read its weights; a
 bias is five more. One of any other kind."""
-
-_RECURRENT = 165
-"""Of a convolutional LSTM, which is a loop."""
 
 _KIB = 2**10
 _A_NODE = 12.2 * _KIB
@@ -71,8 +69,6 @@ def has_bias(node: Node) -> bool:
 
 
 def _nodes(node: Node) -> int:
-    if node.op.startswith("ConvLSTM"):
-        return _RECURRENT
     kind, _ = kind_of(node)
     more = has_bias(node) and kind not in ("batch norm", "layer norm")
     twice = node.attrs.get("activation") in TWICE
@@ -114,5 +110,4 @@ def reordered(graph: Graph) -> tuple[int, int]:
 def reorders(node: Node) -> bool:
     """Whether a layer is a convolution whose kernel oneDNN reorders: those of several images."""
     kind, _ = kind_of(node)
-    conv = kind in ("conv 1x1", "conv kxk") and not node.op.startswith("ConvLSTM")
-    return (conv or kind == "separable") and node.rule.shape[0] > 1
+    return kind in ("conv 1x1", "conv kxk", "separable") and node.rule.shape[0] > 1

@@ -45,7 +45,7 @@ def terms(graph: Graph) -> Terms:
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
-        if node.op.startswith("ConvLSTM"):
+        if kind_of(node)[0] == "recurrent":
             code |= {"recurrent", "reordering"} if node.rule.shape[0] > 1 else {"recurrent"}
             frames.append(_of_frames(graph, node))
             continue

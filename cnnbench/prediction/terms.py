@@ -15,15 +15,12 @@ from math import prod
 
 from cnnbench.cost import LayerCost, cost
 from cnnbench.graph import ITEMSIZE, Graph, Node
-from cnnbench.layers.activation import activation_cost
+from cnnbench.layers.activation import activation_cost, is_linear
 
 Terms = dict[str, float]
 """Amounts by the name of their term."""
 
 CALL = "call"
-
-FREE = (None, "linear", "relu")
-"""Activations that cost nothing as part of another layer: what it writes, it writes once."""
 
 KINDS = {
     "conv 1x1": "convolutions of one tap",
@@ -48,7 +45,6 @@ _KIND_OF = {
     "LayerNormalization": "layer norm",
     "DepthwiseConv2D": "depthwise",
     "SeparableConv2D": "separable",
-    "ConvLSTM2D": "recurrent",
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
     **dict.fromkeys(
         ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Rescaling"), "activation"
@@ -96,6 +92,8 @@ def kind_of(node: Node) -> tuple[str, bool]:
         if node.attrs.get("groups", 1) != 1:
             return "conv grouped", False
         return ("conv 1x1" if _taps(node) == 1 else "conv kxk"), False
+    if op.startswith("ConvLSTM"):
+        return "recurrent", not op.endswith("2D")
     if "Pooling" in op:
         return "pooling", not op.endswith("2D")
     if op in _KIND_OF:
@@ -123,8 +121,10 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
         steps = graph.nodes[node.inputs[0]].rule.shape[1]
         terms["recurrent, steps"] = float(steps)
         terms["recurrent, weight bytes"] = float(steps * layer.weight_bytes)
-    elif kind != "activation" and (inside := node.attrs.get("activation")) not in FREE:
-        terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
+    elif kind != "activation":
+        inside = node.attrs.get("activation")
+        if not is_linear(inside) and inside != "relu":  # they are no pass of their own
+            terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
