@@ -1,6 +1,7 @@
 """What all tests share: how hard Hypothesis tries, quiet TensorFlow, fresh fork servers, a home."""
 
 import os
+import signal
 from multiprocessing import forkserver
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would the commands tested here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A process has one backend of Keras: `make test-jax` runs these by themselves.
 collect_ignore = [] if os.environ["KERAS_BACKEND"] == "jax" else ["xla"]
