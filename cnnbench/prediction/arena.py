@@ -31,19 +31,22 @@ class _Chunk:
 
 @dataclass(slots=True)
 class Arena:
-    """Addresses run through all regions; `touched` is how many bytes were ever used."""
+    """Regions lie one below the other; `touched` is how many bytes were ever used.
+
+    That is where mmap(2) puts them, and of two holes of one size the lower is taken.
+    """
 
     touched: int = 0
     _chunks: dict[int, _Chunk] = field(default_factory=dict)
     _used: list[tuple[int, int]] = field(default_factory=list)
-    _end: int = 0
+    _bottom: int = 0
     _next_region: int = _FIRST_REGION
     _regions: int = 0
 
     @property
     def tables(self) -> int:
         """Bytes of the tables of all regions, which are filled as soon as there is a region."""
-        return self._end // _GRAIN * _ENTRY
+        return -self._bottom // _GRAIN * _ENTRY
 
     def allocate(self, size: int) -> int:
         """The address of a new buffer."""
@@ -85,8 +88,8 @@ class Arena:
         while self._next_region < size:
             self._next_region *= 2
         self._regions += 1
-        self._chunks[self._end] = _Chunk(self._next_region, self._regions)
-        self._end += self._next_region
+        self._bottom -= self._next_region
+        self._chunks[self._bottom] = _Chunk(self._next_region, self._regions)
         if enough:
             self._next_region *= 2
 

@@ -16,6 +16,7 @@ from cnnbench.cost import activation_bytes
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.layers.activation import is_linear
 from cnnbench.prediction.arena import LEAST, Arena
+from cnnbench.prediction.loops import AHEAD, ahead, loops
 
 IN_PLACE = frozenset(
     ("Activation", "ReLU", "LeakyReLU", "BatchNormalization", "Add", "Subtract", "Multiply")
@@ -84,7 +85,7 @@ def plan(graph: Graph) -> Plan:
     for step in steps:
         wave[step.output] = 1 + max((wave[source] for source in step.reads), default=0)
     waves = max(wave.values()) + 1
-    buffers: list[Buffer] = []
+    buffers = list(_ahead(graph, wave))
     where: dict[int, Buffer] = {}
     free_from: dict[int, int] = {}  # the step that reads a buffer last, by its identity
     copied = False
@@ -109,6 +110,14 @@ def plan(graph: Graph) -> Plan:
         free_from[id(mine)] = max(free_from.get(id(mine), 0), end)
         mine.last = max(mine.last, waves if end == len(steps) else wave[steps[end].output])
     return Plan(tuple(buffers), waves, any(step.fused for step in steps), copied)
+
+
+def _ahead(graph: Graph, wave: dict[int, int]) -> Iterator[Buffer]:
+    """What loops make ahead, as far as it is large."""
+    for number, loop in enumerate(loops(graph)):
+        large = [size for size in ahead(graph, loop, first=number == 0) if size >= LEAST]
+        for size in large[: round(AHEAD * len(large))]:
+            yield Buffer(size, 0, wave[loop])
 
 
 def _steps(graph: Graph) -> Iterator[Step]:
@@ -136,13 +145,9 @@ def _steps(graph: Graph) -> Iterator[Step]:
             _, pointwise, *_ = node.rule.weights or node.shared
             yield Step(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
             yield Step(index, size, (~index,))
-        elif (
-            node.op == "Conv2D"
-            and not is_linear(node.attrs.get("activation"))
-            and not node.attrs.get("use_bias", True)
-        ):
+        elif is_followed(node):
             yield Step(~index, size, node.inputs)
-            yield Step(index, size, (~index,), (~index,))
+            yield Step(index, size, (~index,), (~index,), scratch=_scratch(node, size))
         else:
             yield Step(
                 index,
@@ -152,6 +157,13 @@ def _steps(graph: Graph) -> Iterator[Step]:
                 view=node.rule.view,
                 scratch=_scratch(node, size),
             )
+
+
+def is_followed(node: Node) -> bool:
+    """Whether the activation of a layer with a kernel is a kernel of its own."""
+    then = node.attrs.get("activation")
+    plain = node.op == "Conv2D" and not node.attrs.get("use_bias", True)
+    return bool(node.rule.weights) and not is_linear(then) and (plain or then in TWICE)
 
 
 def _scratch(node: Node, size: int) -> int:
@@ -178,7 +190,7 @@ def _can_add(node: Node) -> bool:
 def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
     """Bytes that a first call adds: of the arena, of its tables, and of small buffers at once.
 
-    A small buffer counts one wave longer than it lives: what malloc has back it does not use
+    A small buffer counts two waves longer than it lives: what malloc has back it does not use
     for the next buffer at once, for something smaller has taken a piece of it.
     """
     arena = prepared(graph)
@@ -189,7 +201,7 @@ def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
         for number, buffer in enumerate(buffers.buffers):
             if buffer.first == wave and buffer.size >= LEAST:
                 addresses[number] = arena.allocate(buffer.size)
-        alive = [b for b in buffers.buffers if b.first <= wave <= b.last + 1]
+        alive = [b for b in buffers.buffers if b.first <= wave <= b.last + 2]
         small = sum(b.size for b in alive if b.size < LEAST)
         most = max(most, small)
         for number, buffer in enumerate(buffers.buffers):
@@ -201,19 +213,38 @@ def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
 def prepared(graph: Graph) -> Arena:
     """The arena as the weights and the input leave it, which are made before the call.
 
-    An initialiser draws a kernel, scales it and shifts it, each into a new buffer, and frees
-    the first two: of a large network they leave room for all its activations.
+    What initialisers free leaves room, in a large network for all its activations.
     """
     arena = Arena()
     for node in graph.nodes:
         for weight in node.rule.weights:
             size = prod(weight.shape) * ITEMSIZE[node.weight_dtype or graph.dtype]
             if size >= LEAST:
-                drawn = 3 if len(weight.shape) > 1 else 1
-                addresses = [arena.allocate(size) for _ in range(drawn)]
-                for address in addresses[:-1]:
-                    arena.release(address)
+                drawn = _drawn(arena, size) if len(weight.shape) > 1 else arena.allocate(size)
+                if weight.name == "recurrent_kernel":
+                    _made_orthogonal(arena, weight.shape, size, drawn)
     for index in graph.inputs:
         if (size := activation_bytes(graph, graph.nodes[index])) >= LEAST:
             arena.allocate(size)
     return arena
+
+
+def _drawn(arena: Arena, size: int) -> int:
+    """Draw values, scale them and shift them, each into a new buffer, and free the first two."""
+    *freed, last = (arena.allocate(size) for _ in range(3))
+    for address in freed:
+        arena.release(address)
+    return last
+
+
+def _made_orthogonal(arena: Arena, shape: tuple[int, ...], size: int, drawn: int) -> None:
+    """What was drawn is taken apart into Q and R; Q gets R's signs, then the gain."""
+    rows, columns = prod(shape[:-1]), shape[-1]
+    q = arena.allocate(size)
+    r = min(rows, columns) ** 2 * size // (rows * columns)
+    others = [drawn, *([arena.allocate(r)] if r >= LEAST else [])]
+    others.append(arena.allocate(size))
+    arena.release(q)
+    arena.allocate(size)
+    for address in others:
+        arena.release(address)

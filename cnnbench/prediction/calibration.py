@@ -69,6 +69,7 @@ CASES: tuple[Case, ...] = (
     *(_conv(28, 128, 128, groups=2), _conv(56, 128, 128, groups=32)),
     *(_unit("depthwise", 28, depth=4), _unit("depthwise", 112, depth=1)),
     *(_unit("depthwise_plain", 14, 512, 4), _unit("depthwise", 56, depth=1, batch=8)),
+    _unit("depthwise_plain", 7, 512),
     *(_unit("separable", 14, 512), _unit("separable", 56)),
     *(_dense(1024, 1024, 4), _dense(4096, 4096), _dense(2048, 1000, batch=32), _dense(64, 64, 8)),
     *(_dense(512, 512, 2, plain=True), _dense(512, 512, 2, batch=4)),
@@ -83,7 +84,8 @@ CASES: tuple[Case, ...] = (
     *(_unit("average", 112), _unit("sigmoid", 56), _unit("dense_gelu", 56, depth=1)),
     *(_unit("dense_gelu", 14, 256), _unit("depthwise_wide", 28, 96), _unit("depthwise_wide", 56)),
     # After a convolution: drawing its kernel has read the code of elementwise kernels already.
-    *(_unit(unit, 14, stem=True) for unit in ("add", "batch_norm", "concat", "gate", "layer_norm")),
+    *(_unit(unit, 14, stem=True) for unit in ("activation", "add", "batch_norm")),
+    *(_unit(unit, 14, stem=True) for unit in ("concat", "gate", "layer_norm")),
     _dense(512, 1000, last=True),
     *(_unit("normed", 8, 16, 8), _unit("normed", 28), _unit("normed", 7, 256, 3)),
     *(_unit("gate", 56, 256), _unit("gate", 28, 256)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 
 from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.layers.activation import is_linear
 from cnnbench.prediction.arena import LEAST
 from cnnbench.prediction.buffers import TWICE, prepared
 from cnnbench.prediction.terms import kind_of, weight_bytes
@@ -26,7 +27,7 @@ _NODES = {
     "recurrent": 160,  # a loop
 }
 """Operations that Keras makes of a layer without bias, with those that read its weights; a
-bias is five more. One of any other kind."""
+bias is five more, with the activation after it. One of any other kind."""
 
 _KIB = 2**10
 _A_NODE = 12.2 * _KIB
@@ -70,9 +71,10 @@ def has_bias(node: Node) -> bool:
 
 def _nodes(node: Node) -> int:
     kind, _ = kind_of(node)
-    more = has_bias(node) and kind not in ("batch norm", "layer norm")
-    twice = node.attrs.get("activation") in TWICE
-    return _NODES.get(kind, 1) + 5 * more + 5 * twice
+    biased = has_bias(node) and kind not in ("batch norm", "layer norm")
+    then = node.attrs.get("activation")
+    plain = bool(node.rule.weights) and not biased and not is_linear(then)
+    return _NODES.get(kind, 1) + 5 * biased + plain + 5 * (then in TWICE)
 
 
 def reordered(graph: Graph) -> tuple[int, int]:

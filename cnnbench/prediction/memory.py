@@ -15,9 +15,11 @@ from math import prod
 
 from cnnbench.cost import activation_bytes
 from cnnbench.graph import Graph, Node
+from cnnbench.prediction.arena import LEAST
 from cnnbench.prediction.buffers import plan, rise
 from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
-from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
+from cnnbench.prediction.loops import ahead, loops
+from cnnbench.prediction.terms import CALL, Terms, kind_of
 
 SHRUG = 0.02
 """As `model.SHRUG`. Peaks repeat within 1 %: what is further off has something that has no term."""
@@ -41,18 +43,19 @@ def terms(graph: Graph) -> Terms:
     if buffers.copied:
         code.add("reordering")
     shapes: set[tuple[object, ...]] = set()
-    frames: list[int] = []
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
         if kind_of(node)[0] == "recurrent":
             code |= {"recurrent", "reordering"} if node.rule.shape[0] > 1 else {"recurrent"}
-            frames.append(_of_frames(graph, node))
             continue
         code.update(_code(graph, node))
         of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
         shapes.update((kind, *of) for kind in _convolutions(node))
-    if frames:
+    if frames := [
+        sum(size for size in ahead(graph, loop, first=number == 0) if size < LEAST)
+        for number, loop in enumerate(loops(graph))
+    ]:
         found["recurrent frames, bytes"] = float(frames[0])
         found["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
     if shapes:
@@ -97,13 +100,16 @@ def _code(graph: Graph, node: Node) -> Iterator[str]:
         yield "reordering"
     if kind in ("depthwise", "separable"):
         yield "depthwise"
+        images, rows, *_ = node.rule.shape
+        if images * rows % 2:  # not as many for each thread: one more kernel is generated
+            yield "depthwise of an odd number of rows"
     if dense:
         yield "dense"
         if fused:
             yield "dense with bias"
     if matrix or kind == "conv grouped":
         yield "products generated"
-    if kind in ("conv grouped", "copy"):
+    if kind in ("conv grouped", "copy", "layer norm"):
         yield kind
     if kind == "layer norm" or node.op.startswith("Global"):
         yield "means"
@@ -114,19 +120,6 @@ def _code(graph: Graph, node: Node) -> Iterator[str]:
         yield "spreading"
     if then == "softmax" or node.op == "Softmax":
         yield "softmax"
-
-
-def _of_frames(graph: Graph, node: Node) -> int:
-    """Bytes that the loop of a convolutional LSTM has made before it needs them.
-
-    What does not depend on the last frame runs ahead (parallel_iterations of tf.while_loop is
-    32): for each frame the kernels, split by gates, and the input's part of the four gates. A
-    network's first loop uses some of it up meanwhile; a later one begins before it has input.
-    """
-    frames = graph.nodes[node.inputs[0]].rule.shape[1]
-    per_frame = node.rule.shape[1] == frames and len(node.rule.shape) == 5
-    gates = 4 * activation_bytes(graph, node)
-    return frames * weight_bytes(graph, node) + (gates if per_frame else frames * gates)
 
 
 def _read_and_written(graph: Graph, node: Node) -> int:
