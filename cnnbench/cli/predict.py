@@ -19,7 +19,7 @@ def predict(
     param: Params = None,
     include_top: IncludeTop = True,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure this machine again: 80 seconds.")
+        bool, typer.Option("--calibrate", help="Measure this machine again: a minute.")
     ] = False,
     top: Annotated[int, typer.Option(min=1, help="Only so many layers.")] = 10,
     model: Annotated[bool, typer.Option("--model", help="The coefficients too.")] = False,

@@ -6,7 +6,7 @@
     heap         what the graph and its kernels take beside them
     arena        TensorFlow's allocator, as far as it matters
     model        coefficients for terms, fitted on what was measured
-    calibration  80 seconds of probes on this machine, and what it gave, kept
+    calibration  a minute of probes on this machine, and what it gave, kept
     forecast     both models on one network
     heldout      how well they do on blocks that they never saw
 

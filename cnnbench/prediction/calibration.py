@@ -1,4 +1,4 @@
-"""CALIBRATION: the models of this machine, from 80 s of measurement, kept for the next time."""
+"""CALIBRATION: the models of this machine, from a minute of measurement, kept for the next time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
 
 LAUNCHES = 2
-TIME_BUDGET_S = 80.0
+TIME_BUDGET_S = 60.0
 
 
 def _conv(
