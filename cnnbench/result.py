@@ -150,8 +150,8 @@ def ratio(base: Result, new: Result) -> Estimate | None:
     Turn by turn where the two took turns, else by the medians of launches of one round.
     """
     if any(m.ok and new.case.id in m.beside for m in base.launches):
-        return stats.duet(base.turns, new.turns)
-    return stats.ratio(base.samples, new.samples)
+        return stats.duet(base.turns, new.turns, stats.LAYOUT)
+    return stats.ratio(base.samples, new.samples, stats.LAYOUT)
 
 
 def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
@@ -180,7 +180,8 @@ def ratio_in_turn(
         _by_part(r.paces if alike else _medians(r), parts)
         for r, parts in ((base, base_parts), (new, new_parts))
     )
-    return stats.geometric([other[part] / one[part] for part in one if part in other])
+    pairs = [other[part] / one[part] for part in one if part in other]
+    return stats.geometric(pairs, beyond=stats.LAYOUT)
 
 
 def _paced_alike(base: Result, new: Result) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from cnnbench import store
 from cnnbench.case import Case
 from cnnbench.measurement import Check, Measurement
 from cnnbench.store import Plan
+
+ROOM = math.exp(1.959964 * 0.005)
+"""How far the interval of a ratio reaches where all launches agree."""
 
 MACHINE: dict[str, Any] = {
     "host": "here",

@@ -110,7 +110,7 @@ def test_csv_has_the_cases_and_the_rest_goes_to_the_standard_error(capsys):
 def test_blocks_of_one_run(capsys):
     out, _ = said(capsys, "compare", "base", "--blocks", "narrow | one", "wide")
     assert "time of wide against narrow | one; less is better" in out
-    assert "8x8x3 100 us 100 us 1.000 same" in out
+    assert "8x8x3 100 us 100 us 1.000 [0.990, 1.010] same" in out
 
 
 def test_baselines_are_saved_compared_listed_and_removed(capsys):

@@ -14,7 +14,7 @@ from cnnbench.gate import gate
 from cnnbench.recording import of_run
 from cnnbench.store import Plan, Run
 from tests import stored, synthetic
-from tests.stored import MACHINE, case, launch, timed
+from tests.stored import MACHINE, ROOM, case, launch, timed
 
 A, B = case("narrow", 4), case("wide", 8)
 
@@ -270,7 +270,7 @@ def test_two_blocks_of_a_run_are_paired_round_by_round(tmp_path):
     assert change.name == "8x8x3"
     assert compared.differences == ()  # that they are other networks is what one compares
     ratio = change.ratio
-    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.5, 1.5, 1.5))
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.5 / ROOM, 1.5, 1.5 * ROOM))
     assert only(api.compare(run, blocks=("wide", "narrow"))).verdict == "faster"
     with pytest.raises(UnknownNameError, match=r"block of .*run 'wid'; did you mean wide"):
         api.compare(run, blocks=("narrow", "wid"))
@@ -312,14 +312,16 @@ def test_a_folder_of_runs_is_one_with_the_launches_of_all(tmp_path):
     assert [c.ratio.n for c in compared.changes] == [3, 3]
     # In each pair of runs the new one takes 1.2 times as long, whatever the machine did.
     in_turn = compared.changes[0].ratio
-    assert (in_turn.low, in_turn.value, in_turn.high) == pytest.approx((1.2, 1.2, 1.2))
+    assert (in_turn.low, in_turn.value, in_turn.high) == pytest.approx(
+        (1.2 / ROOM, 1.2, 1.2 * ROOM)
+    )
     # One run against a folder is compared by its launches, which differ by 2 %.
     alone = only(api.compare(once, tmp_path / "new")).ratio
     assert (alone.value, alone.n) == (pytest.approx(1.2), 3)
     assert alone.low < 1.15 < 1.25 < alone.high
     # Launches of one number stay together: the ratio within each round is 2.
     blocks = only(api.compare(tmp_path / "new", blocks=("narrow", "wide"))).ratio
-    assert (blocks.low, blocks.value, blocks.high) == pytest.approx((2, 2, 2))
+    assert (blocks.low, blocks.value, blocks.high) == pytest.approx((2 / ROOM, 2, 2 * ROOM))
     assert api.export(tmp_path / "base", per="launch").data.count(b"\n") == 1 + 3 * 2
 
 
@@ -372,4 +374,4 @@ def test_blocks_that_took_turns_are_compared_turn_by_turn(tmp_path):
     both = [dataclasses.replace(m, launch=n) for n in (0, 1) for m in (first, second)]
     run = stored.write(tmp_path / "run", [A, B], both)
     ratio = only(api.compare(run, blocks=("narrow", "wide"))).ratio
-    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.25, 1.25, 1.25))
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.25 / ROOM, 1.25, 1.25 * ROOM))

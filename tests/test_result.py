@@ -7,6 +7,7 @@ import pytest
 from cnnbench import result
 from cnnbench.case import Case
 from cnnbench.measurement import Measurement
+from tests.stored import ROOM
 
 A = Case("vgg_block", (8, 8, 3), {"n_filters": 4})
 B = Case("vgg_block", (8, 8, 3), {"n_filters": 8})
@@ -70,8 +71,8 @@ def test_the_interval_of_two_runs_has_room_for_a_drift_between_them():
         for ns in (2000, 4000)
     )
     found = result.ratio_between_runs(base, new)
-    # The launches agree exactly, so 1.5 % times 4.302653, Student's with 2 degrees of freedom.
-    assert found.high == pytest.approx(2 * math.exp(0.015 * 4.302653))
+    # The launches agree exactly, so 1.5 % times 1.959964.
+    assert found.high == pytest.approx(2 * math.exp(0.015 * 1.959964))
 
 
 def test_without_a_reference_on_both_sides_two_runs_are_compared_by_the_clock():
@@ -95,7 +96,7 @@ def test_versions_measured_in_turn_are_compared_run_by_run():
 
     found = result.ratio_in_turn(side(1), side(1.5), (0, 2, 4), (0, 2, 4))
     assert (found.value, found.n) == (pytest.approx(1.5), 3)
-    assert found.low == pytest.approx(found.high)
+    assert (found.low, found.high) == pytest.approx((1.5 / ROOM, 1.5 * ROOM))
 
 
 def test_runs_in_turn_pair_by_their_place_whatever_their_launches():
@@ -104,5 +105,5 @@ def test_runs_in_turn_pair_by_their_place_whatever_their_launches():
     new = result.result(A, [launch(A, n, 3000 * 2 ** (n // 2)) for n in range(6)])
     found = result.ratio_in_turn(base, new, (0, 1, 2), (0, 2, 4))
     assert (found.value, found.n) == (pytest.approx(3.0), 3)
-    assert found.low == pytest.approx(3.0)
+    assert found.low == pytest.approx(3.0 / ROOM)
     assert result.ratio_in_turn(base, result.result(A, []), (0, 1, 2), (0, 2, 4)) is None

@@ -56,11 +56,28 @@ def test_launches_that_agree_exactly_have_an_interval_without_width() -> None:
 
 
 def test_a_drift_between_two_runs_widens_what_their_launches_show() -> None:
-    # Both agree exactly; 1 degree of freedom: 12.7062 times the drift.
-    found = stats.separate([1.0, 1.0], [2.0, 2.0], drift=0.01)
+    # Both agree exactly, and the drift is known: 1.959964 times it, however few there are.
+    found = stats.separate([1.0, 1.0], [2.0, 2.0], beyond=0.01)
     assert found is not None
-    ends = (2 * math.exp(-0.127062), 2 * math.exp(0.127062))
+    ends = (2 * math.exp(-0.01959964), 2 * math.exp(0.01959964))
     assert (found.low, found.high) == pytest.approx(ends)
+
+
+def test_what_no_launch_shows_comes_on_top_of_what_they_show() -> None:
+    factors = (1.1, 1.2, 1.4, 1.15)
+    base = {i: bursts(1.0, SLOW) for i in range(4)}
+    new = {i: bursts(factor, SLOW) for i, factor in enumerate(factors)}
+    before, after = ({i: [f] * 9 for i, f in enumerate(side)} for side in ((1.0,) * 4, factors))
+    for plain, wider in (
+        (stats.duet(base, new), stats.duet(base, new, beyond=0.05)),
+        (stats.ratio(before, after), stats.ratio(before, after, beyond=0.05)),
+        (stats.geometric(factors), stats.geometric(factors, beyond=0.05)),
+    ):
+        assert plain is not None
+        assert wider is not None
+        assert wider.value == plain.value
+        shown, whole = (math.log(e.high or 0) - math.log(e.value) for e in (plain, wider))
+        assert whole == pytest.approx(math.hypot(shown, 1.959964 * 0.05))
 
 
 def test_the_noisier_side_raises_the_doubt() -> None:

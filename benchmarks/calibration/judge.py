@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from cnnbench import stats
 from cnnbench.measurement import Measurement
-from cnnbench.stats import Estimate
+from cnnbench.stats import DRIFT, LAYOUT, Estimate
 
 SLOWER = (0.02, 0.05, 0.10, 0.20)
 GATE = 5
@@ -147,15 +147,20 @@ def _paces(side: Side) -> list[float]:
 
 
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
-    "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n))),
-    "one run, without turns": (in_one_run, lambda b, n: stats.ratio(_rounds(b), _rounds(n))),
+    "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n), LAYOUT)),
+    "one run, without turns": (
+        in_one_run,
+        lambda b, n: stats.ratio(_rounds(b), _rounds(n), LAYOUT),
+    ),
     "two versions, runs in turn": (
         in_turn,
-        lambda b, n: stats.geometric([y / x for x, y in zip(_paces(b), _paces(n), strict=True)]),
+        lambda b, n: stats.geometric(
+            [y / x for x, y in zip(_paces(b), _paces(n), strict=True)], beyond=LAYOUT
+        ),
     ),
     "two runs, beside a reference": (
         in_two_runs,
-        lambda b, n: stats.separate(_paces(b), _paces(n), stats.DRIFT),
+        lambda b, n: stats.separate(_paces(b), _paces(n), DRIFT),
     ),
     "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
 }

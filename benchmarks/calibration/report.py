@@ -49,7 +49,8 @@ that of the interval of the ratio.
 - **two runs, beside a reference**: `compare BASE NEW`. Every launch alternates with a fixed small
   network; a launch counts as how many times the reference's time it took (`stats.separate`). One
   run is the first half of the recording, the other the second. The interval has room for a drift
-  between the two (`stats.DRIFT`), whose size was chosen on this recording.
+  between the two (`stats.DRIFT`), those of one run and of runs in turn for what no launch shows
+  (`stats.LAYOUT`). The size of both was chosen on an earlier recording.
 - **two runs, times alone**: the same launches without the reference (`stats.unpaired`), which is
   what remains where hosts or versions differ.
 - **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`), on the same

@@ -3,8 +3,8 @@
 One block is launched again and again beside the reference of all runs, the two processes taking
 turns as two blocks do that a run compares. The true ratio of their times is always the same; what
 the measured ones scatter around it is noise. From the standard deviation s of their logarithms, the
-95 % interval over n launches has the half-width t(n - 1) * s / sqrt(n), with Student's t: a
-difference of that size is told from none as often as not.
+95 % interval over n launches follows with Student's t, and with what no launch shows
+(`stats.LAYOUT`): a difference of half its width is told from none as often as not.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 from cnnbench.case import Case
 from cnnbench.result import Result, result
-from cnnbench.stats import Estimate
-from cnnbench.stats.estimate import student
+from cnnbench.stats import LAYOUT, Estimate
+from cnnbench.stats.estimate import half_interval
 
 if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
@@ -48,7 +48,7 @@ class Noise:
 
     def resolved(self, launches: int) -> float:
         """The smallest difference that so many launches a case can resolve: 0.05 is 5 %."""
-        half = student(launches - 1) * self.deviation / math.sqrt(launches)
+        half = half_interval(self.deviation / math.sqrt(launches), launches - 1, LAYOUT)
         return math.exp(half) - 1
 
 

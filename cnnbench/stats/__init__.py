@@ -25,7 +25,7 @@ from cnnbench.stats.launches import (
     steady,
     warmup,
 )
-from cnnbench.stats.ratios import DRIFT, duet, ratio, relative, separate, unpaired
+from cnnbench.stats.ratios import DRIFT, LAYOUT, duet, ratio, relative, separate, unpaired
 from cnnbench.stats.resampling import bootstrap
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
@@ -33,6 +33,7 @@ __all__ = [
     "BEYOND",
     "DRIFT",
     "FEW",
+    "LAYOUT",
     "LEVEL",
     "NOISY",
     "TARGET",

@@ -72,8 +72,13 @@ def verdict(estimate: Estimate, margin: float = 0.05) -> Verdict:
     return Verdict.SAME if within else Verdict.UNCLEAR
 
 
-def geometric(values: Sequence[float], doubts: tuple[Doubt, ...] = ()) -> Estimate | None:
-    """The geometric mean with Student's interval on the logs."""
+def geometric(
+    values: Sequence[float], doubts: tuple[Doubt, ...] = (), beyond: float = 0.0
+) -> Estimate | None:
+    """The geometric mean with Student's interval on the logs.
+
+    `beyond` is an error on top of what the values show; see `half_interval`.
+    """
     count = len(values)
     if not count:
         return None
@@ -81,9 +86,20 @@ def geometric(values: Sequence[float], doubts: tuple[Doubt, ...] = ()) -> Estima
     centre = float(logs.mean())
     if count == 1:
         return Estimate(math.exp(centre), None, None, 1, (Doubt.SINGLE, *doubts))
-    half = float(logs.std(ddof=1)) / math.sqrt(count) * student(count - 1)
+    half = half_interval(float(logs.std(ddof=1)) / math.sqrt(count), count - 1, beyond)
     low, high = math.exp(centre - half), math.exp(centre + half)
     return Estimate(math.exp(centre), low, high, count, (*scatter(values), *doubts))
+
+
+def half_interval(error: float, freedom: int, beyond: float = 0.0) -> float:
+    """Half of the 95 % interval of a mean.
+
+    Args:
+        error: its standard error, estimated.
+        freedom: the degrees of freedom of that, for Student's quantile.
+        beyond: another standard error, known, which no further value makes smaller.
+    """
+    return math.hypot(student(freedom) * error, student(math.inf) * beyond)
 
 
 def scatter(*sides: Sequence[float]) -> tuple[Doubt, ...]:

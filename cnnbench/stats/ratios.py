@@ -9,27 +9,32 @@ from statistics import median
 
 import numpy as np
 
-from cnnbench.stats.estimate import Doubt, Estimate, geometric, scatter, student
+from cnnbench.stats.estimate import Doubt, Estimate, geometric, half_interval, scatter
 from cnnbench.stats.launches import medians, steady
 
 DRIFT = 0.015
 """How far the paces of one and the same thing lie apart in two runs, as a standard deviation of
 their logarithms, beyond what the launches of either run show: a machine is not the same half an
-hour later. Without it, 14 % of equals were called different on the recording of
-reports/calibration, at 16 launches of each."""
+hour later. Without it 14 % of equals were called different, at 16 launches of each."""
+
+LAYOUT = 0.005
+"""The same of two things side by side in one run, or in runs that take turns: where a build, an
+import order or an environment puts code and data moves a time and no launch shows it (Mytkowicz
+et al., "Producing Wrong Data Without Doing Anything Obviously Wrong!", ASPLOS 2009). A
+difference of less than 1 % is never decided."""
 
 Bursts = Sequence[Sequence[float]]
 """The calls of one launch, in the stretches in which it was its turn."""
 
 
 def ratio(
-    base: Mapping[int, Sequence[float]], new: Mapping[int, Sequence[float]]
+    base: Mapping[int, Sequence[float]], new: Mapping[int, Sequence[float]], beyond: float = 0.0
 ) -> Estimate | None:
     """How many times as long `new` takes as `base`: the geometric mean of paired ratios.
 
     Launches of one number ran in the same round, so that whatever slowed the machine for
     all of it cancels; what changes faster does not, see `duet`. Student's interval on the
-    logs of the ratios.
+    logs of the ratios; `beyond` as of `half_interval`.
     """
     rounds = {
         number: (median(b), median(n))
@@ -37,18 +42,17 @@ def ratio(
         if (b := steady(base[number])) and (n := steady(new[number]))
     }
     lost = (Doubt.UNPAIRED,) if len(rounds) < len(base.keys() | new.keys()) else ()
-    return geometric([n / b for b, n in rounds.values()], lost)
+    return geometric([n / b for b, n in rounds.values()], lost, beyond)
 
 
-def separate(base: Sequence[float], new: Sequence[float], drift: float = 0.0) -> Estimate | None:
+def separate(base: Sequence[float], new: Sequence[float], beyond: float = 0.0) -> Estimate | None:
     """The ratio new / base of the geometric means of positive values, one value a launch.
 
     The interval is of two means with two variances, on logs, with the degrees of freedom of
     the smaller side. Welch's and Satterthwaite's are nearly twice as many, but they take
     launches for independent, and launches of one run meet one mood of the machine: with
-    theirs 6 to 8 % of equals were called different. A `drift` between the two, as a
-    standard deviation of logs, comes on top of what the values show. `n` is the smaller of
-    the two counts; a single value on either side leaves no interval.
+    theirs 6 to 8 % of equals were called different. `beyond` as of `half_interval`. `n` is the
+    smaller of the two counts; a single value on either side leaves no interval.
     """
     count = min(len(base), len(new))
     if not count:
@@ -57,8 +61,8 @@ def separate(base: Sequence[float], new: Sequence[float], drift: float = 0.0) ->
     value = float(sides[1].mean() - sides[0].mean())
     if count == 1:
         return Estimate(math.exp(value), None, None, 1, (Doubt.SINGLE,))
-    error = drift**2 + sum(float(side.var(ddof=1)) / len(side) for side in sides)
-    half = math.sqrt(error) * student(count - 1)
+    error = math.sqrt(sum(float(side.var(ddof=1)) / len(side) for side in sides))
+    half = half_interval(error, count - 1, beyond)
     low, high = math.exp(value - half), math.exp(value + half)
     return Estimate(math.exp(value), low, high, count, scatter(base, new))
 
@@ -76,13 +80,15 @@ def unpaired(
     return replace(found, doubts=(*found.doubts, Doubt.SEPARATE)) if found else None
 
 
-def duet(base: Mapping[int, Bursts], new: Mapping[int, Bursts]) -> Estimate | None:
+def duet(
+    base: Mapping[int, Bursts], new: Mapping[int, Bursts], beyond: float = 0.0
+) -> Estimate | None:
     """How many times as long `new` takes as `base`, where the two processes took turns.
 
     Burst i of one ran right beside burst i of the other, so that both met the machine in
     the same mood; after Bulej et al., "Duet Benchmarking", ICPE 2020, who run the two at
     once. A launch gives the median over its bursts of the ratio of the two bursts' medians,
-    and the interval is Student's over launches, on logs.
+    and the interval is Student's over launches, on logs; `beyond` as of `half_interval`.
 
     No warm-up is cut: the median does not see a few first bursts, and a cut that is looked
     for in calls whose level wanders made the ratios of launches spread by a tenth more.
@@ -93,7 +99,7 @@ def duet(base: Mapping[int, Bursts], new: Mapping[int, Bursts]) -> Estimate | No
         if (value := _duet(base[number], new[number]))
     }
     lost = (Doubt.UNPAIRED,) if len(rounds) < len(base.keys() | new.keys()) else ()
-    return geometric(list(rounds.values()), lost)
+    return geometric(list(rounds.values()), lost, beyond)
 
 
 def relative(bursts: Bursts, reference: Sequence[float]) -> float | None:
