@@ -262,12 +262,13 @@ def test_groups_copy_what_they_read_and_write():
 
 
 def test_the_loop_of_a_recurrent_convolution_runs_ahead():
-    def frames(**options):
-        graph = trace(lambda x: conv_lstm2d(x, 2, 1, **options), (5, 8, 8, 3))
+    def ahead(frames=5, **options):
+        graph = trace(lambda x: conv_lstm2d(x, 2, 1, **options), (frames, 8, 8, 3))
         return memory.terms(graph)["recurrent frames, bytes"]
 
     # For each of 5 frames 2*8 weights on the state, and 4 gates of 8*8*2 values.
-    assert frames() == frames(return_sequences=True) == 5 * (16 + 512) * 4
+    assert ahead() == ahead(return_sequences=True) == 5 * (16 + 512) * 4
+    assert ahead(1_000) == ahead(1_000, return_sequences=True) == 32 * (16 + 512) * 4
 
 
 def test_later_loops_are_counted_apart_from_the_first():

@@ -3,6 +3,7 @@
     terms        what a layer's time is made of: layers, multiply-adds, bytes
     memory       what the rise of the peak is made of: buffers, heap, code
     buffers      what a call allocates and frees, and what it writes in place
+    loops        what a convolutional LSTM makes ahead
     heap         what the graph and its kernels take beside them
     arena        TensorFlow's allocator, as far as it matters
     model        coefficients for terms, fitted on what was measured
