@@ -16,7 +16,7 @@ from cnnbench.cost import activation_bytes
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.layers.activation import is_linear
 from cnnbench.prediction.arena import LEAST, Arena
-from cnnbench.prediction.loops import AHEAD, ahead, loops
+from cnnbench.prediction.loops import AHEAD, ahead
 
 IN_PLACE = frozenset(
     ("Activation", "ReLU", "LeakyReLU", "BatchNormalization", "Add", "Subtract", "Multiply")
@@ -114,8 +114,8 @@ def plan(graph: Graph) -> Plan:
 
 def _ahead(graph: Graph, wave: dict[int, int]) -> Iterator[Buffer]:
     """What loops make ahead, as far as it is large."""
-    for number, loop in enumerate(loops(graph)):
-        large = [size for size in ahead(graph, loop, first=number == 0) if size >= LEAST]
+    for loop, sizes in ahead(graph):
+        large = [size for size in sizes if size >= LEAST]
         for size in large[: round(AHEAD * len(large))]:
             yield Buffer(size, 0, wave[loop])
 
@@ -145,7 +145,7 @@ def _steps(graph: Graph) -> Iterator[Step]:
             _, pointwise, *_ = node.rule.weights or node.shared
             yield Step(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
             yield Step(index, size, (~index,))
-        elif is_followed(node):
+        elif _is_followed(node):
             yield Step(~index, size, node.inputs)
             yield Step(index, size, (~index,), (~index,), scratch=_scratch(node, size))
         else:
@@ -159,7 +159,7 @@ def _steps(graph: Graph) -> Iterator[Step]:
             )
 
 
-def is_followed(node: Node) -> bool:
+def _is_followed(node: Node) -> bool:
     """Whether the activation of a layer with a kernel is a kernel of its own."""
     then = node.attrs.get("activation")
     plain = node.op == "Conv2D" and not node.attrs.get("use_bias", True)

@@ -7,11 +7,10 @@ input, which a network's first loop has at once; a later one begins without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 
 from cnnbench.cost import activation_bytes
-from cnnbench.graph import ITEMSIZE, Graph
+from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.prediction.terms import kind_of
 
 AHEAD = 0.85
@@ -24,22 +23,21 @@ _MOST = 32
 """Frames that a loop works on at once: parallel_iterations of tf.while_loop."""
 
 
-def loops(graph: Graph) -> tuple[int, ...]:
-    """The numbers of the nodes that are loops, the first of a network first."""
-    return tuple(i for i, node in enumerate(graph.nodes) if kind_of(node)[0] == "recurrent")
+def ahead(graph: Graph) -> list[tuple[int, list[int]]]:
+    """Each loop's node, the first of the network first, and the bytes of what it makes ahead."""
+    loops = [i for i, node in enumerate(graph.nodes) if kind_of(node)[0] == "recurrent"]
+    return [(loop, _ahead(graph, graph.nodes[loop], loop == loops[0])) for loop in loops]
 
 
-def ahead(graph: Graph, loop: int, first: bool) -> Iterator[int]:
-    """Bytes of each buffer that a loop makes ahead."""
-    node = graph.nodes[loop]
+def _ahead(graph: Graph, node: Node, first: bool) -> list[int]:
     source = graph.nodes[node.inputs[0]].rule.shape
     count = _GATES * min(source[1], _MOST)
     item = ITEMSIZE[node.weight_dtype or graph.dtype]
-    for weight in node.rule.weights or node.shared:
-        if weight.name == "recurrent_kernel" or (weight.name == "kernel" and not first):
-            yield from [prod(weight.shape) * item // _GATES] * count
+    kernels = ("recurrent_kernel",) if first else ("kernel", "recurrent_kernel")
+    weights = [w for w in node.rule.weights or node.shared if w.name in kernels]
+    sizes = [prod(weight.shape) * item // _GATES for weight in weights]
     if first:
         size = activation_bytes(graph, node)
-        if len(node.rule.shape) == len(source):
-            size //= source[1]  # return_sequences
-        yield from [size] * count
+        sequences = len(node.rule.shape) == len(source)
+        sizes.append(size // source[1] if sequences else size)
+    return [size for size in sizes for _ in range(count)]

@@ -18,7 +18,7 @@ from cnnbench.graph import Graph, Node
 from cnnbench.prediction.arena import LEAST
 from cnnbench.prediction.buffers import plan, rise
 from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
-from cnnbench.prediction.loops import ahead, loops
+from cnnbench.prediction.loops import ahead
 from cnnbench.prediction.terms import CALL, Terms, kind_of
 
 SHRUG = 0.02
@@ -52,10 +52,7 @@ def terms(graph: Graph) -> Terms:
         code.update(_code(graph, node))
         of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
         shapes.update((kind, *of) for kind in _convolutions(node))
-    if frames := [
-        sum(size for size in ahead(graph, loop, first=number == 0) if size < LEAST)
-        for number, loop in enumerate(loops(graph))
-    ]:
+    if frames := [sum(s for s in sizes if s < LEAST) for _, sizes in ahead(graph)]:
         found["recurrent frames, bytes"] = float(frames[0])
         found["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
     if shapes:
