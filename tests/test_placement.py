@@ -53,6 +53,18 @@ def test_the_main_thread_stays_free(pool):
 
 
 @linux
+def test_threads_after_the_last_number_are_later_than_the_main_one(pool, monkeypatch):
+    # As where the numbers of processes start again: a later thread has a smaller one.
+    earlier, main, later = pool
+    monkeypatch.setattr(os, "getpid", lambda: main)
+    asked = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda task, _: asked.append(task))
+    assert placement.spread()
+    assert main not in asked
+    assert asked.index(later) < asked.index(earlier)
+
+
+@linux
 def test_a_thread_that_has_ended_meanwhile_is_passed_over(pool, monkeypatch):
     asked = []
 

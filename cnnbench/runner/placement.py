@@ -30,8 +30,10 @@ def spread() -> bool:
     """
     try:
         cpus = hardware.cores_first(os.sched_getaffinity(0))
-        _, *others = sorted(int(task.name) for task in Path("/proc/self/task").iterdir())
-        for number, thread in enumerate(others):
+        main = os.getpid()
+        tasks = {int(task.name) for task in Path("/proc/self/task").iterdir()} - {main}
+        # Numbers start again from the bottom: a smaller one than the process's own is later.
+        for number, thread in enumerate(sorted(tasks, key=lambda task: (task < main, task))):
             with suppress(ProcessLookupError):  # it has ended
                 os.sched_setaffinity(thread, {cpus[number % len(cpus)]})
     except (AttributeError, OSError):  # another system, or a container that forbids it
