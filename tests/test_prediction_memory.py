@@ -287,8 +287,7 @@ def test_what_a_loop_makes_ahead_is_of_the_arena_where_it_is_large():
     def network(x):
         return conv_lstm2d(x, 512, 1, return_sequences=True)
 
-    # Of each frame 4 times 512*512 weights, a MiB each; of the 20 there are 17 at once. The
-    # region of 16 MiB has 12 that drawing the kernel has left.
+    # Of each frame 4 times 512*512 weights, a MiB each; of the 20 there are 17 at once.
     graph = trace(network, (5, 8, 8, 3))
     assert memory.terms(graph)["recurrent frames, bytes"] == 5 * 4 * 8 * 8 * 512 * 4
     assert sum(b.size for b in buffers.plan(graph).buffers if b.first == 0) == 17 * MIB

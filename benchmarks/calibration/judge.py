@@ -7,7 +7,7 @@ both ends of its interval, or a mean, by as much.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import mean, median
 
@@ -15,9 +15,10 @@ import numpy as np
 from pytest_benchmark.utils import PercentageRegressionCheck
 from scipy.stats import binomtest
 
-from cnnbench import stats
+from cnnbench import result, stats
 from cnnbench.measurement import Measurement
-from cnnbench.stats import DRIFT, LAYOUT, Estimate
+from cnnbench.result import Result
+from cnnbench.stats import Estimate
 
 SLOWER = (0.02, 0.05, 0.10, 0.20)
 GATE = 5
@@ -134,33 +135,25 @@ def _samples(side: Side) -> dict[int, list[float]]:
     return {i: [ns / 1e9 for ns in m.samples_ns] for i, m in enumerate(side)}
 
 
-def _rounds(side: Side) -> dict[int, tuple[int, ...]]:
-    return {m.launch: m.samples_ns for m in side}
-
-
-def _turns(side: Side) -> dict[int, list[tuple[int, ...]]]:
-    return {m.launch: m.turns for m in side}
-
-
-def _paces(side: Side) -> list[float]:
-    return [pace for m in side if (pace := m.pace)]
+def _result(side: Side) -> Result:
+    """The launches as those of one run, whichever pairs they come from."""
+    case = side[0].case
+    return result.result(case, [replace(m, case=case, launch=i) for i, m in enumerate(side)])
 
 
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
-    "one run, taking turns": (in_one_run, lambda b, n: stats.duet(_turns(b), _turns(n), LAYOUT)),
+    "one run, taking turns": (in_one_run, lambda b, n: result.ratio(_result(b), _result(n))),
     "one run, without turns": (
         in_one_run,
-        lambda b, n: stats.ratio(_rounds(b), _rounds(n), LAYOUT),
+        lambda b, n: stats.ratio(_samples(b), _samples(n), stats.LAYOUT),
     ),
     "two versions, runs in turn": (
         in_turn,
-        lambda b, n: stats.geometric(
-            [y / x for x, y in zip(_paces(b), _paces(n), strict=True)], beyond=LAYOUT
-        ),
+        lambda b, n: result.ratio_in_turn(_result(b), _result(n), range(len(b)), range(len(n))),
     ),
     "two runs, beside a reference": (
         in_two_runs,
-        lambda b, n: stats.separate(_paces(b), _paces(n), DRIFT),
+        lambda b, n: result.ratio_between_runs(_result(b), _result(n)),
     ),
     "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
 }

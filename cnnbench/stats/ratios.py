@@ -15,12 +15,14 @@ from cnnbench.stats.launches import medians, steady
 DRIFT = 0.015
 """How far the paces of one and the same thing lie apart in two runs, as a standard deviation of
 their logarithms, beyond what the launches of either run show: a machine is not the same half an
-hour later. Without it 14 % of equals were called different, at 16 launches of each."""
+hour later. Without it 14 % of equals were called different, at 16 launches of each, on the
+recording on which its size was chosen."""
 
 LAYOUT = 0.005
 """The same of two things side by side in one run, or in runs that take turns: where a build, an
 import order or an environment puts code and data moves a time and no launch shows it (Mytkowicz
-et al., "Producing Wrong Data Without Doing Anything Obviously Wrong!", ASPLOS 2009). A
+et al., "Producing Wrong Data Without Doing Anything Obviously Wrong!", ASPLOS 2009). Its size
+was chosen on the same recording, where without it up to 8 % of equals were called different. A
 difference of less than 1 % is never decided."""
 
 Bursts = Sequence[Sequence[float]]
