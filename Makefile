@@ -13,7 +13,7 @@ test: $(READY)  ## the whole test suite
 
 test-jax: $(READY)  ## the counts of XLA, with Keras on JAX
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[jax]"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/xla tests/test_layers_xla.py $(ARGS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/crosscheck/xla tests/layers/test_xla.py $(ARGS)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

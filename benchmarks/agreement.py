@@ -20,10 +20,10 @@ from typing import Any
 import pandas as pd
 
 from cnnbench import units
-from cnnbench.agreement import pairing, profiler, xla
 from cnnbench.cost import cost
-from cnnbench.targets import resolve
-from cnnbench.targets.applications import SIZES
+from cnnbench.crosscheck import pairing, profiler, xla
+from cnnbench.networks import resolve
+from cnnbench.networks.applications import SIZES
 
 FOLDER = Path(__file__).parent.parent / "reports" / "agreement"
 SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
@@ -131,7 +131,7 @@ In functions it would count {functions} more, all in `Conv2D`.
 
 The raw data: [layers.csv.gz](layers.csv.gz), a row for each call of a layer;
 [operations.csv](operations.csv), TensorFlow's operations by type; [xla.csv.gz](xla.csv.gz), a row
-for each product. The tests compare the same live: `tests/test_agreement_applications.py` and
+for each product. The tests compare the same live: `tests/crosscheck/test_applications.py` and
 `make test-jax`.
 """
 

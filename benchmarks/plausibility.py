@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench import units
-from cnnbench.ceilings import Ceiling
+from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine import devices
 from cnnbench.machine.plausibility import Demand, Judgement, Verdict, demand, judge
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis, save
 from cnnbench.reporting.tables import markdown, number, percent
-from cnnbench.result import flops_rate
+from cnnbench.runs.result import flops_rate
 
 FOLDER = Path(__file__).parent.parent / "reports" / "plausibility"
 BATCHES = (32, 1)
@@ -108,7 +108,7 @@ def demands() -> None:
     """Trace every application, and write what it demands."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from cnnbench.targets import resolve
+    from cnnbench.networks import resolve
 
     with open(FOLDER / "demands.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cnnbench import blocks, store
+from cnnbench import blocks
 from cnnbench.blocks import Entry
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.errors import ShapeError
 from cnnbench.prediction.calibration import CASES
-from cnnbench.progress import Lines
 from cnnbench.runner import session
+from cnnbench.runner.progress import Lines
+from cnnbench.runs import store
 
 FOLDER = Path(__file__).parent.parent / "reports" / "prediction"
 LAUNCHES = 4
@@ -95,9 +96,9 @@ def measure(seconds: float = SECONDS) -> None:
 
 def report() -> None:
     """Write the page and its figures."""
-    from cnnbench.reporting import predictions
+    from cnnbench.reporting.prediction import heldout
 
-    print(f"report: {predictions.write(FOLDER)}")
+    print(f"report: {heldout.write(FOLDER)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Record what other tools print, for the tests of `cnnbench.presets`: tests/data/tools.csv.
+"""Record what other tools print, for tests of the conventions: tests/data/tools.csv.
 
     python -m benchmarks.record_tools torch       with PyTorch, fvcore, ptflops, thop, torchinfo
                                                   and DeepSpeed

@@ -29,7 +29,7 @@ def test_cold_from_a_shell(benchmark):
 
 
 def test_suite_is_checked_before_a_run(benchmark):
-    from cnnbench import suites
+    from cnnbench.cases import suites
 
     benchmark.group = "analyze, warm"
     assert benchmark(suites.load, "tutorial").name == "tutorial"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.runner import server
 from cnnbench.runner.sampling import sample
 from cnnbench.runner.worker import Order

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cnnbench import blocks, runtimes
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.rule import Shape
 from cnnbench.runtimes import Prepared
 
@@ -35,12 +35,12 @@ class Forward:
     @property
     def extra_info(self) -> dict[str, Any]:
         """For `benchmark.extra_info.update`: `cnnbench compare` then knows the case by its id."""
-        from cnnbench import exchange
+        from cnnbench.runs import pytest_benchmark
 
-        facts = exchange.Extra(
+        facts = pytest_benchmark.Extra(
             self.case.id, params=self.case.cost().params, flops=self.case.flops()
         )
-        return {exchange.OURS: asdict(facts)}
+        return {pytest_benchmark.OURS: asdict(facts)}
 
 
 def forward(

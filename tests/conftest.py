@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A process has one backend of Keras: `make test-jax` runs these by themselves.
-collect_ignore = [] if os.environ["KERAS_BACKEND"] == "jax" else ["xla"]
+collect_ignore = [] if os.environ["KERAS_BACKEND"] == "jax" else ["crosscheck/xla"]
 
 # "ci" tries the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cnnbench import api, exchange
+from cnnbench import api
 from cnnbench.benchmarking import forward
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.errors import ShapeError, UnknownNameError
+from cnnbench.runs import pytest_benchmark
 
 TEST = """
 from cnnbench.benchmarking import forward
@@ -42,7 +43,7 @@ def test_a_test_of_one_line_is_timed_and_its_json_compared(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     kept = json.loads((tmp_path / "a.json").read_text())["benchmarks"]
     assert kept[0]["stats"]["rounds"] >= 3
-    block, known = exchange.read(tmp_path / "a.json").series
+    block, known = pytest_benchmark.read(tmp_path / "a.json").series
     assert block.key == "test_mine.py::test_block"
     assert known.key == Case("vgg_block", (8, 8, 3), {"n_filters": 4}).id
     # One 3x3 convolution from 3 to 4 channels and one from 4 to 4: 27*4+4 and 36*4+4.

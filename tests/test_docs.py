@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnbench import suites
+from cnnbench.cases import suites
 from cnnbench.cli import main
 
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,10 @@ import numpy as np
 from pytest_benchmark.utils import PercentageRegressionCheck
 from scipy.stats import binomtest
 
-from cnnbench import result, stats
-from cnnbench.measurement import Measurement
-from cnnbench.result import Result
+from cnnbench import stats
+from cnnbench.runs import result
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.result import Result
 from cnnbench.stats import Estimate
 
 SLOWER = (0.02, 0.05, 0.10, 0.20)

@@ -9,12 +9,12 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.calibration import FOLDER
-from cnnbench import store
-from cnnbench.case import Case
-from cnnbench.measurement import Measurement
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
 from cnnbench.runner import loop, session
 from cnnbench.runner.schedule import Launch
-from cnnbench.store import Plan
+from cnnbench.runs import store
+from cnnbench.runs.measurement import Measurement
 
 CASES = (
     Case("naive_inception_module", (32, 32, 3)),

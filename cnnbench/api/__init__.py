@@ -1,15 +1,17 @@
 """The commands as functions. Each imports what it needs when it is called.
 
-on_paper         trace, analyze, formula
-configurations   sweep
-on_your_machine  run, report, results
-between_runs     compare, export, baselines
-judging          verify
-about_machines   doctor, roofline, predict
+analysis      trace, analyze, formula
+sweeps        sweep
+runs          run, report, results
+comparisons   compare, export, baselines
+claims        verify
+machines      doctor, roofline
+prediction    predict
 """
 
-from cnnbench.api.about_machines import doctor, predict, roofline
-from cnnbench.api.between_runs import (
+from cnnbench.api.analysis import analyze, formula, trace
+from cnnbench.api.claims import Verified, verify
+from cnnbench.api.comparisons import (
     Exported,
     compare,
     export,
@@ -17,10 +19,10 @@ from cnnbench.api.between_runs import (
     remove_baseline,
     save_baseline,
 )
-from cnnbench.api.configurations import sweep
-from cnnbench.api.judging import Verified, verify
-from cnnbench.api.on_paper import analyze, formula, trace
-from cnnbench.api.on_your_machine import Finished, report, results, run
+from cnnbench.api.machines import doctor, roofline
+from cnnbench.api.prediction import predict
+from cnnbench.api.runs import Finished, report, results, run
+from cnnbench.api.sweeps import sweep
 
 __all__ = [
     "Exported",

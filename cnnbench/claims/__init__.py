@@ -44,7 +44,7 @@ from importlib.resources.abc import Traversable
 
 from pydantic import BaseModel
 
-from cnnbench import toml
+from cnnbench import schema
 from cnnbench.claims.entry import Claim, ClaimTest, Side, Variable
 from cnnbench.errors import ClaimError, unknown
 
@@ -76,5 +76,5 @@ def load(wanted: Sequence[str] = ()) -> list[Claim]:
 def _read(name: str) -> Claim:
     file = f"{name}.toml"
     text = (REGISTRY / file).read_text(encoding="utf-8")
-    claim = toml.parse(text, file, Claim, _TABLES, ClaimError)
+    claim = schema.parse(text, file, Claim, _TABLES, ClaimError)
     return claim.model_copy(update={"name": name})

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from cnnbench import blocks, units
-from cnnbench.case import Case, Mode
+from cnnbench.cases.case import Case, Mode
 from cnnbench.claims.said import Said, parse
 from cnnbench.errors import CnnbenchError
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cnnbench import stats
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest
 from cnnbench.claims.judge import Tested, Verdict, together
-from cnnbench.result import Result, ratio
+from cnnbench.runs.result import Result, ratio
 from cnnbench.stats import Estimate
 
 

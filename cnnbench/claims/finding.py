@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.claims import evidence, judge
 from cnnbench.claims.entry import Claim
 from cnnbench.claims.evidence import Point
 from cnnbench.claims.judge import Segment, Tested, Verdict
-from cnnbench.result import results
-from cnnbench.store import Run
+from cnnbench.runs.result import results
+from cnnbench.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import prod
 
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest, Side
 from cnnbench.claims.said import Exact
 from cnnbench.cost import Cost, LayerCost, cost

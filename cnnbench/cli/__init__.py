@@ -7,29 +7,21 @@ from collections.abc import Sequence
 
 import typer
 
-from cnnbench.cli import (
-    about_machines,
-    between_runs,
-    on_paper,
-    on_your_machine,
-    predict,
-    sweep,
-    verify,
-)
+from cnnbench.cli import analysis, claims, comparisons, machines, prediction, runs, sweeps
 from cnnbench.cli.app import app
 from cnnbench.errors import CnnbenchError, one_line
 
 __all__ = [
-    "about_machines",
+    "analysis",
     "app",
-    "between_runs",
+    "claims",
+    "comparisons",
     "entry",
+    "machines",
     "main",
-    "on_paper",
-    "on_your_machine",
-    "predict",
-    "sweep",
-    "verify",
+    "prediction",
+    "runs",
+    "sweeps",
 ]
 
 # As `--help` lists them: on paper, on this machine, between runs, and what others say. Imports

@@ -4,7 +4,7 @@ Each function is both a layer and its cost rule: the body sees shapes and return
 the decorator lifts it to tensors. Names, arguments and defaults are those of Keras. The
 bodies use only + - * // on sizes, so they take whole numbers, NumPy arrays and SymPy
 symbols alike. Checks and branches apply where `isinstance(size, int)`: plain numbers, and the
-symbols of `cnnbench.formulas`, which keep what was assumed.
+symbols of `cnnbench.analysis.formulas`, which keep what was assumed.
 
 A rule is known once its file is imported; `load_all` imports every file.
 """

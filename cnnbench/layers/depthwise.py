@@ -4,14 +4,7 @@ from math import prod
 from typing import Any
 
 from cnnbench.graph import layer
-from cnnbench.layers._sizes import (
-    Sizes,
-    join,
-    positive,
-    sizes,
-    slide,
-    split,
-)
+from cnnbench.layers._sizes import Sizes, join, positive, sizes, slide, split
 from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
 from cnnbench.rule import Rule, Shape, Weight, Window
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cnnbench.ceilings import Ceiling
 from cnnbench.cost import Cost, LayerCost
+from cnnbench.host.ceiling import Ceiling
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from cnnbench.ceilings import Ceiling
 from cnnbench.errors import unknown
+from cnnbench.host.ceiling import Ceiling
 
 HALF = "FP16"
 """What the names of arithmetic on two-byte values start with."""

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cnnbench import hardware, units
+from cnnbench import units
+from cnnbench.host import environment, hardware
 from cnnbench.machine.noise import Noise
-from cnnbench.runner import environment
 
 BUSY = 0.2
 """Load a core from which on other programs take time that is measured as ours."""

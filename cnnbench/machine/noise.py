@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnbench.case import Case
-from cnnbench.result import Result, result
+from cnnbench.cases.case import Case
+from cnnbench.runs.result import Result, result
 from cnnbench.stats import LAYOUT, Estimate
 from cnnbench.stats.estimate import half_interval
 

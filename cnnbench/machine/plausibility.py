@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 
-from cnnbench.ceilings import Ceiling
 from cnnbench.cost import Cost, cost
 from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.host.ceiling import Ceiling
 
 TILE = 6
 """Outputs of a Winograd tile on each axis."""

@@ -14,14 +14,15 @@ from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import __version__, blocks, hardware, kept, runtimes, stats
-from cnnbench.case import Case
-from cnnbench.ceilings import Ceiling, Probed
+from cnnbench import __version__, blocks, runtimes, stats
+from cnnbench.cases.case import Case
+from cnnbench.host import cache, hardware
+from cnnbench.host.ceiling import Ceiling, Probed
+from cnnbench.host.environment import environment
 from cnnbench.machine.bounds import moved_bytes
-from cnnbench.measurement import Measurement
 from cnnbench.runner import session
-from cnnbench.runner.environment import environment
 from cnnbench.runner.session import Session
+from cnnbench.runs.measurement import Measurement
 
 if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
@@ -98,7 +99,7 @@ def find(
         measuring = measuring or session.start(runtime)
         gpus = measuring.described["devices"]["gpu"]
     wanted = key(runtime, device, dtype, threads, gpus)
-    earlier = kept.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
+    earlier = cache.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
     if earlier and not again:
         return Found(earlier)
     measuring = measuring or session.start(runtime)
@@ -113,7 +114,7 @@ def find(
     if ceiling is None:
         reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
         return Found(None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}")
-    return Found(ceiling, kept.write("ceilings", wanted, ceiling))
+    return Found(ceiling, cache.write("ceilings", wanted, ceiling))
 
 
 def of_cases(

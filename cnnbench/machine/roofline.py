@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cnnbench.ceilings import Ceiling
 from cnnbench.cost import Cost, cost
 from cnnbench.graph import ITEMSIZE, Graph
+from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import Bound, bounds, least_seconds
 from cnnbench.machine.plausibility import Judgement, demand, judge
 

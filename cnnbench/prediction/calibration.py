@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import kept, stats
-from cnnbench.case import Case
+from cnnbench import stats
+from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
+from cnnbench.host import cache
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, terms
 from cnnbench.prediction.model import Example, Model, fitted, proportional
-from cnnbench.result import Result, results
 from cnnbench.runner import session
+from cnnbench.runs.result import Result, results
 
 if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
@@ -186,13 +187,13 @@ def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
         CnnbenchError: it cannot be measured.
     """
     wanted = machine(runtime)
-    if not anew and (found := kept.read("calibration", Calibration, wanted, lambda c: c.machine)):
+    if not anew and (found := cache.read("calibration", Calibration, wanted, lambda c: c.machine)):
         return Found(found)
     run = session.start(runtime).measure(
         CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
-    return Found(calibration, kept.write("calibration", wanted, calibration))
+    return Found(calibration, cache.write("calibration", wanted, calibration))
 
 
 def machine(runtime: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cnnbench.prediction.model import (
     proportional,
     summed,
 )
-from cnnbench.result import Result, predicted_peak
+from cnnbench.runs.result import Result, predicted_peak
 
 PROBES = "probe"
 

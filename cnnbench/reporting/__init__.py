@@ -27,7 +27,7 @@ Stored runs, and the JSON of pytest-benchmark:
 
     compared.py     two of them beside each other
     baselines.py    the ones that were kept
-    recorded.py     a page of pytest-benchmark's times
+    benchmarks.py     a page of pytest-benchmark's times
     exported.py     rows for other programs
 
 Nothing on the page is written by hand: the same stored run gives the same bytes.
@@ -43,7 +43,7 @@ from cnnbench.errors import StoreError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from cnnbench.store import Run
+    from cnnbench.runs.store import Run
 
 # Both import inside: `analyze` must import neither matplotlib nor pandas.
 
@@ -54,7 +54,7 @@ def write(folder: Path) -> Path:
     Raises:
         StoreError: there is no run in the folder, or it cannot be written.
     """
-    from cnnbench.reporting import render
+    from cnnbench.reporting.runs import render
 
     try:
         return render.write(folder)
@@ -68,10 +68,10 @@ def write_benchmarks(path: Path) -> Path:
     Raises:
         StoreError: it cannot be read, or the page cannot be written.
     """
-    from cnnbench.reporting import recorded
+    from cnnbench.reporting.runs import benchmarks
 
     try:
-        return recorded.write(path)
+        return benchmarks.write(path)
     except OSError as error:
         raise StoreError(f"cannot write the report of {path}: {error.strerror}") from None
 
@@ -83,7 +83,7 @@ def export(run: Run, format: str, per: str) -> bytes:
         UnknownNameError: another format or row.
         StoreError: nothing was measured.
     """
-    from cnnbench.reporting import exported
+    from cnnbench.reporting.runs import exported
 
     return exported.export(run, format, per)
 
@@ -94,8 +94,8 @@ def as_frame(folder: Path) -> DataFrame:
     Raises:
         StoreError: there is no run in the folder.
     """
-    from cnnbench.reporting.frame import frame
-    from cnnbench.result import results
-    from cnnbench.store import read
+    from cnnbench.reporting.runs.frame import frame
+    from cnnbench.runs.result import results
+    from cnnbench.runs.store import read
 
     return frame(results(read(folder))[0])

@@ -11,14 +11,16 @@ from statistics import median
 from typing import Any, Protocol
 
 from cnnbench import stats, units
-from cnnbench.case import Case
-from cnnbench.measurement import Check, Measurement, in_turns
-from cnnbench.runner.environment import available_memory, environment
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
+from cnnbench.host.environment import available_memory, environment
 from cnnbench.runner.interrupt import remembered
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.worker import Order
+from cnnbench.runs.measurement import Measurement, in_turns
+from cnnbench.runs.store import Store
 from cnnbench.stats import Stop
-from cnnbench.store import Plan, Store
 
 REFERENCE = Case("residual_module", (16, 16, 64), label="reference")
 """What takes turns with the cases of a run that asks for it: half a millisecond of

@@ -15,7 +15,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cnnbench import hardware
+from cnnbench.host import hardware
 
 
 def spread() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 
 MIN_SLICE_S = 0.1
 MAX_SLICE_S = 1.0

@@ -10,11 +10,12 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from cnnbench import store
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
 from cnnbench.runner import loop, server
 from cnnbench.runner.loop import Ending, Progress
-from cnnbench.store import Plan, Run
+from cnnbench.runs import store
+from cnnbench.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import runtimes
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.runner import placement
 from cnnbench.runner.memory import Peak, peak_of
 from cnnbench.runner.sampling import sample

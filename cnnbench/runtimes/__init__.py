@@ -19,9 +19,9 @@ from importlib import import_module
 from time import perf_counter_ns
 from typing import Any, Protocol
 
-from cnnbench.case import Case
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, unknown
-from cnnbench.measurement import Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from cnnbench.case import Case
-from cnnbench.measurement import Check
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
 from cnnbench.runtimes import Prepared
 
 PRELOAD: tuple[str, ...] = ()

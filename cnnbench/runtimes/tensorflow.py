@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cnnbench import agreement, blocks
-from cnnbench.case import Case
+from cnnbench import blocks, crosscheck
+from cnnbench.cases.case import Case
 from cnnbench.runtimes import Prepared
 
 PRELOAD = ("tensorflow", "keras")
@@ -56,7 +56,7 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
 
     return Prepared(
         step=finished,
-        check=agreement.compare(case.graph(), model),
+        check=crosscheck.compare(case.graph(), model),
         device_peak_of=_gpu_peak_of if gpu else None,
     )
 

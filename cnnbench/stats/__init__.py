@@ -5,16 +5,7 @@ the estimate, as values.
 """
 
 from cnnbench.stats.curves import Crossing, crossings, exponent
-from cnnbench.stats.estimate import (
-    FEW,
-    LEVEL,
-    NOISY,
-    Doubt,
-    Estimate,
-    Verdict,
-    geometric,
-    verdict,
-)
+from cnnbench.stats.estimate import FEW, LEVEL, NOISY, Doubt, Estimate, Verdict, geometric, verdict
 from cnnbench.stats.launches import (
     BEYOND,
     Spread,

@@ -1,0 +1,1 @@
+"""Readings of a graph: views, training, formulas, other tools' conventions, capacity, folding."""

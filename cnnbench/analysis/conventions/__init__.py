@@ -1,0 +1,123 @@
+"""What other tools print for a graph, by their own rules, so that one sees why they differ.
+
+    _steps       a layer taken apart: products, bias, activation, ...
+    _preset      what a preset is
+    torch_tools  fvcore, ptflops, thop, torchinfo, torch, deepspeed
+    keras_tools  tf-profiler, xla
+
+Each rule was read in the tool's source and compared with what the tool prints
+(`tests/data/tools.csv`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from cnnbench.analysis.conventions import keras_tools, torch_tools
+from cnnbench.analysis.conventions._preset import Count, Preset, macs, work
+from cnnbench.analysis.conventions._steps import steps
+from cnnbench.errors import unknown
+from cnnbench.graph import Graph, Node
+from cnnbench.rule import Shape
+
+__all__ = ["OURS", "PRESETS", "Count", "Difference", "Preset", "count", "differences"]
+
+PAPER = Preset(
+    name="paper",
+    unit="mult-adds",
+    mac=1,
+    summary=(
+        "Multiply-adds of convolutions, dense layers and all other products, which papers often "
+        "call FLOPs; nothing else."
+    ),
+    source="He et al., arXiv 1512.03385, Table 1: 3.8 x 10^9 FLOPs (multiply-adds) for ResNet-50",
+    rules={**macs(), "other": lambda step: step.macs},
+)
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        PAPER,
+        torch_tools.TORCHINFO,
+        torch_tools.FVCORE,
+        torch_tools.PTFLOPS,
+        torch_tools.THOP,
+        torch_tools.TORCH,
+        torch_tools.DEEPSPEED,
+        keras_tools.TF_PROFILER,
+        keras_tools.XLA,
+    )
+}
+"""Every tool by name: first those that count a multiply-add once."""
+
+OURS = Preset(
+    name="cnnbench",
+    unit="FLOPs",
+    mac=2,
+    summary="Twice the multiply-adds, and every operation on an element.",
+    source="cnnbench.cost.CONVENTION",
+    rules={},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one tool prints for a network.
+
+    Args:
+        preset: the tool.
+        count: what it prints, part by part.
+        ratio: of that to the FLOPs of cnnbench.
+    """
+
+    preset: Preset
+    count: Count
+    ratio: float
+
+
+def count(graph: Graph, name: str) -> Count:
+    """What a tool prints for one forward pass of a graph.
+
+    Raises:
+        UnknownNameError: no such tool.
+    """
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return _sum(graph, PRESETS[name])
+
+
+def differences(graph: Graph) -> list[Difference]:
+    """What every tool prints for a graph, after what cnnbench counts itself."""
+    ours = _ours(graph)
+    counts = [(OURS, ours), *((preset, _sum(graph, preset)) for preset in PRESETS.values())]
+    whole = ours.total or 1
+    return [Difference(preset, found, found.total / whole) for preset, found in counts]
+
+
+def _sum(graph: Graph, preset: Preset) -> Count:
+    parts: Counter[str] = Counter()
+    ignored: set[str] = set()
+    reasons: set[str] = set()
+    for node in graph.nodes:
+        found = preset.count(node, _shapes(graph, node, preset.pads))
+        parts.update(found.parts)
+        ignored.update(found.ignored)
+        reasons.update(found.reasons)
+    return Count(dict(parts), tuple(sorted(ignored)), tuple(sorted(reasons)))
+
+
+def _ours(graph: Graph) -> Count:
+    parts: Counter[str] = Counter()
+    for node in graph.nodes:
+        for step in steps(node, _shapes(graph, node)):
+            parts[step.part] += work(step)
+    uncounted = sorted({node.op for node in graph.nodes if node.uncounted})
+    return Count(dict(parts), tuple(uncounted))
+
+
+def _shapes(graph: Graph, node: Node, pads: bool = False) -> list[Shape]:
+    sources = [graph.nodes[i] for i in node.inputs]
+    if pads and "Pooling" in node.op and sources[0].op.startswith("ZeroPadding"):
+        sources = [graph.nodes[sources[0].inputs[0]]]
+    return [source.rule.shape for source in sources]

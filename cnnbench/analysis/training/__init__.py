@@ -1,0 +1,170 @@
+"""TRAINING: what one step of training costs, on paper: operations, and memory at its peak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from cnnbench.analysis.training.memory import Memory, memory
+from cnnbench.analysis.training.optimizers import OPTIMIZERS
+from cnnbench.cost import Cost, cost
+from cnnbench.errors import unknown
+from cnnbench.graph import Graph, Node
+
+CONVENTION = (
+    "One step: forward, backward, update; the loss is not counted. A product with weights is "
+    "done again for their gradient if they are trained, and for that of its input if something "
+    "before it is."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTraining:
+    """What one layer does in a training step.
+
+    Args:
+        name: of the layer.
+        op: its Keras class.
+        forward_flops: of the forward pass, as it is in training.
+        weight_macs: MACs for the gradients of its weights.
+        value_macs: MACs for the gradients of its inputs, and of both factors of a product of
+            values (`Rule.products`).
+        backward_elementwise: elementwise operations of the backward pass, with the additions
+            where several layers read the output.
+    """
+
+    name: str
+    op: str
+    forward_flops: int
+    weight_macs: int
+    value_macs: int
+    backward_elementwise: int
+
+    @property
+    def backward_flops(self) -> int:
+        """2 * MACs + elementwise."""
+        return 2 * (self.weight_macs + self.value_macs) + self.backward_elementwise
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training step of a network with one optimizer.
+
+    Where `uncounted` is not empty, FLOPs and memory are lower bounds.
+    """
+
+    optimizer: str
+    layers: tuple[LayerTraining, ...]
+    update_flops: int
+    memory: Memory
+    inference: Cost
+
+    @property
+    def forward_flops(self) -> int:
+        """Of the forward pass in training mode."""
+        return sum(layer.forward_flops for layer in self.layers)
+
+    @property
+    def backward_flops(self) -> int:
+        """Of the backward pass."""
+        return sum(layer.backward_flops for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        """Of the whole step."""
+        return self.forward_flops + self.backward_flops + self.update_flops
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The layers without a rule."""
+        return tuple(layer.name for layer in self.inference.uncounted)
+
+
+def training(graph: Graph, optimizer: str = "adam") -> Training:
+    """The cost of one training step of the whole batch.
+
+    The gradient of the loss at the outputs is given; that of the network's inputs is not wanted.
+
+    Args:
+        graph: traced at the batch that is trained with.
+        optimizer: one of `OPTIMIZERS`.
+
+    Raises:
+        UnknownNameError: no such optimizer.
+    """
+    if optimizer not in OPTIMIZERS:
+        raise unknown("optimizer", optimizer, OPTIMIZERS)
+    chosen = OPTIMIZERS[optimizer]
+    active = _active(graph)
+    total = cost(graph)
+    return Training(
+        optimizer,
+        tuple(
+            _layer(graph, index, active, sums)
+            for index, sums in enumerate(_gradients_added(graph, active))
+        ),
+        chosen.operations * total.trainable_params,
+        memory(graph, active, chosen.slots, total.weight_bytes),
+        total,
+    )
+
+
+def _active(graph: Graph) -> list[bool]:
+    """Which layers have a backward pass: weights at them or before, and an output after."""
+    trains: list[bool] = []
+    for node in graph.nodes:
+        trains.append(_trainable(node) or any(trains[i] for i in node.inputs))
+    read = set(graph.outputs)
+    for index in reversed(range(len(graph.nodes))):
+        if index in read:
+            read.update(graph.nodes[index].inputs)
+    return [wanted and index in read for index, wanted in enumerate(trains)]
+
+
+def _trainable(node: Node) -> bool:
+    return any(weight.trainable for weight in (*node.rule.weights, *node.shared))
+
+
+def _gradients_added(graph: Graph, active: list[bool]) -> list[int]:
+    """Additions of gradients at the output of each layer: one for each reader after the first.
+
+    Of a layer with several outputs it is not known who reads which; none are counted.
+    """
+    readers = [0] * len(graph.nodes)
+    for index, node in enumerate(graph.nodes):
+        for source in node.inputs:
+            readers[source] += active[index]
+    for index in graph.outputs:
+        readers[index] += 1
+    return [
+        max(count - 1, 0) * prod(node.rule.shape) * (on and not node.rule.others)
+        for node, count, on in zip(graph.nodes, readers, active, strict=True)
+    ]
+
+
+def _layer(graph: Graph, index: int, active: list[bool], sums: int) -> LayerTraining:
+    node = graph.nodes[index]
+    rule = node.rule
+    forward = rule.elementwise if rule.training is None else rule.training
+    with_weights = rule.macs - rule.products
+    inputs = sum(active[source] for source in node.inputs)
+    on = active[index]
+    return LayerTraining(
+        node.name,
+        node.op,
+        forward_flops=2 * rule.macs + forward,
+        weight_macs=with_weights * _trainable(node) * on,
+        value_macs=(with_weights * (inputs > 0) + rule.products * _factors(node, inputs)) * on,
+        backward_elementwise=(rule.backward + sums) * on,
+    )
+
+
+def _factors(node: Node, inputs: int) -> int:
+    """How many of the two factors of a product of values need a gradient.
+
+    Inside a layer that also has products with weights (attention with heads, a recurrent layer)
+    both come from them. Otherwise they are its inputs, or variables that an operation reads.
+    """
+    if node.rule.products < node.rule.macs or len(node.inputs) + len(node.rule.weights) < 2:
+        return 2
+    return min(inputs + _trainable(node), 2)

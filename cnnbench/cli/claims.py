@@ -1,0 +1,107 @@
+"""The command that judges what tutorials and papers say: verify."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnbench import api, units
+from cnnbench.cli.app import TextFormat, Threads, app
+from cnnbench.errors import CnnbenchError
+
+
+@app.command()
+def verify(
+    claims: Annotated[
+        list[str] | None,
+        typer.Argument(help="Claims to argue in full; without any, a table of all."),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Judge by this stored run, or baseline.", metavar="FOLDER"),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure what it takes to judge, and write a report.")
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(help="Folder of that run [default: reports/claims-TIME].", metavar="FOLDER"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
+    ] = False,
+    launches: Annotated[
+        int | None, typer.Option(min=1, help="Processes per case [default: 5].")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME")
+    ] = None,
+    threads: Threads = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="tensorflow, or fake to try it out [default: tensorflow].")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(help="Write the report into this folder.", metavar="FOLDER")
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(help="Draw the one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
+    ] = None,
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
+) -> None:
+    """Judge what tutorials and papers say: on paper at once, by measurements of a run."""
+    from cnnbench.reporting.claims import verdicts
+    from cnnbench.runner.progress import watcher
+
+    of_runs = {
+        "--out": out,
+        "--resume": resume or None,
+        "--launches": launches,
+        "--time-budget": time_budget,
+        "--threads": threads,
+        "--runtime": runtime,
+    }
+    given = [name for name, value in of_runs.items() if value is not None]
+    if given and not measure:
+        raise CnnbenchError(
+            f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'} with --measure"
+        )
+    if measure and run is not None:
+        raise CnnbenchError("--run is a run that there is, --measure makes one; choose one")
+    if "" in (out, report, run):  # which pathlib takes for the folder that we are in
+        raise CnnbenchError("--out, --report and --run must be folders; got an empty name")
+    if figure is not None and len(claims or ()) != 1:
+        raise CnnbenchError(f"--figure draws one claim; got {len(claims or ())}: name one")
+    quiet = not measure or format is not TextFormat.table
+    with watcher(quiet=quiet, as_json=False) as progress:
+        verified = api.verify(
+            claims or (),
+            run=run,
+            measure=measure,
+            out=out,
+            resume=resume,
+            launches=launches or 5,
+            time_budget=None if time_budget is None else units.parse_duration(time_budget),
+            threads=threads,
+            runtime=runtime or "tensorflow",
+            progress=progress,
+            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+            report=report,
+            figure=figure,
+        )
+    print(verdicts.render(verified.findings, verified.run, format.value, bool(claims)), end="")
+    if format is TextFormat.table:
+        made = {"report": verified.page, "figure": figure and Path(figure)}
+        print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
+    if verified.ending and verified.ending.reason != "done":
+        print(
+            f"{verified.ending.reason}: {verified.ending.remaining} launches not made; continue "
+            f"with --measure --resume --out {verified.run.folder if verified.run else out}",
+            file=sys.stderr,
+        )
+        if verified.ending.reason == "interrupted":
+            raise typer.Exit(130)

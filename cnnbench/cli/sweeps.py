@@ -1,0 +1,240 @@
+"""The command that costs a whole space of configurations: sweep."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cnnbench import api, units
+from cnnbench.cli.app import Format, Runtime, app, literal
+from cnnbench.errors import CnnbenchError
+
+MOST_VALUES = 10**6
+"""In a list; a range alone may be longer."""
+PATIENCE_S = 2.0
+"""After which a bar says how far it is."""
+
+_Count = Annotated[str | None, typer.Option(metavar="100M")]
+_Bytes = Annotated[str | None, typer.Option(metavar="4MiB")]
+
+
+@app.command()
+def sweep(
+    target: Annotated[str, typer.Argument(help="A block or model of the catalogue.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            help="16:256 with both ends, 16:256:16 in steps, 16:256:x2 doubled, or 8,12,16; "
+            "texts too: A,B.",
+            metavar="NAME=VALUES",
+        ),
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option(help="Size of one sample, as 28x28x192.", metavar="SIZE")
+    ] = None,
+    input_size: Annotated[
+        str | None, typer.Option(help="Sides of a square input.", metavar="VALUES")
+    ] = None,
+    input_channels: Annotated[
+        str | None, typer.Option(help="Its channels.", metavar="VALUES")
+    ] = None,
+    batch: Annotated[
+        str | None, typer.Option(help="Samples per forward pass.", metavar="VALUES")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    max_params: _Count = None,
+    max_macs: _Count = None,
+    max_flops: _Count = None,
+    max_activation: _Bytes = None,
+    max_peak: _Bytes = None,
+    max_memory: _Bytes = None,
+    max_channels: _Count = None,
+    min_params: _Count = None,
+    min_flops: _Count = None,
+    min_channels: _Count = None,
+    minimize: Annotated[
+        str | None,
+        typer.Option(
+            help="params, macs, flops, activation, peak (of activations), memory (and weights) "
+            "or channels (of the output); several as flops,peak; none [default: flops].",
+            metavar="NAMES",
+        ),
+    ] = None,
+    maximize: Annotated[
+        str | None, typer.Option(help="The same [default: channels].", metavar="NAMES")
+    ] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="Only those that no other beats in all of these.")
+    ] = False,
+    top: Annotated[int, typer.Option(min=0, help="Rows; 0 for all.")] = 20,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Try only so many, drawn evenly from the grid.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample.")] = 0,
+    measure: Annotated[
+        int, typer.Option(min=0, help="Put so many rows on a stopwatch, on the CPU.")
+    ] = 0,
+    out: Annotated[
+        str | None, typer.Option(help="Folder that keeps what was measured.", metavar="FOLDER")
+    ] = None,
+    runtime: Runtime = "tensorflow",
+    launches: Annotated[int, typer.Option(min=1, help="Processes per row.")] = 3,
+    time_budget: Annotated[
+        str, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
+    ] = "2m",
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Draw the first two objectives into this file: .png, .svg, .pdf."),
+    ] = None,
+) -> None:
+    """Cost all configurations of a block, and show the best within a budget or the Pareto front."""
+    if out == "":  # which pathlib takes for the folder that we are in
+        raise CnnbenchError("--out must be a folder; got an empty name")
+    if out and not measure:
+        raise CnnbenchError("--out keeps what was measured; say how many rows with --measure")
+    if figure is not None:
+        from cnnbench.reporting import style
+
+        style.check(figure)
+    from cnnbench.reporting.design_space import sweep
+    from cnnbench.runner.progress import watcher
+
+    sizes = {"input_size": input_size, "input_channels": input_channels, "batch": batch}
+    grid = _grid(param or [])
+    grid |= {name: values(name, text) for name, text in sizes.items() if text is not None}
+    counts = {"params": max_params, "macs": max_macs, "flops": max_flops, "channels": max_channels}
+    sizes = {"activation": max_activation, "peak": max_peak, "memory": max_memory}
+    least = {"params": min_params, "flops": min_flops, "channels": min_channels}
+    talks = measure and format is Format.table and sys.stdout.isatty()
+    progress = watcher(quiet=not talks, as_json=False)
+    with progress:
+        found = api.sweep(
+            target,
+            grid,
+            None if input is None else units.parse_shape(input, ranks=(1, 3, 4)),
+            dtype=dtype,
+            at_most={
+                **{k: units.parse_count(text) for k, text in counts.items() if text is not None},
+                **{k: units.parse_bytes(text) for k, text in sizes.items() if text is not None},
+            },
+            at_least={k: units.parse_count(text) for k, text in least.items() if text is not None},
+            minimize=_names(minimize),
+            maximize=_names(maximize),
+            pareto=pareto,
+            top=top,
+            sample=sample,
+            seed=seed,
+            watch=_Bar() if sys.stderr.isatty() else None,
+            measure=measure,
+            progress=progress,
+            out=out,
+            runtime=runtime,
+            launches=launches,
+            time_budget=units.parse_duration(time_budget),
+        )
+    text = sweep.render(found, format.value)
+    if figure is not None:
+        from cnnbench.reporting.design_space import plane
+
+        plane.plane(found, figure)
+        text += f"\nfigure: {figure}\n" if format is Format.table else ""
+    print(text, end="")
+
+
+def _names(text: str | None) -> list[str] | None:
+    """flops,peak as a list; none as an empty one."""
+    if text is None:
+        return None
+    return [] if text == "none" else [name.strip() for name in text.split(",")]
+
+
+def _grid(pairs: Sequence[str]) -> dict[str, Any]:
+    grid: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise CnnbenchError(f"a parameter must look like f2_in=16:256; got {pair!r}")
+        if name in grid:
+            raise CnnbenchError(f"{name} is given twice; join the values, as in 16:64,96,128")
+        grid[name] = values(name, text)
+    return grid
+
+
+_RANGE = re.compile(r"(-?\d{1,18}):(-?\d{1,18})(?::(x?)(\d{1,18}))?")
+
+
+def values(name: str, text: str) -> Any:
+    """16:256, 16:256:16, 16:256:x2 or 16,24,32:64 as a range, a list, or one value.
+
+    A range includes its end, if a step leads there. Brackets keep a comma: (64,64,256).
+
+    Raises:
+        CnnbenchError: no values, or a range that is none.
+    """
+    found: list[Any] = []
+    parts = re.split(r",(?![^(\[{]*[)\]}])", text)
+    for part in map(str.strip, parts):
+        if not part:
+            raise CnnbenchError(f"{name} must be like 16:256, 16:256:16 or 8,12,16; got {text!r}")
+        if ":" in part and part[0] not in "{'\"":
+            numbers = _numbers(name, part)
+            if len(parts) == 1 and isinstance(numbers, range):
+                return numbers
+            if len(numbers) > MOST_VALUES:
+                raise CnnbenchError(f"{name} lists more than {MOST_VALUES:,} values; use a range")
+            found += numbers
+        else:
+            found.append(literal(part))
+    return found if len(found) > 1 else found[0]
+
+
+def _numbers(name: str, text: str) -> range | list[int]:
+    match = _RANGE.fullmatch(text)
+    if not match:
+        raise CnnbenchError(
+            f"a range of {name} must look like 16:256, 16:256:16 or 16:256:x2; got {text!r}"
+        )
+    first, last, step = int(match[1]), int(match[2]), int(match[4] or 1)
+    if last < first:
+        raise CnnbenchError(f"a range of {name} must ascend, as {last}:{first}; got {text!r}")
+    if not match[3]:
+        if not step:
+            raise CnnbenchError(f"the step of {name} must be at least 1; got {text!r}")
+        return range(first, last + 1, step)
+    if step < 2 or first < 1:
+        raise CnnbenchError(f"{name} can grow from 1 on, and by x2 or more; got {text!r}")
+    grown = [first]
+    while grown[-1] * step <= last:
+        grown.append(grown[-1] * step)
+    return grown
+
+
+class _Bar:
+    """A bar on the standard error for a sweep that takes long."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            if time.monotonic() - self._began < PATIENCE_S or done == total:
+                return
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("configurations", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+        if done == total:
+            self._bar.stop()

@@ -1,0 +1,175 @@
+"""A graph beside what Keras owns and TensorFlow runs of the same model, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from cnnbench.crosscheck.profiler import Call, functional, trace
+from cnnbench.graph import Graph, Node
+
+Shapes = tuple[tuple[int | None, ...], ...]
+Params = tuple[int, int]
+
+NO_RULE = "no rule"
+"""Why the multiply-adds of a layer that we do not count are not compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A number of ours and what someone else says of it.
+
+    Args:
+        what: such as "predictions: parameters".
+        ours: on paper.
+        theirs: by Keras or TensorFlow.
+        equal: None where the two cannot be compared.
+    """
+
+    what: str
+    ours: Any
+    theirs: Any
+    equal: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One call of a layer: ours beside theirs.
+
+    Args:
+        name: with the models that it is nested in.
+        op: the class.
+        params: weights that no earlier call owns, and those of them that are trained.
+        keras_params: the same by Keras' variables.
+        shapes: of its outputs, batch first.
+        traced_shapes: the same by TensorFlow; None where a size depends on the data.
+        macs: our multiply-adds.
+        inside_macs: the same without taps on padding.
+        traced_macs: the multiply-adds by the statistics of TensorFlow's profiler.
+        entered_macs: those of them that are in functions, which the profiler does not enter.
+        not_compared: the operation of TensorFlow that keeps these from being compared, or
+            NO_RULE; else empty.
+    """
+
+    name: str
+    op: str
+    params: Params
+    keras_params: Params
+    shapes: Shapes
+    traced_shapes: Shapes
+    macs: int
+    inside_macs: int
+    traced_macs: int
+    entered_macs: int
+    not_compared: str
+
+    @property
+    def shapes_agree(self) -> bool:
+        """Every output has our shape, as far as TensorFlow knows it."""
+        return len(self.shapes) == len(self.traced_shapes) and all(
+            map(_fits, self.shapes, self.traced_shapes)
+        )
+
+    def rows(self) -> tuple[Row, ...]:
+        """All that is compared."""
+        (ours, ours_trained), (theirs, theirs_trained) = self.params, self.keras_params
+        macs = None if self.not_compared else self.macs == self.traced_macs
+        found = (
+            ("parameters", ours, theirs, ours == theirs),
+            ("trainable parameters", ours_trained, theirs_trained, ours_trained == theirs_trained),
+            ("output", _text(self.shapes), _text(self.traced_shapes), self.shapes_agree),
+            ("multiply-adds", self.macs, self.traced_macs, macs),
+        )
+        return tuple(Row(f"{self.name}: {what}", *row) for what, *row in found)
+
+
+def layers(graph: Graph, model: Any) -> list[Layer]:
+    """Compare a graph with the Keras model that it was read from.
+
+    Args:
+        graph: read from the model.
+        model: built, with or without values; TensorFlow traces it at the graph's sizes.
+
+    Returns:
+        Every call of a layer that TensorFlow ran, in that order, then every node that it did
+        not run.
+
+    Raises:
+        CnnbenchError: TensorFlow cannot trace the model.
+    """
+    return pair(graph, trace(graph, model).calls)
+
+
+def pair(graph: Graph, calls: Iterable[Call]) -> list[Layer]:
+    """The nodes of a graph beside the calls that TensorFlow ran."""
+    left = {(node.scope, node.name): node for node in graph.nodes}
+    for index in graph.inputs:
+        del left[graph.nodes[index].scope, graph.nodes[index].name]
+    parts = [
+        (call, [left.pop((call.scope, call.name))] if call.name else [])
+        for call in calls
+        if call.name or not functional(call.layer)
+    ]
+    for call, nodes in parts:
+        if not call.name:  # operations of keras.ops, which TensorFlow runs as part of the layer
+            nodes += [left.pop(key) for key in list(left) if key[0] == call.scope]
+    ours: dict[int, Params] = {}
+    for call, nodes in parts:
+        before = ours.get(id(call.whole), (0, 0))
+        ours[id(call.whole)] = _sum(before, *map(_params, nodes))
+    seen: set[int] = set()
+    rows = []
+    for call, nodes in parts:
+        params = ours.pop(id(call.whole), (0, 0))  # at its first call
+        rows.append(_layer(call, nodes, params, _keras_params(call.whole, seen)))
+    for node in left.values():  # never run: nothing of theirs
+        rows.append(_layer(Call(node.scope, node.name, None, None), [node], _params(node), (0, 0)))
+    return rows
+
+
+def _layer(call: Call, nodes: list[Node], params: Params, keras_params: Params) -> Layer:
+    inside = (n.rule.macs if n.rule.inside is None else n.rule.inside for n in nodes)
+    node = nodes[0] if call.name else None
+    return Layer(
+        name="/".join((*call.scope, call.name) if node else call.scope),
+        op=node.op if node else type(call.layer).__name__,
+        params=params,
+        keras_params=keras_params,
+        shapes=(node.rule.shape, *node.rule.others) if node else (),
+        traced_shapes=call.shapes if node else (),
+        macs=sum(n.rule.macs for n in nodes),
+        inside_macs=sum(inside),
+        traced_macs=call.macs,
+        entered_macs=call.entered_macs,
+        not_compared=NO_RULE if any(n.uncounted for n in nodes) else call.not_compared,
+    )
+
+
+def _params(node: Node) -> Params:
+    values = [(prod(weight.shape), weight.trainable) for weight in node.rule.weights]
+    return sum(n for n, _ in values), sum(n for n, trained in values if trained)
+
+
+def _keras_params(layer: Any, seen: set[int]) -> Params:
+    """Values of a layer's variables that were not seen before, and those that are trained."""
+    new = [v for v in getattr(layer, "weights", ()) if id(v) not in seen]
+    seen.update(map(id, new))
+    trained = set(map(id, getattr(layer, "trainable_weights", ())))
+    sizes = [(prod(v.shape), id(v) in trained) for v in new]
+    return sum(n for n, _ in sizes), sum(n for n, train in sizes if train)
+
+
+def _sum(*values: Params) -> Params:
+    return sum(n for n, _ in values), sum(n for _, n in values)
+
+
+def _fits(ours: tuple[int | None, ...], theirs: tuple[int | None, ...]) -> bool:
+    return len(ours) == len(theirs) and all(
+        b is None or a == b for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _text(shapes: Shapes) -> str:
+    return ", ".join("x".join("?" if n is None else str(n) for n in shape) for shape in shapes)

@@ -1,0 +1,291 @@
+"""SPACE: the cost of every configuration of a block, and which of them are worth a look.
+
+The rules that cost one configuration cost many at once, on columns of numbers. Where a block
+or a rule compares two of them, a column is split into those that go one way and those that go
+the other (`column`), so that every configuration costs what it costs by itself. `grid` counts
+them up, `front` keeps the best, `measured` puts some of them on a stopwatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnbench.cost import Cost
+from cnnbench.design_space.column import Ints, array
+from cnnbench.design_space.front import Best, Cloud, Front
+from cnnbench.design_space.grid import METRICS, Grid
+from cnnbench.errors import CnnbenchError, ShapeError, unknown
+
+if TYPE_CHECKING:
+    from cnnbench.runs.result import Result
+
+MOST = 10**9
+"""Configurations that are tried without asking for a sample: some minutes."""
+MOST_ROWS = 10**6
+CLOUD = 20_000
+"""Configurations in the sample that a figure shows."""
+CHUNK = 50_000  # its columns stay in the processor's cache
+
+Watch = Callable[[int, int], None]
+"""Told how many configurations are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric that should be small, or large."""
+
+    metric: str
+    maximize: bool = False
+
+    @property
+    def sign(self) -> int:
+        """What makes a number of it one that should be small."""
+        return -1 if self.maximize else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a metric must be at most, or at least."""
+
+    metric: str
+    value: int
+    least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Some rows of a sweep with their times.
+
+    Args:
+        rows: their places in the sweep.
+        results: one a row, in the same order; without a time where every launch failed.
+        correlation: Spearman's rank correlation of FLOPs and time, over those that have a
+            time: 1 where more FLOPs always took longer. None of fewer than three, or where all
+            have the same FLOPs.
+    """
+
+    rows: tuple[int, ...]
+    results: tuple[Result, ...]
+    correlation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What came out of a grid.
+
+    Args:
+        grid: what was asked for.
+        tried: configurations, which are all of the grid or a sample.
+        refused: how many of them the block cannot be built in.
+        refusal: one of those, and why.
+        kept: how many are within the limits.
+        limits: what was asked of them.
+        objectives: by which the rows were chosen, the more important first.
+        pareto: whether they are those that no other beats, or the first of all.
+        found: how many rows there would be with nothing left out.
+        numbers: of the rows, in the grid.
+        values: what each axis takes, a list of one entry a row; `costs` has each metric.
+        line: the objectives of the whole front, or of the rows.
+        cloud: the same of a uniform sample of all that are within the limits.
+        measured: some rows on a stopwatch, where that was asked for.
+    """
+
+    grid: Grid
+    tried: int
+    refused: int
+    refusal: str
+    kept: int
+    limits: tuple[Limit, ...]
+    objectives: tuple[Objective, ...]
+    pareto: bool
+    found: int
+    numbers: Ints
+    values: dict[str, list[Any]]
+    costs: dict[str, list[int]]
+    line: Ints
+    cloud: Ints
+    measured: Measured | None = None
+
+    def records(self) -> list[dict[str, Any]]:
+        """A dictionary a row: what each axis takes and every metric, for a pandas frame."""
+        columns = {**self.values, **self.costs}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def sweep(
+    grid: Grid,
+    *,
+    at_most: Mapping[str, int],
+    at_least: Mapping[str, int],
+    minimize: Sequence[str] | None,
+    maximize: Sequence[str] | None,
+    pareto: bool,
+    top: int,
+    sample: int | None,
+    seed: int,
+    watch: Watch | None = None,
+) -> Sweep:
+    """Cost a grid and keep the best; see `cnnbench.sweep`."""
+    objectives = _objectives(minimize, maximize, pareto)
+    limits = [Limit(name, value) for name, value in at_most.items()]
+    limits += [Limit(name, value, least=True) for name, value in at_least.items()]
+    for name in [o.metric for o in objectives] + [limit.metric for limit in limits]:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS)
+    if top < 0:
+        raise CnnbenchError(f"top must be at least 1, or 0 for all; got {top}")
+    tried, random = _tried(grid, sample), np.random.default_rng(seed)
+    most = len(objectives)
+    best = Front(most) if pareto else Best(most, top or MOST_ROWS + 1)
+    cloud = Cloud(most, CLOUD, random)
+    kept, refused, refusal = 0, 0, grid.size
+    for done, numbers in _chunks(grid.size, tried, random):
+        points, places, bad = _judged(grid, numbers, objectives, limits)
+        best.add(points, places)
+        cloud.add(points)
+        kept += len(places)
+        refused += len(bad)
+        refusal = min([refusal, *bad[:1].tolist()])
+        if watch:
+            watch(done, tried)
+    why = _refusal(grid, refusal) if refused else ""
+    if not kept:
+        raise CnnbenchError(_nothing(tried, refused, why))
+    if top == 0 and len(best.numbers) > MOST_ROWS:
+        raise CnnbenchError(f"more than {MOST_ROWS:,} rows; narrow the limits, or ask for a top")
+    # Of a front as many as asked for, evenly along it; of the best just those were kept.
+    rows = evenly(len(best.numbers), top or MOST_ROWS)
+    signs = np.array([objective.sign for objective in objectives])
+    return Sweep(
+        grid=grid,
+        tried=tried,
+        refused=refused,
+        refusal=why,
+        kept=kept,
+        limits=tuple(limits),
+        objectives=objectives,
+        pareto=pareto,
+        found=len(best.numbers) if pareto else kept,
+        numbers=best.numbers[rows],
+        values=grid.values(best.numbers[rows]),
+        costs=_costs(grid, best.numbers[rows]),
+        line=best.points * signs,
+        cloud=cloud.points * signs,
+    )
+
+
+def _objectives(
+    minimize: Sequence[str] | None, maximize: Sequence[str] | None, pareto: bool
+) -> tuple[Objective, ...]:
+    small = [Objective(name) for name in (("flops",) if minimize is None else minimize)]
+    large = [Objective(name, True) for name in (("channels",) if maximize is None else maximize)]
+    # A front begins where it is cheap. A list with what was asked for before what was not.
+    first = pareto or (minimize is not None and maximize is None)
+    found = (*small, *large) if first else (*large, *small)
+    names = [objective.metric for objective in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise CnnbenchError(f"{name} can be one objective only; it is named twice")
+    if not found:
+        raise CnnbenchError("expected an objective; name one to minimize or to maximize")
+    if pareto and len(found) not in (2, 3):
+        raise CnnbenchError(f"a front has two or three objectives; got {len(found)}")
+    return found
+
+
+def _tried(grid: Grid, sample: int | None) -> int:
+    """How many configurations will be."""
+    if sample is not None and sample < 1:
+        raise CnnbenchError(f"a sample must be at least 1; got {sample}")
+    tried = min(grid.size, sample or grid.size)
+    if grid.size > np.iinfo(np.int64).max:
+        raise CnnbenchError(
+            f"the grid has {grid.size:.1e} configurations, too many to number; narrow the ranges"
+        )
+    if tried > MOST:
+        raise CnnbenchError(
+            f"{tried:,} configurations, and at most {MOST:,} are tried; give the ranges a step, "
+            "as in 16:256:16, or ask for a sample of 1000000"
+        )
+    return tried
+
+
+def _chunks(size: int, tried: int, random: np.random.Generator) -> Iterator[tuple[int, Ints]]:
+    """How many are done after it, and the numbers of some configurations, in ascending order.
+
+    Those of a sample are drawn one from each of as many equal stretches of the grid.
+    """
+    stretch, longer = divmod(size, tried)
+    for start in range(0, tried, CHUNK):
+        place = np.arange(start, min(start + CHUNK, tried))
+        numbers = place * stretch + np.minimum(place, longer)
+        if tried < size:
+            numbers += random.integers(stretch + (place < longer))
+        yield int(place[-1]) + 1, numbers
+
+
+def _judged(
+    grid: Grid,
+    numbers: Ints,
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+) -> tuple[Ints, Ints, Ints]:
+    """The objectives and the numbers of those within the limits; the numbers refused."""
+    empty = np.empty(0, np.int64)
+    points, places, refused = [np.empty((0, len(objectives)), np.int64)], [empty], [empty]
+    for part, total in grid.costs(numbers):
+        if total is None:
+            refused.append(part)
+            continue
+        within = np.ones(len(part), bool)
+        for limit in limits:
+            values = _column(limit.metric, total, len(part))
+            within &= values >= limit.value if limit.least else values <= limit.value
+        columns = [o.sign * _column(o.metric, total, len(part))[within] for o in objectives]
+        points.append(np.stack(columns, axis=1))
+        places.append(part[within])
+    return np.concatenate(points), np.concatenate(places), np.sort(np.concatenate(refused))
+
+
+def _column(metric: str, total: Cost, length: int) -> Ints:
+    return array(METRICS[metric](total), length)
+
+
+def evenly(count: int, most: int) -> Ints:
+    """Places of at most so many of a row, with both ends."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def _costs(grid: Grid, numbers: Ints) -> dict[str, list[int]]:
+    """Every metric of some configurations, in their order."""
+    order = np.argsort(numbers)
+    ascending = numbers[order]
+    found = {name: np.empty(len(numbers), np.int64) for name in METRICS}
+    for start in range(0, len(numbers), CHUNK):
+        for part, total in grid.costs(ascending[start : start + CHUNK]):
+            assert total, "a row that was refused"
+            places = order[np.searchsorted(ascending, part)]
+            for name in METRICS:
+                found[name][places] = _column(name, total, len(part))
+    return {name: values.tolist() for name, values in found.items()}
+
+
+def _refusal(grid: Grid, number: int) -> str:
+    """Why a configuration is refused, by itself."""
+    values = ", ".join(f"{name}={value!r}" for name, value in grid.at(number).items())
+    try:
+        grid.case(number).graph()
+    except ShapeError as error:
+        return f"{values}: {error}"
+    raise AssertionError(f"refused in a sweep but not by itself: {values}")
+
+
+def _nothing(tried: int, refused: int, why: str) -> str:
+    if refused == tried:
+        return f"none of {tried:,} configurations can be built; {why}"
+    rest = f", {refused:,} cannot be built" if refused else ""
+    return f"none of {tried:,} configurations is within the limits{rest}; loosen them"

@@ -1,0 +1,225 @@
+"""A grid of configurations of one block, and the cost of many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from cnnbench.blocks import Entry
+from cnnbench.cases.case import Case
+from cnnbench.cost import Cost, cost
+from cnnbench.design_space.column import Column, Ints, SplitError, larger
+from cnnbench.errors import CnnbenchError, ShapeError, unknown
+from cnnbench.graph import LARGEST, Graph, Node, checked, follow
+from cnnbench.rule import Shape
+
+SIZES = ("input_size", "input_channels", "batch")
+"""What can vary beside the parameters: the side of a square input, its channels, the batch."""
+
+
+def _peak(total: Cost) -> Any:
+    return reduce(larger, (layer.live_bytes for layer in total.layers))
+
+
+METRICS: dict[str, Callable[[Cost], Any]] = {
+    "params": lambda total: total.params,
+    "macs": lambda total: total.macs,
+    "flops": lambda total: total.flops,
+    "activation": lambda total: total.activation_bytes,
+    "peak": _peak,
+    "memory": lambda total: total.weight_bytes + _peak(total),
+    "channels": lambda total: total.output_shape[-1],
+}
+"""What a configuration is judged by: `activation`, `peak` (of activations) and `memory` (that
+and the weights) in bytes, `channels` those of the output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What one parameter or size takes; `numeric` if all of that are whole numbers."""
+
+    name: str
+    values: range | tuple[Any, ...]
+    numeric: bool
+
+    def take(self, places: Ints) -> Ints:
+        """The numbers at some places; of what is not numeric the places themselves."""
+        if isinstance(self.values, range):
+            return self.values.start + self.values.step * places
+        return np.asarray(self.values, np.int64)[places] if self.numeric else places
+
+
+@dataclass(slots=True)
+class _Checked(Graph):
+    """A graph that refuses an impossible size, of a column too, in the layer that makes it."""
+
+    def append(self, node: Node) -> Any:
+        if any(size < 1 for shape in (node.rule.shape, *node.rule.others) for size in shape):
+            raise ShapeError("a size below 1")
+        return Graph.append(self, node)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Every combination of what some parameters and sizes of a block take.
+
+    Args:
+        entry: of the catalogue.
+        shape: of one sample, where no size varies.
+        dtype: float32, float16 or bfloat16.
+        axes: what varies, the last one fastest.
+        fixed: the other parameters and sizes that were given.
+        size: how many configurations there are.
+    """
+
+    entry: Entry
+    shape: Shape
+    dtype: str
+    axes: tuple[Axis, ...]
+    fixed: dict[str, Any]
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", prod(len(axis.values) for axis in self.axes))
+
+    def columns(self, numbers: Ints) -> dict[str, Ints]:
+        """What `Axis.take` gives for the configurations of some numbers, by axis."""
+        found = {}
+        for axis in reversed(self.axes):
+            numbers, places = np.divmod(numbers, len(axis.values))
+            found[axis.name] = axis.take(places)
+        return found
+
+    def at(self, number: int) -> dict[str, Any]:
+        """The values of one configuration, by axis."""
+        found = {}
+        for axis in reversed(self.axes):
+            number, place = divmod(number, len(axis.values))
+            found[axis.name] = axis.values[place]
+        return {axis.name: found[axis.name] for axis in self.axes}
+
+    def values(self, numbers: Ints) -> dict[str, list[Any]]:
+        """The values of some configurations, by axis, a list of one entry a configuration."""
+        columns = {name: column.tolist() for name, column in self.columns(numbers).items()}
+        return {
+            axis.name: columns[axis.name]
+            if axis.numeric
+            else [axis.values[place] for place in columns[axis.name]]
+            for axis in self.axes
+        }
+
+    def case(self, number: int) -> Case:
+        """One configuration by itself."""
+        batch, shape, params = self.arguments(self.at(number))
+        return Case(self.entry.name, shape, params, batch, self.dtype)
+
+    def costs(self, numbers: Ints) -> Iterator[tuple[Ints, Cost | None]]:
+        """The costs of many configurations, in parts that are built of the same layers.
+
+        Each part comes as the numbers of its configurations and their cost, in which columns
+        stand for what differs; None if the block refuses them.
+        """
+        waiting = [(numbers, self.columns(numbers))]
+        while waiting:
+            part, columns = waiting.pop()
+            try:
+                yield part, self._cost(columns)
+            except SplitError as split:
+                for places in split.parts:
+                    some = {name: values[places] for name, values in columns.items()}
+                    waiting.append((part[places], some))
+            except ShapeError:
+                yield part, None
+
+    def _cost(self, columns: Mapping[str, Ints]) -> Cost:
+        values = {}
+        for axis in self.axes:
+            column = Column(columns[axis.name])
+            values[axis.name] = column if axis.numeric else axis.values[column]
+        batch, shape, params = self.arguments(values)
+        return cost(follow(_Checked(self.dtype), self.entry.function, (batch, *shape), params))
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """The batch, the shape of one sample and the parameters, with what each axis takes."""
+        params = {**self.fixed, **values}
+        *outer, channels = self.shape
+        batch = params.pop("batch", 1)
+        channels = params.pop("input_channels", channels)
+        if "input_size" in params:
+            outer[-2:] = [params.pop("input_size")] * 2
+        return batch, (*outer, channels), params
+
+
+def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: str) -> Grid:
+    """Every combination of values of parameters and of SIZES.
+
+    Args:
+        entry: of the catalogue.
+        values: a range or a list of values by name, or one value. What is a number in none of
+            them comes before all others in the order of the grid.
+        shape: of one sample, as (h, w, c); the entry's own if None.
+        dtype: float32, float16 or bfloat16.
+
+    Raises:
+        UnknownNameError: the entry has no such parameter.
+        ShapeError: sizes that no input has.
+        CnnbenchError: no values, or numbers that are too large to count with.
+    """
+    if shape is not None and len(shape) != len(entry.input_shape):
+        raise ShapeError(
+            f"{entry.name} takes an input like {'x'.join(map(str, entry.input_shape))}; "
+            f"got {'x'.join(map(str, shape))}"
+        )
+    checked(shape or entry.input_shape, 1, dtype)
+    axes, fixed = [], {}
+    for name, given in values.items():
+        if name not in SIZES and name not in entry.params:
+            raise unknown(f"parameter of {entry.name}", name, (*entry.params, *SIZES))
+        if name == "input_size" and len(entry.input_shape) < 3:
+            raise ShapeError(f"{entry.name} takes no image, so that it has no input_size")
+        axis = _axis(name, given)
+        if name in SIZES:
+            _positive(axis)
+        else:
+            for value in axis.values[:: max(len(axis.values) - 1, 1)]:
+                entry.check({name: value})
+        if len(axis.values) == 1:
+            fixed[name] = axis.values[0]
+        else:
+            axes.append(axis)
+    return Grid(
+        entry,
+        shape or entry.input_shape,
+        dtype,
+        tuple(sorted(axes, key=lambda axis: axis.numeric)),
+        fixed,
+    )
+
+
+def _axis(name: str, given: Any) -> Axis:
+    if isinstance(given, range):
+        values: range | tuple[Any, ...] = given if given.step > 0 else given[::-1]
+    elif isinstance(given, list):
+        # 1 and True are equal, but not the same.
+        values = tuple({(type(value), repr(value)): value for value in given}.values())
+    else:
+        values = (given,)
+    if not values:
+        raise CnnbenchError(f"{name} must have at least one value; got none")
+    numeric = isinstance(values, range) or all(type(value) is int for value in values)
+    ends = (values[0], values[-1]) if isinstance(values, range) else values if numeric else ()
+    if any(abs(number) > LARGEST for number in ends):
+        raise CnnbenchError(f"{name} must be at most {LARGEST:.0e}; got a larger number")
+    return Axis(name, values, numeric)
+
+
+def _positive(axis: Axis) -> None:
+    values = axis.values[:1] if isinstance(axis.values, range) else axis.values
+    for value in values:
+        if type(value) is not int or value < 1:
+            raise ShapeError(f"{axis.name} must be a whole number of at least 1; got {value!r}")

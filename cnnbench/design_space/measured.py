@@ -1,0 +1,60 @@
+"""Some configurations of a sweep on a stopwatch, beside what they cost on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cnnbench.design_space import Measured, Sweep, evenly
+from cnnbench.errors import CnnbenchError
+from cnnbench.runner.loop import Progress
+from cnnbench.runner.session import Session
+from cnnbench.runs.result import Result, results, timed
+
+
+def measure(
+    sweep: Sweep,
+    count: int,
+    session: Session,
+    progress: Progress,
+    folder: Path | None,
+    **plan: Any,
+) -> Measured:
+    """Measure rows of a sweep: the first ones, or so many evenly along a front.
+
+    Args:
+        sweep: which has been made.
+        count: how many rows, at least 1; all if there are fewer.
+        session: a runtime that is ready.
+        progress: who is told.
+        folder: where the run is kept; nowhere if None.
+        **plan: launches, time_budget_s, ... of the `store.Plan`.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was measured before is in the folder.
+        StoreError: the folder holds a run already, or cannot be written.
+    """
+    there = len(sweep.numbers)
+    rows = evenly(there, count) if sweep.pareto else range(min(there, count))
+    cases = []
+    for row in map(int, rows):
+        case = sweep.grid.case(int(sweep.numbers[row]))
+        label = " ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
+        cases.append(replace(case, label=label))
+    run = session.measure(cases, progress, folder, suite="sweep", **plan)
+    found, problems = results(run)
+    if problems:
+        raise CnnbenchError(problems[0])
+    return Measured(tuple(map(int, rows)), tuple(found), _correlation(found))
+
+
+def _correlation(found: Sequence[Result]) -> float | None:
+    pairs = [(result.cost.flops, time.value) for result, time in timed(found)]
+    flops, times = zip(*pairs, strict=True) if pairs else ((), ())
+    if len(pairs) < 3 or len(set(flops)) == 1 or len(set(times)) == 1:
+        return None
+    from scipy.stats import spearmanr  # here: it takes a second to import
+
+    return float(spearmanr(flops, times).statistic)

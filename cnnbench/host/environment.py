@@ -1,0 +1,92 @@
+"""The machine, as every record carries it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cnnbench
+from cnnbench.host import hardware
+
+
+def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any]:
+    """Host, processor, memory, versions, commit and the load of this moment.
+
+    Args:
+        described: what the runtime's `describe` said.
+        threads: how many the user asked for; None for all cores.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        **_machine(),
+        "threads": threads or _machine()["cores"],
+        "versions": {
+            "cnnbench": cnnbench.__version__,
+            "python": platform.python_version(),
+            **described["versions"],
+        },
+        "devices": described["devices"],
+        "load_1m": load,
+    }
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    import psutil
+
+    memory = psutil.virtual_memory().total
+    return {
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "memory_bytes": min(memory, hardware.memory_limit() or memory),
+        "commit": _commit(),
+    }
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Bytes that a new process could take now."""
+    import psutil
+
+    available, room = psutil.virtual_memory().available, hardware.memory_room()
+    return available if room is None else min(available, room)
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """The git commit that cnnbench runs from, "+" appended if files differ; None outside git."""
+    root = Path(cnnbench.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None  # installed: a repository further up would be somebody else's
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "cnnbench")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + "+" * bool(changed)
+
+
+def _git(root: Path, *args: str) -> str:
+    command = ["git", "-C", str(root), *args]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,237 @@
+"""Keras models from a name, a file or a function, without allocating their weights.
+
+Inside `keras.StatelessScope` Keras makes variables without values, so a model of any size
+can be looked at on any machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from cnnbench import units
+from cnnbench.blocks import Entry
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.networks import applications
+from cnnbench.networks.symbolic import reason
+from cnnbench.rule import Shape
+
+FILES = (".keras", ".h5", ".hdf5")
+"""The suffixes of the files that Keras saves a model in."""
+
+
+LARGEST_CONFIG = 2**26
+"""Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
+
+
+def application(
+    name: str, input_shape: Shape | None, include_top: bool, params: dict[str, Any]
+) -> Any:
+    """A model of `keras.applications`; see `applications.build`."""
+    with _no_values():
+        return applications.build(name, input_shape, include_top, params)
+
+
+def block(entry: Entry, input_shape: Shape, params: dict[str, Any]) -> Any:
+    """A catalogue entry as a Keras model, its layers named as in our graph."""
+    keras = _keras()
+    keras.utils.clear_session()
+    with _no_values():
+        x = keras.Input(input_shape)
+        return keras.Model(x, entry.function(x, **params), name=entry.name)
+
+
+def model(given: Any) -> Any:
+    """The Keras model that it is.
+
+    Raises:
+        TargetError: it is something else.
+    """
+    if not isinstance(given, _keras().Model):
+        raise TargetError(
+            "a target is a name, a file, package.module:function or a Keras model; got one of type "
+            f"{type(given).__name__}"
+        )
+    return given
+
+
+def file(path: Path) -> Any:
+    """The model that a file or a SavedModel folder holds.
+
+    A file is opened in safe mode: nothing in it is executed. Of a `.keras` file only the
+    configuration is read. A SavedModel is a program, and TensorFlow runs its initialisers:
+    open those that you trust.
+
+    Raises:
+        TargetError: there is no such file, Keras cannot read it, or it is unsafe.
+    """
+    if not os.path.exists(path):  # not `Path.exists`, which raises on a name that is too long
+        raise TargetError(f"there is no file {path}")
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        raise TargetError(f"{path} is a folder without a saved_model.pb, so no SavedModel")
+    config = _config(path) if path.suffix == ".keras" and path.is_file() else None
+    keras = _keras()
+    try:
+        if path.is_dir():
+            return _saved_model(path)
+        with _no_values():
+            if config is None:
+                model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            else:
+                model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except CnnbenchError:
+        raise
+    except Exception as error:  # whatever Keras finds wrong with it
+        unsafe = "safe_mode=False" in str(error)
+        why = "it would run code or open a file" if unsafe else reason(error)
+        raise TargetError(
+            f"{path}: Keras {keras.__version__} cannot read it: {why}; save it again or "
+            "give a function that makes the model, as package.module:name"
+        ) from None
+    if not isinstance(model, keras.Model):
+        raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
+    return model
+
+
+def _config(path: Path) -> Any:
+    """The configuration in a `.keras` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo("config.json").file_size
+            if size > LARGEST_CONFIG:
+                raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
+            return json.loads(archive.read("config.json"))
+    except CnnbenchError:
+        raise
+    except Exception as error:  # whatever zipfile, its decompressors or json find wrong with it
+        raise TargetError(
+            f"{path} is no model that Keras saved: {reason(error)}; write it with model.save"
+        ) from None
+
+
+def factory(target: str, params: dict[str, Any]) -> Any:
+    """What `package.module:factory` returns when it is called; a model may stand there too.
+
+    What the module prints goes to the standard error, so that the answer stands alone.
+
+    Raises:
+        TargetError: no such module or attribute, or not a Keras model; the function failed.
+    """
+    module_name, _, attribute = target.partition(":")
+    parts = (*module_name.split("."), *attribute.split("."))
+    if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
+        raise TargetError(
+            f"a function must look like package.module:name, without .py; got {target!r}"
+        )
+    keras = _keras()
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module of the user's, as `python -m` would find it
+    with _of_the_user(target), _no_values():
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    if not isinstance(found, keras.Model):
+        if not callable(found):
+            raise TargetError(
+                f"{target} is of type {type(found).__name__}, not a function or a model"
+            )
+        return _called(target, found, params)
+    if params:
+        raise TargetError(f"{target} is a model and takes no parameters; got {', '.join(params)}")
+    return found
+
+
+def _called(target: str, function: Callable[..., Any], params: dict[str, Any]) -> Any:
+    with _of_the_user(target):
+        try:
+            with _no_values():
+                model = function(**params)
+        except Exception:  # it may need the values, to load weights or to predict
+            model = function(**params)
+    if not isinstance(model, _keras().Model):
+        raise TargetError(
+            f"{target} returned a value of type {type(model).__name__}, not a Keras model"
+        )
+    return model
+
+
+@contextmanager
+def _of_the_user(target: str) -> Iterator[None]:
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a script that reads its own arguments
+        missing = isinstance(error, ModuleNotFoundError)
+        hint = "; is it in this folder or on PYTHONPATH?" if missing else ""
+        raise TargetError(f"{target}: {reason(error)}{hint}") from None
+
+
+def _saved_model(path: Path) -> Any:
+    """A SavedModel, as the one layer as which Keras 3 can read it."""
+    keras = _keras()
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(str(path)).signatures
+    if "serving_default" not in signatures:
+        raise TargetError(f"{path} has no signature serving_default; it has {list(signatures)}")
+    (_, inputs) = signatures["serving_default"].structured_input_signature
+    symbols = {
+        name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
+        for name, spec in inputs.items()
+    }
+    if len(symbols) > 1:
+        raise TargetError(f"{path} has {len(symbols)} inputs; Keras reads SavedModels with one")
+    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
+    (symbol,) = symbols.values()
+    return keras.Model(symbol, layer(symbol), name=path.name)
+
+
+def _keras() -> Any:
+    try:
+        with _silent() if "keras" not in sys.modules else nullcontext():
+            import keras
+    except ImportError as error:
+        raise RuntimeMissingError(f"Keras is not installed ({error}); pip install keras") from None
+    return keras
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep from the user what TensorFlow's C++ logs on import, whatever its log level.
+
+    What it logs later it does by that level: of a GPU that cannot be used, which is none here.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def _no_values() -> Iterator[None]:
+    """Keras makes variables without values, and does not make up for it later."""
+    keras = _keras()
+    from keras.src.backend.common import global_state  # no public name for the list below
+
+    waiting = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(waiting, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(waiting, before)

@@ -1,0 +1,1 @@
+"""An analysis for a person: costs, training, capacity, conventions, formulas, diagrams."""

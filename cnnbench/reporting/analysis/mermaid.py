@@ -1,0 +1,109 @@
+"""A network as a Mermaid flowchart, which GitHub draws where it stands in a Markdown page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cnnbench import units
+from cnnbench.analysis.views import Part, folded, leaves, tree
+from cnnbench.cost import Cost
+from cnnbench.errors import CnnbenchError
+from cnnbench.graph import Graph, Node
+from cnnbench.reporting.tables import LEAST, UNKNOWN
+
+MOST_NODES = 60
+"""What one can follow; blocks are drawn as one node each rather than more."""
+MOST_EDGES, MOST_TEXT = 500, 50_000
+"""What GitHub draws: Mermaid's own defaults of `maxEdges` and `maxTextSize`."""
+
+
+def mermaid(graph: Graph, cost: Cost, depth: int | None = None) -> str:
+    """A fenced flowchart: layers in the boxes of their blocks, blocks in those around them.
+
+    Args:
+        graph: the network.
+        cost: of the same network.
+        depth: of the tree (`views.tree`) at which a block is one node with what it sums up.
+            The deepest with at most MOST_NODES nodes if None, and never deeper than what
+            GitHub draws.
+
+    Raises:
+        CnnbenchError: even with one node a block there is more than GitHub draws.
+    """
+    rows = tree(cost)
+    few = folded(cost, MOST_NODES) if depth is None else rows
+    deepest = max(row.depth for row in few or rows[:1])
+    for level in range(min(depth or deepest, deepest), 0, -1):
+        shown = [row for row in rows if row.depth <= level]
+        lines, edges = _nodes(graph, cost, shown), _edges(graph, shown)
+        text = "\n".join(["flowchart TD", *lines, *edges, ""])
+        if len(edges) <= MOST_EDGES and len(text) < MOST_TEXT:
+            return f"```mermaid\n{text}```\n"
+    raise CnnbenchError(
+        f"GitHub draws at most {MOST_EDGES} arrows and {MOST_TEXT:,} characters; the "
+        f"{len(cost.layers)} layers need {len(edges)} and {len(text):,}: name them by blocks, "
+        "as stage1_conv, to have one node a block"
+    )
+
+
+def _nodes(graph: Graph, cost: Cost, rows: Sequence[Part]) -> list[str]:
+    lines, around = [], 0
+    for index, (row, leaf) in enumerate(zip(rows, leaves(rows), strict=True)):
+        lines += ["  " * level + "end" for level in range(around, row.depth - 1, -1)]
+        label = "<br/>".join(map(_escaped, _label(graph, cost, row) if leaf else [row.name]))
+        kind = f"n{index}" if leaf else f"subgraph n{index}"
+        lines.append("  " * row.depth + f'{kind}["{label}"]')
+        around = row.depth - leaf
+    return lines + ["  " * level + "end" for level in range(around, 0, -1)]
+
+
+def _edges(graph: Graph, rows: Sequence[Part]) -> list[str]:
+    of = {
+        place: index
+        for index, (row, leaf) in enumerate(zip(rows, leaves(rows), strict=True))
+        if leaf
+        for place in row.members
+    }
+    pairs = {
+        (of[source], of[place]): None
+        for place, node in enumerate(graph.nodes)
+        for source in node.inputs
+    }
+    return [f"  n{a} --> n{b}" for a, b in pairs if a != b]
+
+
+def _label(graph: Graph, cost: Cost, row: Part) -> list[str]:
+    last = cost.layers[row.members[-1]]
+    layers = len(row.members)
+    what = f"{layers} layers" if layers > 1 else _what(graph.nodes[row.members[0]])
+    macs = f"{units.count(row.macs)} MACs"
+    if row.uncounted:
+        macs = f"{LEAST}{macs}" if row.uncounted < layers else f"{UNKNOWN} MACs"
+    lines = [row.name, what, units.shape(last.output_shape)]
+    return [*lines, macs] if row.macs or row.uncounted else lines
+
+
+def _what(node: Node) -> str:
+    """The type of a layer and the arguments one asks for first: Conv2D 7x7 stride 2, 64, relu."""
+    given = [node.attrs.get(name) for name in ("filters", "units", "activation")]
+    said = [_window(node), *(str(value) for value in given if value not in (None, "linear"))]
+    return f"{node.op} {', '.join(filter(None, said))}".strip()
+
+
+def _window(node: Node) -> str:
+    window = node.rule.window
+    if not window:
+        return ""
+    # Of a layer with weights the kernel, which dilation does not widen.
+    kernel = node.rule.weights[0].shape if node.rule.weights else [reach for reach, _ in window]
+    steps = [str(step) for _, step in window]
+    if len(set(steps)) == 1:
+        steps = steps[:1]
+    stride = "" if steps == ["1"] else f" stride {'x'.join(steps)}"
+    return units.shape(kernel[: len(window)]) + stride
+
+
+def _escaped(text: str) -> str:
+    # Anything that may mean something to Mermaid, Markdown or HTML, as its entity codes have it.
+    return re.sub(r"[^\w ./,:()+=?-]", lambda match: f"#{ord(match[0])};", text)

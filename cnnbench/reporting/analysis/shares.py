@@ -1,0 +1,111 @@
+"""Where the parameters, the FLOPs and the activation memory of a network are, as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnbench import units
+from cnnbench.analysis.views import Part, folded, leaves, tree
+from cnnbench.cost import Cost
+from cnnbench.reporting.style import COLOURS, Figure, figure, write
+from cnnbench.reporting.tables import LEAST, UNKNOWN
+
+MOST_BARS = 30
+"""Rows that still read at half the size; more are drawn as profiles over the layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    name: str
+    attribute: str
+    show: Callable[[float], str]
+
+    def title(self, cost: Cost) -> str:
+        least = LEAST if cost.uncounted and self.attribute != "params" else ""
+        return f"{self.name}: {least}{self.show(getattr(cost, self.attribute))}"
+
+
+_PANELS = (
+    _Panel("parameters", "params", units.count),
+    _Panel("FLOPs", "flops", units.count),
+    _Panel("activations", "activation_bytes", units.binary),
+)
+
+
+def shares(cost: Cost, path: Path, title: str = "") -> None:
+    """Draw each layer's share of the parameters, the FLOPs and the activation memory.
+
+    Args:
+        cost: of the network.
+        path: of the file, which ends in .png, .svg or .pdf.
+        title: above the figure.
+
+    Raises:
+        CnnbenchError: another ending, or a file that cannot be written.
+    """
+    write(lambda: draw(cost, title), path)
+
+
+def draw(cost: Cost, title: str = "") -> Figure:
+    """Bars side by side for layers or, where there are many, blocks; else profiles over layers."""
+    found = folded(cost, MOST_BARS)
+    if found:
+        bars = [row for row, leaf in zip(found, leaves(found), strict=True) if leaf]
+        drawing = _bars(cost, bars)
+    else:
+        drawing = _profiles(cost)
+    drawing.suptitle(title)
+    return drawing
+
+
+def _bars(cost: Cost, rows: Sequence[Part]) -> Figure:
+    drawing = figure(12, 1.8 + 0.34 * len(rows))
+    most = 1.0
+    panels = drawing.subplots(1, len(_PANELS), sharex=True, sharey=True)
+    for axes, panel, colour in zip(panels, _PANELS, COLOURS, strict=False):
+        values = _percent(cost, rows, panel.attribute)
+        axes.barh(range(len(rows)), values, color=colour, height=0.7)
+        for place, (row, value) in enumerate(zip(rows, values, strict=True)):
+            lacks = panel.attribute == "flops" and row.uncounted
+            text = UNKNOWN if lacks else f"{value:.0f}" if value >= 0.5 else ""
+            axes.annotate(text, (value, place), (4, 0), textcoords="offset points", va="center")
+        axes.set_title(panel.title(cost))
+        axes.set_xlabel("% of all")
+        most = max(most, *values)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_xlim(0, 1.2 * most)
+    panels[0].set_yticks(range(len(rows)), [row.path for row in rows])
+    panels[0].set_ylim(len(rows) - 0.4, -0.6)
+    return drawing
+
+
+def _profiles(cost: Cost) -> Figure:
+    drawing = figure(12, 10)
+    rows = [row for row in tree(cost) if len(row.members) == 1]
+    rows.sort(key=lambda row: row.members)
+    panels = drawing.subplots(len(_PANELS), 1, sharex=True)
+    for axes, panel, colour in zip(panels, _PANELS, COLOURS, strict=False):
+        values = _percent(cost, rows, panel.attribute)
+        axes.stairs(values, range(len(rows) + 1), fill=True, color=colour)
+        most = max(range(len(rows)), key=values.__getitem__)
+        axes.annotate(
+            rows[most].path if values[most] else "",
+            (most + 0.5, values[most]),
+            (0, 3),
+            textcoords="offset points",
+            ha="left" if most < len(rows) / 2 else "right",
+        )
+        axes.set_title(panel.title(cost))
+        axes.set_ylabel("% of all")
+        axes.margins(x=0)
+        axes.set_ylim(0, 1.15 * values[most] or 1)
+    panels[-1].set_xlabel("layer, in the order of the network")
+    return drawing
+
+
+def _percent(cost: Cost, rows: Sequence[Part], attribute: str) -> list[float]:
+    total = getattr(cost, attribute) or 1
+    return [100 * getattr(row, attribute) / total for row in rows]

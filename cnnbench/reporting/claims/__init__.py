@@ -1,0 +1,1 @@
+"""Judged claims for a person: verdicts, arguments, figures, the page."""

@@ -1,0 +1,1 @@
+"""A sweep for a person: as a table, and as a figure."""

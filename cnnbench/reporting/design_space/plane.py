@@ -1,0 +1,91 @@
+"""A sweep as a figure: the plane of two objectives, with the configurations in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.ticker import FuncFormatter
+
+from cnnbench import units
+from cnnbench.design_space import Sweep
+from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.design_space.sweep import HEADERS, header, title
+from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, brief, figure, log_axis, write
+
+WIDE = 8
+"""The largest value of an axis over its smallest from which on the axis is logarithmic."""
+MOST_DOTS = 60
+"""Points of a front that are still seen one by one."""
+
+
+def plane(sweep: Sweep, path: Path) -> None:
+    """Draw the first two objectives of a sweep into a file.
+
+    Raises:
+        CnnbenchError: a single objective, or a file that cannot be written.
+    """
+    if len(sweep.objectives) < 2:
+        raise CnnbenchError("a figure needs two objectives, one for each axis; got one")
+    write(lambda: draw(sweep), path)
+
+
+def draw(sweep: Sweep) -> Figure:
+    """A sample of the configurations, and above them the front, or the first rows.
+
+    Of two objectives the front is a line: on its better side there is nothing.
+    """
+    drawing = figure(12, 8)
+    axes = drawing.subplots()
+    cloud, line = sweep.cloud, sweep.line[sweep.line[:, 0].argsort(kind="stable")]
+    many = f"{len(cloud):,} of {sweep.kept:,}" if len(cloud) < sweep.kept else f"{sweep.kept:,}"
+    axes.scatter(
+        cloud[:, 0],
+        cloud[:, 1],
+        s=9,
+        color=GREY,
+        alpha=0.15 if len(cloud) > 1000 else 0.5,
+        linewidths=0,
+        rasterized=True,
+        label=f"configurations, {many}",
+    )
+    axes.plot(
+        line[:, 0],
+        line[:, 1],
+        drawstyle="steps-pre" if sweep.objectives[0].maximize else "steps-post",
+        linestyle="-" if sweep.pareto and len(sweep.objectives) == 2 else "none",
+        marker="o" if len(line) <= MOST_DOTS or len(sweep.objectives) > 2 else "",
+        markersize=5,
+        color=COLOURS[1],
+        label=_best(sweep, len(line)),
+    )
+    for which, objective, values in zip("xy", sweep.objectives, cloud.T, strict=False):
+        _axis(axes, which, objective.metric, bool(values.max() > WIDE * values.min() > 0))
+    axes.set_title(title(sweep))
+    legend = drawing.legend(loc="outside lower left", markerscale=2)
+    for handle in filter(None, legend.legend_handles):
+        handle.set_alpha(1)
+    return drawing
+
+
+def _best(sweep: Sweep, count: int) -> str:
+    """What the dots are, and the first and the last of them."""
+    ends = [
+        ", ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
+        for row in (0, -1)
+    ]
+    which = f"Pareto front, {count:,}" if sweep.pareto else f"the first {count:,}"
+    return f"{which}: from {ends[0]}\nto {ends[1]}"
+
+
+def _axis(axes: Axes, which: str, metric: str, wide: bool) -> None:
+    show = units.binary if "bytes" in HEADERS[metric] else units.count
+    goal = header(metric)
+    if which == "x":
+        axes.set_xlabel(goal)
+    else:
+        axes.set_ylabel(goal)
+    if wide:
+        log_axis(axes, which, show)
+    else:
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))

@@ -1,0 +1,1 @@
+"""What the machine can do, for a person: its health, and rooflines."""

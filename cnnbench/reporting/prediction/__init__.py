@@ -1,0 +1,1 @@
+"""Predictions for a person, and how good they are."""

@@ -1,0 +1,266 @@
+"""How well the models predict blocks that they never saw: the page of reports/prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.ticker import LogLocator
+
+from cnnbench import units
+from cnnbench.prediction import heldout
+from cnnbench.prediction.heldout import PROBES, Judged, score
+from cnnbench.prediction.model import Model
+from cnnbench.reporting.prediction.forecast import coefficients
+from cnnbench.reporting.runs.machine import machine_rows
+from cnnbench.reporting.runs.page import Page
+from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
+from cnnbench.reporting.tables import MISSING, Table, percent
+from cnnbench.runs import store
+from cnnbench.runs.result import Result, results
+
+WORST = 12
+OURS = "model"
+ALONE = "model, of the probes alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Time or memory: how it is called, shown and judged."""
+
+    name: str
+    found: tuple[Judged, ...]
+    probes: Model
+    show: Callable[[float], str]
+    unit: str
+    limit: float
+    share: float
+
+    @property
+    def predictors(self) -> dict[str, list[tuple[float, float]]]:
+        """(predicted, measured) of every case, by predictor."""
+        return {
+            OURS: [(x.predicted, x.measured) for x in self.found],
+            ALONE: [(x.alone, x.measured) for x in self.found],
+            **{
+                f"{name}, times a constant": [(x.naive[name], x.measured) for x in self.found]
+                for name in self.found[0].naive
+            },
+        }
+
+
+def write(folder: Path) -> Path:
+    """Render a stored run of `benchmarks.prediction`; returns the page.
+
+    Raises:
+        StoreError: there is no run in the folder.
+        CnnbenchError: it has no probes, or no blocks.
+    """
+    run = store.read(folder)
+    found, problems = results(run)
+    times, peaks = heldout.times(found), heldout.peaks(found)
+    kinds = (
+        Kind("time", *times, units.seconds, "s", 0.2, 0.8),
+        Kind("peak memory", *peaks, units.binary, "B", 0.1, 0.95),
+    )
+    page = Page(folder)
+    page.text(
+        "# Time and peak memory, predicted",
+        "How far `cnnbench predict` lies from what was measured, for every block and model of "
+        "the catalogue, several sizes and batches each. Each family (a file of "
+        "`cnnbench/blocks/`) is predicted by a model that was fitted without any case of it: on "
+        f"the {len(_probes(found))} probes of a calibration and on all other families. "
+        f'"{ALONE}" is what the command has on a new machine: it has seen no block at all. '
+        "Errors are relative to what was measured, and no case is left out.",
+    )
+    for kind in kinds:
+        _section(page, kind)
+    page.section("Families")
+    page.table(_families(kinds))
+    page.section("The coefficients")
+    page.text(
+        "Fitted on the probes alone, as the command does; what came out as zero is left out. "
+        "What the terms are is said in `cnnbench/prediction/terms.py` and `memory.py`."
+    )
+    page.table(_coefficients(kinds))
+    page.section("Where it was measured")
+    page.table(machine_rows(run))
+    page.bullets(f"left out: {line}" for line in (*problems, *run.bad_lines))
+    page.bullets(f"{r.name}: {r.outcome}" for r in found if r.outcome != "ok")
+    page.text("Made by `python -m benchmarks.prediction`, from `measurements.jsonl` beside it.")
+    path = folder / "README.md"
+    path.write_text("\n\n".join(page.blocks) + "\n", encoding="utf-8")
+    return path
+
+
+def _probes(found: Sequence[Result]) -> list[Result]:
+    return [r for r in found if heldout.family(r) == PROBES]
+
+
+def _section(page: Page, kind: Kind) -> None:
+    page.section(kind.name.capitalize())
+    page.text(_verdict(kind))
+    page.table(_scores(kind))
+    page.text(_again(kind), _range(kind), _mean(kind))
+    page.figure(
+        f"{kind.name.split()[-1]}.png", f"predicted over measured {kind.name}", partial(draw, kind)
+    )
+    page.text(f"The {WORST} cases that are predicted worst:")
+    page.table(_worst(kind))
+
+
+def _verdict(kind: Kind) -> str:
+    reached = score(kind.predictors[OURS])
+    share = reached.within(kind.limit)
+    word = "met" if share >= kind.share else "missed"
+    return (
+        f"Target: {100 * kind.share:.0f} % of the cases within {100 * kind.limit:.0f} %. Reached: "
+        f"{percent(share)} of {reached.cases}. **{word.capitalize()}.**"
+    )
+
+
+def _scores(kind: Kind) -> Table:
+    headers = ["predictor", "cases", "median error", "within 10 %", "within 20 %"]
+    rows = []
+    for name, pairs in kind.predictors.items():
+        found = score(pairs)
+        shares = [percent(found.within(0.1)), percent(found.within(0.2))]
+        rows.append([name, str(found.cases), percent(found.median), *shares])
+    return headers, rows
+
+
+def _again(kind: Kind) -> str:
+    pairs = [x.halves for x in kind.found if x.halves]
+    if not pairs:
+        return ""
+    return (
+        f"The measurement itself does not repeat exactly: where one half of a case's launches "
+        f"predicts the other half, {percent(score(pairs).within(kind.limit))} of {len(pairs)} "
+        f"cases are within {100 * kind.limit:.0f} %, with a median difference of "
+        f"{percent(score(pairs).median)}."
+    )
+
+
+def _range(kind: Kind) -> str:
+    inside = [kind.probes.low <= x.measured / x.alone <= kind.probes.high for x in kind.found]
+    return (
+        f"The range that the command prints, {kind.probes.low:.2f} to {kind.probes.high:.2f} times "
+        f"the prediction, held {percent(sum(inside) / len(inside))} of these cases; it is made to "
+        "hold 80 % of probes."
+    )
+
+
+def _mean(kind: Kind) -> str:
+    if kind.unit != "s":
+        return ""
+    pairs = [(x.predicted, x.result.time.value) for x in kind.found if x.result.time]
+    return (
+        "A time here is that of the fastest launch, the least disturbed one. Beside the geometric "
+        "mean of all launches, which `cnnbench run` reports, the same predictions have "
+        f"{percent(score(pairs).within(kind.limit))} within {100 * kind.limit:.0f} %."
+    )
+
+
+def _worst(kind: Kind) -> Table:
+    headers = ["case", "predicted", "measured", "error", "measured by halves"]
+    order = sorted(kind.found, key=lambda x: -abs(x.predicted / x.measured - 1))
+    return headers, [
+        [
+            x.result.name,
+            kind.show(x.predicted),
+            kind.show(x.measured),
+            percent(x.predicted / x.measured - 1),
+            " and ".join(map(kind.show, x.halves)) if x.halves else MISSING,
+        ]
+        for x in order[:WORST]
+    ]
+
+
+def _families(kinds: Sequence[Kind]) -> Table:
+    headers = ["family", "cases"]
+    for kind in kinds:
+        headers += [f"{kind.name}, median error", f"within {100 * kind.limit:.0f} %"]
+    rows = []
+    for name in sorted({x.family for kind in kinds for x in kind.found}):
+        row = [name, str(max(len(_of(kind, name)) for kind in kinds))]
+        for kind in kinds:
+            pairs = _of(kind, name)
+            found = score(pairs) if pairs else None
+            row += (
+                [percent(found.median), percent(found.within(kind.limit))] if found else ["-"] * 2
+            )
+        rows.append(row)
+    return headers, rows
+
+
+def _of(kind: Kind, family: str) -> list[tuple[float, float]]:
+    return [(x.predicted, x.measured) for x in kind.found if x.family == family]
+
+
+def _coefficients(kinds: Sequence[Kind]) -> Table:
+    headers = ["of", "term", "coefficient", "as a rate"]
+    return headers, [
+        [kind.name, *row] for kind in kinds for row in coefficients(kind.probes, kind.unit)
+    ]
+
+
+def draw(kind: Kind) -> Figure:
+    """Predicted against measured, of every predictor; the model's large, with its target."""
+    drawing = figure(13, 7.5)
+    grid = drawing.add_gridspec(2, 2, width_ratios=(2, 1))
+    panels = [drawing.add_subplot(grid[:, 0]), *(drawing.add_subplot(grid[i, 1]) for i in (0, 1))]
+    styles = looks(sorted({x.family for x in kind.found}))
+    names = [OURS, *(name for name in kind.predictors if name not in (OURS, ALONE))]
+    for axes, name in zip(panels, names, strict=True):
+        _panel(axes, kind, name, styles)
+    panels[0].set_xlabel(f"measured {kind.name}")
+    panels[0].set_ylabel(f"predicted {kind.name}")
+    panels[-1].set_xlabel(f"measured {kind.name}")
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=10)
+    return drawing
+
+
+def _panel(
+    axes: Axes,
+    kind: Kind,
+    name: str,
+    styles: dict[str, tuple[str, str]],
+) -> None:
+    large = name == OURS
+    pairs = kind.predictors[name]
+    values = [value for pair in pairs for value in pair if value > 0]
+    ends = min(values) / 1.3, max(values) * 1.3
+    for family, (colour, marker) in styles.items():
+        mine = [p for x, p in zip(kind.found, pairs, strict=True) if x.family == family]
+        axes.plot(
+            [measured for _, measured in mine],
+            [predicted for predicted, _ in mine],
+            color=colour,
+            marker=marker,
+            markersize=7 if large else 4,
+            linestyle="none",
+            label=family,
+        )
+    axes.fill_between(
+        ends,
+        [end * (1 - kind.limit) for end in ends],
+        [end * (1 + kind.limit) for end in ends],
+        color="#dddddd",
+        zorder=0,
+        linewidth=0,
+        label=f"within {100 * kind.limit:.0f} %",
+    )
+    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
+    axes.set_xlim(*ends)
+    axes.set_ylim(*ends)
+    base = 10 if kind.unit == "s" else 2
+    log_axis(axes, "x", kind.show, base=base)
+    log_axis(axes, "y", kind.show, base=base)
+    share = percent(score(pairs).within(kind.limit))
+    axes.set_title(f"{name}\n{share} within {100 * kind.limit:.0f} %", fontsize=14 if large else 11)
+    if not large:
+        axes.tick_params(labelsize=9)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(base, numticks=5))

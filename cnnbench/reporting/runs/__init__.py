@@ -1,0 +1,1 @@
+"""Stored runs for a person: the page of a run, comparisons, exports."""

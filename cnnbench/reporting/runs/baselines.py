@@ -1,0 +1,32 @@
+"""The baselines that there are (`cnnbench baseline list`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from cnnbench.reporting.tables import text_table
+from cnnbench.runs.baselines import Baseline
+from cnnbench.runs.store import Run
+
+
+def render(baselines: Iterable[Baseline]) -> str:
+    """One line a baseline; one that cannot be read says why."""
+    rows = [[b.name, *(_row(b.run) if b.run else ("", "", "", "", b.problem))] for b in baselines]
+    if not rows:
+        return "no baselines; `cnnbench baseline save NAME RUN` keeps one\n"
+    headers = ["baseline", "suite", "cases", "launches", "host", "measured (UTC)"]
+    return text_table(headers, rows, "simple") + "\n"
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    found = run.measurements
+    hosts = dict.fromkeys(str(m.environment.get("host", "")) for m in found)
+    started = min((m.started for m in found if m.started), default=None)
+    return (
+        run.plan.suite,
+        str(len(run.plan.cases)),
+        str(len(found)),
+        ", ".join(hosts),
+        f"{datetime.fromtimestamp(started, UTC):%Y-%m-%d %H:%M}" if started else "nothing yet",
+    )

@@ -1,0 +1,103 @@
+"""A stored run as a table for other programs (`cnnbench export`): CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+
+from cnnbench import stats
+from cnnbench.errors import CnnbenchError, StoreError, unknown
+from cnnbench.reporting.runs.frame import frame
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.result import results
+from cnnbench.runs.store import Run
+
+
+def export(run: Run, format: str, per: str) -> bytes:
+    """One row for each case, launch or call, in base units.
+
+    Raises:
+        UnknownNameError: another format or row.
+        StoreError: nothing was measured.
+    """
+    for kind, name, known in (("format", format, FORMATS), ("row", per, PER)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    if not run.measurements:
+        raise StoreError(f"{run.folder} holds no launch to export")
+    return FORMATS[format](PER[per](run))
+
+
+def as_csv(data: pd.DataFrame) -> bytes:
+    """Twelve digits, beyond which only platforms differ."""
+    return data.to_csv(index=False, float_format="%.12g", lineterminator="\n").encode()
+
+
+def as_parquet(data: pd.DataFrame) -> bytes:
+    """The same with types, compressed.
+
+    Raises:
+        CnnbenchError: pyarrow is not installed.
+    """
+    out = BytesIO()
+    try:
+        data.to_parquet(out, engine="pyarrow", index=False)
+    except ImportError:
+        raise CnnbenchError(
+            "Parquet needs pyarrow, which is not installed: pip install 'cnnbench[parquet]'"
+        ) from None
+    return out.getvalue()
+
+
+def _cases(run: Run) -> pd.DataFrame:
+    return frame(results(run)[0])
+
+
+def _launches(run: Run) -> pd.DataFrame:
+    return pd.DataFrame([_launch(m) for m in run.measurements])
+
+
+def _calls(run: Run) -> pd.DataFrame:
+    return pd.DataFrame(row for m in run.measurements for row in _of_a_launch(m))
+
+
+def _case(m: Measurement) -> dict[str, Any]:
+    return {"case": m.case.id, "label": m.case.label or m.case.target, "launch": m.launch}
+
+
+def _launch(m: Measurement) -> dict[str, Any]:
+    seconds = [ns / 1e9 for ns in m.samples_ns]
+    found = stats.medians([seconds]) if m.ok and seconds else []
+    return {
+        **_case(m),
+        "outcome": m.outcome,
+        "detail": m.detail,
+        "started_s": m.started,
+        "wall_s": m.wall_s,
+        "calls": len(seconds),
+        "warmup_calls": stats.warmup(seconds) if found else None,
+        "median_s": found[0] if found else None,
+        "peak_bytes": m.peak_bytes,
+        "peak_source": m.peak_source,
+        "load_1m": m.environment.get("load_1m"),
+    }
+
+
+def _of_a_launch(m: Measurement) -> Iterator[dict[str, Any]]:
+    """The calls in order, those of the warm-up marked."""
+    leading = stats.warmup([ns / 1e9 for ns in m.samples_ns]) if m.samples_ns else 0
+    for call, ns in enumerate(m.samples_ns):
+        yield {**_case(m), "call": call, "warmup": call < leading, "ns": ns}
+
+
+PER: dict[str, Callable[[Run], pd.DataFrame]] = {
+    "case": _cases,
+    "launch": _launches,
+    "call": _calls,
+}
+"""What a row can stand for."""
+
+FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": as_csv, "parquet": as_parquet}

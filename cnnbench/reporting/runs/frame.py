@@ -1,0 +1,56 @@
+"""Results as a pandas frame, and as results.csv: one row a case, base units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cnnbench import units
+from cnnbench.runs.result import Result
+
+
+def frame(found: Iterable[Result]) -> pd.DataFrame:
+    """One row a case; what was not measured is missing, never zero."""
+    return pd.DataFrame([_row(r) for r in found])
+
+
+def write_csv(found: Iterable[Result], path: Path) -> None:
+    """Write the frame; twelve digits, beyond which only platforms differ."""
+    frame(found).to_csv(path, index=False, float_format="%.12g", lineterminator="\n")
+
+
+def _row(r: Result) -> dict[str, Any]:
+    case, cost, time = r.case, r.cost, r.time
+    ok = sum(m.ok for m in r.launches)
+    return {
+        "label": r.label,
+        "target": case.target,
+        "params": json.dumps(case.params, sort_keys=True),
+        "input": units.shape(case.input_shape),
+        "batch": case.batch_size,
+        "device": case.device,
+        "mode": case.mode,
+        "dtype": case.dtype,
+        "parameters": cost.params,
+        "macs": cost.macs,
+        "flops": r.flops,
+        "activation_bytes": cost.activation_bytes,
+        "peak_activation_bytes": cost.peak_activation_bytes,
+        "launches_ok": ok,
+        "launches_failed": len(r.launches) - ok,
+        "calls": r.calls,
+        "warmup_calls": r.warmup_calls,
+        "time_s": time.value if time else None,
+        "time_low_s": time.low if time else None,
+        "time_high_s": time.high if time else None,
+        "gflops_per_s": r.speed / 1e9 if r.speed else None,
+        "measured_peak_bytes": r.peak_bytes,
+        "predicted_peak_bytes": r.predicted_peak_bytes,
+        "peak_error": r.peak_error,
+        "keras_check": r.check,
+        "outcome": r.outcome,
+    }

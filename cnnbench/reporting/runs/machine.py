@@ -1,0 +1,124 @@
+"""Where and how a run was measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cnnbench import units
+from cnnbench.cases.plan import Plan
+from cnnbench.reporting.tables import Table, percent
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Run
+
+PAUSE_S = 60.0
+"""A longer gap between launches is one run stopped and continued, not harness time."""
+
+_MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("host", "host", str),
+    ("CPU", "cpu", str),
+    ("cores", "cores", str),
+    ("threads", "threads", str),
+    ("a core for each thread", "pinned", lambda pinned: "yes" if pinned else "no"),
+    ("memory", "memory_bytes", units.binary),
+    ("platform", "platform", str),
+    ("devices", "devices", lambda kinds: "; ".join(_named(kinds))),
+    ("commit", "commit", str),
+)
+
+
+def machine_rows(run: Run) -> Table:
+    """What is known of the machine and the method; what is not recorded has no row."""
+    environments = [m.environment for m in run.measurements]
+    rows = [
+        [name, ", ".join(values)]
+        for name, key, show in _MACHINE
+        if (values := _distinct(environments, key, show))
+    ]
+    rows += [[name, ", ".join(versions)] for name, versions in _versions(environments).items()]
+    plan = run.plan
+    references = list(dict.fromkeys(m.reference for m in run.measurements if m.reference))
+    rows += [
+        ["suite", plan.suite],
+        ["runtime", plan.runtime],
+        ["cases, launches each", f"{len(plan.cases)}, {_launches(plan)}"],
+        *([["launched no more because", _stops(run.stops)]] if run.stops else []),
+        *([["reference beside them", ", ".join(references)]] if references else []),
+        ["seed", str(plan.seed)],
+        *_when(run.measurements),
+    ]
+    if loads := [e["load_1m"] for e in environments if e.get("load_1m") is not None]:
+        rows.append(["load (1 min)", f"{loads[0]:.2f} at the start, at most {max(loads):.2f}"])
+    if plan.command:
+        rows.append(["command", f"`{plan.command}`"])
+    return ["machine and method", ""], rows
+
+
+def _launches(plan: Plan) -> str:
+    if plan.precision is None:
+        return str(plan.launches)
+    return f"{plan.launches} or more, until an interval is within {percent(plan.precision)}"
+
+
+def _stops(reasons: dict[str, str]) -> str:
+    counts = Counter(reasons.values()).most_common()
+    return "; ".join(f"{reason} ({count} cases)" for reason, count in counts)
+
+
+def _named(kinds: dict[str, list[str]]) -> list[str]:
+    # A runtime that has no name for a device calls it by its kind.
+    return [
+        kind if names == [kind] else f"{kind}: {', '.join(names)}"
+        for kind, names in kinds.items()
+        if names
+    ]
+
+
+def _distinct(
+    environments: Iterable[dict[str, Any]], key: str, show: Callable[[Any], str]
+) -> list[str]:
+    values = (environment.get(key) for environment in environments)
+    return list(dict.fromkeys(show(value) for value in values if value is not None))
+
+
+def _versions(environments: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for environment in environments:
+        for name, version in (environment.get("versions") or {}).items():
+            found.setdefault(name, {})[str(version)] = None
+    return {name: list(versions) for name, versions in sorted(found.items())}
+
+
+def varied(run: Run) -> list[str]:
+    """What changed in the middle of the run and so differs between its launches."""
+    environments = [m.environment for m in run.measurements]
+    several = [name for name, key, show in _MACHINE if len(_distinct(environments, key, show)) > 1]
+    several += [name for name, versions in _versions(environments).items() if len(versions) > 1]
+    if not several:
+        return []
+    return [
+        f"Note: launches of this run differ in {', '.join(several)}, so that their times may "
+        "not be comparable. To do: measure again in one go."
+    ]
+
+
+def _when(measurements: Iterable[Measurement]) -> list[list[str]]:
+    """The date, the wall time, and how much of it went into measured calls."""
+    launches = sorted((m for m in measurements if m.started), key=lambda m: m.started)
+    if not launches:
+        return []
+    total, end = 0.0, launches[0].started
+    # Cases that took turns have one wall time between them.
+    for m in {(m.started, m.wall_s): m for m in launches}.values():
+        gap = m.started - end
+        total += m.wall_s + (gap if 0 < gap <= PAUSE_S else 0.0)
+        end = m.started + m.wall_s
+    inside = sum(sum(m.samples_ns) for m in launches) / 1e9
+    start = datetime.fromtimestamp(launches[0].started, UTC)
+    rows = [["started", f"{start:%Y-%m-%d %H:%M} UTC"]]
+    if total:
+        share = percent(inside / total)
+        rows.append(["wall time", f"{units.seconds(total)}, of which {share} in timed calls"])
+    return rows

@@ -1,0 +1,142 @@
+"""Crossover: where two blocks swap order, as a table and as curves over the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from cnnbench import units
+from cnnbench.cost import Cost
+from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.runs.versus import ON_PAPER, Versus, crossing_text, swaps
+from cnnbench.reporting.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    Axes,
+    Figure,
+    around,
+    bars,
+    figure,
+    fixed_log_axis,
+    log_axis,
+)
+from cnnbench.reporting.tables import MISSING, Rows, Table
+from cnnbench.stats import Crossing
+
+ORDER = 20
+
+_BASE, _NEW = (COLOURS[0], MARKERS[0]), (COLOURS[1], MARKERS[1])
+_PANELS = ("parameters", "FLOPs", "activation memory")
+
+
+def add(page: Page, data: Data) -> None:
+    """A table and a figure for every comparison on every device."""
+    if data.compared:
+        page.section("Crossover")
+    for index, v in enumerate(data.compared):
+        page.text(f"### {v.title}")
+        page.table(rows(v))
+        page.figure(
+            numbered("crossover", index),
+            f"{v.comparison.base} and {v.comparison.new} over input channels",
+            partial(draw, v),
+        )
+
+
+def rows(v: Versus) -> Table:
+    """One row a quantity and crossing: where, and who has less on either side."""
+    headers = ["quantity", "source", "crosses at C =", "less below", "less above"]
+    found: Rows = []
+    for swap in swaps(v):
+        source = "measured" if swap.measured else "rules"
+        if swap.undecided is not None:
+            about = f"perhaps about {swap.undecided:.0f}; the intervals contain both orders"
+            found.append([swap.quantity, source, about, MISSING, MISSING])
+        elif not swap.crossings:
+            never = f"does not cross between {swap.span[0]} and {swap.span[1]}"
+            both = swap.better or "equal"
+            found.append([swap.quantity, source, never, both, both])
+        for crossing in swap.crossings:
+            names = (v.comparison.base, v.comparison.new)
+            below, above = names if crossing.a_first else names[::-1]
+            found.append([swap.quantity, source, crossing_text(swap, crossing), below, above])
+    return headers, found
+
+
+def draw(v: Versus) -> Figure:
+    """Both blocks over the input channels: three rules and the measured time."""
+    drawing = figure(12, 9)
+    panels = drawing.subplots(2, 2).flat
+    where = {swap.quantity: swap for swap in swaps(v)}
+    fourth = "time" if v.timed else "peak memory, predicted"
+    for axes, quantity in zip(panels, (*_PANELS, fourth), strict=True):
+        if quantity == "time":
+            _measured_lines(axes, v)
+            show: Callable[[float], str] = units.seconds
+        else:
+            value, show = next((f, text) for name, f, text in ON_PAPER if name == quantity)
+            _rule_lines(axes, v, value)
+        axes.set_title("time a call, measured" if quantity == "time" else quantity)
+        fixed_log_axis(axes, _powers(v))
+        # The same in all panels, though not all of the range was measured.
+        axes.set_xlim(v.comparison.range[0] / 1.2, v.comparison.range[1] * 1.2)
+        memory = show is units.binary
+        log_axis(axes, "y", units.count if quantity == "parameters" else show, 2 if memory else 10)
+        swap = where.get(quantity)
+        for crossing in swap.crossings if swap else ():
+            _mark(axes, crossing, exact=quantity != "time")
+        axes.set_xlabel("input channels C")
+    handles, labels = drawing.axes[0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside upper center", ncols=2)
+    return drawing
+
+
+def _rule_lines(axes: Axes, v: Versus, value: Callable[[Cost], int]) -> None:
+    channels, base, new = v.curve(value)
+    axes.plot(channels, base, color=_BASE[0], linewidth=2.5, label=v.comparison.base)
+    axes.plot(channels, new, color=_NEW[0], linewidth=2.5, linestyle="--", label=v.comparison.new)
+
+
+def _measured_lines(axes: Axes, v: Versus) -> None:
+    for label, look, line, times in (
+        (v.comparison.base, _BASE, "-", [(p.channels, p.base.time) for p in v.pairs]),
+        (v.comparison.new, _NEW, "--", [(p.channels, p.new.time) for p in v.pairs]),
+    ):
+        known = [(channels, time) for channels, time in times if time]
+        axes.errorbar(
+            [channels for channels, _ in known],
+            [time.value for _, time in known],
+            yerr=bars([time for _, time in known]),
+            color=look[0],
+            marker=look[1],
+            linestyle=line,
+            linewidth=1.5,
+            capsize=4,
+            label=label,
+        )
+    both = [r.time for pair in v.pairs for r in (pair.base, pair.new)]
+    around(axes, [time.value for time in both if time])
+
+
+def _powers(v: Versus) -> list[float]:
+    low, high = v.comparison.range
+    return [2.0**k for k in range(20) if low <= 2**k <= high]
+
+
+def _mark(axes: Axes, crossing: Crossing, exact: bool) -> None:
+    at = crossing.above if exact else crossing.at
+    axes.axvline(at, color=GREY, linestyle=":", linewidth=2)
+    if not exact:
+        axes.axvspan(crossing.below, crossing.above, color=GREY, alpha=0.15, linewidth=0)
+    left = at > axes.get_xlim()[1] / 2
+    # Low in the panel, where of two growing lines there is neither.
+    axes.annotate(
+        f"C {'=' if exact else '≈'} {at:.0f}",
+        (at, 0.04),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-6 if left else 6, 0),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontweight="bold",
+    )

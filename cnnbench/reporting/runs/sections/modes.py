@@ -1,0 +1,46 @@
+"""Modes: the same network under several execution modes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnbench import units
+from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.tables import Table, interval, number
+from cnnbench.runs.result import Result, ratio, timed
+
+ORDER = 70
+
+
+def add(page: Page, data: Data) -> None:
+    """The networks that were timed in two or more modes."""
+    table = rows(data.found)
+    if table[1]:
+        page.section("Execution modes")
+        page.table(table)
+
+
+def rows(found: Iterable[Result]) -> Table:
+    """The same network under several execution modes; empty rows where there is none."""
+    groups: dict[str, list[Result]] = {}
+    for r in found:
+        case = r.case
+        fields = (case.target, case.params, case.input_shape, case.batch_size, case.dtype)
+        groups.setdefault(repr((*fields, case.device)), []).append(r)
+    headers = ["network", "mode", "time a call", "ratio to graph"]
+    body = []
+    for group in groups.values():
+        measured = timed(group)
+        if len(measured) < 2:
+            continue
+        graph = next((r for r, _ in measured if r.case.mode == "graph"), None)
+        for r, time in measured:
+            slower = ratio(graph, r) if graph else None
+            text = "1" if r is graph else interval(slower, number)
+            body.append([_where(r), r.case.mode, interval(time, units.seconds), text])
+    return headers, body
+
+
+def _where(r: Result) -> str:
+    batch = f" batch {r.case.batch_size}" if r.case.batch_size > 1 else ""
+    return f"{r.network} {units.shape(r.case.input_shape)}{batch}, {r.case.device}"

@@ -1,0 +1,57 @@
+"""Outcomes: what failed, was never reached, or could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.tables import MISSING, Table
+from cnnbench.runs.result import Result
+from cnnbench.runs.store import Run
+
+ORDER = 90
+
+
+def add(page: Page, data: Data) -> None:
+    """Every failure and every gap; a sentence where there is none."""
+    table = rows(data.run)
+    lines = [*unreached(data.run, data.found), *data.problems]
+    page.section("Outcomes")
+    if not table[1] and not lines:
+        page.text("Every case was measured in every launch.")
+    page.table(table)
+    page.bullets(lines)
+
+
+def rows(run: Run) -> Table:
+    """Every launch that is not ok, launches of one case and reason in one row."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for m in run.measurements:
+        if not m.ok:
+            groups.setdefault((m.case.id, m.outcome, m.detail), []).append(m.launch)
+    headers = ["case", "launches", "outcome", "reason"]
+    return headers, [
+        [case, ", ".join(map(str, launches)), outcome, detail or MISSING]
+        for (case, outcome, detail), launches in groups.items()
+    ]
+
+
+def unreached(run: Run, found: Iterable[Result]) -> list[str]:
+    """What the plan has and the run has not, and lines of the store that are lost."""
+    never = [r.name for r in found if not r.launches]
+    fewer = [r.name for r in found if 0 < len({m.launch for m in r.launches}) < run.plan.launches]
+    lines = []
+    if never:
+        lines.append(
+            f"{len(never)} of {len(run.plan.cases)} cases were never reached before the run "
+            f"ended: {', '.join(never)}. To do: continue with --resume, or a longer --time-budget."
+        )
+    if fewer:
+        lines.append(
+            f"{len(fewer)} cases have fewer launches than the {run.plan.launches} planned. "
+            "To do: continue the run with --resume."
+        )
+    if run.bad_lines:
+        lines.append(f"Lines of the store that could not be read: {len(run.bad_lines)}.")
+        lines += run.bad_lines
+    return lines

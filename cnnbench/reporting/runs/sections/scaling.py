@@ -1,0 +1,200 @@
+"""Scaling: how time and memory grow with the input size, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+import numpy as np
+
+from cnnbench import stats, units
+from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.style import (
+    GREY,
+    Axes,
+    Figure,
+    Line2D,
+    around,
+    bars,
+    figure,
+    fixed_log_axis,
+    log_axis,
+    looks,
+)
+from cnnbench.reporting.tables import MISSING, Table, interval
+from cnnbench.runs.result import Result, devices, timed
+from cnnbench.stats import Estimate, steady
+
+ORDER = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """One block at two or more input sizes, all else equal.
+
+    Exponents are of the side length in pixels: 2 is linear in the number of pixels.
+    """
+
+    name: str
+    device: str
+    results: tuple[Result, ...]
+    time: Estimate | None
+    time_on_paper: Estimate | None
+    memory: Estimate | None
+    memory_on_paper: Estimate | None
+
+
+def add(page: Page, data: Data) -> None:
+    """A table of exponents, and a figure a device."""
+    scaled = scalings(data.found)
+    if not scaled:
+        return
+    page.section("Scaling with the input size")
+    page.text(
+        "Exponents of the side length, fitted on log-log scale: 2 is proportional to the "
+        "number of pixels. A smaller exponent than expected means a fixed cost that small "
+        "inputs do not amortise."
+    )
+    page.table(rows(scaled))
+    for index, device in enumerate(devices(data.found)):
+        if group := [s for s in scaled if s.device == device]:
+            page.figure(
+                numbered("scaling", index),
+                f"time and memory over input size, {device}",
+                partial(draw, group),
+            )
+
+
+def scalings(found: Iterable[Result]) -> list[Scaling]:
+    """Every block that was measured at two or more sizes."""
+    groups: dict[str, list[Result]] = {}
+    for result in found:
+        if result.time:
+            groups.setdefault(_group(result), []).append(result)
+    return [
+        _scaling(sorted(group, key=lambda r: r.side))
+        for group in groups.values()
+        if len({r.side for r in group}) > 1
+    ]
+
+
+def _group(result: Result) -> str:
+    case = result.case
+    fields = (case.target, case.params, case.batch_size, case.dtype, case.device, case.mode)
+    return repr((result.label, case.input_shape[:-3], case.input_shape[-1], *fields))
+
+
+def _scaling(group: list[Result]) -> Scaling:
+    case = group[0].case
+    parts = [group[0].label, f"{case.input_shape[-1]} channels", *group[0].unusual]
+    # Every launch is a point, so that the interval contains what varies between launches.
+    times = [
+        (r.side, median(calls))
+        for r in group
+        for launch in r.samples.values()
+        if (calls := steady(launch))
+    ]
+    peaks = [(r.side, float(peak)) for r in group for peak in r.peaks if peak > 0]
+    return Scaling(
+        name=", ".join(parts),
+        device=case.device,
+        results=tuple(group),
+        time=_fit(times),
+        time_on_paper=_fit([(r.side, float(r.flops)) for r in group]),
+        memory=_fit(peaks),
+        memory_on_paper=_fit([(r.side, float(r.predicted_peak_bytes or 0)) for r in group]),
+    )
+
+
+def _fit(points: list[tuple[float, float]]) -> Estimate | None:
+    positive = [(x, y) for x, y in points if y > 0]
+    return stats.exponent([x for x, _ in positive], [y for _, y in positive])
+
+
+def rows(found: Iterable[Scaling]) -> Table:
+    """Fitted exponents beside those that the rules lead one to expect."""
+    headers = [
+        "block",
+        "sides",
+        "time ~ side^",
+        "expected from FLOPs",
+        "peak memory ~ side^",
+        "expected from the rules",
+    ]
+    return headers, [
+        [
+            s.name,
+            ", ".join(dict.fromkeys(f"{r.side:.4g}" for r in s.results)),
+            interval(s.time, _power),
+            _power(s.time_on_paper.value) if s.time_on_paper else MISSING,
+            interval(s.memory, _power),
+            _power(s.memory_on_paper.value) if s.memory_on_paper else MISSING,
+        ]
+        for s in found
+    ]
+
+
+def _power(value: float) -> str:
+    return f"{value:z.2f}"
+
+
+def draw(found: Sequence[Scaling]) -> Figure:
+    """Time and measured peak memory over the input size, a line a block."""
+    memory = any(r.peak_bytes for s in found for r in s.results)
+    drawing = figure(12, 8)
+    panels = drawing.subplots(1, 2 if memory else 1, squeeze=False)[0]
+    look = looks(s.name for s in found)
+    for index, s in enumerate(found):
+        colour, marker = look[s.name]
+        # Later lines are thinner, so that a line which coincides with an earlier one hides
+        # neither.
+        thin = 1 - index / len(found)
+        sizes = {"linewidth": 1.2 + 3 * thin, "markersize": 6 + 6 * thin}
+        times = [(r.side, time) for r, time in timed(s.results)]
+        panels[0].errorbar(
+            [side for side, _ in times],
+            [time.value for _, time in times],
+            yerr=bars([time for _, time in times]),
+            color=colour,
+            marker=marker,
+            capsize=3,
+            elinewidth=1,
+            label=s.name,
+            **sizes,
+        )
+        peaks = [(r.side, r.peak_bytes) for r in s.results if r.peak_bytes]
+        if peaks:
+            panels[1].plot(*zip(*peaks, strict=True), color=colour, marker=marker, **sizes)
+    panels[0].set_title("time a call, measured")
+    around(panels[0], [time.value for s in found for _, time in timed(s.results)])
+    log_axis(panels[0], "y", units.seconds)
+    if memory:
+        panels[1].set_title("peak memory, measured")
+        log_axis(panels[1], "y", units.binary, base=2)
+    for axes in panels:
+        fixed_log_axis(axes, {r.side for s in found for r in s.results})
+        axes.set_xlabel("input side length (pixels)")
+    guides = [_guide(axes) for axes in panels]
+    handles = [*panels[0].containers, guides[0]]
+    drawing.legend(handles=handles, loc="outside lower center", ncols=2)
+    return drawing
+
+
+def _guide(axes: Axes) -> Line2D:
+    """A line of slope 2 through the middle, behind all else; leaves the limits."""
+    x, y = np.array(axes.get_xlim()), axes.get_ylim()
+    middle = math.sqrt(y[0] * y[1]) / (x[0] * x[1])
+    (line,) = axes.plot(
+        x,
+        middle * x**2,
+        color=GREY,
+        linestyle=":",
+        zorder=0,
+        label="side^2: proportional to the number of pixels",
+    )
+    axes.set_xlim(x[0], x[1])
+    axes.set_ylim(y)
+    return line

@@ -1,0 +1,130 @@
+"""Side by side: two blocks, quantity by quantity, as a table and as bars of their ratio."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cnnbench import units
+from cnnbench.cases.plan import Comparison
+from cnnbench.reporting.runs.notes import notes
+from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.runs.versus import ON_PAPER, Pair, Versus
+from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
+from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
+from cnnbench.runs.result import flops_rate
+from cnnbench.stats import Estimate
+
+ORDER = 10
+
+
+def add(page: Page, data: Data) -> None:
+    """A table and a figure for every comparison on every device."""
+    if data.compared:
+        page.section("Side by side")
+    for index, v in enumerate(data.compared):
+        page.text(f"### {v.title}")
+        page.table(rows(v))
+        page.bullets(notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in v.shown))
+        page.figure(
+            numbered("compare", index),
+            f"{v.comparison.new} over {v.comparison.base}, quantity by quantity",
+            partial(draw, v),
+        )
+
+
+def rows(v: Versus) -> Table:
+    """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
+    headers = ["", *(text for pair in v.shown for text in _heads(v.comparison, pair))]
+    columns = [_column(pair) for pair in v.shown]
+    names = [name for name, _, _ in ON_PAPER] + ["peak memory, measured", "time a call", "speed"]
+    return headers, [
+        [name, *(cell for column in columns for cell in column[index])]
+        for index, name in enumerate(names)
+    ]
+
+
+def _heads(comparison: Comparison, pair: Pair) -> list[str]:
+    at = f"C = {pair.channels}"
+    return [f"{comparison.base}, {at}", f"{comparison.new}, {at}", f"ratio, {at}"]
+
+
+def _column(pair: Pair) -> Rows:
+    cells = []
+    for _, value, show in ON_PAPER:
+        base, new = value(pair.base.cost), value(pair.new.cost)
+        cells.append([show(base), show(new), _ratio(base, new)])
+    base_peak, new_peak = pair.base.peak_bytes, pair.new.peak_bytes
+    base_speed, new_speed = pair.base.speed, pair.new.speed
+    cells.append(
+        [*(optional(x, units.binary) for x in (base_peak, new_peak)), _ratio(base_peak, new_peak)]
+    )
+    times = (interval(r.time, units.seconds) for r in (pair.base, pair.new))
+    cells.append([*times, interval(pair.ratio, number)])
+    cells.append(
+        [*(optional(x, flops_rate) for x in (base_speed, new_speed)), _ratio(base_speed, new_speed)]
+    )
+    return cells
+
+
+def _ratio(base: float | None, new: float | None) -> str:
+    return number(new / base) if base and new is not None else MISSING
+
+
+def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
+    """New over base in every quantity that both have; those from the rules are exact."""
+    values: list[tuple[str, float | None, float | None]] = [
+        (name, value(pair.base.cost), value(pair.new.cost)) for name, value, _ in ON_PAPER
+    ]
+    values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
+    found = [
+        (name, Estimate(new / base, None, None, 1)) for name, base, new in values if base and new
+    ]
+    return [*found, ("time, measured", pair.ratio)] if pair.ratio else found
+
+
+def draw(v: Versus) -> Figure:
+    """Bars: the new block over the base one, quantity by quantity, at each shown count."""
+    drawing = figure(12, 7)
+    axes = drawing.subplots()
+    names = list(dict.fromkeys(name for pair in v.shown for name, _ in ratios(pair)))
+    height = 0.8 / len(v.shown)
+    for index, pair in enumerate(v.shown):
+        known = ratios(pair)
+        offset = (index - (len(v.shown) - 1) / 2) * height
+        places = [names.index(name) + offset for name, _ in known]
+        values = [estimate.value for _, estimate in known]
+        axes.barh(
+            places,
+            [value - 1 for value in values],
+            height * 0.92,
+            left=1,
+            color=COLOURS[index % len(COLOURS)],
+            label=f"{pair.channels} input channels",
+        )
+        for place, (_, estimate) in zip(places, known, strict=True):
+            _bar_label(axes, place, estimate)
+    log_axis(axes, "x", lambda value: f"{value:g}x")
+    axes.margins(x=0.15)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"{v.comparison.new} / {v.comparison.base}")
+    axes.set_title(v.title)
+    drawing.legend(loc="outside lower center", ncols=max(2, len(v.shown)))
+    return drawing
+
+
+def _bar_label(axes: Axes, place: float, estimate: Estimate) -> None:
+    low, high = estimate.low or estimate.value, estimate.high or estimate.value
+    if low != high:
+        axes.plot([low, high], [place, place], color="black", linewidth=2)
+    right = estimate.value >= 1
+    axes.annotate(
+        number(estimate.value),
+        (high if right else low, place),
+        xytext=(6 if right else -6, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center",
+    )

@@ -1,0 +1,107 @@
+"""Speed: time a call against FLOPs on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+
+from cnnbench import units
+from cnnbench.reporting.runs.notes import notes
+from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.style import (
+    GREY,
+    Axes,
+    Figure,
+    around,
+    bars,
+    brief,
+    figure,
+    log_axis,
+    looks,
+)
+from cnnbench.reporting.tables import Table, interval, optional
+from cnnbench.runs.result import Result, flops_rate, timed
+
+ORDER = 40
+
+
+def add(page: Page, data: Data) -> None:
+    """Every case, timed or not; the figure where any was timed."""
+    measured = timed(data.found)
+    page.section("Time against FLOPs")
+    page.text(
+        "Time is the geometric mean over launches of the median steady call; speed is FLOPs "
+        "from the rules over that time."
+    )
+    page.table(rows(data.found))
+    page.bullets(notes((r.name, time) for r, time in measured))
+    if measured:
+        page.figure("flops.png", "time a call over FLOPs", partial(draw, data.found))
+
+
+def rows(found: Iterable[Result]) -> Table:
+    """FLOPs on paper, time a call and the speed achieved; every case, timed or not."""
+    headers = ["case", "FLOPs", "time a call", "speed"]
+    return headers, [
+        [
+            r.name,
+            units.count(r.flops),
+            interval(r.time, units.seconds),
+            optional(r.speed, flops_rate),
+        ]
+        for r in found
+    ]
+
+
+def draw(found: Sequence[Result]) -> Figure:
+    """Measured time over FLOPs on paper, with lines of constant speed."""
+    drawing = figure(12, 8)
+    axes = drawing.subplots()
+    measured = timed(found)
+    for label, (colour, marker) in looks(r.label for r, _ in measured).items():
+        points = [(r.flops, time) for r, time in measured if r.label == label]
+        axes.errorbar(
+            [x for x, _ in points],
+            [time.value for _, time in points],
+            yerr=bars([time for _, time in points]),
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            elinewidth=1,
+            label=label,
+        )
+    around(axes, [time.value for _, time in measured])
+    log_axis(axes, "x", units.count)
+    log_axis(axes, "y", units.seconds)
+    _speed_lines(axes, [r.speed for r, _ in measured if r.speed])
+    axes.set_xlabel("FLOPs of one call, from the rules")
+    axes.set_ylabel("time a call, measured")
+    drawing.legend(loc="outside right upper")
+    return drawing
+
+
+def _speed_lines(axes: Axes, speeds: Sequence[float]) -> None:
+    """Lines of 1, 10, 100 ... GFLOP/s across what is drawn, each with its name."""
+    if not speeds:
+        return
+    x, y = np.array(axes.get_xlim()), axes.get_ylim()
+    first, last = np.floor(np.log10(min(speeds))), np.ceil(np.log10(max(speeds)))
+    for speed in 10.0 ** np.arange(first, last + 1):
+        axes.plot(x, x / speed, color=GREY, linewidth=1, zorder=0)
+        # The name sits left of where the line leaves the plot, at its top or at its right.
+        right = min(x[1], y[1] * speed)
+        if right > 8 * x[0] and right / speed > y[0]:
+            axes.annotate(
+                brief(flops_rate(speed)),
+                (right, right / speed),
+                xytext=(-26, -4),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                color=GREY,
+                fontsize=11,
+            )
+    axes.set_xlim(x[0], x[1])
+    axes.set_ylim(y)

@@ -1,0 +1,101 @@
+"""Spread: how far launches lie apart, and the calls within one."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from functools import partial
+from statistics import median
+
+import numpy as np
+
+from cnnbench import units
+from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
+from cnnbench.reporting.tables import Table, interval, optional, percent
+from cnnbench.runs.result import Result, timed
+from cnnbench.stats import BEYOND, FEW, percentile, steady
+
+ORDER = 60
+
+SUPPORT = (
+    f"A percentile of the calls is given where {FEW} launches or more have each "
+    f"{BEYOND} calls beyond it."
+)
+
+_TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
+"""Percents that lie far enough apart on a logarithmic axis."""
+
+
+def add(page: Page, data: Data) -> None:
+    """Every case with a steady call, and each of its launches in the figure."""
+    table = rows(data.found)
+    if not table[1]:
+        return
+    page.section("Spread of the samples")
+    page.text(f"{summary(data.found)} {SUPPORT}")
+    page.table(table)
+    page.figure("spread.png", "spread of every launch", partial(draw, data.found))
+
+
+def rows(found: Iterable[Result]) -> Table:
+    """Launches, calls, how far both lie apart, and what 5 % of the calls exceed, if they say."""
+    headers = ["case", "launches", "calls", "of these warm-up", "CV of launches", "IQR of calls"]
+    return [*headers, "95th percentile of calls"], [
+        [
+            r.name,
+            str(len(r.samples)),
+            str(r.calls),
+            str(r.warmup_calls),
+            optional(r.spread.between, percent),
+            percent(r.spread.within),
+            interval(percentile(r.samples.values(), 95), units.seconds),
+        ]
+        for r in found
+        if r.spread
+    ]
+
+
+def summary(found: Iterable[Result]) -> str:
+    """The middle spread between and within launches, in a sentence."""
+    spreads = [r.spread for r in found if r.spread]
+    between = [s.between for s in spreads if s.between is not None]
+    if not spreads:
+        return ""
+    within = percent(median(s.within for s in spreads))
+    text = f"Median over the cases: calls within a launch spread by {within} (IQR / median)"
+    if not between:
+        return f"{text}; no case has two launches."
+    return f"{text}, launches by {percent(median(between))} (CV of their medians)."
+
+
+def draw(found: Sequence[Result]) -> Figure:
+    """Every launch of every case: its middle 80 % of calls and its median."""
+    measured = timed(found)
+    drawing = figure(12, 1.8 + 0.32 * len(measured))
+    axes = drawing.subplots()
+    launches = [
+        (row + 0.7 * ((index + 0.5) / len(r.samples) - 0.5), np.array(steady(samples)) / time.value)
+        for row, (r, time) in enumerate(measured)
+        for index, samples in enumerate(r.samples.values())
+        if steady(samples)
+    ]
+    places = [place for place, _ in launches]
+    low, middle, high = np.array([np.percentile(calls, (10, 50, 90)) for _, calls in launches]).T
+    colours = [COLOURS[round(place) % 2] for place in places]
+    axes.hlines(places, low, high, colors=colours, linewidth=1.5, alpha=0.6)
+    axes.scatter(middle, places, c=colours, s=22)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(measured)), [r.name for r, _ in measured])
+    axes.set_ylim(len(measured) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    ticks = [1 + percent / 100 for percent in _TICKS]
+    # One tick beyond the data on either side, where there is one.
+    first, last = bisect_left(ticks, low.min()) - 1, bisect_right(ticks, high.max())
+    fixed_log_axis(axes, ticks[max(first, 0) : last + 1], _difference)
+    axes.set_xlabel("difference from the case's time (dot: a launch's median; line: 80 % of calls)")
+    return drawing
+
+
+def _difference(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f} %" if round(ratio, 6) != 1 else "0 %"

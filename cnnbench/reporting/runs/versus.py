@@ -1,0 +1,203 @@
+"""Two blocks over a range of input channels: measured pairs, costs, and where they swap order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnbench import stats, units
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Comparison, Plan
+from cnnbench.cost import Cost
+from cnnbench.errors import CnnbenchError, ShapeError
+from cnnbench.runs.result import Result, devices, predicted_peak, ratio, result
+from cnnbench.stats import Crossing, Estimate
+
+Value = Callable[[Cost], int]
+
+ON_PAPER: tuple[tuple[str, Value, Callable[[float], str]], ...] = (
+    ("parameters", lambda c: c.params, "{:,.0f}".format),
+    ("MACs", lambda c: c.macs, units.count),
+    ("FLOPs", lambda c: c.flops, units.count),
+    ("activation memory", lambda c: c.activation_bytes, units.binary),
+    ("peak memory, predicted", predicted_peak, units.binary),
+)
+"""What the rules say of a network: name, value, text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both blocks at one number of input channels; `ratio` is of their times, new / base."""
+
+    channels: int
+    base: Result
+    new: Result
+    ratio: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """A comparison on one device: measured pairs, and costs over the whole range."""
+
+    comparison: Comparison
+    device: str
+    pairs: tuple[Pair, ...]
+    rules: tuple[tuple[int, Cost, Cost], ...]
+
+    def curve(self, value: Value) -> tuple[list[int], list[int], list[int]]:
+        """A quantity by the rules: channels, base, new."""
+        return (
+            [channels for channels, _, _ in self.rules],
+            [value(base) for _, base, _ in self.rules],
+            [value(new) for _, _, new in self.rules],
+        )
+
+    @property
+    def shown(self) -> list[Pair]:
+        """The pairs that the suite wants side by side; all where it does not say."""
+        show = self.comparison.show
+        return [pair for pair in self.pairs if pair.channels in show or not show]
+
+    @property
+    def timed(self) -> list[Pair]:
+        """The pairs of which both were measured."""
+        return [pair for pair in self.pairs if pair.base.time and pair.new.time]
+
+    @property
+    def where(self) -> str:
+        """The size, batch and device at which both were compared."""
+        batch = self.comparison.batch_size
+        return f"{units.shape(self.comparison.size)}, batch {batch}, {self.device}"
+
+    @property
+    def title(self) -> str:
+        """The comparison's own title, and where both were compared."""
+        return f"{self.comparison.title} ({self.where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Where two blocks swap order in one quantity; no crossings where they never do.
+
+    `better` is the block with less at the low end of the range; `undecided` is where the
+    values swap though the intervals leave the order open.
+    """
+
+    quantity: str
+    measured: bool
+    crossings: tuple[Crossing, ...]
+    better: str
+    span: tuple[int, int]
+    undecided: float | None = None
+
+
+def versus(plan: Plan, found: Sequence[Result]) -> list[Versus]:
+    """Every comparison on every device; those whose blocks cannot be traced are left out."""
+    known = {r.case.id: r for r in found}
+    evaluated = []
+    for comparison in plan.comparisons:
+        for device in devices(found):
+            try:
+                evaluated.append(_evaluate(comparison, device, plan.blocks, known))
+            except (CnnbenchError, KeyError):
+                continue  # its cases are among the problems that `results` names
+    return evaluated
+
+
+def _evaluate(
+    comparison: Comparison,
+    device: str,
+    blocks: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Result],
+) -> Versus:
+    def case(label: str, channels: int) -> Case:
+        return Case(
+            **blocks[label],
+            input_shape=(*comparison.size, channels),
+            batch_size=comparison.batch_size,
+            device=device,
+            label=label,
+        )
+
+    def at(label: str, channels: int) -> Result:
+        wanted = case(label, channels)
+        return known.get(wanted.id) or result(wanted, ())
+
+    pairs = []
+    for channels in comparison.channels:
+        base, new = at(comparison.base, channels), at(comparison.new, channels)
+        pairs.append(Pair(channels, base, new, ratio(base, new)))
+    rules = []
+    # Every integer, not a bisection: half a second for 512, and no crossing is missed.
+    for channels in range(comparison.range[0], comparison.range[1] + 1):
+        try:
+            base_cost = case(comparison.base, channels).cost()
+            rules.append((channels, base_cost, case(comparison.new, channels).cost()))
+        except ShapeError:
+            continue  # a block may refuse some counts, as groups do
+    return Versus(comparison, device, tuple(pairs), tuple(rules))
+
+
+def swaps(v: Versus) -> list[Swap]:
+    """Where the blocks swap order: exactly by the rules, between measured points else."""
+    found = [_swap(v, name, False, *v.curve(value)) for name, value, _ in ON_PAPER if v.rules]
+    if times := time_swap(v):
+        found.append(times)
+    peaks = [
+        (p.channels, p.base.peak_bytes, p.new.peak_bytes)
+        for p in v.pairs
+        if p.base.peak_bytes and p.new.peak_bytes
+    ]
+    if len(peaks) > 1:
+        x, a, b = zip(*peaks, strict=True)
+        found.append(_swap(v, "peak memory, measured", True, x, a, b))
+    return found
+
+
+def time_swap(v: Versus) -> Swap | None:
+    """Where the measured times swap order; None with fewer than two measured pairs.
+
+    A pair whose ratio has an interval around 1 has no order, so that it bounds nothing;
+    it still places the crossing between its neighbours. Where no launch is enough for an
+    interval the order of the values is taken as it is.
+    """
+    pairs = v.timed
+    if len(pairs) < 2:
+        return None
+    x = [p.channels for p in pairs]
+    base = [p.base.time.value for p in pairs if p.base.time]
+    new = [p.new.time.value for p in pairs if p.new.time]
+    plain = _swap(v, "time", True, x, base, new)
+    sure = [i for i, p in enumerate(pairs) if p.ratio and (p.ratio.decided or p.ratio.low is None)]
+    bounds = stats.crossings([x[i] for i in sure], [base[i] for i in sure], [new[i] for i in sure])
+    crossings = []
+    for bound in bounds:
+        inside = [c.at for c in plain.crossings if bound.below <= c.at <= bound.above]
+        # Several crossings inside one bound are noise around one; the middle one stands.
+        at = inside[len(inside) // 2] if inside else bound.at
+        crossings.append(Crossing(at, bound.below, bound.above, bound.a_first))
+    undecided = plain.crossings[0].at if plain.crossings and not crossings else None
+    return Swap("time", True, tuple(crossings), plain.better, plain.span, undecided)
+
+
+def _swap(
+    v: Versus,
+    quantity: str,
+    measured: bool,
+    x: Sequence[int],
+    base: Sequence[float],
+    new: Sequence[float],
+) -> Swap:
+    crossings = tuple(stats.crossings(x, base, new))
+    first = next(((a, b) for a, b in zip(base, new, strict=True) if a != b), None)
+    pair = v.comparison
+    better = (pair.base if first[0] < first[1] else pair.new) if first else ""
+    return Swap(quantity, measured, crossings, better, (x[0], x[-1]))
+
+
+def crossing_text(swap: Swap, crossing: Crossing) -> str:
+    """The first C at which the order has flipped, or the measured bounds around it."""
+    if not swap.measured:
+        return f"{crossing.above:.0f}"
+    return f"{crossing.below:.0f} to {crossing.above:.0f} (about {crossing.at:.0f})"

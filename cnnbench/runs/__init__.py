@@ -1,0 +1,1 @@
+"""What was measured: stored, read again, joined with the costs, compared, exported."""

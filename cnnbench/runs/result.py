@@ -1,0 +1,276 @@
+"""RESULT: the measurements of a case joined with its costs on paper."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import geometric_mean, median
+from typing import Any
+
+from cnnbench import stats, units
+from cnnbench.cases.case import Case
+from cnnbench.cost import Cost
+from cnnbench.errors import CnnbenchError
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Run
+from cnnbench.stats import Estimate, Spread
+
+Samples = dict[int, tuple[float, ...]]
+"""Seconds of every call, by launch number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case: what it costs, and what every launch of it gave."""
+
+    case: Case
+    cost: Cost
+    launches: tuple[Measurement, ...]
+    samples: Samples
+    time: Estimate | None
+    spread: Spread | None
+
+    @property
+    def label(self) -> str:
+        """What the suite calls the block."""
+        return self.case.label or self.case.target
+
+    @property
+    def name(self) -> str:
+        """The label and what else tells the case from others of its label."""
+        return " ".join([self.label, units.shape(self.case.input_shape), *self.unusual])
+
+    @property
+    def unusual(self) -> list[str]:
+        """Batch, data type, device and mode where they are not the usual ones."""
+        case = self.case
+        batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
+        return batch + [x for x in (case.dtype, case.device, case.mode) if x not in _USUAL]
+
+    @property
+    def network(self) -> str:
+        """What was built, as a call: residual_module(), vgg_block(n_filters=32)."""
+        given = ", ".join(f"{key}={value}" for key, value in self.case.params.items())
+        return f"{self.case.target}({given})"
+
+    @property
+    def side(self) -> float:
+        """Side length of the input in pixels; of an oblong, of the square of its area."""
+        *_, height, width, _ = self.case.input_shape  # a video has frames before
+        return float((height * width) ** 0.5)
+
+    @property
+    def turns(self) -> dict[int, list[tuple[float, ...]]]:
+        """Seconds of the calls after the first, turn by turn, by launch number."""
+        return {
+            m.launch: [tuple(ns / 1e9 for ns in turn) for turn in m.turns]
+            for m in self.launches
+            if m.ok
+        }
+
+    @property
+    def paces(self) -> dict[int, float]:
+        """How many times as long as the reference beside it a call took, by launch number."""
+        return {m.launch: pace for m in self.launches if m.ok and (pace := m.pace)}
+
+    @property
+    def speed(self) -> float | None:
+        """FLOPs on paper a second of measured time."""
+        return self.flops / self.time.value if self.time else None
+
+    @property
+    def flops(self) -> int:
+        """See `Case.flops`."""
+        return self.case.flops()
+
+    @property
+    def calls(self) -> int:
+        """Calls in all launches, the warm-up included."""
+        return sum(map(len, self.samples.values()))
+
+    @property
+    def warmup_calls(self) -> int:
+        """Calls in all launches that were taken for warm-up."""
+        return sum(map(stats.warmup, self.samples.values()))
+
+    @property
+    def peaks(self) -> list[int]:
+        """The measured peak of every launch that has one, in bytes."""
+        return [m.peak_bytes for m in self.launches if m.ok and m.peak_bytes is not None]
+
+    @property
+    def peak_bytes(self) -> float | None:
+        """The median over launches of the measured peak."""
+        return median(self.peaks) if self.peaks else None
+
+    @property
+    def predicted_peak_bytes(self) -> int | None:
+        """What the measured peak should be; see `predicted_peak`. None for a step of training.
+
+        What a framework keeps between the passes, beyond what they read, is as large again.
+        """
+        return None if self.case.mode == "train" else predicted_peak(self.cost)
+
+    @property
+    def peak_error(self) -> float | None:
+        """How far the prediction lies from the measurement, relative to the latter."""
+        predicted = self.predicted_peak_bytes
+        return predicted / self.peak_bytes - 1 if self.peak_bytes and predicted else None
+
+    @property
+    def outcome(self) -> str:
+        """The word ok where any launch was; else how the last one ended, or "not reached"."""
+        if any(m.ok for m in self.launches):
+            return "ok"
+        return self.launches[-1].outcome if self.launches else "not reached"
+
+    @property
+    def check(self) -> str:
+        """The verdict of the comparison with Keras."""
+        checks = [m.check for m in self.launches if m.check]
+        if not checks:
+            return "not checked"
+        differences = sorted({text for check in checks for text in check.differences})
+        return "; ".join(differences) or f"equal in all {checks[0].layers} layers"
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether Keras agrees with the paper; None where it was not asked."""
+        checks = [m.check.equal for m in self.launches if m.check]
+        return all(checks) if checks else None
+
+
+_USUAL = ("float32", "cpu", "graph")
+
+
+def ratio(base: Result, new: Result) -> Estimate | None:
+    """How many times as long `new` takes as `base` in one run, over the launches of both.
+
+    Turn by turn where the two took turns, else by the medians of launches of one round.
+    """
+    if any(m.ok and new.case.id in m.beside for m in base.launches):
+        return stats.duet(base.turns, new.turns, stats.LAYOUT)
+    return stats.ratio(base.samples, new.samples, stats.LAYOUT)
+
+
+def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
+    """How many times as long `new` takes as `base`, measured in another run.
+
+    Where the launches of both ran beside the same reference on the same kind of machine and the
+    same versions, each counts as how many times the reference's time it took, so that a
+    machine that became slower between the runs cancels. Else by the medians of the launches.
+    """
+    if _paced_alike(base, new):
+        found = stats.separate([*base.paces.values()], [*new.paces.values()], stats.DRIFT)
+        return found and replace(found, doubts=(*found.doubts, stats.Doubt.SEPARATE))
+    return stats.unpaired(base.samples, new.samples)
+
+
+def ratio_in_turn(
+    base: Result, new: Result, base_parts: Sequence[int], new_parts: Sequence[int]
+) -> Estimate | None:
+    """The same where both were measured in turn, run by run: the runs of one place are a pair.
+
+    What changes in the machine from one pair of runs to the next then counts for neither. The
+    parts are the first launches of each run. None where no pair has both.
+    """
+    alike = _paced_alike(base, new)
+    one, other = (
+        _by_part(r.paces if alike else _medians(r), parts)
+        for r, parts in ((base, base_parts), (new, new_parts))
+    )
+    pairs = [other[part] / one[part] for part in one if part in other]
+    return stats.geometric(pairs, beyond=stats.LAYOUT)
+
+
+def _paced_alike(base: Result, new: Result) -> bool:
+    """Whether every launch of both has a pace, beside the same reference in the same place."""
+    full = all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new))
+    return full and _paced_by(base) == _paced_by(new)
+
+
+def _medians(result: Result) -> dict[int, float]:
+    return {n: value for n, calls in result.samples.items() for value in stats.medians([calls])}
+
+
+def _by_part(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, float]:
+    """The geometric mean of the launches of each run."""
+    found: dict[int, list[float]] = {}
+    for number, value in values.items():
+        found.setdefault(bisect_right(starts, number), []).append(value)
+    return {part: geometric_mean(launches) for part, launches in found.items()}
+
+
+def _paced_by(result: Result) -> list[Any]:
+    """What the reference was, and where it ran."""
+    first = next(m for m in result.launches if m.ok and m.reference_ns)
+    keys = ("cpu", "cores", "threads", "versions")
+    return [first.reference, *(first.environment.get(key) for key in keys)]
+
+
+def predicted_peak(cost: Cost) -> int:
+    """The rise of the peak memory that the first call should cause, in bytes.
+
+    Measured is a rise over the memory that was there before the call. The input and the
+    weights were, so the prediction is the peak of live activations without the input,
+    which is alive throughout, and without the weights.
+    """
+    return cost.peak_activation_bytes - cost.layers[0].activation_bytes
+
+
+def result(case: Case, launches: Sequence[Measurement]) -> Result:
+    """Join a case's launches, any number of them, with its cost.
+
+    Of several records of one launch number, as a continued run may leave, the last good
+    one counts.
+
+    Raises:
+        CnnbenchError: this version has no such block, or cannot trace it.
+    """
+    samples = {
+        m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
+    }
+    return Result(
+        case=case,
+        cost=case.cost(),
+        launches=tuple(launches),
+        samples=samples,
+        time=stats.location(samples),
+        spread=stats.spread(samples.values()),
+    )
+
+
+def results(run: Run) -> tuple[list[Result], list[str]]:
+    """Every case of the plan in its order, then any other that was measured.
+
+    Returns also what could not be costed, with the reason.
+    """
+    launches: dict[str, list[Measurement]] = {}
+    cases = {case.id: case for case in run.plan.cases}
+    for measurement in run.measurements:
+        launches.setdefault(measurement.case.id, []).append(measurement)
+        cases.setdefault(measurement.case.id, measurement.case)
+    found: list[Result] = []
+    problems: list[str] = []
+    for key, case in cases.items():
+        try:
+            found.append(result(case, launches.get(key, ())))
+        except (CnnbenchError, TypeError) as error:
+            problems.append(f"{key}: {error}")
+    return found, problems
+
+
+def timed(found: Iterable[Result]) -> list[tuple[Result, Estimate]]:
+    """The cases that have a time, with it."""
+    return [(r, r.time) for r in found if r.time]
+
+
+def devices(found: Iterable[Result]) -> list[str]:
+    """The devices of the cases, in the order of their first appearance."""
+    return list(dict.fromkeys(r.case.device for r in found))
+
+
+def flops_rate(value: float) -> str:
+    """12300000000 as 12.3 GFLOP/s."""
+    return units.count(value, "FLOP/s")

@@ -1,0 +1,92 @@
+"""Data from outside, checked: TOML files and stored records; what is wrong in one line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from cnnbench.errors import CnnbenchError, unknown
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+
+def parse(
+    text: str,
+    source: str,
+    model: type[M],
+    tables: Mapping[str, type[BaseModel]],
+    error: type[CnnbenchError],
+) -> M:
+    """Read and check a file.
+
+    Args:
+        text: what is in it.
+        source: its name, for messages.
+        model: what it must be.
+        tables: the models of its tables, by key.
+        error: what to raise.
+
+    Raises:
+        CnnbenchError: of the type `error`: not TOML, with the line; or the first key that is
+            wrong or unknown.
+    """
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as fault:
+        raise error(f"{source}: not TOML: {fault}") from None
+    except ValidationError as fault:
+        raise error(f"{source}: {_first(fault, model, tables)}") from None
+
+
+def _first(
+    error: ValidationError, model: type[BaseModel], tables: Mapping[str, type[BaseModel]]
+) -> str:
+    """The first thing wrong, in one line: where, what was expected, what came."""
+    details = error.errors()[0]
+    if not details["loc"]:
+        return details["msg"].removeprefix("Value error, ")
+    path, last = details["loc"][:-1], details["loc"][-1]
+    if details["type"] == "extra_forbidden":
+        table = tables.get(str(path[0]) if path else "", model)
+        return f"{_place(path)}{unknown('key', str(last), table.model_fields)}"
+    if details["type"] == "missing":
+        what = f"number {last + 1}" if isinstance(last, int) else f"the key {last!r}"
+        return f"{_place(path)}{what} is missing"
+    message = details["msg"].removeprefix("Value error, ")
+    # Our own messages already say what came.
+    came = "" if details["type"] == "value_error" else f"; got {details['input']!r}"
+    return f"{_place(details['loc'])}{message[0].lower()}{message[1:]}{came}"
+
+
+def _place(path: Sequence[int | str]) -> str:
+    """("block", 0, "inputs", 1) as "[block] 1 inputs 2: "."""
+    table = len(path) > 1 and isinstance(path[1], int)
+    words = [str(part + 1 if isinstance(part, int) else part) for part in path]
+    if table:
+        words[0] = f"[{words[0]}]"
+    return f"{' '.join(words)}: " if words else ""
+
+
+def record(kind: type[T], data: Any) -> T:
+    """A plan, a measurement or a case from the plain values of a stored line.
+
+    Raises:
+        CnnbenchError: a value is missing or of another type; the message says which.
+    """
+    try:
+        found: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]  # a class is a key
+        return found
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{place}: " for place in first["loc"])
+        raise CnnbenchError(f"not a {kind.__name__.lower()}: {where}{first['msg']}") from None
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    return TypeAdapter(kind)

@@ -1,0 +1,374 @@
+"""`cnnbench verify`: verdicts by measurement, the command, its page and its figures."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cnnbench import api, claims
+from cnnbench.cases.plan import Plan
+from cnnbench.claims import evidence
+from cnnbench.claims.entry import ClaimTest
+from cnnbench.claims.evidence import Point
+from cnnbench.claims.finding import groups, judged
+from cnnbench.claims.judge import Paper, Verdict
+from cnnbench.cli import main
+from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.claims import figure
+from cnnbench.reporting.claims.words import interval
+from cnnbench.runs import store
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Run
+from cnnbench.stats import Estimate
+from tests.support.fuzz import Command, check, elsewhere
+
+__all__ = ["elsewhere"]
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+
+def a_run(name, seconds, launches=5, peak=None):
+    """A run in which a case of a claim takes so many seconds, by side and value; 1 % apart."""
+    found = judged(claims.load([name]))
+    cases = {case.id: case for group in groups(found) for case in group}
+    measured = []
+    for case in cases.values():
+        for launch in range(launches):
+            # Base and new differ in their noise, or their ratios would have no spread.
+            noise = 1 + 0.01 * ((launch + len(case.label)) % 3 - 1)
+            ns = int(seconds(case) * noise * 1e9)
+            bytes_ = None if peak is None else int(peak(case) * noise)
+            measured.append(
+                Measurement(
+                    case,
+                    launch,
+                    "ok",
+                    samples_ns=(9 * ns, *[ns] * 6),
+                    peak_bytes=bytes_,
+                    environment={"cpu": "Fake CPU", "cores": 2, "versions": {"fake": "1"}},
+                )
+            )
+    return Run(Path(), Plan("claims", "", tuple(cases.values())), tuple(measured))
+
+
+def finding(name, seconds, **options):
+    return judged(claims.load([name]), a_run(name, seconds, **options))[0]
+
+
+# Where and what to measure
+
+
+def test_a_claim_is_measured_where_it_is_made_and_around_its_flip():
+    claim = claims.load(["reduction-computation"])[0]
+    # 3 and 192 of the claim; 69 // 2, 69 and 2 * 69 of the flip.
+    assert evidence.places(claim, Paper(claim).judge()) == [3, 34, 69, 138, 192]
+    found = groups(judged([claim]))
+    assert [len(group) for group in found] == [2] * 5
+    assert {case.input_shape for group in found for case in group} == {
+        (28, 28, channels) for channels in (3, 34, 69, 138, 192)
+    }
+    assert [case.label for case in found[0]] == ["naive", "reduced"]
+
+
+def test_a_claim_on_paper_alone_needs_no_run():
+    assert groups(judged(claims.load(["vgg-params"]))) == []
+
+
+def test_the_hour_is_of_680_training_steps_at_batch_32():
+    # 20 epochs of ceil(1080 / 32) = 34 steps
+    claim = claims.load(["hour-on-a-cpu"])[0]
+    assert claim.tests[0].times == 20 * -(-1080 // 32)
+    ((case,),) = groups(judged([claim]))
+    assert (case.mode, case.batch_size, case.input_shape) == ("train", 32, (64, 64, 3))
+    # An hour is 5.294 s a step.
+    assert finding("hour-on-a-cpu", lambda case: 5.5).measured is Verdict.confirmed
+    assert finding("hour-on-a-cpu", lambda case: 1.5).measured is Verdict.refuted
+    assert finding("hour-on-a-cpu", lambda case: 5.294).measured is Verdict.inconclusive
+    assert finding("hour-on-a-cpu", lambda case: 5.5).points[0].estimate.value == pytest.approx(
+        680 * 5.5, rel=0.02
+    )
+
+
+# What a run says
+
+
+def naive_is_slower_above(channels):
+    def seconds(case):
+        wide = case.input_shape[-1] > channels
+        return 0.02 if (case.label == "naive") == wide else 0.01
+
+    return seconds
+
+
+def test_a_run_that_flips_depends_and_says_where():
+    f = finding("reduction-computation", naive_is_slower_above(100))
+    assert [(p.at, p.holds) for p in f.points] == [
+        (3, False), (34, False), (69, False), (138, True), (192, True),
+    ]  # fmt: skip
+    assert f.measured is Verdict.depends
+    assert f.points[0].estimate.value == pytest.approx(2, rel=0.01)
+    assert f.points[-1].estimate.value == pytest.approx(0.5, rel=0.01)
+
+
+def test_a_run_on_one_side_confirms_or_refutes():
+    assert finding("reduction-computation", naive_is_slower_above(0)).measured == "confirmed"
+    assert finding("reduction-computation", naive_is_slower_above(999)).measured == "refuted"
+    assert finding("reduction-computation", lambda case: 0.01).measured == "inconclusive"
+
+
+def test_a_single_launch_has_no_interval_and_decides_nothing():
+    f = finding("reduction-computation", naive_is_slower_above(0), launches=1)
+    assert {p.holds for p in f.points} == {None}
+    assert f.measured is Verdict.inconclusive
+
+
+def test_memory_is_compared_by_the_measured_peaks():
+    def peak(case):
+        return 3e6 if case.label == "reduced" else 2e6
+
+    f = finding("reduction-memory", lambda case: 0.01, peak=peak)
+    assert f.points[0].estimate.value == pytest.approx(1.5, rel=0.01)
+    assert f.measured is Verdict.confirmed
+    assert finding("reduction-memory", lambda case: 0.01).measured is None
+
+
+def test_time_per_flop_is_time_over_the_work():
+    # Each takes a nanosecond a FLOP, so that all are equally fast.
+    f = finding("ops-predict-time", lambda case: case.cost().flops * 1e-9)
+    assert [p.estimate.value for p in f.points] == pytest.approx([1, 1], rel=0.01)
+    assert f.measured is Verdict.confirmed
+    f = finding("ops-predict-time", lambda case: 0.1)  # VGG-16 has four times the FLOPs
+    assert f.measured is Verdict.refuted
+
+
+MANY = [
+    ({1: [True], 2: [True]}, Verdict.confirmed),
+    ({1: [False], 2: [False]}, Verdict.refuted),
+    ({1: [True], 2: [False]}, Verdict.depends),
+    ({1: [True], 2: [None]}, Verdict.inconclusive),
+    ({1: [True], 2: [None], 3: [False]}, Verdict.depends),
+    ({1: [True, False], 2: [False, True]}, Verdict.refuted),
+    ({1: [True, None], 2: [False, None]}, Verdict.inconclusive),
+    ({None: [None, False]}, Verdict.refuted),
+]
+
+
+@pytest.mark.parametrize(("places", "verdict"), MANY)
+def test_tests_hold_together_place_by_place(places, verdict):
+    test = claims.load(["reduction-computation"])[0].tests[1]
+    some = Estimate(1.0, 0.9, 1.1, 5)
+    points = [Point(test, at, some, holds) for at, all_ in places.items() for holds in all_]
+    assert evidence.verdict(points) is verdict
+
+
+def test_nothing_measured_is_no_verdict():
+    f = judged(claims.load(["reduction-computation"]))[0]
+    assert f.measured is None
+    assert evidence.verdict(f.points) is None
+
+
+# The command
+
+
+def test_all_claims_are_judged_at_once(capsys):
+    assert main(["verify"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n{name} " in out for name in claims.names())
+    assert "parameters: 8.7 times less, not 12 times less" in out
+    assert "holds from C = 69 on" in " ".join(out.split())
+    assert out.splitlines()[-1].startswith(f"{len(claims.names())} claims: on paper ")
+
+
+def test_a_claim_is_argued_and_drawn(capsys):
+    name = "less-compute-more-weights"
+    assert main(["verify", name, "--figure", "one.png"]) == 0
+    out = capsys.readouterr().out
+    assert "parameters  C = 3               6,272  124,384  19.8 times  more    yes" in out
+    assert "On paper: refuted. It holds at no C from 1 to 832." in out
+    assert "FLOPs holds from C = 69 on; parameters holds up to C = 68." in out
+    assert out.endswith("figure: one.png\n")
+    assert Path("one.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["verify", name, "--figure", "one.svg"]) == 0
+    assert "<svg" in Path("one.svg").read_text()
+
+
+def test_as_markdown_and_json(capsys):
+    assert main(["verify", "--format", "markdown"]) == 0
+    assert "| twelve-times-alexnet " in capsys.readouterr().out
+    assert main(["verify", "twelve-times-alexnet", "vgg-params", "--format", "json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["on_paper"], second["on_paper"]) == ("refuted", "confirmed")
+    assert first["tests"][0]["found"][0]["new"] == 6_998_552
+    assert first["measured"] is None
+
+
+SMALL = ("verify", "reduction-computation", "hour-on-a-cpu", "--runtime", "fake", "--measure")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A run of two claims on the fake runtime."""
+    folder = tmp_path_factory.mktemp("claims") / "run"
+    api.verify(
+        ["reduction-computation", "hour-on-a-cpu"],
+        measure=True,
+        runtime="fake",
+        out=folder,
+        launches=3,
+        time_budget=30,
+    )
+    return folder
+
+
+def test_measuring_stores_a_run_and_writes_its_page(measured):
+    run = store.read(measured)
+    assert run.plan.suite == "claims"
+    assert {m.outcome for m in run.measurements} == {"ok"}
+    # Ten of one claim and one of the other, three launches each.
+    assert len(run.measurements) == 11 * 3
+    page = (measured / "README.md").read_text()
+    assert "## reduction-computation" in page
+    assert "![" in page
+    assert (measured / "reduction-computation.png").exists()
+
+
+def test_a_stored_run_gives_the_same_page_again(measured, capsys):
+    names = ["reduction-computation", "hour-on-a-cpu"]
+    assert main(["verify", *names, "--run", str(measured), "--report", "again"]) == 0
+    assert "report: again/README.md" in capsys.readouterr().out
+    for path in measured.iterdir():
+        if path.name != store.FILE:
+            assert (Path("again") / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_run_that_was_stopped_is_continued(measured, capsys):
+    folder = Path("half")
+    folder.mkdir()
+    lines = (measured / store.FILE).read_text().splitlines(keepends=True)
+    (folder / store.FILE).write_text("".join(lines[:5]))
+    options = ("verify", "reduction-computation", "hour-on-a-cpu", "--measure", "--resume")
+    assert main([*options, "--out", "half"]) == 0
+    assert "report: half/README.md" in capsys.readouterr().out
+    run = store.read(folder)
+    assert len({(m.case.id, m.launch) for m in run.measurements}) == 33
+    assert (folder / store.FILE).read_text().startswith("".join(lines[:5]))
+
+
+def test_ctrl_c_keeps_what_was_measured_and_ends_with_130(monkeypatch, capsys):
+    from cnnbench.runner.progress import Silent
+
+    ended = []
+
+    class Impatient(Silent):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def ended(self, *args, **kwargs):
+            ended.append(args)
+            if len(ended) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnbench.runner.progress.watcher", lambda **_: Impatient())
+    assert main([*SMALL, "--out", "stopped"]) == 130
+    captured = capsys.readouterr()
+    assert "continue with --measure --resume --out stopped" in captured.err
+    assert store.read(Path("stopped")).measurements
+    assert "report: stopped/README.md" in captured.out
+
+
+def test_every_claim_with_more_than_a_number_can_be_drawn():
+    drawn = [f for f in judged(claims.load()) if figure.worth_drawing(f)]
+    assert len(drawn) > 20
+    for f in drawn:
+        figure.draw(f)
+
+
+def test_a_figure_shows_what_is_said_and_what_was_found():
+    f = finding("reduction-computation", naive_is_slower_above(100))
+    (axes,) = figure.draw(f).axes
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["C = 69"]
+    time = axes.containers[0].lines[0]
+    assert list(time.get_xdata()) == [3, 34, 69, 138, 192]
+    assert list(time.get_ydata()) == pytest.approx([2, 2, 2, 0.5, 0.5], rel=0.02)
+    table = judged(claims.load(["googlenet-table1"]))[0]
+    (axes,) = figure.draw(table).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels[0] == "conv 7x7, params: 2.7 Ki"
+    assert axes.texts[0].get_text() == "9.19 Ki"
+
+
+@pytest.mark.parametrize(
+    ("says", "estimate", "expected"),
+    [
+        ("1.8 % more", (1.03, 1.01, 1.05), "3.00 % more [1.00, 5.00]"),
+        # 5 % less to 1 % more, counted in what is said first
+        ("1.8 % more", (0.97, 0.95, 1.01), "3.00 % less [-1.00, 5.00]"),
+        ("1.8 % less", (1.03, 0.99, 1.05), "3.00 % more [-1.00, 5.00]"),
+        ("1.8 % less", (0.97, 0.95, 1.01), "3.00 % less [-1.00, 5.00]"),
+        ("2 times less", (0.5, 0.4, 0.8), "2.0 times less [1.2, 2.5]"),
+    ],
+)
+def test_an_interval_is_in_the_words_of_its_value(says, estimate, expected):
+    test = ClaimTest(quantity="time", new="a", base="b", says=says)
+    assert interval(Point(test, None, Estimate(*estimate, n=5), None)) == expected
+
+
+def test_only_the_words_of_the_source_stand_in_quotation_marks(capsys):
+    assert main(["verify", "vgg-params", "three-3x3-for-7x7"]) == 0
+    out = capsys.readouterr().out
+    assert "\nthe table counts 138 million parameters for network D" in out
+    assert '81% more" (Simonyan' in out
+    assert main(["verify", "vgg-params", "vgg-flops", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [claim["paraphrase"] for claim in told] == [True, False]
+
+
+def test_an_axis_of_tests_with_different_sides_names_neither():
+    (claim,) = claims.load(["reduction-computation"])
+    assert figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "reduced / naive"
+    swapped = claim.tests[0].model_copy(update={"new": "naive", "base": "reduced"})
+    claim = claim.model_copy(update={"tests": [*claim.tests, swapped]})
+    assert figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "new / base"
+
+
+@pytest.mark.parametrize("name", ["none/x.png", "x.gif"])
+def test_a_figure_that_cannot_be_is_refused_before_anything_is_measured(name):
+    with pytest.raises(CnnbenchError, match=r"figure"):
+        api.verify(["hour-on-a-cpu"], measure=True, out="o", runtime="fake", figure=name)
+    assert not Path("o").exists()
+
+
+def test_wrong_commands_end_with_2_and_one_line(measured):
+    shutil.copytree(measured, "run")
+    Path("file").write_text("")
+    long = "x" * 5000
+    check(
+        Command(("verify", *words))
+        for words in (
+            *(("x",), ("",), (long,), ("vgg-param",), ("vgg-params", "x"), ("a\nb",), ("../..",)),
+            *(("--format", "csv"), ("--format", ""), ("--run", ""), ("--run", "none")),
+            *(("--run", "file"), ("--run", long), ("--run", "run", "--measure"), ("--report", "")),
+            *(("--report", "file"), ("--report", "file/x"), ("--report", long)),
+            *(("--out", "o"), ("--resume",), ("--launches", "3"), ("--time-budget", "1m")),
+            *(("--threads", "1"), ("--runtime", "fake")),
+            *(
+                ("--figure", "x.png"),
+                ("vgg-params", "--figure", ""),
+                ("vgg-params", "--figure", "x"),
+            ),
+            *(("hour-on-a-cpu", "--figure", "x.png"),),
+            *(("vgg-params", "--figure", "none/x.png"), ("vgg-params", "--figure", "x.gif")),
+            *(("vgg-params", "vgg-flops", "--figure", "x.png"), ("vgg-params", "--measure")),
+            *((*SMALL[1:], "--out", name) for name in ("", "file", "run", long)),
+            *((*SMALL[1:], "--out", "o", "--launches", n) for n in ("0", "-1", "x", "", "nan")),
+            *((*SMALL[1:], "--out", "o", "--time-budget", t) for t in ("0", "", "soon", "nan")),
+            *((*SMALL[1:], "--out", "o", "--threads", n) for n in ("0", "-1", "x")),
+            *((*SMALL[1:], "--out", "none", "--resume"), (*SMALL[1:], "--resume")),
+            *((*SMALL[1:-2], "tensorflw", "--measure"), (*SMALL[1:], "--figure", "x.png")),
+        )
+    )
+    assert not Path("o").exists()

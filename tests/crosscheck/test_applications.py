@@ -1,0 +1,69 @@
+"""Every model of keras.applications, at two sizes, against Keras and TensorFlow's own profiler.
+
+Keras counts the parameters of its own variables; TensorFlow traces the model, infers each shape
+and has a statistic for each of its operations. None of it looks at a rule of ours.
+"""
+
+import csv
+import gc
+
+import pytest
+
+from cnnbench.cost import cost
+from cnnbench.crosscheck import layers
+from cnnbench.networks import resolve
+from cnnbench.networks.applications import SIZES
+from tests.support import DATA
+
+pytestmark = pytest.mark.tensorflow
+
+pytest.importorskip("tensorflow")
+
+with open(DATA / "keras_applications.csv", newline="") as lines:
+    PUBLISHED = {row["model"]: int(row["params_exact_2021"]) for row in csv.DictReader(lines)}
+SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """A quarter of the time goes to looking for garbage among what TensorFlow's import left."""
+    gc.freeze()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """TensorFlow's graph of a model holds itself."""
+    yield
+    gc.collect()
+
+
+def read(name, shape=None, batch_size=1):
+    """A model without values, at a size without its top, and our graph of it."""
+    target = resolve(f"keras.applications.{name}", shape and [shape], include_top=shape is None)
+    return target.trace(None, batch_size, None), target.model
+
+
+def assert_agrees(graph, model):
+    found = layers(graph, model)
+    assert [row for layer in found for row in layer.rows() if not row.equal] == []
+    paper = cost(graph)
+    assert paper.uncounted == ()
+    # The layers are all there: their parts make up what Keras says of the whole.
+    assert sum(layer.keras_params[0] for layer in found) == model.count_params() == paper.params
+    assert sum(layer.macs for layer in found) == paper.macs
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_application_at_its_size(name):
+    graph, model = read(name)
+    assert_agrees(graph, model)
+    assert PUBLISHED.get(name) in (None, cost(graph).params)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_application_at_another_size_without_its_top(name):
+    assert_agrees(*read(name, SMALL, batch_size=2))

@@ -1,0 +1,628 @@
+"""The report, from a synthetic stored run: rows by hand arithmetic, then the whole page."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from cnnbench import blocks
+from cnnbench.cases.answer import Check
+from cnnbench.cases.plan import Plan
+from cnnbench.cost import CONVENTION, Cost, cost
+from cnnbench.reporting import style, tables, write
+from cnnbench.reporting.runs import machine, sections
+from cnnbench.reporting.runs.answer import answer
+from cnnbench.reporting.runs.frame import frame
+from cnnbench.reporting.runs.notes import notes
+from cnnbench.reporting.runs.sections import (
+    check,
+    crossover,
+    memory,
+    modes,
+    scaling,
+    side_by_side,
+    speed,
+    spread,
+)
+from cnnbench.reporting.runs.sections.scaling import scalings
+from cnnbench.reporting.runs.versus import Versus, swaps, time_swap, versus
+from cnnbench.runs import store
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.result import Result, predicted_peak, result, results
+from cnnbench.runs.store import Run
+from cnnbench.stats import Doubt, Estimate
+from tests import synthetic
+
+
+def trace(name: str, *shape: int) -> Cost:
+    return cost(blocks.get(name).trace(shape or None))
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    plan = synthetic.plan(launches=3)
+    return Run(Path(), plan, tuple(synthetic.measurements(plan)))
+
+
+@pytest.fixture(scope="module")
+def found(run: Run) -> list[Result]:
+    cases, problems = results(run)
+    assert problems == []
+    return cases
+
+
+@pytest.fixture(scope="module")
+def compared(run: Run, found: list[Result]) -> Versus:
+    (only,) = versus(run.plan, found)
+    return only
+
+
+def small(launches: int = 2, **changes: object) -> Plan:
+    """Few cases: one block at two sizes, and the comparison at two channel counts."""
+    plan = synthetic.plan(launches)
+    pair = replace(plan.comparisons[0], channels=(3, 192), range=(1, 100))
+    cases = tuple(
+        case
+        for case in plan.cases
+        if case.label == "VGG block" or case.input_shape in ((28, 28, 3), (28, 28, 192))
+    )
+    plan = replace(plan, cases=cases, comparisons=(pair,))
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
+    """Writes a report, figures built but not rendered, which is what takes the time."""
+
+    def touch(_: Figure, path: Path, **__: object) -> None:
+        path.touch()
+
+    monkeypatch.setattr(Figure, "savefig", touch)
+    return lambda folder: write(folder).read_text(encoding="utf-8")
+
+
+Page = Callable[[Path], str]
+
+
+# --- the comparison --------------------------------------------------------------------
+
+
+def test_the_rules_cross_where_arithmetic_says(compared: Versus) -> None:
+    # Parameters, naive: 64C + 64 + 9*128C + 128 + 25*32C + 32 = 2016C + 224. Reduced:
+    # (64 + 96 + 16 + 32)C + 64 + 96 + 9*96*128 + 128 + 16 + 25*16*32 + 32 + 32
+    # = 208C + 123760. 1808C > 123536 from C = 69 (68.3).
+    # MACs are the weights without biases, at every position: naive 2016C; reduced
+    # 208C + 9*96*128 + 25*16*32 = 208C + 123392. 1808C > 123392 from C = 69 (68.2).
+    # FLOPs a position: 2 MACs; bias and ReLU, one each per channel of a convolution,
+    # 2 * 224 against 2 * (64 + 96 + 128 + 16 + 32 + 32) = 736; 9C for the pool in both, less
+    # or more by the same. 3616C > 246784 + 288 from C = 69 (68.3).
+    # Outputs a position: naive C + 64 + 128 + 32 + C + (224 + C); reduced
+    # C + 64 + 96 + 128 + 16 + 32 + C + 32 + 256. 3C + 448 > 2C + 624 from C = 177.
+    # Peak without the input: the concatenation and all that goes into it. Naive
+    # 2(224 + C); reduced 512: 2C + 448 > 512 from C = 33. (Reduced never has more alive.)
+    exact = {s.quantity: [c.above for c in s.crossings] for s in swaps(compared) if not s.measured}
+    assert exact == {
+        "parameters": [69],
+        "MACs": [69],
+        "FLOPs": [69],
+        "activation memory": [177],
+        "peak memory, predicted": [33],
+    }
+
+
+def test_each_side_of_a_crossing_names_who_has_less(run: Run, found: list[Result]) -> None:
+    names = ["naive inception", "reduced inception"]
+    pair = run.plan.comparisons[0]
+    turned = replace(pair, base=pair.new, new=pair.base, range=(1, 100))
+    for comparison in (replace(pair, range=(1, 100)), turned):
+        (v,) = versus(replace(run.plan, comparisons=(comparison,)), found)
+        rows = {row[0]: row for row in crossover.rows(v)[1]}
+        assert rows["parameters"][2:] == ["69", *names]
+        assert rows["time"][3:] == names
+
+
+def test_side_by_side_has_both_blocks_and_their_ratio(compared: Versus) -> None:
+    headers, rows = side_by_side.rows(compared)
+    table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
+    parameters = table["parameters"]
+    assert parameters["naive inception, C = 3"] == "6,272"
+    assert parameters["reduced inception, C = 3"] == "124,384"
+    assert parameters["ratio, C = 3"] == "19.8"  # 124384 / 6272 = 19.83
+    assert parameters["ratio, C = 192"] == "0.42"  # 163696 / 387296 = 0.4227
+    assert re.fullmatch(r"1\d\.\d \[1\d\.\d, \d+\.\d\]", table["time a call"]["ratio, C = 3"])
+    assert table["peak memory, measured"]["ratio, C = 3"] != tables.MISSING
+
+
+def test_the_time_crosses_between_measured_points(compared: Versus) -> None:
+    # The fake takes 464 132 against 7 902 117 ns at C = 3, 16.3 against 9.6 ms at C = 128.
+    swap = time_swap(compared)
+    assert swap is not None
+    (crossing,) = swap.crossings
+    assert crossing.a_first
+    assert crossing.below in (32, 64)
+    assert crossing.above == 128
+    assert crossing.below < crossing.at < crossing.above
+
+
+def test_an_undecided_pair_does_not_bound_the_crossing(compared: Versus) -> None:
+    def pairs(middle: tuple[float, float]) -> Versus:
+        changed = [
+            replace(pair, ratio=Estimate(1, *middle, 3)) if pair.channels == 64 else pair
+            for pair in compared.pairs
+        ]
+        return replace(compared, pairs=tuple(changed))
+
+    undecided, decided = (time_swap(pairs(m)) for m in ((0.9, 1.2), (1.05, 1.2)))
+    assert undecided is not None
+    assert decided is not None
+    assert [(c.below, c.above) for c in undecided.crossings] == [(32, 128)]
+    assert [(c.below, c.above) for c in decided.crossings] == [(64, 128)]
+
+
+def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: Versus) -> None:
+    changed = [replace(pair, ratio=Estimate(1, 0.1, 9.0, 3)) for pair in compared.pairs]
+    vague = replace(compared, pairs=tuple(changed))
+    swap = time_swap(vague)
+    assert swap is not None
+    assert swap.crossings == ()
+    assert 64 < (swap.undecided or 0) < 128
+    row = next(row for row in crossover.rows(vague)[1] if row[0] == "time")
+    assert "the intervals contain both orders" in row[2]
+    assert "may cross" in answer([], [vague])[1]
+
+
+def test_what_never_crosses_says_over_which_range(compared: Versus) -> None:
+    short = replace(compared, rules=compared.rules[:50])
+    row = next(row for row in crossover.rows(short)[1] if row[0] == "parameters")
+    assert row[2:] == ["does not cross between 1 and 50", *["naive inception"] * 2]
+    assert "never between C = 1 and 50 for parameters" in answer([], [short])[1]
+
+
+def test_the_answer_states_the_contradiction(found: list[Result], compared: Versus) -> None:
+    (text,) = answer(found, [compared])
+    assert "At 3 input channels **reduced inception** has 19.8 times the parameters" in text
+    assert "At 192 input channels it has 0.42 times the parameters" in text
+    assert "at C = 69 for parameters, at C = 69 for FLOPs and at C = 177 for" in text
+    assert re.search(r"takes 1\d\.\d times \[1\d\.\d, \d+\.\d\] the time", text)
+    assert re.search(r"the measured time crosses between C = \d+ and 128 \(about \d+\)", text)
+
+
+def test_without_a_comparison_the_answer_names_the_extremes(found: list[Result]) -> None:
+    (text,) = answer(found, [])
+    assert "the fastest is naive inception 32x32x3" in text
+    assert "The slowest is reduced inception 256x256x3" in text
+    (one,) = answer(found[:1], [])
+    assert one.startswith("One case was timed: VGG block 32x32x3 takes")
+
+
+def test_a_compared_block_is_found_where_the_suite_measured_it_under_another_name(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        """
+[[block]]
+name = "first name"
+target = "naive_inception_module"
+inputs = ["28x28x3"]
+
+[[block]]
+name = "second name"
+target = "naive_inception_module"
+
+[[block]]
+name = "reduced"
+target = "inception_module"
+
+[[compare]]
+title = "by what is measured"
+base = "second name"
+new = "reduced"
+size = "28x28"
+channels = [3]
+range = [1, 10]
+"""
+    )
+    plan = synthetic.plan(3, str(file))
+    assert [case.label for case in plan.cases] == ["first name", "reduced"]  # equal ones once
+    cases, _ = results(Run(tmp_path, plan, tuple(synthetic.measurements(plan))))
+    (v,) = versus(plan, cases)
+    (pair,) = v.timed
+    assert pair.base is cases[0]
+    assert pair.ratio is not None
+    assert side_by_side.rows(v)[0][1] == "second name, C = 3"  # as the comparison calls it
+
+
+# --- scaling, memory, modes, checks -----------------------------------------------------
+
+
+def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
+    found: list[Result],
+) -> None:
+    headers, rows = scaling.rows(scalings(found))
+    table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
+    vgg = table["VGG block, 3 channels"]
+    # Everything in the block is per pixel, so that FLOPs and memory go with side^2.
+    assert vgg["expected from FLOPs"] == "2.00"
+    assert vgg["expected from the rules"] == "2.00"
+    assert vgg["peak memory ~ side^"].startswith("2.00")
+    assert vgg["sides"] == "32, 64, 128"
+    # Batch 4 at 28x28 is measured at one size for each number of channels.
+    assert not any("batch 4" in name for name in table)
+    assert not any("execution modes" in name for name in table)
+
+
+def test_an_exponent_of_nothing_has_no_sign(found: list[Result]) -> None:
+    one = replace(scalings(found)[0], memory=Estimate(0.001, -0.001, 0.003, 6))
+    assert scaling.rows([one])[1][0][4] == "0.00 [0.00, 0.00]"
+
+
+def test_sizes_with_different_channels_are_not_one_line() -> None:
+    case = synthetic.plan().cases[0]
+    cases = [replace(case, input_shape=shape) for shape in ((8, 8, 3), (16, 16, 3), (32, 32, 4))]
+    (only,) = scalings(result(c, [synthetic.measure(c, 0)]) for c in cases)
+    assert [r.side for r in only.results] == [8, 16]
+
+
+def test_the_predicted_peak_leaves_out_what_was_there_before_the_call() -> None:
+    # 2x2x1 input into a 1x1 convolution of 64, 128 and 32: the concatenation of 225
+    # channels beside its sources, 4 positions of 4 bytes; neither the input nor weights.
+    network = trace("naive_inception_module", 2, 2, 1)
+    assert predicted_peak(network) == 2 * 225 * 4 * 4
+
+
+def test_the_error_is_of_the_prediction_relative_to_the_measurement(run: Run) -> None:
+    case = run.plan.cases[0]
+    predicted = predicted_peak(case.cost())
+    measured = [replace(m, peak_bytes=2 * predicted) for m in run.measurements if m.case == case]
+    one = result(case, measured)
+    assert one.peak_error == -0.5
+    assert tables.percent(one.peak_error) == "-50.0 %"
+    assert "off by 50.0 % (median)" in memory.summary([one])
+
+
+def test_modes_of_one_network_are_compared_with_graph(found: list[Result]) -> None:
+    _, rows = modes.rows(found)
+    assert [row[1] for row in rows] == ["graph", "eager", "xla", "predict"]
+    assert len({row[0] for row in rows}) == 1
+    assert rows[0][3] == "1"
+    assert re.fullmatch(r"[01]\.\d+ \[.*\]", rows[1][3])
+
+
+def test_a_layer_that_differs_from_keras_is_named(found: list[Result]) -> None:
+    first = found[0]
+    verdict = Check(4, 1, ("layer conv2d: expected 1792 parameters, Keras has 1728",))
+    wrong = result(first.case, [replace(m, check=verdict) for m in first.launches])
+    _, rows = check.rows([wrong, *found[1:3]])
+    assert [row[-1] for row in rows] == [verdict.differences[0], "equal in all 4 layers"]
+    assert check.summary([wrong, *found[1:3]]).startswith("2 of 3 cases")
+    assert check.summary([]) == "No case was compared with Keras."
+
+
+def test_networks_of_one_name_are_told_apart_by_their_input_channels(found: list[Result]) -> None:
+    headers, rows = check.rows(found)
+    table = [dict(zip(headers, row, strict=True)) for row in rows]
+    channels = {
+        row["network"]: [r["input channels"] for r in table if r["network"] == row["network"]]
+        for row in table
+    }
+    assert channels["residual_module()"] == ["3", "64"]
+    assert channels["inception_module()"] == ["3, 32, 64, 128, 192"]
+
+
+def test_doubts_are_grouped_with_what_to_do() -> None:
+    single = Estimate(1, None, None, 1, (Doubt.SINGLE,))
+    (note,) = notes([("a", single), ("b", single), ("c", None)])
+    assert note.startswith("Note: one launch only, so there is no interval: a, b. To do: run")
+    (many,) = notes((str(i), single) for i in range(9))
+    assert "all cases" in many
+
+
+def test_what_changed_during_the_run_is_named(run: Run) -> None:
+    assert machine.varied(run) == []
+    last = run.measurements[-1]
+    versions = {**last.environment["versions"], "keras": "9"}
+    other = replace(last, environment={**last.environment, "threads": 7, "versions": versions})
+    (note,) = machine.varied(replace(run, measurements=(*run.measurements, other)))
+    assert "differ in threads, keras" in note
+
+
+def test_a_pause_between_sessions_is_not_wall_time(run: Run) -> None:
+    first = replace(run.measurements[0], started=1000.0, wall_s=2.0, samples_ns=(10**9,))
+    second = replace(first, started=1003.0)  # a second later
+    third = replace(first, started=9000.0)  # hours later
+    rows = dict(machine.machine_rows(replace(run, measurements=(first, second, third)))[1])
+    # 2 + 1 + 2 + 2 s, of which 3 s in calls
+    assert rows["wall time"] == "7.00 s, of which 42.9 % in timed calls"
+
+
+def test_cases_that_took_turns_share_one_wall_time(run: Run) -> None:
+    one = replace(run.measurements[0], started=1000.0, wall_s=4.0, samples_ns=(10**9,))
+    rows = dict(machine.machine_rows(replace(run, measurements=(one, one)))[1])
+    # One launch of 4 s, of which 1 s in the calls of each
+    assert rows["wall time"] == "4.00 s, of which 50.0 % in timed calls"
+
+
+def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
+    beside = replace(run.measurements[0], reference="vgg_block() 8x8x3")
+    plan = replace(run.plan, precision=0.02)
+    asked = replace(
+        run, plan=plan, measurements=(beside,), stops={"a": "enough", "b": "late", "c": "late"}
+    )
+    rows = dict(machine.machine_rows(asked)[1])
+    assert rows["cases, launches each"].endswith("or more, until an interval is within 2.0 %")
+    assert rows["launched no more because"] == "late (2 cases); enough (1 cases)"
+    assert rows["reference beside them"] == "vgg_block() 8x8x3"
+
+
+# --- figures ---------------------------------------------------------------------------
+
+
+def test_the_bars_are_the_ratios(compared: Versus) -> None:
+    axes = side_by_side.draw(compared).axes[0]
+    ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    expected = [e.value for pair in compared.shown for _, e in side_by_side.ratios(pair)]
+    assert ends == pytest.approx(expected)
+    assert [label.get_text() for label in axes.get_yticklabels()][-1] == "time, measured"
+
+
+def test_the_crossover_panels_draw_rules_times_and_crossings(compared: Versus) -> None:
+    panels = crossover.draw(compared).axes
+    assert [axes.get_title() for axes in panels] == [
+        "parameters",
+        "FLOPs",
+        "activation memory",
+        "time a call, measured",
+    ]
+    naive = panels[0].lines[0]
+    assert list(naive.get_ydata()) == [2016 * c + 224 for c in range(1, 513)]
+    assert [axes.texts[0].get_text() for axes in panels[:3]] == ["C = 69", "C = 69", "C = 177"]
+    assert panels[3].texts[0].get_text().startswith("C ≈ ")
+    times = [pair.base.time.value for pair in compared.pairs if pair.base.time]
+    assert list(panels[3].lines[0].get_ydata()) == times
+
+
+def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run) -> None:
+    nothing = replace(run, measurements=())
+    cases, _ = results(nothing)
+    (unmeasured,) = versus(nothing.plan, cases)
+    assert crossover.draw(unmeasured).axes[3].get_title() == "peak memory, predicted"
+
+
+def test_scatters_hold_every_case(found: list[Result]) -> None:
+    times = speed.draw(found).axes[0]
+    points = {point for c in times.containers for point in zip(*c[0].get_data(), strict=True)}
+    assert points == {(r.cost.flops, r.time.value) for r in found if r.time}
+    peaks = memory.draw(found).axes[0]
+    drawn = {point for line in peaks.lines[:-1] for point in zip(*line.get_data(), strict=True)}
+    assert drawn == {(r.predicted_peak_bytes, r.peak_bytes) for r in found}
+
+
+def test_the_spread_has_a_dot_for_every_launch(found: list[Result]) -> None:
+    axes = spread.draw(found).axes[0]
+    assert len(axes.collections[1].get_offsets()) == 3 * len(found)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [r.name for r in found]
+
+
+def test_scaling_draws_a_line_a_block(found: list[Result]) -> None:
+    scaled = scalings(found)
+    drawing = scaling.draw(scaled)
+    times, peaks = drawing.axes
+    assert len(times.containers) == len(scaled)
+    assert len(peaks.lines) == len(scaled) + 1  # and the guide
+    values = [r.time.value for s in scaled for r in s.results if r.time]
+    assert times.get_ylim() == pytest.approx((min(values) / 1.6, max(values) * 1.6))
+
+
+def test_scaling_has_a_guide_of_slope_2_in_both_panels(found: list[Result]) -> None:
+    drawing = scaling.draw(scalings(found))
+    for axes in drawing.axes:
+        (guide,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        (x0, x1), (y0, y1) = guide.get_data()
+        assert math.log(y1 / y0) / math.log(x1 / x0) == pytest.approx(2)
+    (legend,) = drawing.legends
+    assert [text.get_text() for text in legend.get_texts()][-1].startswith("side^2")
+
+
+def test_lines_of_constant_speed_have_round_names(found: list[Result]) -> None:
+    texts = [text.get_text() for text in speed.draw(found).axes[0].texts]
+    assert texts
+    assert all(re.fullmatch(r"10{0,2} [MGT]FLOP/s", text) for text in texts), texts
+
+
+# --- the page --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = synthetic.write(tmp_path_factory.mktemp("run") / "full", synthetic.plan(3))
+    return write(folder)
+
+
+def test_the_page_embeds_every_figure_that_it_writes(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    embedded = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert sorted(embedded) == sorted(p.name for p in written.parent.glob("*.png"))
+    assert embedded == [
+        "compare.png",
+        "crossover.png",
+        "scaling.png",
+        "flops.png",
+        "memory.png",
+        "spread.png",
+    ]
+    assert CONVENTION in text
+    assert "44 of 44 cases have, layer by layer" in text
+    assert "Every case was measured in every launch." in text
+    titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
+    assert [int(number) for number, _ in titles] == list(range(1, 11))
+
+
+def test_every_table_of_the_page_is_rectangular(written: Path) -> None:
+    for block in written.read_text(encoding="utf-8").split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_results_csv_has_a_row_a_case(written: Path, found: list[Result]) -> None:
+    table = pd.read_csv(written.parent / "results.csv")
+    assert len(table) == 44
+    first = table.iloc[0]
+    assert (first["label"], first["parameters"], first["outcome"]) == ("VGG block", 38720, "ok")
+    assert (first["launches_ok"], first["launches_failed"], first["calls"]) == (3, 0, 90)
+    assert found[0].time is not None
+    assert first["time_s"] == pytest.approx(found[0].time.value)
+    assert first["gflops_per_s"] == pytest.approx(first["flops"] / first["time_s"] / 1e9)
+
+
+def test_the_same_data_give_the_same_bytes(tmp_path: Path, page: Page) -> None:
+    one = synthetic.write(tmp_path / "one", small())
+    two = synthetic.write(tmp_path / "elsewhere", small())
+    assert page(one) == page(two)
+    assert (one / "results.csv").read_bytes() == (two / "results.csv").read_bytes()
+
+
+def test_a_run_without_measurements_is_a_report_on_paper(tmp_path: Path, page: Page) -> None:
+    text = page(synthetic.write(tmp_path / "run", small(), lambda m: None))
+    assert "**Nothing was measured:**" in text
+    assert "has 19.8 times the parameters" in text
+    assert "its time was not compared" in text
+    assert "7 of 7 cases were never reached" in text
+    assert sorted(p.name for p in (tmp_path / "run").glob("*.png")) == [
+        "compare.png",
+        "crossover.png",
+    ]
+
+
+def test_a_section_with_a_figure_is_one_new_file(
+    tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = re.findall(r"^    .*$|^$", sections.__doc__ or "", re.M)
+    added = tmp_path / "added"
+    added.mkdir()
+    (added / "parameters.py").write_text(textwrap.dedent("\n".join(example)))
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(added)])
+    try:
+        text = page(synthetic.write(tmp_path / "run", small()))
+    finally:
+        sys.modules.pop(f"{sections.__name__}.parameters", None)
+    titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
+    assert titles[3:6] == [
+        ("4", "Time against FLOPs"),
+        ("5", "Parameters"),  # ORDER 45, between 40 and 50
+        ("6", "Predicted and measured peak memory"),
+    ]
+    assert re.search(r"\| VGG block 32x32x3 +\| +38,720 \|", text)
+    assert "![parameters of every case](parameters.png)" in text
+    assert (tmp_path / "run" / "parameters.png").exists()
+
+
+def test_figures_of_an_earlier_page_are_deleted_and_nothing_else(tmp_path: Path) -> None:
+    plan = small()
+    plan = replace(plan, cases=plan.cases[:1], comparisons=())
+    folder = synthetic.write(tmp_path / "run", plan)
+    readme = write(folder)
+    kept = sorted(path.name for path in folder.glob("*.png"))
+    assert kept == ["flops.png", "memory.png", "spread.png"]
+    style.save(lambda: style.figure(1, 1), folder / "gone.png")
+    style.save(lambda: style.figure(1, 1), folder / "a copy.png")
+    style.save(lambda: style.figure(1, 1), tmp_path / "elsewhere.png")
+    (folder / "a photo.png").write_bytes(b"\x89PNG of the user")
+    names = ("gone.png", "a photo.png", "../elsewhere.png", "never there.png")
+    embedded = "".join(f"\n![x]({name})\n" for name in names)
+    readme.write_text(readme.read_text() + embedded)
+    write(folder)
+    left = sorted(path.name for path in folder.glob("*.png"))
+    assert left == ["a copy.png", "a photo.png", *kept]
+    assert (tmp_path / "elsewhere.png").exists()
+
+
+def failing(outcome: str) -> Callable[[Measurement], Measurement]:
+    def change(m: Measurement) -> Measurement:
+        return replace(
+            m, outcome=outcome, detail="120 s | over", samples_ns=(), peak_bytes=None, check=None
+        )
+
+    return change
+
+
+def test_a_run_in_which_everything_failed_says_why(tmp_path: Path, page: Page) -> None:
+    text = page(synthetic.write(tmp_path / "run", small(), failing("timeout")))
+    assert "**Nothing was measured:**" in text
+    assert re.search(r"\| vgg_block\(\) 32x32x3 .* \| +0, 1 \| timeout +\| 120 s \\\| over", text)
+    assert "No case was compared with Keras." in text
+    table = pd.read_csv(tmp_path / "run" / "results.csv")
+    assert set(table["outcome"]) == {"timeout"}
+    assert set(table["launches_failed"]) == {2}
+
+
+def test_a_run_cut_short_reports_what_it_has(tmp_path: Path, page: Page) -> None:
+    def cut(m: Measurement) -> Measurement | None:
+        return m if m.launch == 0 and m.case.label == "VGG block" else None
+
+    folder = synthetic.write(tmp_path / "run", small(), cut)
+    with open(folder / store.FILE, "ab") as file:
+        file.write(b'{"schema": 1, "type": "lau')
+    text = page(folder)
+    assert "4 of 7 cases were never reached" in text
+    assert "3 cases have fewer launches than the 2 planned" in text
+    assert "one launch only, so there is no interval" in text
+    assert "Lines of the store that could not be read: 1." in text
+    assert "measurements.jsonl:5: not a record" in text
+    assert "its time was not compared" in text
+
+
+def test_memory_that_does_not_rise_is_tabled_and_not_drawn(tmp_path: Path, page: Page) -> None:
+    text = page(synthetic.write(tmp_path / "run", small(), lambda m: replace(m, peak_bytes=0)))
+    assert re.search(r"\| +0 B \|", text)
+    assert "memory.png" not in text
+    assert "scaling.png" in text
+
+
+def test_a_suite_without_comparisons_and_with_one_size(tmp_path: Path, page: Page) -> None:
+    plan = small()
+    plan = replace(plan, cases=plan.cases[:1], comparisons=())
+    text = page(synthetic.write(tmp_path / "run", plan))
+    assert "One case was timed: VGG block 32x32x3" in text
+    assert "Crossover" not in text
+    assert "Scaling" not in text
+
+
+def test_a_case_that_this_version_cannot_trace_is_named_and_left_out(
+    tmp_path: Path, page: Page
+) -> None:
+    plan = small()
+    odd = replace(plan.cases[0], target="no_such_block")
+    text = page(synthetic.write(tmp_path / "run", replace(plan, cases=plan.cases[1:])))
+    assert "no_such_block" not in text
+    folder = tmp_path / "odd"
+    with store.create(folder, replace(plan, cases=(odd, *plan.cases[1:]))):
+        pass
+    assert "unknown block or model 'no_such_block'" in page(folder)
+
+
+def test_two_devices_have_a_comparison_each(tmp_path: Path, page: Page) -> None:
+    plan = small()
+    both = (*plan.cases, *(replace(case, device="gpu") for case in plan.cases))
+    text = page(synthetic.write(tmp_path / "run", replace(plan, cases=both)))
+    assert "(28x28, batch 4, cpu.)" in text
+    assert "(28x28, batch 4, gpu.)" in text
+    assert {"compare-2.png", "crossover-2.png", "scaling-2.png"} <= {
+        p.name for p in (tmp_path / "run").iterdir()
+    }
+
+
+def test_whole_numbers_stay_whole_and_missing_ones_are_empty(found: list[Result]) -> None:
+    table = frame([found[1], result(found[0].case, [])])
+    assert str(table["flops"].dtype) == "int64"
+    assert list(table["time_s"].isna()) == [False, True]
+    assert list(table["outcome"]) == ["ok", "not reached"]

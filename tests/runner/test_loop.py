@@ -1,0 +1,297 @@
+"""The run's loop with a server that answers from a script, and a clock of its own."""
+
+import signal
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from cnnbench import stats
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
+from cnnbench.errors import StoreError
+from cnnbench.runner import loop
+from cnnbench.runner.progress import Silent
+from cnnbench.runs import store
+
+CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
+PLAN = Plan("s", "d", CASES, launches=2, seed=5, time_budget_s=100.0, runtime="fake")
+DESCRIBED = {"versions": {"fake": "1"}, "devices": {"cpu": ["simulated"], "gpu": []}}
+GIB = 2**30
+
+
+class Server:
+    """Answers every order with `answers[size]`, or with two samples; a launch takes 1 s.
+
+    An answer may be a function of the number of launches before it.
+    """
+
+    def __init__(self, answers=(), seconds=1.0):
+        self.answers = dict(answers)
+        self.launches = []
+        self.now = 0.0
+        self.seconds = seconds
+
+    @property
+    def orders(self):
+        return [order for orders, _ in self.launches for order in orders]
+
+    def clock(self):
+        return self.now
+
+    def measure(self, orders, slice_s, timeout_s, reference=None):
+        number = len(self.launches)
+        orders = [*orders, *([reference] if reference else ())]
+        self.launches.append((orders, slice_s))
+        self.now += self.seconds
+        return [self.answer(order.case, number) for order in orders]
+
+    def answer(self, case, number):
+        answer = self.answers.get(case.input_shape[0])
+        if isinstance(answer, BaseException):
+            raise answer
+        if callable(answer):
+            answer = answer(number)
+        return answer or {
+            "outcome": "ok", "samples_ns": [2, 1], "bursts": [1], "peak_bytes": 7, "pinned": True
+        }  # fmt: skip
+
+
+def ok(*samples, bursts=()):
+    return {"outcome": "ok", "samples_ns": list(samples), "bursts": list(bursts)}
+
+
+def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB):
+    path = folder / store.FILE
+    with store.resume(folder) if path.exists() else store.create(folder, plan) as file:
+        return loop.run(
+            plan,
+            file,
+            server,
+            DESCRIBED,
+            Silent(),
+            earlier,
+            clock=server.clock,
+            available=lambda: available,
+        )
+
+
+def test_every_launch_is_stored_with_its_environment(tmp_path):
+    ending = run(tmp_path, Server())
+    measurements = store.read(tmp_path).measurements
+    assert ending == loop.Ending("done", 6, 0)
+    assert {(m.case.id, m.launch) for m in measurements} == {
+        (case.id, number) for case in CASES for number in (0, 1)
+    }
+    for m in measurements:
+        assert (m.samples_ns, m.peak_bytes, m.wall_s) == ((2, 1), 7, 1.0)
+        assert m.environment["versions"]["fake"] == "1"
+        assert m.environment["pinned"]
+        assert {"host", "cpu", "cores", "threads", "memory_bytes", "load_1m"} <= set(m.environment)
+
+
+def test_launches_of_a_round_share_a_seed_for_their_inputs(tmp_path):
+    server = Server()
+    run(tmp_path, server)
+    assert [order.seed for order in server.orders] == [5, 5, 5, 6, 6, 6]
+
+
+def test_a_failing_case_is_recorded_twice_and_costs_the_others_nothing(tmp_path):
+    server = Server({8: {"outcome": "crashed", "detail": "SIGSEGV"}})
+    plan = replace(PLAN, launches=4)
+    ending = run(tmp_path, server, plan)
+    measurements = store.read(tmp_path).measurements
+    failed = [m for m in measurements if not m.ok]
+    assert [(m.outcome, m.detail) for m in failed] == [("crashed", "SIGSEGV")] * 2
+    assert len(measurements) - len(failed) == 8
+    assert ending.reason == "done"
+
+
+def test_what_would_not_fit_is_skipped_with_the_reason(tmp_path):
+    large = replace(PLAN, cases=(Case("vgg_block", (8192, 8192, 3)),), launches=1)
+    server = Server()
+    run(tmp_path, server, large, available=4 * GIB)
+    (measurement,) = store.read(tmp_path).measurements
+    assert server.orders == []
+    assert measurement.outcome == "skipped"
+    # Peak at the second convolution: input 0.75 GiB, and 16 GiB each for its input and output.
+    assert "needs 32.8 GiB on paper and 4.00 GiB is available" in measurement.detail
+
+
+def test_a_spent_budget_ends_the_run_and_says_what_is_left(tmp_path):
+    ending = run(tmp_path, Server(), replace(PLAN, time_budget_s=3.5))
+    assert ending == loop.Ending("out of time", 4, 2)
+    assert len(store.read(tmp_path).measurements) == 4
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_rest_can_be_resumed(tmp_path):
+    ending = run(tmp_path, Server({16: KeyboardInterrupt()}))
+    first = store.read(tmp_path).measurements
+    assert ending.reason == "interrupted"
+    assert len(first) == ending.measured < 6
+    assert ending.remaining == 6 - len(first)
+    server = Server()
+    assert run(tmp_path, server, earlier=first).reason == "done"
+    both = store.read(tmp_path).measurements
+    assert len(both) == 6
+    assert len({(m.case.id, m.launch) for m in both}) == 6
+    assert both[: len(first)] == first
+
+
+def test_ctrl_c_that_nobody_heard_ends_the_run_all_the_same(tmp_path):
+    def pressed(number):
+        with suppress(KeyboardInterrupt):  # as Python does at the end of an object
+            signal.raise_signal(signal.SIGINT)
+
+    ending = run(tmp_path, Server({8: pressed}))
+    assert ending.reason == "interrupted"
+    assert 1 <= ending.measured < 6
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_somebody_else_stays_in_place(tmp_path):
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    try:
+        ending = run(tmp_path, Server({8: lambda number: signal.raise_signal(signal.SIGINT)}))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ending.reason == "done"
+    assert heard
+
+
+def test_cases_that_are_compared_share_a_launch_and_each_has_its_line(tmp_path):
+    small, middle, large = CASES
+    server = Server()
+    run(tmp_path, server, replace(PLAN, launches=1, together=((small.id, large.id),)))
+    assert sorted([o.case.input_shape[0] for o in orders] for orders, _ in server.launches) == [
+        [8, 32],
+        [16],
+    ]
+    beside = {m.case.id: m.beside for m in store.read(tmp_path).measurements}
+    assert beside == {small.id: (large.id,), large.id: (small.id,), middle.id: ()}
+
+
+def test_cases_that_do_not_fit_beside_each_other_are_launched_one_by_one(tmp_path):
+    one, two = (Case("vgg_block", (4096, 4096, 3), batch_size=batch) for batch in (1, 2))
+    plan = replace(PLAN, cases=(one, two), together=((one.id, two.id),), launches=1)
+    # The first needs 8.2 GiB: two of 4 GiB at the second convolution, and the input. The second, of
+    # twice the batch, 16.4.
+    server = Server()
+    run(tmp_path, server, plan, available=20 * GIB)
+    assert [len(orders) for orders, _ in server.launches] == [1, 1]
+    assert [m.outcome for m in store.read(tmp_path).measurements] == ["ok", "ok"]
+    run(tmp_path / "both", (server := Server()), plan, available=25 * GIB)
+    assert [len(orders) for orders, _ in server.launches] == [2]
+    run(tmp_path / "little", Server(), plan, available=10 * GIB)
+    outcomes = {m.case.id: m.outcome for m in store.read(tmp_path / "little").measurements}
+    assert outcomes == {one.id: "ok", two.id: "skipped"}
+
+
+def test_a_finished_run_is_finished_although_a_partner_was_given_up(tmp_path):
+    crash = {"outcome": "crashed", "detail": "SIGSEGV"}
+    pair = replace(PLAN, cases=CASES[:2], together=((CASES[0].id, CASES[1].id),), launches=5)
+    run(tmp_path, Server({8: crash}), pair)
+    first = store.read(tmp_path)
+    server = Server({8: crash})
+    run(tmp_path, server, pair, first.measurements)
+    assert server.launches == []
+    assert first.stops == {
+        CASES[0].id: stats.Stop.FAILED,
+        CASES[1].id: stats.Stop.LAUNCHES,
+    }
+
+
+def test_without_any_reference_launches_count_by_their_calls(tmp_path):
+    server = Server({loop.REFERENCE.input_shape[0]: {"outcome": "crashed", "detail": "x"}})
+    size = loop.REFERENCE.input_shape[0]
+    plan = replace(
+        PLAN,
+        cases=tuple(c for c in CASES if c.input_shape[0] != size)[:1],
+        precision=0.02,
+        reference=True,
+        time_budget_s=100.0,
+    )
+    run(tmp_path, server, plan)
+    # Equal calls in every launch: six are enough.
+    assert len(server.launches) == 6
+    assert set(store.read(tmp_path).stops.values()) == {stats.Stop.PRECISE}
+
+
+def test_a_reference_runs_where_its_case_does(tmp_path):
+    cases = (CASES[0], replace(CASES[0], device="gpu"))
+    server = Server()
+    run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
+    devices = {tuple(order.case.device for order in orders) for orders, _ in server.launches}
+    assert devices == {("cpu", "cpu"), ("gpu", "gpu")}
+
+
+def test_a_full_disk_is_an_error_of_one_line(tmp_path):
+    with store.create(tmp_path, PLAN) as file:
+
+        class Full:
+            name = "measurements.jsonl"
+
+            def write(self, data):
+                raise OSError(28, "No space left on device")
+
+        file._file, kept = Full(), file._file
+        with pytest.raises(StoreError, match="No space left on device; make room and continue"):
+            file.append("launch", {})
+        file._file = kept
+
+
+def test_a_reference_takes_turns_and_leaves_its_median_of_each_turn(tmp_path):
+    reference = ok(9, 1, 3, 2, 5, 7, bursts=(3, 2))
+    server = Server({loop.REFERENCE.input_shape[0]: reference})
+    cases = (CASES[0],)
+    run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
+    ((orders, _),) = server.launches
+    assert [order.case.id for order in orders] == [CASES[0].id, loop.REFERENCE.id]
+    (measurement,) = store.read(tmp_path).measurements
+    # The first call is no turn; then 1, 3, 2 and 5, 7.
+    assert measurement.reference == loop.REFERENCE.id
+    assert measurement.reference_ns == (2.0, 6.0)
+
+
+def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):
+    server = Server({loop.REFERENCE.input_shape[0]: {"outcome": "crashed", "detail": "SIGSEGV"}})
+    run(tmp_path, server, replace(PLAN, cases=(CASES[0],), launches=1, reference=True))
+    (measurement,) = store.read(tmp_path).measurements
+    assert (measurement.outcome, measurement.reference) == ("ok", "")
+
+
+def noisy(number):
+    return ok(*[1000, *[900 + 200 * (number % 2)] * 9])
+
+
+def test_a_case_is_launched_again_until_its_interval_is_narrow(tmp_path):
+    server = Server({8: noisy})
+    plan = replace(PLAN, cases=CASES[:2], precision=0.02, launches=4, time_budget_s=60.0)
+    ending = run(tmp_path, server, plan)
+    sizes = [order.case.input_shape[0] for order in server.orders]
+    assert ending.reason == "done"
+    # The second is exact from the start; the first alternates by 20 % as long as it is asked.
+    assert sizes.count(16) < 10 < sizes.count(8)
+    stops = store.read(tmp_path).stops
+    assert stops[CASES[1].id] == stats.Stop.PRECISE
+    assert stops[CASES[0].id] in (stats.Stop.STALLED, stats.Stop.BUDGET)
+
+
+def test_without_a_precision_the_launches_are_exactly_those_asked_for(tmp_path):
+    run(tmp_path, Server({8: noisy}))
+    stops = store.read(tmp_path).stops
+    assert stops == {case.id: stats.Stop.LAUNCHES for case in CASES}
+
+
+def test_a_budget_that_ends_the_planned_launches_is_the_reason(tmp_path):
+    run(tmp_path, Server(), replace(PLAN, time_budget_s=3.5))
+    # Four launches of the six: one case of three has both.
+    reasons = sorted(store.read(tmp_path).stops.values())
+    assert reasons == sorted([stats.Stop.LAUNCHES, stats.Stop.BUDGET, stats.Stop.BUDGET])
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_only_what_lives_in_this_memory_is_weighed_against_it(device):
+    case = Case("vgg_block", (8192, 8192, 3), device=device)
+    assert bool(loop.too_large(case, GIB)) == (device == "cpu")

@@ -1,0 +1,207 @@
+"""Real children, and every way in which one can end."""
+
+import itertools
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from cnnbench.cases.case import Case
+from cnnbench.errors import RuntimeMissingError, UnknownNameError
+from cnnbench.runner import child, server
+from cnnbench.runner.worker import Order
+
+CASE = Case("vgg_block", (8, 8, 3))
+
+
+@pytest.fixture(scope="module")
+def children():
+    return server.start("tests.support.misbehaving")
+
+
+def outcome(children, behaviour, timeout_s=20.0):
+    (answer,) = together(children, [behaviour], timeout_s)
+    return answer
+
+
+def together(children, behaviours, timeout_s=20.0, reference=None):
+    def order(behaviour):
+        return Order("tests.support.misbehaving", replace(CASE, label=behaviour), 0, None)
+
+    beside = order(reference) if reference else None
+    return children.measure([order(b) for b in behaviours], 0.01, timeout_s, beside)
+
+
+def test_a_child_that_behaves_returns_every_call(children):
+    answer = outcome(children, "behaves")
+    assert answer["outcome"] == "ok"
+    assert len(answer["samples_ns"]) > 4
+    assert min(answer["samples_ns"]) >= 0
+    assert answer["peak_source"]
+
+
+def test_what_a_child_prints_does_not_reach_the_result_or_the_terminal(children, capfd):
+    assert outcome(children, "prints")["outcome"] == "ok"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected", "detail"),
+    [
+        ("raises", "failed", "ValueError: a reason"),
+        ("crashes", "crashed", "SIGSEGV; it last said: about to crash"),
+        ("exits", "crashed", "exit status 7 without a result"),
+        ("is_killed", "killed", "SIGKILL, most often because memory ran out"),
+        ("exceeds_memory", "out-of-memory", "MemoryError: "),
+        ("sends_another_document", "failed", "expected one JSON document from the child"),
+    ],
+)
+def test_a_child_that_fails_says_how(children, behaviour, expected, detail):
+    answer = outcome(children, behaviour)
+    assert answer["outcome"] == expected
+    assert answer["detail"].startswith(detail)
+
+
+def test_rubbish_in_the_pipe_is_no_result(children):
+    answer = outcome(children, "writes_rubbish_into_the_pipe")
+    assert answer["outcome"] in ("crashed", "failed")
+
+
+@pytest.mark.parametrize("behaviour", ["hangs", "stops"])
+def test_a_child_that_hangs_is_stopped_at_the_timeout(children, behaviour):
+    answer = outcome(children, behaviour, timeout_s=1.0)
+    assert answer == {"outcome": "timeout", "detail": "no result within 1 s"}
+
+
+def test_no_child_outlives_its_launch(children):
+    import psutil
+
+    outcome(children, "hangs", timeout_s=0.5)
+    names = [p.status() for p in psutil.Process().children(recursive=True)]
+    # The fork server and the resource tracker stay; a third would be the hanging child.
+    assert len([s for s in names if s != psutil.STATUS_ZOMBIE]) <= 2
+
+
+def test_a_child_follows_its_parent_into_death(tmp_path):
+    import subprocess
+    import sys
+
+    import psutil
+
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from dataclasses import replace\n"
+        "from tests.runner.test_server import CASE, Order, server\n"
+        "if __name__ == '__main__':\n"
+        "    order = Order('tests.support.misbehaving', replace(CASE, label='hangs'), 0, None)\n"
+        "    server.start('tests.support.misbehaving').measure([order], 0.01, 600.0)\n"
+    )
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    parent = psutil.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while len(family := parent.children(recursive=True)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(family) >= 3, "server, tracker and child should be running"
+    time.sleep(1.0)  # let the child reach its step
+    parent.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    parent.wait()
+    assert alive == []
+
+
+def test_a_runtime_describes_itself(children):
+    assert children.describe()["versions"] == {"misbehaving": "1"}
+
+
+def test_an_unknown_runtime_is_refused_by_name():
+    with pytest.raises(UnknownNameError, match="unknown runtime 'tensorflwo'; did you mean tensor"):
+        server.start("tensorflwo")
+
+
+def test_a_runtime_that_cannot_start_is_an_error_of_one_line():
+    broken = replace(server.start("fake"), runtime="tests.no_such_module")
+    with pytest.raises(RuntimeMissingError, match="does not start: Runtime") as caught:
+        broken.describe()
+    assert "\n" not in str(caught.value)
+
+
+def test_variables_and_streams_are_as_before(children):
+    before = dict(os.environ), os.fstat(1), os.fstat(2)
+    outcome(children, "behaves")
+    assert (dict(os.environ), os.fstat(1), os.fstat(2)) == before
+
+
+@pytest.mark.parametrize("given", ["file", "standard input"])
+def test_a_script_without_a_main_guard_may_start_children(tmp_path, given):
+    import subprocess
+    import sys
+
+    program = (
+        "print('once')\n"
+        "from cnnbench.runner import server\n"
+        "print(server.start('fake').describe()['outcome'])\n"
+        "print(__spec__ is None)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, *([str(script)] if given == "file" else [])],
+        input=program,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert (done.stdout, done.stderr) == ("once\nok\nTrue\n", "")
+
+
+def test_a_fork_server_that_was_killed_is_replaced(children):
+    import psutil
+
+    def servers():
+        every = psutil.Process().children()
+        return [p for p in every if "forkserver" in " ".join(p.cmdline())]
+
+    assert outcome(children, "behaves")["outcome"] == "ok"
+    (first,) = servers()
+    first.kill()
+    assert outcome(children, "behaves")["outcome"] == "ok"
+    assert first.pid not in [p.pid for p in servers()]
+
+
+def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):
+    def refuse(process):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(child, "_start", refuse)
+    answer = outcome(children, "behaves")
+    assert answer["outcome"] == "failed"
+    assert "Cannot allocate memory" in answer["detail"]
+
+
+def test_children_take_turns_in_as_many_bursts(children):
+    slow, fast = together(children, ["takes_a_millisecond", "takes_two_milliseconds"])
+    assert len(slow["bursts"]) == len(fast["bursts"]) >= 4
+    for answer in (slow, fast):
+        assert len(answer["samples_ns"]) == 1 + sum(answer["bursts"])
+
+
+def test_calls_of_two_children_never_overlap(children):
+    answers = together(children, ["says_when_it_ran"] * 2, reference="says_when_it_ran")
+    spans = [answer["check"]["differences"] for answer in answers]
+    turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(turns))
+    owners = [who for who, _ in itertools.groupby(who for _, _, who in turns)]
+    # The cases swap places, the reference (2) comes last.
+    assert owners[:12] == [0, 1, 2, 1, 0, 2, 0, 1, 2, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"), [("crashes_later", "crashed"), ("hangs_later", "timeout")]
+)
+def test_one_that_ends_badly_costs_the_other_nothing(children, behaviour, expected):
+    bad, good = together(children, [behaviour, "takes_a_millisecond"], timeout_s=1.0)
+    assert bad["outcome"] == expected
+    assert good["outcome"] == "ok"
+    assert len(good["samples_ns"]) > 4

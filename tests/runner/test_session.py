@@ -1,0 +1,43 @@
+"""Cases measured in one call, with the runtime that computes its times."""
+
+import pytest
+
+from cnnbench.cases.case import Case
+from cnnbench.errors import StoreError
+from cnnbench.runner import session
+from cnnbench.runner.progress import Silent
+from cnnbench.runs import store
+
+CASES = [Case("vgg_block", (8, 8, 3)), Case("residual_module", (8, 8, 4))]
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return session.start("fake")
+
+
+def test_cases_are_measured_and_read_back(fake):
+    run = fake.measure(CASES, Silent(), launches=2, time_budget_s=20.0)
+    assert {(m.case.id, m.launch, m.outcome) for m in run.measurements} == {
+        (case.id, launch, "ok") for case in CASES for launch in (0, 1)
+    }
+    assert run.plan.runtime == "fake"
+    assert all(len(m.samples_ns) > 4 for m in run.measurements)
+
+
+def test_a_folder_keeps_the_run_and_none_is_written_over(fake, tmp_path):
+    kept = fake.measure(CASES[:1], Silent(), tmp_path / "run", launches=1, seed=3)
+    assert store.read(tmp_path / "run") == kept
+    with pytest.raises(StoreError, match="already holds a run"):
+        fake.measure(CASES[:1], Silent(), tmp_path / "run", launches=1)
+
+
+def test_ctrl_c_reaches_the_caller_and_keeps_what_was_measured(fake, tmp_path):
+    class Impatient(Silent):
+        def begins(self, launch):
+            if launch.number == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fake.measure(CASES, Impatient(), tmp_path, launches=2)
+    assert len(store.read(tmp_path).measurements) == 2

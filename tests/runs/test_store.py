@@ -1,0 +1,117 @@
+"""The run's folder: append, read back, damage."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Comparison, Plan
+from cnnbench.errors import StoreError
+from cnnbench.runs import store
+from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import FILE
+
+CASE = Case("vgg_block", (64, 64, 3), {"n_filters": 8}, label="small")
+PLAN = Plan(
+    suite="s",
+    description="d",
+    cases=(CASE, replace(CASE, mode="eager")),
+    comparisons=(Comparison("t", "a", "b", (28, 28), 4, (3, 192), (3,), (1, 512)),),
+    blocks={"a": {"target": "vgg_block", "params": {}, "dtype": "float32"}},
+    seed=3,
+)
+DONE = Measurement(
+    case=CASE,
+    launch=0,
+    outcome="ok",
+    samples_ns=(30, 10, 11),
+    peak_bytes=1 << 40,
+    peak_source="VmHWM",
+    check=Check(4, 38_720, ("conv2d: parameters: 1 on paper, 2 in Keras",)),
+    environment={"host": "h"},
+)
+
+
+def stored(folder, *measurements):
+    with store.create(folder, PLAN) as file:
+        for measurement in measurements:
+            file.append("launch", measurement.to_json())
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    failed = Measurement(CASE, 1, "timeout", "no result within 1 s")
+    stored(tmp_path / "new" / "run", DONE, failed)
+    run = store.read(tmp_path / "new" / "run")
+    assert run.plan == PLAN
+    assert run.measurements == (DONE, failed)
+    assert run.bad_lines == ()
+
+
+def test_every_line_has_the_schema_and_is_on_the_disk_at_once(tmp_path):
+    with store.create(tmp_path, PLAN) as file:
+        file.append("launch", DONE.to_json())
+        lines = (tmp_path / FILE).read_text().splitlines()  # before the file is closed
+    assert [json.loads(line)["schema"] for line in lines] == [1, 1]
+    assert [json.loads(line)["type"] for line in lines] == ["plan", "launch"]
+
+
+def test_a_second_run_into_the_folder_is_refused(tmp_path):
+    stored(tmp_path, DONE)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(StoreError, match="already holds a run; continue it with --resume"):
+        store.create(tmp_path, PLAN)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_truncated_last_line_is_named_and_only_it_is_lost(tmp_path):
+    stored(tmp_path, DONE, DONE)
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes()[:-25])
+    assert store.read(tmp_path).measurements == (DONE,)
+    with store.resume(tmp_path) as file:
+        file.append("launch", DONE.to_json())
+    run = store.read(tmp_path)
+    assert run.measurements == (DONE, DONE)
+    assert len(run.bad_lines) == 1
+    assert run.bad_lines[0].startswith("measurements.jsonl:3: not a record (")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"\xff\xfe\x00", "not a record (3 bytes)"),
+        (b"[1, 2]", "not a record (6 bytes)"),
+        (b'{"schema": 9, "type": "launch"}', "schema 9, this version reads 1"),
+        (b'{"schema": 1, "type": "lunch"}', "unknown type 'lunch'"),
+        (b'{"schema": 1, "type": "launch"}', "not a measurement: case: Field required"),
+        (b'{"schema": 1, "type": "launch", "case": 3}', "not a measurement: case: "),
+    ],
+)
+def test_a_corrupt_line_is_skipped_and_named(tmp_path, line, reason):
+    stored(tmp_path, DONE)
+    with open(tmp_path / FILE, "ab") as file:
+        file.write(line + b"\n")
+    with store.resume(tmp_path) as file:
+        file.append("launch", DONE.to_json())
+    run = store.read(tmp_path)
+    assert run.measurements == (DONE, DONE)
+    assert [bad.split(": ", 1)[0] for bad in run.bad_lines] == ["measurements.jsonl:3"]
+    assert reason in run.bad_lines[0]
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match="no run in"):
+        store.read(tmp_path)
+    (tmp_path / FILE).write_text("rubbish\n")
+    with pytest.raises(StoreError, match=r"holds no plan of a run \(measurements.jsonl:1: not a"):
+        store.read(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_without_a_trace(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write to"):
+        store.check_free(tmp_path / "file" / "run")
+    store.check_free(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,12 @@
+"""A runtime that behaves, slowly enough for a test to interfere."""
+
+import time
+
+from cnnbench.runtimes import Prepared
+from tests.support.misbehaving import ENVIRONMENT, PRELOAD, describe
+
+__all__ = ["ENVIRONMENT", "PRELOAD", "describe", "prepare"]
+
+
+def prepare(case, seed, threads=None):
+    return Prepared(step=lambda: time.sleep(0.1))

@@ -1,0 +1,80 @@
+"""Stored runs whose times are given, for what reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
+from cnnbench.runs import store
+from cnnbench.runs.measurement import Measurement
+
+ROOM = math.exp(1.959964 * 0.005)
+"""How far the interval of a ratio reaches where all launches agree."""
+
+MACHINE: dict[str, Any] = {
+    "host": "here",
+    "cpu": "Fake CPU",
+    "cores": 2,
+    "threads": 2,
+    "memory_bytes": 8 * 2**30,
+    "platform": "Linux",
+    "commit": "aaaa",
+    "versions": {"tensorflow": "2.20", "keras": "3.15"},
+}
+
+
+def case(label: str, filters: int = 4, **other: Any) -> Case:
+    """A small VGG block: `filters` tells one from another."""
+    return Case("vgg_block", (8, 8, 3), {"n_filters": filters}, label=label, **other)
+
+
+def launch(
+    case: Case,
+    number: int,
+    microseconds: float,
+    *,
+    peak: int | None = 1000,
+    outcome: Any = "ok",
+    params: int | None = None,
+    machine: Mapping[str, Any] = MACHINE,
+) -> Measurement:
+    """A launch of one slow call and five of the given time."""
+    ns = round(1000 * microseconds)
+    ok = outcome == "ok"
+    return Measurement(
+        case=case,
+        launch=number,
+        outcome=outcome,
+        started=1_750_000_000.0 + number,
+        wall_s=0.5,
+        samples_ns=(10 * ns, *(5 * [ns])) if ok else (),
+        peak_bytes=peak if ok else None,
+        check=None if params is None else Check(3, params),
+        environment=dict(machine),
+    )
+
+
+def write(folder: Path, cases: Sequence[Case], launches: Sequence[Measurement]) -> Path:
+    """A run's folder."""
+    with store.create(folder, Plan("mine", "", tuple(cases), launches=3, runtime="fake")) as file:
+        for measurement in launches:
+            file.append("launch", measurement.to_json())
+    return folder
+
+
+def timed(
+    folder: Path,
+    *times: tuple[Case, Sequence[float]],
+    machine: Mapping[str, Any] = MACHINE,
+) -> Path:
+    """A run of cases with the microseconds of a call in each launch."""
+    return write(
+        folder,
+        [c for c, _ in times],
+        [launch(c, n, t, machine=machine) for c, row in times for n, t in enumerate(row)],
+    )
