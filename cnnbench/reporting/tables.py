@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from cnnbench.reporting.document import Rows as Rows
+from cnnbench.reporting.document import Table as Table
+
 if TYPE_CHECKING:
     from cnnbench.stats import Estimate  # only a name here: it would import SciPy
 
@@ -20,9 +23,6 @@ WHOLE = "whole"
 """The receptive field of a layer that sees all of the input."""
 MOST = 60
 """Rows that one reads without having asked for them."""
-
-Rows = list[list[str]]
-Table = tuple[list[str], Rows]
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:

@@ -1,0 +1,133 @@
+"""DOCUMENT: what a report says, before anybody decides how it is printed.
+
+Headings, paragraphs, lists, tables and pictures in order, and beside them the same as plain
+values: `rows` for CSV, `data` for JSON. `markdown` and `text` print the blocks, each in one place;
+`formats.show` picks the printer by the name of a format.
+
+Text may mark words as Markdown does: **bold**, `code` and [a link](address).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Rows = list[list[str]]
+Table = tuple[list[str], Rows]
+"""Headers, and the texts of every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading; level 1 is the title of the document."""
+
+    text: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Sentences; a line feed inside stays one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list of lines."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of texts.
+
+    Args:
+        headers: one a column.
+        rows: one text a column.
+        narrow: on a terminal, headers break after their first word.
+        wrap: on a terminal, the most characters of a line of the last column; None for no limit.
+    """
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    narrow: bool = False
+    wrap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines to be copied as they are; `language` says of what."""
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure: the name of its file, what it shows in words, and how to draw it."""
+
+    name: str
+    alt: str
+    draw: Callable[[], Figure]
+
+
+Block = Heading | Paragraph | Bullets | Grid | Code | Picture
+
+
+@dataclass(slots=True)
+class Document:
+    """Blocks in order, which the methods append, and the same as plain values.
+
+    Args:
+        blocks: what is printed.
+        rows: a mapping a row, all of the same keys, for CSV; None where there is no one table.
+        data: plain values for JSON; None where there are none.
+    """
+
+    blocks: list[Block] = field(default_factory=list)
+    rows: Sequence[Mapping[str, Any]] | None = None
+    data: Any = None
+    _sections: int = 0
+
+    def heading(self, text: str, level: int = 2) -> None:
+        """Add a heading."""
+        self.blocks.append(Heading(text, level))
+
+    def section(self, title: str) -> None:
+        """Start a numbered section."""
+        self._sections += 1
+        self.heading(f"{self._sections}. {title}")
+
+    def text(self, *paragraphs: str) -> None:
+        """Add paragraphs; empty ones vanish."""
+        self.blocks += [Paragraph(paragraph) for paragraph in paragraphs if paragraph]
+
+    def bullets(self, lines: Iterable[str]) -> None:
+        """Add a list, if it has lines."""
+        if found := tuple(lines):
+            self.blocks.append(Bullets(found))
+
+    def table(self, table: Table, *, narrow: bool = False, wrap: int | None = None) -> None:
+        """Add a table, if it has rows."""
+        headers, rows = table
+        if rows:
+            self.blocks.append(Grid(tuple(headers), tuple(map(tuple, rows)), narrow, wrap))
+
+    def code(self, text: str, language: str = "") -> None:
+        """Add lines to be copied as they are."""
+        self.blocks.append(Code(text, language))
+
+    def picture(self, name: str, alt: str, draw: Callable[[], Figure]) -> None:
+        """Add a figure."""
+        self.blocks.append(Picture(name, alt, draw))
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The figures in order."""
+        return [block for block in self.blocks if isinstance(block, Picture)]
