@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench import units
+from cnnbench.analysis.demand import Demand, demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine import devices
-from cnnbench.machine.plausibility import Demand, Judgement, Verdict, demand, judge
+from cnnbench.machine.plausibility import Judgement, Verdict, judge
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis, save
 from cnnbench.reporting.tables import markdown, number, percent
 from cnnbench.runs.result import flops_rate

@@ -41,7 +41,7 @@ MAY = {
         "runs": "errors units paths schema stats cost host cases",
         "runner": "errors units stats host cases runtimes runs",
         # What follows from both.
-        "machine": "errors units stats graph cost blocks host cases runtimes runs runner",
+        "machine": "errors units stats graph cost blocks analysis host cases runtimes runs runner",
         "design_space": "errors rule graph cost blocks cases runs runner",
         "claims": "errors units schema stats graph cost blocks cases runs",
         "prediction": "errors stats graph cost layers blocks host cases runs runner machine",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cnnbench.analysis.demand import demand
 from cnnbench.cost import Cost, cost
 from cnnbench.graph import ITEMSIZE, Graph
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import Bound, bounds, least_seconds
-from cnnbench.machine.plausibility import Judgement, demand, judge
+from cnnbench.machine.plausibility import Judgement, judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import pytest
 
 import cnnbench
+from cnnbench.analysis.demand import demand
 from cnnbench.cost import cost
 from cnnbench.graph import trace
 from cnnbench.host.ceiling import Ceiling, Probed
@@ -44,7 +45,7 @@ def test_a_layer_takes_the_longer_of_arithmetic_and_memory():
 
 
 def test_what_a_network_demands():
-    wanted = plausibility.demand(GRAPH)
+    wanted = demand(GRAPH)
     assert wanted.flops == 576 + 320
     # F(6x6, 3x3) takes 8*8 = 64 multiplications where 6*6*9 = 324 are defined: 5.0625 times fewer.
     assert wanted.least_flops == pytest.approx(400 * 64 / 324 + 320)
@@ -59,7 +60,7 @@ def test_what_a_network_demands():
 )
 def test_how_much_a_fast_convolution_saves(kernel, fewer):
     graph = trace(lambda x: conv2d(x, 8, kernel, use_bias=False), (16, 16, 4))
-    wanted = plausibility.demand(graph)
+    wanted = demand(graph)
     assert wanted.flops / wanted.least_flops == pytest.approx(fewer)
 
 
@@ -75,21 +76,21 @@ def test_a_wrapped_convolution_saves_what_it_saves_by_itself(
 ):
     config = {"filters": 8, "kernel_size": 3}
     held = {"class_name": name, "module": "keras.layers", "config": config}
-    one = plausibility.demand(trace(alone, shape, **config))
-    several = plausibility.demand(trace(wrapper, outer, layer=held))
+    one = demand(trace(alone, shape, **config))
+    several = demand(trace(wrapper, outer, layer=held))
     assert several.least_flops == pytest.approx(times * one.least_flops)
 
 
 def test_a_product_with_more_than_two_axes_of_weights_is_no_convolution():
     graph = trace(lambda x: einsum_dense(x, "abc,cde->abde", (None, 4, 8)), (6, 16))
-    wanted = plausibility.demand(graph)
+    wanted = demand(graph)
     assert wanted.least_flops == wanted.flops == 2 * 6 * 16 * 4 * 8
 
 
 def test_a_table_that_is_looked_up_need_not_move():
     graph = trace(lambda x: dense(embedding(x, 1000, 8), 2, use_bias=False), (3,))
     # 3 numbers in, 8*2 weights and 3*2 out; not the 8000 of the table
-    assert plausibility.demand(graph).compulsory_bytes == 4 * (3 + 16 + 6)
+    assert demand(graph).compulsory_bytes == 4 * (3 + 16 + 6)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_table_that_is_looked_up_need_not_move():
     ],
 )
 def test_an_input_must_move_where_all_of_it_is_read(function, values):
-    assert plausibility.demand(trace(function, (8, 8, 1))).compulsory_bytes == 4 * values
+    assert demand(trace(function, (8, 8, 1))).compulsory_bytes == 4 * values
 
 
 @pytest.mark.parametrize(
@@ -121,14 +122,14 @@ def test_an_input_must_move_where_all_of_it_is_read(function, values):
     ],
 )
 def test_a_verdict_changes_at_the_peak_and_where_no_algorithm_is_left(nanoseconds, verdict):
-    wanted = plausibility.demand(GRAPH)
+    wanted = demand(GRAPH)
     judged = plausibility.judge(wanted, UNIT, nanoseconds / 1e9)
     assert judged.verdict is verdict
     assert judged.share == pytest.approx(896 / nanoseconds)
 
 
 def test_only_what_exceeds_the_cache_must_come_from_memory():
-    wanted = plausibility.demand(GRAPH)
+    wanted = demand(GRAPH)
     slow = 1e7  # bytes a second: 796 bytes take 79.6 us
     for cache, least in ((0, 79.6e-6), (396, 40e-6), (796, 399e-9), (None, 399e-9)):
         ceiling = Ceiling("slow memory", "cpu", "float32", 1e9, slow, cache)
@@ -143,14 +144,14 @@ def test_only_what_exceeds_the_cache_must_come_from_memory():
     [("float32", "float16", 398), ("float16", "float32", 398), ("float32", "float32", 796)],
 )
 def test_narrow_arithmetic_is_fed_with_narrow_values(network, arithmetic, values):
-    wanted = plausibility.demand(trace(small, (4, 4, 1), dtype=network))
+    wanted = demand(trace(small, (4, 4, 1), dtype=network))
     ceiling = Ceiling("slow memory", "gpu", arithmetic, 1e9, 1e7, 0)
     judged = plausibility.judge(wanted, ceiling, 1.0)
     assert judged.least_s == pytest.approx(values / 1e7)
 
 
 def test_reading_may_be_half_as_fast_again_as_the_copy_that_was_measured():
-    wanted = plausibility.demand(GRAPH)
+    wanted = demand(GRAPH)
     probes = (Probed("copy", 0, 2, 1.0),)
     ceiling = Ceiling("slow", "cpu", "float32", 1e9, 1e7, 0, tolerance=1.1, probes=probes)
     # 796 bytes at 1.1 * 1.5 * 10 MB/s
@@ -158,14 +159,14 @@ def test_reading_may_be_half_as_fast_again_as_the_copy_that_was_measured():
 
 
 def test_an_interval_that_reaches_what_is_possible_is_not_impossible():
-    wanted = plausibility.demand(GRAPH)
+    wanted = demand(GRAPH)
     assert plausibility.judge(wanted, UNIT, 398e-9).verdict is Verdict.IMPOSSIBLE
     assert plausibility.judge(wanted, UNIT, 398e-9, 400e-9).verdict is Verdict.SUSPICIOUS
 
 
 def test_a_measured_peak_is_passed_by_a_tenth_before_anything_is_said():
     measured = Ceiling("measured", "cpu", "float32", 1e9, 1e9, tolerance=1.1)
-    wanted = plausibility.demand(GRAPH)  # 896 ns / 1.1 = 814.5 ns
+    wanted = demand(GRAPH)  # 896 ns / 1.1 = 814.5 ns
     assert plausibility.judge(wanted, measured, 815e-9).verdict is Verdict.PLAUSIBLE
     assert plausibility.judge(wanted, measured, 814e-9).verdict is Verdict.SUSPICIOUS
 
@@ -173,7 +174,7 @@ def test_a_measured_peak_is_passed_by_a_tenth_before_anything_is_said():
 def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
     # Table 1 of VGG counts 15,470,264,320 multiply-adds at 224x224; times 2 times 32 are
     # 990.1 GFLOPs, and over 4.16 ms (keras.io/api/applications) they are 238.0 TFLOP/s.
-    wanted = plausibility.demand(cnnbench.trace("vgg16", batch_size=32))
+    wanted = demand(cnnbench.trace("vgg16", batch_size=32))
     assert wanted.flops == 2 * 32 * 15_470_264_320
     verdicts = {
         kind: plausibility.judge(wanted, ceiling, 4.16e-3)

@@ -7,7 +7,8 @@ import pytest
 
 import cnnbench
 from benchmarks import plausibility
-from cnnbench.machine.plausibility import Verdict, demand
+from cnnbench.analysis.demand import demand
+from cnnbench.machine.plausibility import Verdict
 
 COMMITTED = plausibility.FOLDER
 

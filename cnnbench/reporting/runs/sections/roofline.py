@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from cnnbench import units
+from cnnbench.analysis.demand import demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import bounds, least_seconds, moved_bytes
-from cnnbench.machine.plausibility import Judgement, Verdict, demand, judge
+from cnnbench.machine.plausibility import Judgement, Verdict, judge
 from cnnbench.reporting.machine.roofline import bandwidth
 from cnnbench.reporting.runs.page import Data, Page, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
