@@ -40,7 +40,7 @@ from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, predicted_peak, result, results
 from cnnbench.runs.store import Run
 from cnnbench.stats import Doubt, Estimate
-from tests import synthetic
+from tests.support import synthetic
 
 
 def trace(name: str, *shape: int) -> Cost:

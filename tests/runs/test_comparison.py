@@ -14,7 +14,7 @@ from cnnbench.runs.comparison import compare
 from cnnbench.runs.gate import gate
 from cnnbench.runs.recording import of_run
 from cnnbench.runs.store import Run
-from tests import stored, synthetic
+from tests.support import stored, synthetic
 from tests.support.stored import MACHINE, ROOM, case, launch, timed
 
 A, B = case("narrow", 4), case("wide", 8)

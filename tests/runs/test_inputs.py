@@ -9,7 +9,7 @@ import pytest
 
 from cnnbench.cli import main
 from cnnbench.runs import pytest_benchmark, store
-from tests import fuzz, stored
+from tests.support import fuzz, stored
 from tests.support.fuzz import WORDS, Command, check
 from tests.support.stored import MACHINE, case, launch, timed
 

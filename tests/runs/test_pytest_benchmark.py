@@ -15,7 +15,7 @@ from cnnbench import api
 from cnnbench.errors import StoreError, UnknownNameError
 from cnnbench.reporting.runs import benchmarks, exported
 from cnnbench.runs import pytest_benchmark, store
-from tests import stored
+from tests.support import stored
 from tests.support.stored import MACHINE, case, launch
 
 A, B = case("narrow", 4), case("wide", 8)
