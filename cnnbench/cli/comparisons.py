@@ -62,13 +62,14 @@ def compare(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
 ) -> None:
     """Are two runs different? Ratio, interval and verdict of each case."""
+    from cnnbench.reporting.formats import show
     from cnnbench.reporting.runs import compared
     from cnnbench.runs.gate import gate
 
     limit = None if fail_above is None else units.parse_percent(fail_above)
     found = api.compare(base, new, metric=metric.value, blocks=blocks)
     judged = None if limit is None else gate(found, limit)
-    print(compared.render(found, format.value, judged), end="")
+    print(show(compared.document(found, judged), format.value), end="")
     if format is Format.csv:
         for line in compared.remarks(found, judged):
             print(line, file=sys.stderr)
@@ -92,8 +93,9 @@ def save(
 def list_() -> None:
     """The baselines that there are."""
     from cnnbench.reporting.runs import baselines
+    from cnnbench.reporting.text import text
 
-    print(baselines.render(api.list_baselines()), end="")
+    print(text(baselines.document(api.list_baselines())), end="")
 
 
 @baseline.command()

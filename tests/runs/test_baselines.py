@@ -7,7 +7,8 @@ import pytest
 
 from cnnbench import api
 from cnnbench.errors import CnnbenchError, StoreError, UnknownNameError
-from cnnbench.reporting.runs.baselines import render
+from cnnbench.reporting.runs.baselines import document
+from cnnbench.reporting.text import text
 from cnnbench.runs import baselines, store
 from tests.support.stored import case, timed
 
@@ -83,11 +84,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(run, home):
 
 def test_baselines_are_listed_and_removed(run, home, tmp_path):
     assert api.list_baselines() == []
-    assert render([]).startswith("no baselines")
+    assert text(document([])).startswith("no baselines")
     api.save_baseline("v1.0", run)
     api.save_baseline("main", run)
     (home / "data" / "baselines" / "v1.0" / store.FILE).write_text("broken")
-    lines = render(api.list_baselines()).splitlines()
+    lines = text(document(api.list_baselines())).splitlines()
     # The helper's runs start at 1,750,000,000 seconds.
     assert lines[2].split() == ["main", "mine", "1", "2", "here", "2025-06-15", "15:06"]
     assert lines[3].startswith("v1.0")

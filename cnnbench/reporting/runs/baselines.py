@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from cnnbench.reporting.tables import text_table
+from cnnbench.reporting.document import Document
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.store import Run
 
 
-def render(baselines: Iterable[Baseline]) -> str:
+def document(baselines: Iterable[Baseline]) -> Document:
     """One line a baseline; one that cannot be read says why."""
     rows = [[b.name, *(_row(b.run) if b.run else ("", "", "", "", b.problem))] for b in baselines]
+    page = Document()
+    page.table((["baseline", "suite", "cases", "launches", "host", "measured (UTC)"], rows))
     if not rows:
-        return "no baselines; `cnnbench baseline save NAME RUN` keeps one\n"
-    headers = ["baseline", "suite", "cases", "launches", "host", "measured (UTC)"]
-    return text_table(headers, rows, "simple") + "\n"
+        page.text("no baselines; `cnnbench baseline save NAME RUN` keeps one")
+    return page
 
 
 def _row(run: Run) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench import stats, units
+from cnnbench.reporting import markdown
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Page
 from cnnbench.reporting.style import COLOURS, Figure, bars, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Table, interval, optional, percent
 from cnnbench.runs import pytest_benchmark
@@ -23,29 +24,32 @@ MOST = 40
 
 def write(path: Path) -> Path:
     """Write the page of a file or folder of benchmarks into `PATH-report`; returns it."""
-    found = pytest_benchmark.read(path)
+    recording = pytest_benchmark.read(path)
     path = path.resolve()  # "." has no name to put a report beside
     folder = path.with_name(f"{path.stem}-report")
     folder.mkdir(exist_ok=True)
-    page = Page(folder)
+    return markdown.write(document(recording, path.name), folder)
+
+
+def document(recording: Recording, name: str) -> Document:
+    """The page of a file or folder of that name."""
+    page = Document()
+    page.heading(f"Benchmarks of pytest: {name}", 1)
     page.text(
-        f"# Benchmarks of pytest: {path.name}",
         "Times of one call, as pytest-benchmark measured them. A file is one launch: its rounds "
         "are calls of one process, and processes differ more than calls do. The interval (95 %) is "
         "over launches, and needs several files in one folder.",
     )
-    page.table(_machine(found))
-    page.table(rows(found.series))
-    timed = [(series, time) for series in found.series if (time := series.time)]
+    page.table(_machine(recording))
+    page.table(rows(recording.series))
+    timed = [(series, time) for series in recording.series if (time := series.time)]
     page.bullets(notes((series.name, time) for series, time in timed))
     if timed:
         slowest = sorted(timed, key=lambda pair: -pair[1].value)[:MOST]
         if len(timed) > MOST:
             page.text(f"The figure has the {MOST} slowest of {len(timed)}.")
-        page.figure("times.png", "time of every benchmark", partial(draw, slowest))
-    text = "\n\n".join(page.blocks) + "\n"
-    (folder / "README.md").write_text(text, encoding="utf-8")
-    return folder / "README.md"
+        page.picture("times.png", "time of every benchmark", partial(draw, slowest))
+    return page
 
 
 def _machine(found: Recording) -> Table:

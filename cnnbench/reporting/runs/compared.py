@@ -1,8 +1,7 @@
-"""Two recordings beside each other (`cnnbench compare`): table, Markdown, CSV or JSON."""
+"""Two recordings beside each other (`cnnbench compare`)."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from cnnbench import units
-from cnnbench.errors import unknown
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.tables import FORMATS, csv_text, interval, number, optional, text_table
+from cnnbench.reporting.tables import Table, interval, number, optional
 from cnnbench.runs.comparison import Change, Compared, word
 from cnnbench.runs.gate import Gate
 
@@ -24,34 +23,19 @@ SHOW: dict[str, Callable[[float], str]] = {
 }
 
 
-def render(compared: Compared, format: str, gate: Gate | None = None) -> str:
-    """What was compared, for a person or a program.
-
-    In CSV there are the cases only; `remarks` has the rest.
+def document(compared: Compared, gate: Gate | None = None) -> Document:
+    """What was compared; as CSV there are the cases only, and `remarks` has the rest.
 
     Args:
         compared: two recordings.
-        format: one of FORMATS.
         gate: what was asked of them, if anything was.
-
-    Raises:
-        UnknownNameError: another format.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    if format == "json":
-        return json.dumps(_document(compared, gate), indent=2, allow_nan=False) + "\n"
-    if format == "csv":
-        rows = compared.records()
-        return csv_text((rows[0], *(row.values() for row in rows)))
-    bullet = "- " if format == "markdown" else ""
-    parts = [
-        f"{compared.metric} of {compared.new} against {compared.base}; less is better",
-        _table(compared, "simple" if format == "table" else "github"),
-        _count(compared),
-        "\n".join(bullet + line for line in remarks(compared, gate)),
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    page = Document(rows=compared.records(), data=_data(compared, gate))
+    page.text(f"{compared.metric} of {compared.new} against {compared.base}; less is better")
+    page.table(_table(compared))
+    page.text(_count(compared))
+    page.bullets(remarks(compared, gate))
+    return page
 
 
 def remarks(compared: Compared, gate: Gate | None = None) -> list[str]:
@@ -76,7 +60,7 @@ def _judged(gate: Gate) -> list[str]:
     return [*lines, f"Gate at {limit}: {'passed' if gate.passed else 'failed'}."]
 
 
-def _table(compared: Compared, style: str) -> str:
+def _table(compared: Compared) -> Table:
     show = SHOW[compared.metric]
     rows = [
         [
@@ -88,7 +72,7 @@ def _table(compared: Compared, style: str) -> str:
         ]
         for change in compared.changes
     ]
-    return text_table(["case", "base", "new", "new / base", "verdict"], rows, style)
+    return ["case", "base", "new", "new / base", "verdict"], rows
 
 
 def ratio(change: Change) -> str:
@@ -111,12 +95,12 @@ def _count(compared: Compared) -> str:
     return ", ".join(f"{count} {name}" for name, count in words.items())
 
 
-def _document(compared: Compared, gate: Gate | None) -> dict[str, Any]:
+def _data(compared: Compared, gate: Gate | None) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         return None if isinstance(value, float) and not isfinite(value) else value
 
     rows = [{key: plain(value) for key, value in row.items()} for row in compared.records()]
-    document: dict[str, Any] = {
+    data: dict[str, Any] = {
         "base": compared.base,
         "new": compared.new,
         "metric": compared.metric,
@@ -129,5 +113,5 @@ def _document(compared: Compared, gate: Gate | None) -> dict[str, Any]:
     if gate:
         sides = {"above": gate.above, "broke": gate.broke, "unjudged": gate.unjudged}
         keys = {side: [change.key for change in found] for side, found in sides.items()}
-        document["gate"] = {"limit": gate.limit, "passed": gate.passed, **keys}
-    return document
+        data["gate"] = {"limit": gate.limit, "passed": gate.passed, **keys}
+    return data

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cnnbench import stats
 from cnnbench.errors import CnnbenchError, StoreError, unknown
-from cnnbench.reporting.runs.frame import frame
+from cnnbench.reporting.runs.frame import csv_bytes, frame
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import results
 from cnnbench.runs.store import Run
@@ -31,13 +31,8 @@ def export(run: Run, format: str, per: str) -> bytes:
     return FORMATS[format](PER[per](run))
 
 
-def as_csv(data: pd.DataFrame) -> bytes:
-    """Twelve digits, beyond which only platforms differ."""
-    return data.to_csv(index=False, float_format="%.12g", lineterminator="\n").encode()
-
-
 def as_parquet(data: pd.DataFrame) -> bytes:
-    """The same with types, compressed.
+    """The frame with the types of its columns, compressed.
 
     Raises:
         CnnbenchError: pyarrow is not installed.
@@ -100,4 +95,4 @@ PER: dict[str, Callable[[Run], pd.DataFrame]] = {
 }
 """What a row can stand for."""
 
-FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": as_csv, "parquet": as_parquet}
+FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": csv_bytes, "parquet": as_parquet}

@@ -1,10 +1,9 @@
-"""Results as a pandas frame, and as results.csv: one row a case, base units."""
+"""Results as rows, as a pandas frame, and as results.csv: one row a case, in base units."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,14 +12,19 @@ from cnnbench import units
 from cnnbench.runs.result import Result
 
 
-def frame(found: Iterable[Result]) -> pd.DataFrame:
+def frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a case; what was not measured is missing, never zero."""
-    return pd.DataFrame([_row(r) for r in found])
+    return pd.DataFrame(rows(results))
 
 
-def write_csv(found: Iterable[Result], path: Path) -> None:
-    """Write the frame; twelve digits, beyond which only platforms differ."""
-    frame(found).to_csv(path, index=False, float_format="%.12g", lineterminator="\n")
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A frame as CSV with twelve digits: beyond these only platforms differ."""
+    return table.to_csv(index=False, float_format="%.12g", lineterminator="\n").encode()
+
+
+def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """One mapping a case, all with the same keys."""
+    return [_row(r) for r in results]
 
 
 def _row(r: Result) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from cnnbench.runs.store import Run
 class Data:
     """A stored run joined with its costs on paper: all that a section may show.
 
-    `found` has one result a case, `compared` one entry a comparison and device, `problems`
-    a line for every case that could not be costed.
+    `results` has one entry a case, `comparisons` one entry a comparison and device, and
+    `problems` one line for every case whose cost is not known.
     """
 
     run: Run
-    found: tuple[Result, ...]
-    compared: tuple[Versus, ...]
+    results: tuple[Result, ...]
+    comparisons: tuple[Versus, ...]
     problems: tuple[str, ...]
 
 

@@ -1,57 +1,63 @@
-"""A stored run as a page: what was found, every section in order, and the files beside it."""
+"""The page of a stored run: its answer, every section in order, and the files beside it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from cnnbench.cost import CONVENTION
+from cnnbench.reporting import markdown
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer
-from cnnbench.reporting.runs.frame import write_csv
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.runs.frame import csv_bytes, rows
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.runs.versus import versus
 from cnnbench.reporting.style import saved
 from cnnbench.runs import store
 from cnnbench.runs.result import results
+from cnnbench.runs.store import Run
 
 
 def write(folder: Path) -> Path:
-    """Render a stored run; see `cnnbench.reporting.write`."""
-    data = _data(folder)
-    page = Page(folder)
-    _head(page, data)
-    for section in sections.load():
-        section.add(page, data)
-    write_csv(data.found, folder / "results.csv")
+    """Render a stored run into its own folder; see `cnnbench.reporting.write`."""
+    page = document(store.read(folder))
     path = folder / "README.md"
     earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    path.write_text("\n\n".join(page.blocks) + "\n", encoding="utf-8")
-    _delete_stale(page, earlier)
+    (folder / "results.csv").write_bytes(csv_bytes(pd.DataFrame(map(dict, page.rows or ()))))
+    markdown.write(page, folder)
+    _delete_stale(page, folder, earlier)
     return path
 
 
-def _data(folder: Path) -> Data:
-    run = store.read(folder)
-    found, problems = results(run)
-    compared = (v for v in versus(run.plan, found) if v.shown)
-    return Data(run, tuple(found), tuple(compared), tuple(problems))
-
-
-def _head(page: Page, data: Data) -> None:
-    """The title, the answer, the machine and the convention."""
-    page.text(f"# Report: suite {data.run.plan.suite}", data.run.plan.description)
-    page.text(*answer(data.found, data.compared))
-    page.table(machine.machine_rows(data.run))
-    page.bullets(machine.varied(data.run))
+def document(run: Run) -> Document:
+    """The page of a run; its `rows` are those of results.csv."""
+    data = _data(run)
+    page = Document(rows=rows(data.results))
+    page.heading(f"Report: suite {run.plan.suite}", 1)
+    page.text(run.plan.description, *answer(data.results, data.comparisons))
+    page.table(machine.machine_rows(run))
+    page.bullets(machine.varied(run))
     page.text(
         f"Convention: {CONVENTION}. Times are of one call on the whole batch, with 95 % "
         "intervals in brackets and as bars; where a bar leaves a figure, the table has its ends."
     )
+    for section in sections.load():
+        section.add(page, data)
+    return page
 
 
-def _delete_stale(page: Page, earlier: str) -> None:
-    """Delete figures that we drew for an earlier page of this folder and not for this one."""
-    for name in set(re.findall(r"\]\(([^()/\\]+\.png)\)", earlier)) - set(page.figures):
-        if saved(page.folder / name):
-            (page.folder / name).unlink()
+def _data(run: Run) -> Data:
+    joined, problems = results(run)
+    comparisons = (v for v in versus(run.plan, joined) if v.shown)
+    return Data(run, tuple(joined), tuple(comparisons), tuple(problems))
+
+
+def _delete_stale(page: Document, folder: Path, earlier: str) -> None:
+    """Delete figures that we drew for an earlier page of this folder and that this one lacks."""
+    shown = {picture.name for picture in page.pictures}
+    for name in set(re.findall(r"\]\(([^()/\\]+\.png)\)", earlier)) - shown:
+        if saved(folder / name):
+            (folder / name).unlink()

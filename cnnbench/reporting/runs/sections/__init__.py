@@ -1,27 +1,30 @@
-"""The sections of the page, one file each: its rows, its words and its figures.
+"""The sections of a run's page, one file each: its rows, its words and its figures.
 
-Nothing lists them. `ORDER` is the place on the page (steps of ten leave room between), and
-`add` writes the section, or nothing where the run has nothing for it. A new section with a
-figure is one new file in this folder, here `parameters.py` (its docstrings left out):
+There is no list of them: `load` finds every file of this folder. In each, `ORDER` is the place on
+the page (steps of ten leave room between two), and `add` adds the section to the document, or adds
+nothing where the run has no data for it. A new section with a figure is one new file in this
+folder, here `parameters.py` (without its docstrings):
 
-    from cnnbench.reporting.page import Data, Page
+    from cnnbench.reporting.document import Document
+    from cnnbench.reporting.runs.page import Data
     from cnnbench.reporting.style import Figure, figure
 
     ORDER = 45
 
-    def add(page: Page, data: Data) -> None:
-        page.section("Parameters")
-        page.table((["case", "parameters"], [[r.name, f"{r.cost.params:,}"] for r in data.found]))
-        page.figure("parameters.png", "parameters of every case", lambda: draw(data))
+    def add(document: Document, data: Data) -> None:
+        document.section("Parameters")
+        headers = ["case", "parameters"]
+        document.table((headers, [[r.name, f"{r.cost.params:,}"] for r in data.results]))
+        document.picture("parameters.png", "parameters of every case", lambda: draw(data))
 
     def draw(data: Data) -> Figure:
         drawing = figure(12, 8)
-        drawing.subplots().barh([r.name for r in data.found], [r.cost.params for r in data.found])
+        names, counts = zip(*((r.name, r.cost.params) for r in data.results))
+        drawing.subplots().barh(names, counts)
         return drawing
 
-`data` is the stored run joined with the costs on paper (`page.Data`); `page` takes text,
-tables, lists and figures (`page.Page`); `style.py` has what all figures share, and is the one
-file that imports matplotlib, but for a rare part that a figure imports inside its function.
+`style.py` has what all figures share. It is the only file that imports matplotlib, except for a
+rare part that a figure imports inside its function.
 """
 
 from __future__ import annotations

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.tables import Table
 from cnnbench.runs.result import Result
 
 ORDER = 80
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """How many cases agree, and the verdict on every network."""
-    page.section("Check against Keras")
-    page.text(summary(data.found))
-    page.table(rows(data.found))
+    document.section("Check against Keras")
+    document.text(summary(data.results))
+    document.table(rows(data.results))
 
 
 def rows(found: Iterable[Result]) -> Table:

@@ -7,7 +7,8 @@ from functools import partial
 
 from cnnbench import units
 from cnnbench.cost import Cost
-from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.runs.versus import ON_PAPER, Versus, crossing_text, swaps
 from cnnbench.reporting.style import (
     COLOURS,
@@ -30,14 +31,14 @@ _BASE, _NEW = (COLOURS[0], MARKERS[0]), (COLOURS[1], MARKERS[1])
 _PANELS = ("parameters", "FLOPs", "activation memory")
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """A table and a figure for every comparison on every device."""
-    if data.compared:
-        page.section("Crossover")
-    for index, v in enumerate(data.compared):
-        page.text(f"### {v.title}")
-        page.table(rows(v))
-        page.figure(
+    if data.comparisons:
+        document.section("Crossover")
+    for index, v in enumerate(data.comparisons):
+        document.heading(v.title, 3)
+        document.table(rows(v))
+        document.picture(
             numbered("crossover", index),
             f"{v.comparison.base} and {v.comparison.new} over input channels",
             partial(draw, v),

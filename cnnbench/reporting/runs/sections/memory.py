@@ -7,7 +7,8 @@ from functools import partial
 from statistics import median
 
 from cnnbench import units
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis, looks
 from cnnbench.reporting.tables import Table, optional, percent
 from cnnbench.runs.result import Result
@@ -15,24 +16,24 @@ from cnnbench.runs.result import Result
 ORDER = 50
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """The cases whose peak was measured; the figure where any rose."""
-    found, table = data.found, rows(data.found)
+    found, table = data.results, rows(data.results)
     if not table[1]:
         return
     sources = sorted({m.peak_source for r in found for m in r.launches if m.peak_source})
-    page.section("Predicted and measured peak memory")
-    page.text(
+    document.section("Predicted and measured peak memory")
+    document.text(
         "Measured is the rise of the process's peak memory over its first call, the median "
         f"over launches (source: {', '.join(sources) or 'not recorded'}). Predicted is the "
         "most activation memory alive at once, without the input and the weights, which "
         "exist before that call.",
         summary(found),
     )
-    page.table(table)
+    document.table(table)
     # Where nothing rose there is only zero, which has no place on a logarithmic axis.
     if _known(found):
-        page.figure("memory.png", "measured over predicted peak", partial(draw, found))
+        document.picture("memory.png", "measured over predicted peak", partial(draw, found))
 
 
 def rows(found: Iterable[Result]) -> Table:

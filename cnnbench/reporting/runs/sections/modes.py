@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnbench import units
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.tables import Table, interval, number
 from cnnbench.runs.result import Result, ratio, timed
 
 ORDER = 70
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """The networks that were timed in two or more modes."""
-    table = rows(data.found)
+    table = rows(data.results)
     if table[1]:
-        page.section("Execution modes")
-        page.table(table)
+        document.section("Execution modes")
+        document.table(table)
 
 
 def rows(found: Iterable[Result]) -> Table:

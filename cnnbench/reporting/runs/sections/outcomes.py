@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.tables import MISSING, Table
 from cnnbench.runs.result import Result
 from cnnbench.runs.store import Run
@@ -12,15 +13,15 @@ from cnnbench.runs.store import Run
 ORDER = 90
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """Every failure and every gap; a sentence where there is none."""
     table = rows(data.run)
-    lines = [*unreached(data.run, data.found), *data.problems]
-    page.section("Outcomes")
+    lines = [*unreached(data.run, data.results), *data.problems]
+    document.section("Outcomes")
     if not table[1] and not lines:
-        page.text("Every case was measured in every launch.")
-    page.table(table)
-    page.bullets(lines)
+        document.text("Every case was measured in every launch.")
+    document.table(table)
+    document.bullets(lines)
 
 
 def rows(run: Run) -> Table:

@@ -13,8 +13,9 @@ from cnnbench.analysis.demand import demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import bounds, least_seconds, moved_bytes
 from cnnbench.machine.plausibility import Judgement, Verdict, judge
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine.roofline import bandwidth
-from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
 from cnnbench.reporting.tables import Table, number, percent
 from cnnbench.runs.result import Result, flops_rate, timed
@@ -39,13 +40,13 @@ class Point:
         return self.result.cost.flops / self.time.value
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """A table and a figure for every device and data type whose ceilings were measured."""
-    known = [(c, found) for c in data.run.ceilings if (found := points(data.found, c))]
+    known = [(c, found) for c in data.run.ceilings if (found := points(data.results, c))]
     if not known:
         return
-    page.section("Roofline")
-    page.text(
+    document.section("Roofline")
+    document.text(
         "FLOPs per byte: over inputs, weights and outputs of all layers, each moved once. Least "
         "time: of each layer the longer of FLOPs / peak and bytes / bandwidth, added up; a "
         "runtime that fuses layers, finds data in a cache or multiplies less (Winograd, FFT) can "
@@ -53,10 +54,10 @@ def add(page: Page, data: Data) -> None:
         "convolution, or that even one could not reach, is named below its table."
     )
     for index, (ceiling, found) in enumerate(known):
-        page.text(about(ceiling))
-        page.table(rows(found))
-        page.bullets(flagged(found))
-        page.figure(
+        document.text(about(ceiling))
+        document.table(rows(found))
+        document.bullets(flagged(found))
+        document.picture(
             numbered("roofline", index),
             f"speed over intensity, {ceiling.device}, {ceiling.dtype}",
             partial(draw, found, ceiling),

@@ -11,7 +11,8 @@ from statistics import median
 import numpy as np
 
 from cnnbench import stats, units
-from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import (
     GREY,
     Axes,
@@ -47,21 +48,21 @@ class Scaling:
     memory_on_paper: Estimate | None
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """A table of exponents, and a figure a device."""
-    scaled = scalings(data.found)
+    scaled = scalings(data.results)
     if not scaled:
         return
-    page.section("Scaling with the input size")
-    page.text(
+    document.section("Scaling with the input size")
+    document.text(
         "Exponents of the side length, fitted on log-log scale: 2 is proportional to the "
         "number of pixels. A smaller exponent than expected means a fixed cost that small "
         "inputs do not amortise."
     )
-    page.table(rows(scaled))
-    for index, device in enumerate(devices(data.found)):
+    document.table(rows(scaled))
+    for index, device in enumerate(devices(data.results)):
         if group := [s for s in scaled if s.device == device]:
-            page.figure(
+            document.picture(
                 numbered("scaling", index),
                 f"time and memory over input size, {device}",
                 partial(draw, group),

@@ -6,8 +6,9 @@ from functools import partial
 
 from cnnbench import units
 from cnnbench.cases.plan import Comparison
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, Page, numbered
+from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.runs.versus import ON_PAPER, Pair, Versus
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
@@ -17,15 +18,15 @@ from cnnbench.stats import Estimate
 ORDER = 10
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """A table and a figure for every comparison on every device."""
-    if data.compared:
-        page.section("Side by side")
-    for index, v in enumerate(data.compared):
-        page.text(f"### {v.title}")
-        page.table(rows(v))
-        page.bullets(notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in v.shown))
-        page.figure(
+    if data.comparisons:
+        document.section("Side by side")
+    for index, v in enumerate(data.comparisons):
+        document.heading(v.title, 3)
+        document.table(rows(v))
+        document.bullets(notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in v.shown))
+        document.picture(
             numbered("compare", index),
             f"{v.comparison.new} over {v.comparison.base}, quantity by quantity",
             partial(draw, v),

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from cnnbench import units
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.style import (
     GREY,
     Axes,
@@ -27,18 +28,18 @@ from cnnbench.runs.result import Result, flops_rate, timed
 ORDER = 40
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """Every case, timed or not; the figure where any was timed."""
-    measured = timed(data.found)
-    page.section("Time against FLOPs")
-    page.text(
+    measured = timed(data.results)
+    document.section("Time against FLOPs")
+    document.text(
         "Time is the geometric mean over launches of the median steady call; speed is FLOPs "
         "from the rules over that time."
     )
-    page.table(rows(data.found))
-    page.bullets(notes((r.name, time) for r, time in measured))
+    document.table(rows(data.results))
+    document.bullets(notes((r.name, time) for r, time in measured))
     if measured:
-        page.figure("flops.png", "time a call over FLOPs", partial(draw, data.found))
+        document.picture("flops.png", "time a call over FLOPs", partial(draw, data.results))
 
 
 def rows(found: Iterable[Result]) -> Table:

@@ -10,7 +10,8 @@ from statistics import median
 import numpy as np
 
 from cnnbench import units
-from cnnbench.reporting.runs.page import Data, Page
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
 from cnnbench.reporting.tables import Table, interval, optional, percent
 from cnnbench.runs.result import Result, timed
@@ -27,15 +28,15 @@ _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
 """Percents that lie far enough apart on a logarithmic axis."""
 
 
-def add(page: Page, data: Data) -> None:
+def add(document: Document, data: Data) -> None:
     """Every case with a steady call, and each of its launches in the figure."""
-    table = rows(data.found)
+    table = rows(data.results)
     if not table[1]:
         return
-    page.section("Spread of the samples")
-    page.text(f"{summary(data.found)} {SUPPORT}")
-    page.table(table)
-    page.figure("spread.png", "spread of every launch", partial(draw, data.found))
+    document.section("Spread of the samples")
+    document.text(f"{summary(data.results)} {SUPPORT}")
+    document.table(table)
+    document.picture("spread.png", "spread of every launch", partial(draw, data.results))
 
 
 def rows(found: Iterable[Result]) -> Table:
