@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
 from cnnbench.runner import folders
 
 if TYPE_CHECKING:
-    from cnnbench.claims.finding import Finding as ClaimFinding
+    from cnnbench.claims.judged import JudgedClaim
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runs.store import Run
 
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 class Verified:
     """Judged claims, the run behind the measured verdicts, and the report if one was written.
 
-    `ending` says why a run that was made for them ended.
+    `ending` says why the run ended, if one was made to judge them.
     """
 
-    findings: tuple[ClaimFinding, ...]
+    claims: tuple[JudgedClaim, ...]
     run: Run | None = None
     page: Path | None = None
     ending: Ending | None = None
+
+    def __repr__(self) -> str:
+        where = f"by the run in {self.run.folder}" if self.run else "on paper"
+        count = len(self.claims)
+        return f"Verified({count} claim{'s' * (count != 1)}: {where})"
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The claims as plain values."""
+        return [claim.to_json() for claim in self.claims]
 
 
 def verify(
@@ -51,23 +60,23 @@ def verify(
     Args:
         claims: names of claims; all if empty.
         run: a stored run, or a baseline, to judge by.
-        measure: make a run to judge by, of what these claims need.
-        out: that run's folder; `reports/claims-<time>` if None. Its report goes there too.
-        resume: continue the run in `out`, or the newest, as it was planned.
+        measure: measure what these claims need, and judge by that run.
+        out: the folder of that run and its report; `reports/claims-<time>` if None.
+        resume: continue the run in `out`, or the newest one, as it was planned.
         launches: processes per case.
-        time_budget: seconds for all launches; six minutes, or what was planned, if None.
-        threads: that one operation may use; all cores if None.
+        time_budget: seconds for all launches; if None six minutes, or what was planned.
+        threads: threads that one operation may use; all cores if None.
         runtime: tensorflow, fake, or a module of your own.
-        progress: who is told; nobody if None.
-        command: recorded, so that the report can say how it was made.
+        progress: told about each launch; nobody is told if None.
+        command: the command line, recorded so that the report can say how it was made.
         report: a folder to write the report into.
         figure: a file to draw the first claim into.
 
     Raises:
-        CnnbenchError: anything wrong with these.
+        CnnbenchError: one of these arguments is wrong; the message says which.
     """
     from cnnbench.cases.plan import Plan
-    from cnnbench.claims import finding, load
+    from cnnbench.claims import judged, load
     from cnnbench.runs import inputs, store
 
     if figure is not None:
@@ -75,14 +84,16 @@ def verify(
 
         style.check(Path(figure))
     chosen = load(claims)
-    judged = finding.judged(chosen)
+    verdicts = judged.judge(chosen)
     stored, ending = inputs.run(str(run)) if run is not None else None, None
     if measure:
         folder = folders.chosen("claims", out, resume)
-        groups = finding.groups(judged)
+        groups = [
+            [replace(case, runtime=runtime) for case in group] for group in judged.groups(verdicts)
+        ]
         cases = {case.id: case for group in groups for case in group}
         if not cases:
-            raise CnnbenchError("nothing in these claims takes a run to judge")
+            raise CnnbenchError("these claims are all judged on paper; there is nothing to measure")
         plan = Plan(
             suite="claims",
             description="what it takes to judge claims about time and memory",
@@ -92,7 +103,6 @@ def verify(
             reference=True,
             seed=SystemRandom().randrange(2**31),
             time_budget_s=time_budget or 360.0,
-            runtime=runtime,
             threads=threads,
             command=command,
         )
@@ -103,14 +113,14 @@ def verify(
         stored = store.read(folder)
         report = report or folder
     if stored:
-        judged = finding.judged(chosen, stored)
+        verdicts = judged.judge(chosen, stored)
     page = None
     if report is not None:
         from cnnbench.reporting.claims import page as claims_page
 
-        page = claims_page.write(judged, stored, Path(report))
+        page = claims_page.write(verdicts, stored, Path(report))
     if figure is not None:
         from cnnbench.reporting.claims import figure as claim_figure
 
-        claim_figure.write(judged[0], Path(figure))
-    return Verified(tuple(judged), stored, page, ending)
+        claim_figure.write(verdicts[0], Path(figure))
+    return Verified(tuple(verdicts), stored, page, ending)

@@ -1,26 +1,28 @@
 """CLAIM: what tutorials and papers say of networks, judged on paper and by measurements.
 
-A claim is a file of `registry/`: what is said, where, of which networks. No file holds a verdict:
+Each claim is a file of `registry/`, which says what is claimed, where, and of which networks.
+No file holds a verdict; a verdict always follows from the rules or from a run:
 
     entry.py     the keys of a file
     said.py      what is said, as bounds: "81 % more", "8 to 9 times less", "similar"
-    judge.py     verdicts on paper: by the rules, with every flip over the variable
-    evidence.py  verdicts by measurement: the cases that it takes, and what a run says of them
+    on_paper.py  verdicts by the rules, with every number at which they flip
+    evidence.py  verdicts by measurement: the cases to measure, and what a run says of them
+    judged.py    a claim with both verdicts
 
-All keys of a file, with the values they have if left out, or an example where they must be
-given (#):
+All keys of a file follow. Keys marked with # must be given and show an example; the others show
+the value that they have if left out:
 
     title = "three 3x3 convolutions against one 7x7"    #
     statement = "... i.e. 81% more"     # the source's words, which are printed as a quotation
-    paraphrase = false                  # true where the statement is in our words, as of a table
+    paraphrase = false                  # true where the statement is in our words, as for a table
     source = "Simonyan and Zisserman, arXiv 1409.1556, section 2.3"  #
-    note = ""                           # how it is read here, where that needs saying
+    note = ""                           # how we read the statement, where that is not obvious
 
     [variable]                          # what is varied, if anything is
     name = "C"                          # stands for its value in sizes and parameters; 4C too
     means = "channels"                  #
     range = [1, 512]                    # where flips are looked for
-    at = [64]                           # what the source speaks of, or what one would try
+    at = [64]                           # the values that the source names, or typical ones
 
     [sides]                             # the networks
     "one 7x7" = { target = "conv_stack", input = "56x56xC" }    # and params, batch = 1,
@@ -32,7 +34,7 @@ given (#):
     new = "one 7x7"                     # a side
     base = ""                           # another, where two are compared
     says = "81 % more"                  # `said.py` has all forms
-    times = 1                           # so many of `new`: steps of a training
+    times = 1                           # how often `new` runs, as for the steps of a training
     name = ""                           # what tables call it; the quantity if left out
 """
 
@@ -53,7 +55,7 @@ REGISTRY: Traversable = resources.files(__name__) / "registry"
 
 
 def names() -> list[str]:
-    """Every claim of the registry."""
+    """The names of all claims, in order."""
     return sorted(
         f.name.removesuffix(".toml") for f in REGISTRY.iterdir() if f.name.endswith(".toml")
     )
@@ -63,8 +65,8 @@ def load(wanted: Sequence[str] = ()) -> list[Claim]:
     """Claims by name; all if none is named.
 
     Raises:
-        UnknownNameError: no claim of that name.
-        ClaimError: its file is not TOML, or has a wrong or unknown key.
+        UnknownNameError: there is no claim of that name.
+        ClaimError: the file is not TOML, or it has a wrong or unknown key.
     """
     known = names()
     for name in wanted:

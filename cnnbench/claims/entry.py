@@ -1,4 +1,4 @@
-"""One claim as data: the keys of a file of the registry, checked."""
+"""One claim as data: the keys of a file of the registry, checked when it is read."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from pydantic import (
 )
 
 from cnnbench import blocks, units
-from cnnbench.cases.case import Case, Mode
+from cnnbench.cases.case import Case
 from cnnbench.claims.said import Said, parse
 from cnnbench.errors import CnnbenchError
 
-OnPaper = Literal[
+PaperQuantity = Literal[
     "parameters", "trainable", "weights", "MACs", "FLOPs", "activations", "peak", "traffic"
 ]
-Measured = Literal["time", "time per FLOP", "memory"]
-ON_PAPER: tuple[str, ...] = get_args(OnPaper)
-MEASURED: tuple[str, ...] = get_args(Measured)
+MeasuredQuantity = Literal["time", "time per FLOP", "memory"]
+ON_PAPER: tuple[str, ...] = get_args(PaperQuantity)
+MEASURED: tuple[str, ...] = get_args(MeasuredQuantity)
+_LABELS = {
+    "trainable": "trained parameters",
+    "activations": "activation memory",
+    "peak": "peak memory",
+    "traffic": "memory access",
+}
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
@@ -58,7 +64,7 @@ class Side(_Table):
     params: dict[str, Any] = {}
     input: str = ""
     batch: Count = 1
-    mode: Mode = "graph"
+    mode: Literal["graph", "eager", "xla", "predict", "train"] = "graph"
     parts: list[str] = []
     layers: list[str] = []
 
@@ -66,16 +72,16 @@ class Side(_Table):
         """What to analyse or measure, at one value of the variable.
 
         Raises:
-            CnnbenchError: no such target, or a size that is none.
+            CnnbenchError: there is no such target, or the input is not a size.
         """
         name = variable.name if variable else ""
         size = "x".join(str(_filled(part, name, at)) for part in self.input.split("x"))
         return Case(
             target=self.target,
-            input_shape=(
+            inputs=(
                 units.parse_shape(size, ranks=(3, 4))
                 if self.input
-                else blocks.get(self.target).input_shape
+                else blocks.get(self.target).input_shape,
             ),
             params={key: _filled(value, name, at) for key, value in self.params.items()},
             batch_size=self.batch,
@@ -87,7 +93,7 @@ class Side(_Table):
 class ClaimTest(_Table):
     """One thing that a claim says: of `new`, or of `new` against `base`."""
 
-    quantity: OnPaper | Measured
+    quantity: PaperQuantity | MeasuredQuantity
     new: str
     base: str = ""
     says: Annotated[InstanceOf[Said], BeforeValidator(_said)]
@@ -96,8 +102,23 @@ class ClaimTest(_Table):
 
     @property
     def measured(self) -> bool:
-        """Whether it takes a run to judge it."""
+        """Whether only a run can judge it."""
         return self.quantity in MEASURED
+
+    @property
+    def label(self) -> str:
+        """What tables, pages and figures call it."""
+        return self.name or _LABELS.get(self.quantity, self.quantity)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, in plain values."""
+        return {
+            "name": self.label,
+            "quantity": self.quantity,
+            "new": self.new,
+            "base": self.base or None,
+            "says": self.says.text,
+        }
 
     @model_validator(mode="after")
     def _sides(self) -> ClaimTest:
@@ -122,12 +143,12 @@ class Claim(_Table):
 
     @field_validator("variable")
     @classmethod
-    def _ascending(cls, found: Variable | None) -> Variable | None:
-        if found and not found.range[0] < found.range[1]:
-            raise ValueError(f"range must be first < last; got {found.range}")
-        if found and not all(found.range[0] <= at <= found.range[1] for at in found.at):
-            raise ValueError(f"at must lie inside the range; got {found.at}")
-        return found
+    def _ascending(cls, variable: Variable | None) -> Variable | None:
+        if variable and not variable.range[0] < variable.range[1]:
+            raise ValueError(f"range must be first < last; got {variable.range}")
+        if variable and not all(variable.range[0] <= at <= variable.range[1] for at in variable.at):
+            raise ValueError(f"at must lie inside the range; got {variable.at}")
+        return variable
 
     @model_validator(mode="after")
     def _known(self) -> Claim:
@@ -145,6 +166,6 @@ class Claim(_Table):
 
 
 def _filled(value: Any, name: str, at: int | None) -> Any:
-    """The variable's value in the place of N, and four times it in that of 4N."""
+    """The value with N replaced by the number `at`, and 4N by four times that number."""
     match = re.fullmatch(rf"(\d*){name}", value) if name and isinstance(value, str) else None
     return int(match[1] or 1) * at if match and at is not None else value

@@ -1,17 +1,19 @@
 """What a source says of two values, as bounds on new / base: "81 % more", "similar".
 
-Bounds follow from the printed digits alone: "28 %" is whatever gives 28 when it is rounded or
-cut off, as papers do both. Without a base they are bounds on the value itself, in its base unit.
+The bounds follow from the printed digits alone. "28 %" is every value that gives 28 when it is
+rounded or when it is cut off, because papers do both. Without a base, the bounds are on the value
+itself, in its base unit.
 
-    less, more              than base
-    equal                   exactly as much
-    similar                 nearer to as much than to half or twice as much
-    2.5 times, 2.5 times more    so many times as much as base
-    12 times less           base is so many times as much
-    8 to 9 times less       from one number to another
-    81 % more, 28 % less    than base; 18 % of: that share of base
-    3.6 G, 159 Ki, 164 ms   without a base; k, M and G in thousands, Ki and Mi in 1024s
-    more than 1 h           of any of these with a number; or less than
+    less, more              less or more than base
+    equal                   exactly as much as base
+    similar                 nearer to base than to half of it or to twice it
+    2.5 times, 2.5 times more    2.5 times as much as base
+    12 times less           base is 12 times as much
+    8 to 9 times less       base is 8 to 9 times as much
+    81 % more, 28 % less    more or less than base
+    18 % of                 that share of base
+    3.6 G, 159 Ki, 164 ms   without a base; k, M and G count thousands, Ki and Mi count 1024s
+    more than 1 h           "more than" or "less than", before any of these with a number
 """
 
 from __future__ import annotations
@@ -59,9 +61,10 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Bounds on a value; None where there is none. `ends` says which belong to it: "[)".
+    """Bounds on a value; None where there is no bound.
 
-    `reading` is how the number is meant ("% more"), or the unit of a value without a base.
+    `ends` says which of the two bounds belong to the interval, as in "[)". `reading` is how the
+    number is meant ("% more"), or the unit of a value without a base.
     """
 
     text: str
@@ -77,17 +80,17 @@ class Said:
 
     @property
     def printed(self) -> bool:
-        """Whether it gives a number, and not a direction alone."""
+        """Whether it gives a number, not only a direction."""
         return self.text not in _WORDS
 
     @property
     def decimals(self) -> int | None:
-        """Digits after the point of the number; None where there is none, or only a bound."""
+        """Digits after the decimal point; None where there is no number, or only one bound."""
         match = re.match(r"\d+\.?(\d*)", self.text)
         return len(match[1]) if match else None
 
     def side(self, value: Exact) -> int:
-        """-1 where a value lies below the bounds, 1 above them, 0 where it is as said."""
+        """-1 for a value below the bounds, 1 for one above them, 0 for one that is as said."""
         if self.low is not None and (
             value < self.low or (value == self.low and self.ends[0] == "(")
         ):
@@ -99,12 +102,12 @@ class Said:
         return 0
 
     def decides(self, low: Exact, high: Exact) -> bool | None:
-        """Whether all of an interval is as said, or none of it; None if only a part is."""
+        """True if a whole interval is as said, False if none of it is, None if only a part is."""
         sides = self.side(low), self.side(high)
         return True if sides == (0, 0) else False if sides[0] == sides[1] else None
 
     def read(self, value: Exact) -> float:
-        """A value as the source would print it: 1.815 as 81.5 where it says "% more"."""
+        """A value as the source would print it: 1.815 is 81.5 where the source says "% more"."""
         if self.compares:
             return float(_READINGS[self.reading][1](value))
         return float(value / UNITS[self.reading])
@@ -114,7 +117,7 @@ def parse(text: str) -> Said:
     """Read what a source says.
 
     Raises:
-        CnnbenchError: none of the forms at the head of this file.
+        CnnbenchError: the text has none of the forms at the head of this file.
     """
     if text in _WORDS:
         return Said(text, "times", *_WORDS[text])
@@ -149,6 +152,6 @@ def _bounded(text: str, reading: str, low: Exact | None, high: Exact | None, end
 
 
 def _printed(number: str) -> tuple[Fraction, Fraction]:
-    """The least that a number is the rounding of, and the first that it is not the cut of."""
+    """The smallest value that rounds to a number, and the first one that is cut off to the next."""
     digit = Fraction(1, 10 ** len(number.partition(".")[2]))
     return Fraction(number) - digit / 2, Fraction(number) + digit

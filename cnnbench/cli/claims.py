@@ -18,18 +18,18 @@ from cnnbench.errors import CnnbenchError
 def verify(
     claims: Annotated[
         list[str] | None,
-        typer.Argument(help="Claims to argue in full; without any, a table of all."),
+        typer.Argument(help="Claims to argue in full; a table of all claims if left out."),
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option(help="Judge by this stored run, or baseline.", metavar="FOLDER"),
+        typer.Option(help="Judge by this stored run or baseline.", metavar="FOLDER"),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure what it takes to judge, and write a report.")
+        bool, typer.Option("--measure", help="Measure what the claims need, and write a report.")
     ] = False,
     out: Annotated[
         str | None,
-        typer.Option(help="Folder of that run [default: reports/claims-TIME].", metavar="FOLDER"),
+        typer.Option(help="Folder for that run [default: reports/claims-TIME].", metavar="FOLDER"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
@@ -38,7 +38,8 @@ def verify(
         int | None, typer.Option(min=1, help="Processes per case [default: 5].")
     ] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME")
+        str | None,
+        typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME"),
     ] = None,
     threads: Threads = None,
     runtime: Annotated[
@@ -49,12 +50,13 @@ def verify(
     ] = None,
     figure: Annotated[
         str | None,
-        typer.Option(help="Draw the one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
+        typer.Option(help="Draw one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
     ] = None,
     format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
 ) -> None:
-    """Judge what tutorials and papers say: on paper at once, by measurements of a run."""
+    """Judge what tutorials and papers say: at once on paper, or by the measurements of a run."""
     from cnnbench.reporting.claims import verdicts
+    from cnnbench.reporting.formats import show
     from cnnbench.runner.progress import watcher
 
     of_runs = {
@@ -71,9 +73,9 @@ def verify(
             f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'} with --measure"
         )
     if measure and run is not None:
-        raise CnnbenchError("--run is a run that there is, --measure makes one; choose one")
-    if "" in (out, report, run):  # which pathlib takes for the folder that we are in
-        raise CnnbenchError("--out, --report and --run must be folders; got an empty name")
+        raise CnnbenchError("--run is for an existing run and --measure makes one; choose one")
+    if "" in (out, report, run):  # pathlib would take it for the current folder
+        raise CnnbenchError("--out, --report and --run must name a folder; got an empty name")
     if figure is not None and len(claims or ()) != 1:
         raise CnnbenchError(f"--figure draws one claim; got {len(claims or ())}: name one")
     quiet = not measure or format is not TextFormat.table
@@ -93,7 +95,8 @@ def verify(
             report=report,
             figure=figure,
         )
-    print(verdicts.render(verified.findings, verified.run, format.value, bool(claims)), end="")
+    page = verdicts.document(verified.claims, verified.run, bool(claims))
+    print(show(page, format.value), end="")
     if format is TextFormat.table:
         made = {"report": verified.page, "figure": figure and Path(figure)}
         print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")

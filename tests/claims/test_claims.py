@@ -7,9 +7,9 @@ from itertools import groupby
 import pytest
 
 from cnnbench import claims
-from cnnbench.claims import judge
-from cnnbench.claims.finding import judged
-from cnnbench.claims.judge import Paper, Verdict
+from cnnbench.claims import on_paper as paper
+from cnnbench.claims.judged import judge
+from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
 from cnnbench.claims.said import Said, parse
 from cnnbench.errors import ClaimError, CnnbenchError, UnknownNameError
 
@@ -17,7 +17,7 @@ NAMES = claims.names()
 
 
 def on_paper(name):
-    return judged(claims.load([name]))[0]
+    return judge(claims.load([name]))[0]
 
 
 # What is said
@@ -110,7 +110,7 @@ def test_no_file_of_the_registry_holds_a_verdict(name):
     allowed = {"title", "statement", "paraphrase", "source", "note", "variable", "sides", "tests"}
     assert set(found) <= allowed
     assert {*found["tests"][0]} <= {"quantity", "new", "base", "says", "times", "name"}
-    words = {*Verdict, "verdict", "holds", "true", "false", "expected", "answer"}
+    words = {*ClaimVerdict, "verdict", "holds", "true", "false", "expected", "answer"}
     assert not words & {key.lower() for key in keys(found)}
 
 
@@ -118,9 +118,9 @@ def test_no_file_of_the_registry_holds_a_verdict(name):
 def test_every_number_of_the_range_agrees_with_the_flips_of_the_bisection(name):
     claim = claims.load([name])[0]
     low, high = claim.variable.range
-    paper = Paper(claim)
-    for tested in paper.judge():
-        holds = [(at, paper.row(tested.test, at).holds) for at in range(low, high + 1)]
+    paper_judge = PaperJudge(claim)
+    for tested in paper_judge.judge():
+        holds = [(at, paper_judge.value(tested.test, at).holds) for at in range(low, high + 1)]
         runs = [[at for at, _ in group] for _, group in groupby(holds, key=lambda pair: pair[1])]
         assert [(s.first, s.last) for s in tested.segments] == [(r[0], r[-1]) for r in runs]
         assert [s.holds for s in tested.segments] == [dict(holds)[run[0]] for run in runs]
@@ -139,14 +139,14 @@ def test_the_reduction_pays_from_69_channels_on():
         (1, 68, True),
         (69, 832, False),
     ]
-    assert [row.base for row in parameters.rows] == [6272, 387_296]  # at 3 and at 192
+    assert [value.base for value in parameters.values] == [6272, 387_296]  # at 3 and at 192
     assert on_paper("reduction-computation").segments[1].first == 69
 
 
 def test_less_compute_and_more_weights_is_so_at_no_number_of_channels():
     f = on_paper("less-compute-more-weights")
-    assert [t.verdict for t in f.tested] == [Verdict.depends, Verdict.depends]
-    assert f.on_paper is Verdict.refuted
+    assert [t.verdict for t in f.tested] == [ClaimVerdict.depends, ClaimVerdict.depends]
+    assert f.on_paper is ClaimVerdict.refuted
     assert [(s.first, s.last) for s in f.segments] == [(1, 832)]
 
 
@@ -165,22 +165,22 @@ def test_depthwise_separable_takes_8_to_9_times_less_from_45_filters_on():
 
 
 PUBLISHED = {
-    "three-3x3-for-7x7": (Verdict.confirmed, Fraction(49, 27)),
-    "two-3x3-for-5x5": (Verdict.confirmed, Fraction(18, 25)),
-    "five-against-three": (Verdict.confirmed, Fraction(25, 9)),
-    "asymmetric-3x3": (Verdict.confirmed, Fraction(6, 9)),
-    "basic-bottleneck": (Verdict.confirmed, Fraction(69_632, 73_728)),
-    "bottleneck-projection": (Verdict.confirmed, Fraction(69_632 + 65_536, 69_632)),
-    "halved-map-doubled-width": (Verdict.confirmed, 1),
-    "shufflenet-g3": (Verdict.confirmed, 1),
+    "three-3x3-for-7x7": (ClaimVerdict.confirmed, Fraction(49, 27)),
+    "two-3x3-for-5x5": (ClaimVerdict.confirmed, Fraction(18, 25)),
+    "five-against-three": (ClaimVerdict.confirmed, Fraction(25, 9)),
+    "asymmetric-3x3": (ClaimVerdict.confirmed, Fraction(6, 9)),
+    "basic-bottleneck": (ClaimVerdict.confirmed, Fraction(69_632, 73_728)),
+    "bottleneck-projection": (ClaimVerdict.confirmed, Fraction(69_632 + 65_536, 69_632)),
+    "halved-map-doubled-width": (ClaimVerdict.confirmed, 1),
+    "shufflenet-g3": (ClaimVerdict.confirmed, 1),
     # 6,998,552 of GoogLeNet and AlexNet's 60,965,224: 8.7 times, not 12.
-    "twelve-times-alexnet": (Verdict.refuted, Fraction(6_998_552, 60_965_224)),
-    "squeezenet-alexnet": (Verdict.refuted, Fraction(1_248_424, 60_965_224)),
+    "twelve-times-alexnet": (ClaimVerdict.refuted, Fraction(6_998_552, 60_965_224)),
+    "squeezenet-alexnet": (ClaimVerdict.refuted, Fraction(1_248_424, 60_965_224)),
     # torchvision's 138,357,544 and 143,667,240
-    "vgg-params": (Verdict.confirmed, 138_357_544),
-    "vgg-flops": (Verdict.refuted, 15_470_264_320),
+    "vgg-params": (ClaimVerdict.confirmed, 138_357_544),
+    "vgg-flops": (ClaimVerdict.refuted, 15_470_264_320),
     # the same without the 123,633,664 of the dense layers
-    "vgg-flops-convolutions": (Verdict.refuted, 15_346_630_656),
+    "vgg-flops-convolutions": (ClaimVerdict.refuted, 15_346_630_656),
 }
 
 
@@ -188,14 +188,14 @@ PUBLISHED = {
 def test_a_verdict_on_paper_rests_on_the_published_numbers(name, verdict, first):
     f = on_paper(name)
     assert f.on_paper is verdict
-    assert f.tested[0].rows[0].value == first
+    assert f.tested[0].values[0].value == first
 
 
 def test_the_resnet_paper_leaves_dense_layers_out_of_one_vgg_and_not_of_the_other():
     # 15.47 and 19.63 G with them, 15.35 and 19.51 G without
     for name, verdicts in (
-        ("vgg-flops", [Verdict.refuted, Verdict.confirmed]),
-        ("vgg-flops-convolutions", [Verdict.confirmed, Verdict.refuted]),
+        ("vgg-flops", [ClaimVerdict.refuted, ClaimVerdict.confirmed]),
+        ("vgg-flops-convolutions", [ClaimVerdict.confirmed, ClaimVerdict.refuted]),
     ):
         assert [t.verdict for t in on_paper(name).tested] == verdicts
 
@@ -203,16 +203,16 @@ def test_the_resnet_paper_leaves_dense_layers_out_of_one_vgg_and_not_of_the_othe
 def test_the_errors_of_googlenets_table_are_found_and_nothing_is_tuned_to_hide_them():
     cells = {t.test.name: t for t in on_paper("googlenet-table1").tested}
     # 7 * 7 * 3 * 64 weights, and 112^2 times that; the paper has 2.7 Ki and 34 M.
-    assert cells["conv 7x7, params"].rows[0].value == 9408
-    assert cells["conv 7x7, ops"].rows[0].value == 9408 * 112 * 112
+    assert cells["conv 7x7, params"].values[0].value == 9408
+    assert cells["conv 7x7, ops"].values[0].value == 9408 * 112 * 112
     for wrong in ("conv 7x7, params", "conv 7x7, ops", "4c, params", "5a, params", "5a, ops"):
-        assert cells[wrong].verdict is Verdict.refuted
+        assert cells[wrong].verdict is ClaimVerdict.refuted
     # 192 * 64 + 192 * 96 + 9 * 96 * 128 + 192 * 16 + 25 * 16 * 32 + 192 * 32 = 163,328
-    assert cells["3a, params"].rows[0].value == 163_328
+    assert cells["3a, params"].values[0].value == 163_328
     right = [
         name for name in cells if name.endswith("ops") and name not in ("conv 7x7, ops", "5a, ops")
     ]
-    assert [cells[name].verdict for name in right] == [Verdict.confirmed] * 10
+    assert [cells[name].verdict for name in right] == [ClaimVerdict.confirmed] * 10
 
 
 # A registry of its own
@@ -252,22 +252,22 @@ def mine(tmp_path, monkeypatch):
             assert old in text
             text = text.replace(old, new)
         (tmp_path / "mine.toml").write_text(text)
-        return judged(claims.load())[0]
+        return judge(claims.load())[0]
 
     return read
 
 
 def test_another_number_is_another_verdict(mine):
     # 25/9 = 2.7778
-    assert mine().on_paper is Verdict.confirmed
-    assert mine(("178 % more", "179 % more")).on_paper is Verdict.refuted
-    assert mine(("178 % more", "2.8 times")).on_paper is Verdict.confirmed
-    assert mine(("178 % more", "less")).on_paper is Verdict.refuted
+    assert mine().on_paper is ClaimVerdict.confirmed
+    assert mine(("178 % more", "179 % more")).on_paper is ClaimVerdict.refuted
+    assert mine(("178 % more", "2.8 times")).on_paper is ClaimVerdict.confirmed
+    assert mine(("178 % more", "less")).on_paper is ClaimVerdict.refuted
 
 
 def test_four_times_the_variable_is_filled_in(mine):
     found = mine(('"8x8xC" # large', '"8x8x4C"'))
-    assert found.tested[0].rows[0].new == 25 * 8 * 32
+    assert found.tested[0].values[0].new == 25 * 8 * 32
 
 
 def test_a_window_inside_the_range_has_two_flips(mine):
@@ -300,14 +300,14 @@ def test_a_window_is_found_though_both_ends_of_the_range_are_alike(mine):
     says = Window("5 to 9", "", None, None, "[]")
     test = claim.tests[0].model_copy(update={"says": says, "new": "small", "base": ""})
     claim = claim.model_copy(update={"tests": [test]})
-    (tested,) = Paper(claim).judge()
+    (tested,) = PaperJudge(claim).judge()
     assert [(s.first, s.holds) for s in tested.segments] == [(1, False), (5, True), (10, False)]
 
 
 def test_so_many_of_a_network_are_so_many_times_its_cost(mine):
     found = mine(("[[tests]]", "[[tests]]\ntimes = 3"))
-    assert found.tested[0].rows[0].value == 3 * Fraction(25, 9)
-    assert found.on_paper is Verdict.refuted
+    assert found.tested[0].values[0].value == 3 * Fraction(25, 9)
+    assert found.on_paper is ClaimVerdict.refuted
 
 
 WRONG = {
@@ -352,6 +352,6 @@ def test_flips_are_the_first_numbers_after_a_change():
     def side(at):
         return -1 if at < 7 else 0 if at < 9 else 1
 
-    assert judge._flips(side, [1, 8, 64]) == [7, 9]
-    assert judge._flips(side, [1, 64]) == [7, 9]
-    assert judge._flips(side, [9, 64]) == []
+    assert paper._flips(side, [1, 8, 64]) == [7, 9]
+    assert paper._flips(side, [1, 64]) == [7, 9]
+    assert paper._flips(side, [9, 64]) == []

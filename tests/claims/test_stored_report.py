@@ -3,7 +3,7 @@
 import pytest
 
 from cnnbench import api, claims
-from cnnbench.claims.finding import groups, judged
+from cnnbench.claims.judged import groups, judge
 from cnnbench.runs import store
 from tests.support import ROOT
 
@@ -31,7 +31,7 @@ def test_the_report_has_the_figures_that_it_shows(again):
 def test_the_run_has_every_case_that_the_claims_need(again):
     run = store.read(STORED)
     assert run.bad_lines == ()
-    needed = {case.id for group in groups(judged(claims.load())) for case in group}
+    needed = {case.id for group in groups(judge(claims.load())) for case in group}
     assert {case.id for case in run.plan.cases} == needed
     launches = dict.fromkeys(needed, 0)
     for measurement in run.measurements:
@@ -43,5 +43,5 @@ def test_the_run_has_every_case_that_the_claims_need(again):
 
 
 def test_every_claim_about_runs_has_a_measured_verdict(again):
-    for f in again.findings:
-        assert (f.measured is not None) == bool(f.points), f.claim.name
+    for judged in again.claims:
+        assert (judged.measured is not None) == bool(judged.measurements), judged.claim.name

@@ -10,9 +10,9 @@ from cnnbench import api, claims
 from cnnbench.cases.plan import Plan
 from cnnbench.claims import evidence
 from cnnbench.claims.entry import ClaimTest
-from cnnbench.claims.evidence import Point
-from cnnbench.claims.finding import groups, judged
-from cnnbench.claims.judge import Paper, Verdict
+from cnnbench.claims.evidence import MeasuredValue
+from cnnbench.claims.judged import groups, judge
+from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.claims import figure
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 def a_run(name, seconds, launches=5, peak=None):
     """A run in which a case of a claim takes so many seconds, by side and value; 1 % apart."""
-    found = judged(claims.load([name]))
+    found = judge(claims.load([name]))
     cases = {case.id: case for group in groups(found) for case in group}
     measured = []
     for case in cases.values():
@@ -52,7 +52,7 @@ def a_run(name, seconds, launches=5, peak=None):
 
 
 def finding(name, seconds, **options):
-    return judged(claims.load([name]), a_run(name, seconds, **options))[0]
+    return judge(claims.load([name]), a_run(name, seconds, **options))[0]
 
 
 # Where and what to measure
@@ -61,8 +61,8 @@ def finding(name, seconds, **options):
 def test_a_claim_is_measured_where_it_is_made_and_around_its_flip():
     claim = claims.load(["reduction-computation"])[0]
     # 3 and 192 of the claim; 69 // 2, 69 and 2 * 69 of the flip.
-    assert evidence.places(claim, Paper(claim).judge()) == [3, 34, 69, 138, 192]
-    found = groups(judged([claim]))
+    assert evidence.where(claim, PaperJudge(claim).judge()) == [3, 34, 69, 138, 192]
+    found = groups(judge([claim]))
     assert [len(group) for group in found] == [2] * 5
     assert {case.input_shape for group in found for case in group} == {
         (28, 28, channels) for channels in (3, 34, 69, 138, 192)
@@ -71,22 +71,21 @@ def test_a_claim_is_measured_where_it_is_made_and_around_its_flip():
 
 
 def test_a_claim_on_paper_alone_needs_no_run():
-    assert groups(judged(claims.load(["vgg-params"]))) == []
+    assert groups(judge(claims.load(["vgg-params"]))) == []
 
 
 def test_the_hour_is_of_680_training_steps_at_batch_32():
     # 20 epochs of ceil(1080 / 32) = 34 steps
     claim = claims.load(["hour-on-a-cpu"])[0]
     assert claim.tests[0].times == 20 * -(-1080 // 32)
-    ((case,),) = groups(judged([claim]))
+    ((case,),) = groups(judge([claim]))
     assert (case.mode, case.batch_size, case.input_shape) == ("train", 32, (64, 64, 3))
     # An hour is 5.294 s a step.
-    assert finding("hour-on-a-cpu", lambda case: 5.5).measured is Verdict.confirmed
-    assert finding("hour-on-a-cpu", lambda case: 1.5).measured is Verdict.refuted
-    assert finding("hour-on-a-cpu", lambda case: 5.294).measured is Verdict.inconclusive
-    assert finding("hour-on-a-cpu", lambda case: 5.5).points[0].estimate.value == pytest.approx(
-        680 * 5.5, rel=0.02
-    )
+    assert finding("hour-on-a-cpu", lambda case: 5.5).measured is ClaimVerdict.confirmed
+    assert finding("hour-on-a-cpu", lambda case: 1.5).measured is ClaimVerdict.refuted
+    assert finding("hour-on-a-cpu", lambda case: 5.294).measured is ClaimVerdict.inconclusive
+    (hours,) = finding("hour-on-a-cpu", lambda case: 5.5).measurements
+    assert hours.estimate.value == pytest.approx(680 * 5.5, rel=0.02)
 
 
 # What a run says
@@ -102,12 +101,12 @@ def naive_is_slower_above(channels):
 
 def test_a_run_that_flips_depends_and_says_where():
     f = finding("reduction-computation", naive_is_slower_above(100))
-    assert [(p.at, p.holds) for p in f.points] == [
+    assert [(p.at, p.holds) for p in f.measurements] == [
         (3, False), (34, False), (69, False), (138, True), (192, True),
     ]  # fmt: skip
-    assert f.measured is Verdict.depends
-    assert f.points[0].estimate.value == pytest.approx(2, rel=0.01)
-    assert f.points[-1].estimate.value == pytest.approx(0.5, rel=0.01)
+    assert f.measured is ClaimVerdict.depends
+    assert f.measurements[0].estimate.value == pytest.approx(2, rel=0.01)
+    assert f.measurements[-1].estimate.value == pytest.approx(0.5, rel=0.01)
 
 
 def test_a_run_on_one_side_confirms_or_refutes():
@@ -118,8 +117,8 @@ def test_a_run_on_one_side_confirms_or_refutes():
 
 def test_a_single_launch_has_no_interval_and_decides_nothing():
     f = finding("reduction-computation", naive_is_slower_above(0), launches=1)
-    assert {p.holds for p in f.points} == {None}
-    assert f.measured is Verdict.inconclusive
+    assert {p.holds for p in f.measurements} == {None}
+    assert f.measured is ClaimVerdict.inconclusive
 
 
 def test_memory_is_compared_by_the_measured_peaks():
@@ -127,29 +126,29 @@ def test_memory_is_compared_by_the_measured_peaks():
         return 3e6 if case.label == "reduced" else 2e6
 
     f = finding("reduction-memory", lambda case: 0.01, peak=peak)
-    assert f.points[0].estimate.value == pytest.approx(1.5, rel=0.01)
-    assert f.measured is Verdict.confirmed
+    assert f.measurements[0].estimate.value == pytest.approx(1.5, rel=0.01)
+    assert f.measured is ClaimVerdict.confirmed
     assert finding("reduction-memory", lambda case: 0.01).measured is None
 
 
 def test_time_per_flop_is_time_over_the_work():
     # Each takes a nanosecond a FLOP, so that all are equally fast.
     f = finding("ops-predict-time", lambda case: case.cost().flops * 1e-9)
-    assert [p.estimate.value for p in f.points] == pytest.approx([1, 1], rel=0.01)
-    assert f.measured is Verdict.confirmed
+    assert [p.estimate.value for p in f.measurements] == pytest.approx([1, 1], rel=0.01)
+    assert f.measured is ClaimVerdict.confirmed
     f = finding("ops-predict-time", lambda case: 0.1)  # VGG-16 has four times the FLOPs
-    assert f.measured is Verdict.refuted
+    assert f.measured is ClaimVerdict.refuted
 
 
 MANY = [
-    ({1: [True], 2: [True]}, Verdict.confirmed),
-    ({1: [False], 2: [False]}, Verdict.refuted),
-    ({1: [True], 2: [False]}, Verdict.depends),
-    ({1: [True], 2: [None]}, Verdict.inconclusive),
-    ({1: [True], 2: [None], 3: [False]}, Verdict.depends),
-    ({1: [True, False], 2: [False, True]}, Verdict.refuted),
-    ({1: [True, None], 2: [False, None]}, Verdict.inconclusive),
-    ({None: [None, False]}, Verdict.refuted),
+    ({1: [True], 2: [True]}, ClaimVerdict.confirmed),
+    ({1: [False], 2: [False]}, ClaimVerdict.refuted),
+    ({1: [True], 2: [False]}, ClaimVerdict.depends),
+    ({1: [True], 2: [None]}, ClaimVerdict.inconclusive),
+    ({1: [True], 2: [None], 3: [False]}, ClaimVerdict.depends),
+    ({1: [True, False], 2: [False, True]}, ClaimVerdict.refuted),
+    ({1: [True, None], 2: [False, None]}, ClaimVerdict.inconclusive),
+    ({None: [None, False]}, ClaimVerdict.refuted),
 ]
 
 
@@ -157,14 +156,14 @@ MANY = [
 def test_tests_hold_together_place_by_place(places, verdict):
     test = claims.load(["reduction-computation"])[0].tests[1]
     some = Estimate(1.0, 0.9, 1.1, 5)
-    points = [Point(test, at, some, holds) for at, all_ in places.items() for holds in all_]
-    assert evidence.verdict(points) is verdict
+    values = [MeasuredValue(test, at, some, holds) for at, all_ in places.items() for holds in all_]
+    assert evidence.verdict(values) is verdict
 
 
 def test_nothing_measured_is_no_verdict():
-    f = judged(claims.load(["reduction-computation"]))[0]
+    f = judge(claims.load(["reduction-computation"]))[0]
     assert f.measured is None
-    assert evidence.verdict(f.points) is None
+    assert evidence.verdict(f.measurements) is None
 
 
 # The command
@@ -196,10 +195,19 @@ def test_as_markdown_and_json(capsys):
     assert main(["verify", "--format", "markdown"]) == 0
     assert "| twelve-times-alexnet " in capsys.readouterr().out
     assert main(["verify", "twelve-times-alexnet", "vgg-params", "--format", "json"]) == 0
-    first, second = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == api.verify(["twelve-times-alexnet", "vgg-params"]).to_json()
+    first, second = printed
     assert (first["on_paper"], second["on_paper"]) == ("refuted", "confirmed")
     assert first["tests"][0]["found"][0]["new"] == 6_998_552
     assert first["measured"] is None
+
+
+def test_in_a_notebook_a_verdict_is_one_short_line():
+    verified = api.verify(["twelve-times-alexnet"])
+    (claim,) = verified.claims
+    assert repr(verified) == "Verified(1 claim: on paper)"
+    assert repr(claim) == "JudgedClaim(twelve-times-alexnet: on paper refuted, measured -)"
 
 
 SMALL = ("verify", "reduction-computation", "hour-on-a-cpu", "--runtime", "fake", "--measure")
@@ -280,7 +288,7 @@ def test_ctrl_c_keeps_what_was_measured_and_ends_with_130(monkeypatch, capsys):
 
 
 def test_every_claim_with_more_than_a_number_can_be_drawn():
-    drawn = [f for f in judged(claims.load()) if figure.worth_drawing(f)]
+    drawn = [f for f in judge(claims.load()) if figure.worth_drawing(f)]
     assert len(drawn) > 20
     for f in drawn:
         figure.draw(f)
@@ -294,7 +302,7 @@ def test_a_figure_shows_what_is_said_and_what_was_found():
     time = axes.containers[0].lines[0]
     assert list(time.get_xdata()) == [3, 34, 69, 138, 192]
     assert list(time.get_ydata()) == pytest.approx([2, 2, 2, 0.5, 0.5], rel=0.02)
-    table = judged(claims.load(["googlenet-table1"]))[0]
+    table = judge(claims.load(["googlenet-table1"]))[0]
     (axes,) = figure.draw(table).axes
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert labels[0] == "conv 7x7, params: 2.7 Ki"
@@ -314,7 +322,7 @@ def test_a_figure_shows_what_is_said_and_what_was_found():
 )
 def test_an_interval_is_in_the_words_of_its_value(says, estimate, expected):
     test = ClaimTest(quantity="time", new="a", base="b", says=says)
-    assert interval(Point(test, None, Estimate(*estimate, n=5), None)) == expected
+    assert interval(MeasuredValue(test, None, Estimate(*estimate, n=5), None)) == expected
 
 
 def test_only_the_words_of_the_source_stand_in_quotation_marks(capsys):
@@ -329,10 +337,10 @@ def test_only_the_words_of_the_source_stand_in_quotation_marks(capsys):
 
 def test_an_axis_of_tests_with_different_sides_names_neither():
     (claim,) = claims.load(["reduction-computation"])
-    assert figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "reduced / naive"
+    assert figure.draw(judge([claim])[0]).axes[0].get_ylabel() == "reduced / naive"
     swapped = claim.tests[0].model_copy(update={"new": "naive", "base": "reduced"})
     claim = claim.model_copy(update={"tests": [*claim.tests, swapped]})
-    assert figure.draw(judged([claim])[0]).axes[0].get_ylabel() == "new / base"
+    assert figure.draw(judge([claim])[0]).axes[0].get_ylabel() == "new / base"
 
 
 @pytest.mark.parametrize("name", ["none/x.png", "x.gif"])

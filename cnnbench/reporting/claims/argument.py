@@ -1,4 +1,4 @@
-"""The argument about one claim: what is said, of what, and what was found."""
+"""The argument about one claim: what is said, of which networks, and the evidence."""
 
 from __future__ import annotations
 
@@ -6,40 +6,30 @@ from collections.abc import Sequence
 
 from cnnbench import units
 from cnnbench.claims.entry import Claim
-from cnnbench.claims.evidence import Point
-from cnnbench.claims.finding import Finding
-from cnnbench.claims.judge import Verdict
-from cnnbench.reporting.claims.words import (
-    SHOW,
-    holds_where,
-    interval,
-    machine,
-    name,
-    place,
-    shown,
-    where,
-)
-from cnnbench.reporting.tables import MISSING, Table, text_table
+from cnnbench.claims.evidence import MeasuredValue
+from cnnbench.claims.judged import JudgedClaim
+from cnnbench.claims.on_paper import ClaimVerdict
+from cnnbench.reporting.claims.words import SHOW, holds_where, interval, machine, place, shown
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.tables import MISSING, Table
 from cnnbench.runs.store import Run
 
 _UNMEASURED = "was not measured at"
 
 
-def argument(f: Finding, run: Run | None, style: str) -> list[str]:
-    """Everything about one claim, as paragraphs and tables."""
-    claim = f.claim
-    parts = [f"{claim.name}: {claim.title}"] if style == "simple" else []
+def argue(page: Document, judged: JudgedClaim, run: Run | None) -> None:
+    """Add everything about one claim to a page."""
+    claim = judged.claim
     said = claim.statement if claim.paraphrase else f'"{claim.statement}"'
-    parts.append(f"{said} ({claim.source})")
-    parts.append(claim.note)
-    parts.append(text_table(*_networks(claim), style))
-    if f.tested:
-        parts += [text_table(*_on_paper(f), style), _said(f, f.on_paper, _flips(f))]
-    if f.points:
-        measured = [point for point in f.points if point.estimate]
-        parts.append(text_table(*_measured(f, measured), style) if measured else "")
-        parts.append(_said(f, f.measured, "", run) if f.measured else "Measured: not yet.")
-    return [part for part in parts if part]
+    page.text(f"{said} ({claim.source})", claim.note)
+    page.table(_networks(claim))
+    if judged.on_paper:
+        page.table(_on_paper(judged))
+        page.text(f"On paper: {judged.on_paper}. {_flips(judged)}".rstrip())
+    if judged.measurements:
+        page.table(_measured(claim, [value for value in judged.measurements if value.estimate]))
+        verdict = judged.measured
+        page.text(_places(judged, verdict, run) if run and verdict else "Measured: not yet.")
 
 
 def _networks(claim: Claim) -> Table:
@@ -54,32 +44,33 @@ def _networks(claim: Claim) -> Table:
     return headers, rows
 
 
-def _on_paper(f: Finding) -> Table:
-    headers = ["on paper", f.claim.variable.means if f.claim.variable else "", "base", "new"]
+def _on_paper(judged: JudgedClaim) -> Table:
+    claim = judged.claim
+    headers = ["on paper", claim.variable.means if claim.variable else "", "base", "new"]
     rows = []
-    for t in f.tested:
-        show = SHOW[t.test.quantity]
-        for row in t.rows:
-            base = MISSING if row.base is None else show(float(row.base))
-            found = [base, show(float(row.new)), shown(t.test.says, row.value)]
-            holds = "yes" if row.holds else "no"
-            rows.append([name(t.test), place(f.claim, row.at), *found, t.test.says.text, holds])
+    for tested in judged.tested:
+        test, show = tested.test, SHOW[tested.test.quantity]
+        for value in tested.values:
+            base = MISSING if value.base is None else show(float(value.base))
+            numbers = [base, show(float(value.new)), shown(test.says, value.value)]
+            holds = "yes" if value.holds else "no"
+            rows.append([test.label, place(claim, value.at), *numbers, test.says.text, holds])
     return _without_empty([*headers, "found", "said", "holds"], rows)
 
 
-def _measured(f: Finding, points: Sequence[Point]) -> Table:
-    headers = ["measured", f.claim.variable.means if f.claim.variable else "", "found"]
+def _measured(claim: Claim, values: Sequence[MeasuredValue]) -> Table:
+    headers = ["measured", claim.variable.means if claim.variable else "", "found"]
     holds = {True: "yes", False: "no", None: "open"}
     rows = [
         [
-            name(p.test),
-            place(f.claim, p.at),
-            interval(p),
-            p.test.says.text,
-            holds[p.holds],
-            str(p.estimate.n if p.estimate else 0),
+            value.test.label,
+            place(claim, value.at),
+            interval(value),
+            value.test.says.text,
+            holds[value.holds],
+            str(value.estimate.n if value.estimate else 0),
         ]
-        for p in points
+        for value in values
     ]
     return _without_empty([*headers, "said", "holds", "launches"], rows)
 
@@ -91,29 +82,29 @@ def _without_empty(headers: list[str], rows: list[list[str]]) -> Table:
     return [headers[0], *headers[2:]], [[row[0], *row[2:]] for row in rows]
 
 
-def _flips(f: Finding) -> str:
+def _flips(judged: JudgedClaim) -> str:
     """Where the whole claim holds, and where each of its tests flips."""
-    variable = f.claim.variable
+    variable = judged.claim.variable
     if variable is None:
         return ""
     span = f"{variable.name} from {variable.range[0]} to {variable.range[1]}"
-    if whole := holds_where(f.claim, f.segments):
+    if whole := holds_where(judged.claim, judged.segments):
         return f"Of {span} it {whole}: by bisection on the rules."
-    sentence = f"It holds at {'every' if f.segments[0].holds else 'no'} {span}."
-    parts = [f"{name(t.test)} {found}" for t in f.tested if (found := where(f.claim, t))]
+    sentence = f"It holds at {'every' if judged.segments[0].holds else 'no'} {span}."
+    alone = [(t.test.label, holds_where(judged.claim, t.segments)) for t in judged.tested]
+    parts = [f"{label} {part}" for label, part in alone if part]
     return f"{sentence} By itself, {'; '.join(parts)}." if parts else sentence
 
 
-def _said(f: Finding, verdict: Verdict | None, more: str, run: Run | None = None) -> str:
-    if run is None:
-        return f"On paper: {verdict}. {more}".rstrip()
+def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
+    """The measured verdict, and the values of the variable at which the claim holds."""
     words = {True: "holds at", False: "does not at", None: "is open at"}
-    by_holds: dict[str, list[str]] = {word: [] for word in (*words.values(), _UNMEASURED)}
-    for p in f.points:
-        if p.at is not None:
-            word = words[p.holds] if p.estimate else _UNMEASURED
-            by_holds[word].append(place(f.claim, p.at))
-    spoken = "; ".join(
-        f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_holds.items() if places
+    by_word: dict[str, list[str]] = {word: [] for word in (*words.values(), _UNMEASURED)}
+    for value in judged.measurements:
+        if value.at is not None:
+            word = words[value.holds] if value.estimate else _UNMEASURED
+            by_word[word].append(place(judged.claim, value.at))
+    parts = "; ".join(
+        f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_word.items() if places
     )
-    return f"Measured {machine(run)}: {verdict}." + (f" It {spoken}." if spoken else "")
+    return f"Measured {machine(run)}: {verdict}." + (f" It {parts}." if parts else "")

@@ -1,4 +1,4 @@
-"""A claim as a figure: curves over what is varied, or what was found beside what is said."""
+"""A claim as a figure: curves over the variable, or the results beside what is said."""
 
 from __future__ import annotations
 
@@ -9,63 +9,65 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench.claims.entry import Variable
-from cnnbench.claims.evidence import Point
-from cnnbench.claims.finding import Finding
-from cnnbench.claims.judge import Paper
+from cnnbench.claims.evidence import MeasuredValue
+from cnnbench.claims.judged import JudgedClaim
+from cnnbench.claims.on_paper import PaperJudge
 from cnnbench.claims.said import Said
 from cnnbench.errors import ClaimError
 from cnnbench.reporting import style
-from cnnbench.reporting.claims.words import interval, name, shown
+from cnnbench.reporting.claims.words import interval, shown
 from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, bars, figure, log_axis
 from cnnbench.reporting.tables import number
 
 SAID = "#f5d78e"
-_LINES = ("-", (0, (4, 4)), (0, (1, 3)), "-.")  # curves that lie on each other are all seen
+_LINES = ("-", (0, (4, 4)), (0, (1, 3)), "-.")  # so that curves that coincide can all be seen
 _LOOKS = {True: ("#009E73", "o"), False: ("#D55E00", "X"), None: (GREY, "D")}
 _NARROW = 3
-"""Up to this many times from end to end an axis need not be logarithmic."""
+"""Up to this ratio of its ends, an axis need not be logarithmic."""
 _STEPS = 60
 """Points of a curve, spread evenly over the logarithm of the range."""
 
 
-def worth_drawing(f: Finding) -> bool:
+def worth_drawing(judged: JudgedClaim) -> bool:
     """Whether there is more than one number to see."""
-    return f.claim.variable is not None or len(_rows(f)) > 1
+    return judged.claim.variable is not None or len(_test_bars(judged)) > 1
 
 
-def write(f: Finding, path: Path) -> None:
-    """Draw a finding into a file.
+def write(judged: JudgedClaim, path: Path) -> None:
+    """Draw a claim into a file.
 
     Raises:
-        ClaimError: what it says takes a run to see, and there is none.
+        ClaimError: only a run can show what the claim says, and there is no run.
         CnnbenchError: the file cannot be written.
     """
-    if f.claim.variable is None and not _rows(f):
-        raise ClaimError(f"{f.claim.name} has nothing to draw before it is measured")
-    style.write(partial(draw, f), path)
+    if judged.claim.variable is None and not _test_bars(judged):
+        raise ClaimError(f"{judged.claim.name} has nothing to draw before it is measured")
+    style.write(partial(draw, judged), path)
 
 
-def draw(f: Finding) -> Figure:
-    """Curves and measured points over the variable; without one, a row for each test."""
-    return _curves(f, f.claim.variable) if f.claim.variable else _beside(f)
+def draw(judged: JudgedClaim) -> Figure:
+    """Curves and measured values over the variable; without a variable, a bar for each test."""
+    variable = judged.claim.variable
+    return _curves(judged, variable) if variable else _beside(judged)
 
 
-def _curves(f: Finding, variable: Variable) -> Figure:
+def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     drawing = figure(12, 7)
     axes = drawing.subplots()
-    tests = list(dict.fromkeys([t.test for t in f.tested] + [p.test for p in f.points]))
+    tests = dict.fromkeys([t.test for t in judged.tested] + [m.test for m in judged.measurements])
     axes.set_yscale("log")
     axes.axhline(1, color=GREY, linewidth=1)
-    paper = Paper(f.claim)
+    paper = PaperJudge(judged.claim)
     for test, colour, marker, line in zip(tests, COLOURS, MARKERS, _LINES, strict=False):
         if test.measured:
-            _measured(axes, [p for p in f.points if p.test == test], colour, marker)
+            measured = [value for value in judged.measurements if value.test == test]
+            _measured(axes, measured, colour, marker)
             continue
         xs = _spread(variable)
-        values = [float(paper.row(test, x).value) for x in xs]
-        label = f"{name(test)}, by the rules"
+        values = [float(paper.value(test, x).value) for x in xs]
+        label = f"{test.label}, by the rules"
         axes.plot(xs, values, color=colour, linewidth=3, linestyle=line, label=label)
-        marked = [float(paper.row(test, x).value) for x in variable.at]
+        marked = [float(paper.value(test, x).value) for x in variable.at]
         axes.plot(variable.at, marked, color=colour, marker=marker, linestyle="none")
     for said in dict.fromkeys(test.says for test in tests if test.says.printed):
         if said.low is not None and said.high is not None:
@@ -73,7 +75,7 @@ def _curves(f: Finding, variable: Variable) -> Figure:
             axes.axhspan(*ends, color=SAID, alpha=0.5, zorder=0, label=f"said: {said.text}")
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.7), max(high, 1.4))
-    _flips(axes, f, variable)
+    _flips(axes, judged, variable)
     log_axis(axes, "x", number, base=2)
     low, high = axes.get_ylim()
     # In less than a decade there would be a single power of ten to read values off.
@@ -92,8 +94,8 @@ def _spread(variable: Variable) -> list[int]:
     return sorted({round(step) for step in steps})
 
 
-def _measured(axes: Axes, points: Sequence[Point], colour: str, marker: str) -> None:
-    known = [(p.at, p.estimate) for p in points if p.at is not None and p.estimate]
+def _measured(axes: Axes, values: Sequence[MeasuredValue], colour: str, marker: str) -> None:
+    known = [(v.at, v.estimate) for v in values if v.at is not None and v.estimate]
     if known:
         axes.errorbar(
             [at for at, _ in known],
@@ -104,14 +106,14 @@ def _measured(axes: Axes, points: Sequence[Point], colour: str, marker: str) -> 
             linestyle="none",
             elinewidth=2,
             capsize=5,
-            label=f"{name(points[0].test)}, measured",
+            label=f"{values[0].test.label}, measured",
         )
 
 
-def _flips(axes: Axes, f: Finding, variable: Variable) -> None:
-    """A line at every number at which the claim flips, or else one of its tests."""
-    whole = [s.first for s in f.segments[1:]]
-    each = [s.first for t in f.tested for s in t.segments[1:]]
+def _flips(axes: Axes, judged: JudgedClaim, variable: Variable) -> None:
+    """A line where the claim flips; where it never does, lines where its tests flip."""
+    whole = [s.first for s in judged.segments[1:]]
+    each = [s.first for t in judged.tested for s in t.segments[1:]]
     for at in dict.fromkeys(whole or each):
         if at is not None:
             axes.axvline(at, color=GREY, linestyle=(0, (2, 2)), linewidth=2)
@@ -125,8 +127,8 @@ def _flips(axes: Axes, f: Finding, variable: Variable) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """What was found of one test, relative to the number that is said, or to 1."""
+class _TestBar:
+    """The result of one test, relative to the number that is said, or to 1."""
 
     label: str
     said: Said
@@ -136,43 +138,43 @@ class _Row:
 
     @property
     def centre(self) -> float:
-        """The middle of what is said, or its only bound; 1 where it is a direction."""
+        """The middle of what is said, or its only bound; 1 where no number is said."""
         ends = [float(end) for end in (self.said.low, self.said.high) if end is not None]
         return math.prod(ends) ** (1 / len(ends)) if self.said.printed else 1.0
 
     def relative(self, value: float) -> float:
-        """A value as so many times what is said."""
+        """A value, as a multiple of what is said."""
         return value / self.centre
 
 
-def _rows(f: Finding) -> list[_Row]:
-    rows = []
-    for t in f.tested:
-        value = float(t.rows[0].value)
+def _test_bars(judged: JudgedClaim) -> list[_TestBar]:
+    result = []
+    for t in judged.tested:
+        value = float(t.values[0].value)
         text = shown(t.test.says, value)
-        label = f"{name(t.test)}: {t.test.says.text}"
-        rows.append(_Row(label, t.test.says, (value,) * 3, text, t.rows[0].holds))
-    for p in f.points:
-        if p.estimate:
-            value = p.estimate.value
-            ends = p.estimate.low or value, p.estimate.high or value
-            label = f"{name(p.test)}, measured: {p.test.says.text}"
-            rows.append(_Row(label, p.test.says, (value, *ends), interval(p), p.holds))
-    return rows
+        label = f"{t.test.label}: {t.test.says.text}"
+        result.append(_TestBar(label, t.test.says, (value,) * 3, text, t.values[0].holds))
+    for m in judged.measurements:
+        if m.estimate:
+            value = m.estimate.value
+            ends = m.estimate.low or value, m.estimate.high or value
+            label = f"{m.test.label}, measured: {m.test.says.text}"
+            result.append(_TestBar(label, m.test.says, (value, *ends), interval(m), m.holds))
+    return result
 
 
-def _beside(f: Finding) -> Figure:
-    rows = _rows(f)
+def _beside(judged: JudgedClaim) -> Figure:
+    rows = _test_bars(judged)
     drawing = figure(12, 2 + 0.45 * len(rows))
     axes = drawing.subplots()
-    found = [row.relative(value) for row in rows for value in row.values]
-    near = [
+    shown_values = [row.relative(value) for row in rows for value in row.values]
+    shown_values += [
         row.relative(float(end))
         for row in rows
         for end in (row.said.low, row.said.high)
         if end is not None
     ]
-    low, high = min(*found, *near) / 1.1, max(*found, *near) * 1.1
+    low, high = min(shown_values) / 1.1, max(shown_values) * 1.1
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)
     for place, row in enumerate(rows):

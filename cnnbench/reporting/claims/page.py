@@ -1,4 +1,4 @@
-"""Verdicts on all claims as a page with figures, written beside the run that it is made of."""
+"""The verdicts on all claims as a page with figures, written beside the run behind them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from cnnbench.claims.finding import Finding
+from cnnbench.claims.judged import JudgedClaim
 from cnnbench.cost import CONVENTION
 from cnnbench.errors import StoreError
+from cnnbench.reporting import markdown
 from cnnbench.reporting.claims import figure
-from cnnbench.reporting.claims.argument import argument
+from cnnbench.reporting.claims.argument import argue
 from cnnbench.reporting.claims.verdicts import summary, table
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.runs.page import Page
 from cnnbench.runs.store import Run
 
 _RULES = (
@@ -26,33 +27,34 @@ _RULES = (
 )
 
 
-def write(found: Sequence[Finding], run: Run | None, folder: Path) -> Path:
-    """Write README.md and its figures; returns its path.
+def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
+    """Write README.md and its figures into a folder; returns the path of README.md.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write(found, run, folder)
+        return markdown.write(document(claims, run), folder)
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
 
 
-def _write(found: Sequence[Finding], run: Run | None, folder: Path) -> Path:
-    page = Page(folder)
-    page.text("# What is said of convolutional networks, and what is so", f"{summary(found)}.")
-    page.text(*_RULES)
-    headers, rows = table(found)
-    page.table((headers, [[f"[{row[0]}](#{row[0]})", *row[1:]] for row in rows]))
+def document(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
+    """All verdicts in a table, then the argument about each claim with its figure."""
+    page = Document()
+    page.heading("What is said of convolutional networks, and what is so", 1)
+    page.text(f"{summary(claims)}.", *_RULES)
+    headers, rows = table(claims)
+    page.table((headers, [[f"[{name}](#{name})", *cells] for name, *cells in rows]))
     if run:
         page.table(machine_rows(run))
     page.text(f"Convention: {CONVENTION}. Intervals are of 95 %.")
-    for f in found:
-        page.text(f"## {f.claim.name}", f"**{f.claim.title}**")
-        page.text(*argument(f, run, "github"))
-        if figure.worth_drawing(f):
-            page.figure(f"{f.claim.name}.png", f.claim.title, partial(figure.draw, f))
-    path = folder / "README.md"
-    path.write_text("\n\n".join(page.blocks) + "\n", encoding="utf-8")
-    return path
+    for judged in claims:
+        name, title = judged.claim.name, judged.claim.title
+        page.heading(name)
+        page.text(f"**{title}**")
+        argue(page, judged, run)
+        if figure.worth_drawing(judged):
+            page.picture(f"{name}.png", title, partial(figure.draw, judged))
+    return page

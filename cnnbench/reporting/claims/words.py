@@ -1,13 +1,13 @@
-"""What tables, pages and figures call the parts of a claim and its evidence."""
+"""How tables, pages and figures name the parts of a claim and write its values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from cnnbench import units
-from cnnbench.claims.entry import Claim, ClaimTest
-from cnnbench.claims.evidence import Point
-from cnnbench.claims.judge import Segment, Tested
+from cnnbench.claims.entry import Claim
+from cnnbench.claims.evidence import MeasuredValue
+from cnnbench.claims.on_paper import Segment, Tested
 from cnnbench.claims.said import Exact, Said
 from cnnbench.reporting.tables import number
 from cnnbench.runs.store import Run
@@ -20,21 +20,11 @@ SHOW: dict[str, Callable[[float], str]] = {
     **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
     "time": units.seconds,
 }
-_NAMES = {
-    "trainable": "trained parameters",
-    "activations": "activation memory",
-    "peak": "peak memory",
-    "traffic": "memory access",
-}
-
-
-def name(test: ClaimTest) -> str:
-    """What a test is called."""
-    return test.name or _NAMES.get(test.quantity, test.quantity)
+"""How values of each quantity are written."""
 
 
 def shown(said: Said, value: Exact) -> str:
-    """A value as the source would say it: 19.8 times, 81.5 % more, 9.19 Ki."""
+    """A value as the source would write it: 19.8 times, 81.5 % more, 9.19 Ki."""
     read, reading = said.read(value), said.reading
     if _turned(said, value):
         read, reading = -read, {"% more": "% less", "% less": "% more"}[reading]
@@ -42,35 +32,30 @@ def shown(said: Said, value: Exact) -> str:
 
 
 def _turned(said: Said, value: Exact) -> bool:
-    """Whether a value is as much less as is said to be more, or the other way."""
+    """Whether the value is less where the source says more, or more where it says less."""
     return said.reading in ("% more", "% less") and said.read(value) < 0
 
 
 def _digits(said: Said, read: float) -> str:
-    """A number with a digit more than the source prints; with three where it prints none."""
+    """A number with one digit more than the source prints; with three where it prints none."""
     return number(read) if said.decimals is None else f"{read:,.{said.decimals + 1}f}"
 
 
-def where(claim: Claim, tested: Tested) -> str:
-    """Over which part of the range a test holds; empty where that is all or nothing."""
-    return holds_where(claim, tested.segments)
-
-
 def holds_where(claim: Claim, segments: Sequence[Segment]) -> str:
-    """Over which part of the range something holds; empty where that is all or nothing."""
+    """In which part of the range a test holds; empty where it holds everywhere or nowhere."""
     variable = claim.variable
     if variable is None or len(segments) < 2:
         return ""
-    found = []
+    parts = []
     for segment in segments:
         if segment.holds:
             if segment.first == variable.range[0]:
-                found.append(f"up to {variable.name} = {segment.last}")
+                parts.append(f"up to {variable.name} = {segment.last}")
             elif segment.last == variable.range[1]:
-                found.append(f"from {variable.name} = {segment.first} on")
+                parts.append(f"from {variable.name} = {segment.first} on")
             else:
-                found.append(f"from {variable.name} = {segment.first} to {segment.last}")
-    return f"holds {' and '.join(found)}"
+                parts.append(f"from {variable.name} = {segment.first} to {segment.last}")
+    return f"holds {' and '.join(parts)}"
 
 
 def place(claim: Claim, at: int | None) -> str:
@@ -83,29 +68,29 @@ def _at(claim: Claim, at: int | None) -> str:
 
 
 def at_points(claim: Claim, tested: Tested) -> str:
-    """What the rules find at the values that the claim names."""
-    values = [shown(tested.test.says, row.value) for row in tested.rows]
-    if len(set(values)) == 1:
-        return values[0]
-    places = (_at(claim, row.at) for row in tested.rows)
-    return ", ".join(f"{value}{at}" for value, at in zip(values, places, strict=True))
+    """The results on paper at the values that the claim names."""
+    texts = [shown(tested.test.says, value.value) for value in tested.values]
+    if len(set(texts)) == 1:
+        return texts[0]
+    places = (_at(claim, value.at) for value in tested.values)
+    return ", ".join(f"{text}{at}" for text, at in zip(texts, places, strict=True))
 
 
-def measured_at(claim: Claim, point: Point) -> str:
-    """A measured value with its interval, and where."""
-    return f"{interval(point)}{_at(claim, point.at)}"
+def measured_at(claim: Claim, value: MeasuredValue) -> str:
+    """A measured value with its interval, and where it was measured."""
+    return f"{interval(value)}{_at(claim, value.at)}"
 
 
-def interval(point: Point) -> str:
-    """A measured value with its interval, as the source would say it."""
-    said, found = point.test.says, point.estimate
-    if found is None:
+def interval(value: MeasuredValue) -> str:
+    """A measured value with its interval, as the source would write it."""
+    said, estimate = value.test.says, value.estimate
+    if estimate is None:
         return NOT_MEASURED
-    if found.low is None or found.high is None:
-        return shown(said, found.value)
-    sign = -1 if _turned(said, found.value) else 1
-    low, high = sorted(sign * said.read(end) for end in (found.low, found.high))
-    return f"{shown(said, found.value)} [{_digits(said, low)}, {_digits(said, high)}]"
+    if estimate.low is None or estimate.high is None:
+        return shown(said, estimate.value)
+    sign = -1 if _turned(said, estimate.value) else 1
+    low, high = sorted(sign * said.read(end) for end in (estimate.low, estimate.high))
+    return f"{shown(said, estimate.value)} [{_digits(said, low)}, {_digits(said, high)}]"
 
 
 def machine(run: Run) -> str:

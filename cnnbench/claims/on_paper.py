@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 from cnnbench.cases.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest, Side
@@ -17,8 +18,8 @@ from cnnbench.errors import ClaimError, CnnbenchError
 from cnnbench.graph import Graph
 
 
-class Verdict(StrEnum):
-    """What becomes of a claim."""
+class ClaimVerdict(StrEnum):
+    """Whether a claim is true."""
 
     confirmed = "confirmed"
     refuted = "refuted"
@@ -27,7 +28,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PaperValue:
     """A test at one value of the variable; `value` is new / base, or new where there is no base.
 
     Values of networks are in counts, bytes or seconds.
@@ -39,14 +40,23 @@ class Row:
     value: Exact
     holds: bool
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        base = None if self.base is None else float(self.base)
+        return asdict(self) | {"new": float(self.new), "base": base, "value": float(self.value)}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """From `first` to `last` a test holds, or does not; None where nothing is varied."""
+    """From `first` to `last` a test holds, or does not hold; None where nothing is varied."""
 
     first: int | None
     last: int | None
     holds: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +64,31 @@ class Tested:
     """One test on paper: at the values that the claim names, and over the whole range."""
 
     test: ClaimTest
-    rows: tuple[Row, ...]
+    values: tuple[PaperValue, ...]
     segments: tuple[Segment, ...]
 
     @property
-    def verdict(self) -> Verdict:
-        """Of this test alone."""
+    def verdict(self) -> ClaimVerdict:
+        """The verdict on this test alone."""
         return of_segments(self.segments)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.test.to_json() | {
+            "verdict": self.verdict,
+            "found": [value.to_json() for value in self.values],
+            "holds": [segment.to_json() for segment in self.segments],
+        }
 
 
 @dataclass(slots=True)
-class Paper:
-    """A claim under the rules."""
+class PaperJudge:
+    """Judges a claim by the rules."""
 
     claim: Claim
     _costs: dict[str, tuple[Graph, Cost]] = field(default_factory=dict, repr=False)
 
-    def row(self, test: ClaimTest, at: int | None) -> Row:
+    def value(self, test: ClaimTest, at: int | None) -> PaperValue:
         """A test at one value of the variable.
 
         Raises:
@@ -81,7 +99,7 @@ class Paper:
         if base == 0:
             raise ClaimError(f"{self.claim.name}: {test.base!r} has no {test.quantity}")
         value = Fraction(new, base) if base else Fraction(new)
-        return Row(at, new, base, value, test.says.side(value) == 0)
+        return PaperValue(at, new, base, value, test.says.side(value) == 0)
 
     def judge(self) -> tuple[Tested, ...]:
         """Every test that the rules can judge."""
@@ -90,21 +108,21 @@ class Paper:
     def _tested(self, test: ClaimTest) -> Tested:
         variable = self.claim.variable
         if variable is None:
-            row = self.row(test, None)
-            return Tested(test, (row,), (Segment(None, None, row.holds),))
+            only = self.value(test, None)
+            return Tested(test, (only,), (Segment(None, None, only.holds),))
         known: dict[int, int] = {}
 
         def side(at: int) -> int:
             if at not in known:
-                known[at] = test.says.side(self.row(test, at).value)
+                known[at] = test.says.side(self.value(test, at).value)
             return known[at]
 
-        rows = tuple(self.row(test, at) for at in variable.at)
+        values = tuple(self.value(test, at) for at in variable.at)
         first, last = variable.range
         starts = [first, *_flips(side, [first, *_doubled(first, last), last])]
         ends = [start - 1 for start in starts[1:]] + [last]
         pieces = (Segment(a, b, side(a) == 0) for a, b in zip(starts, ends, strict=True))
-        return Tested(test, rows, tuple(merged(pieces)))
+        return Tested(test, values, tuple(merged(pieces)))
 
     def _quantity(self, test: ClaimTest, name: str, at: int | None) -> int:
         side = self.claim.sides[name]
@@ -155,7 +173,7 @@ def _belongs(layer: LayerCost, side: Side) -> bool:
 
 
 def _doubled(first: int, last: int) -> Iterator[int]:
-    """Powers of two strictly inside a range."""
+    """The powers of two strictly inside a range."""
     number = 1
     while number < last:
         if number > first:
@@ -164,36 +182,36 @@ def _doubled(first: int, last: int) -> Iterator[int]:
 
 
 def _flips(side: Callable[[int], int], points: Sequence[int]) -> list[int]:
-    """The first whole numbers at which `side` differs from the number before, by bisection.
+    """The whole numbers at which `side` differs from the number before, by bisection.
 
-    Between two of the points it must move in one direction only.
+    Between two neighbouring points `side` must only rise or only fall.
     """
-    found: list[int] = []
+    flips: list[int] = []
     waiting = list(pairwise(points))[::-1]
     while waiting:
         low, high = waiting.pop()
         if side(low) == side(high):
             continue
         if high - low == 1:
-            found.append(high)
+            flips.append(high)
             continue
         middle = (low + high) // 2
         waiting += [(middle, high), (low, middle)]
-    return found
+    return flips
 
 
 def merged(pieces: Iterable[Segment]) -> list[Segment]:
-    """Neighbours that agree as one."""
-    found: list[Segment] = []
+    """The same segments, with neighbours that agree joined into one."""
+    joined: list[Segment] = []
     for piece in pieces:
-        if found and found[-1].holds == piece.holds:
-            piece = Segment(found.pop().first, piece.last, piece.holds)
-        found.append(piece)
-    return found
+        if joined and joined[-1].holds == piece.holds:
+            piece = Segment(joined.pop().first, piece.last, piece.holds)
+        joined.append(piece)
+    return joined
 
 
 def together(tested: Sequence[Tested]) -> list[Segment]:
-    """Where all of several tests hold at once."""
+    """Where several tests all hold at once."""
     if not tested:
         return []
     starts = sorted({s.first for t in tested for s in t.segments if s.first is not None})
@@ -214,9 +232,9 @@ def _at(tested: Tested, at: int) -> bool:
     )
 
 
-def of_segments(segments: Sequence[Segment]) -> Verdict:
-    """Confirmed where a claim holds everywhere, refuted where nowhere; else it depends."""
+def of_segments(segments: Sequence[Segment]) -> ClaimVerdict:
+    """Confirmed where a claim holds everywhere, refuted where it holds nowhere; else it depends."""
     holds = {segment.holds for segment in segments}
     if len(holds) == 2:
-        return Verdict.depends
-    return Verdict.confirmed if holds == {True} else Verdict.refuted
+        return ClaimVerdict.depends
+    return ClaimVerdict.confirmed if holds == {True} else ClaimVerdict.refuted
