@@ -1,11 +1,11 @@
-"""A block of the catalogue as something to call, for benchmarks of your own.
+"""A network as something to call, for benchmarks of your own.
 
     from cnnbench.benchmarking import forward
 
     def test_block(benchmark):
         benchmark(forward("vgg_block", (64, 64, 3)))
 
-There is no fixture and no plug-in: any tool that times a call can have it. It runs in this
+There is no fixture and no plug-in: any tool that times a call can use it. It runs in this
 process, beside whatever else does; `cnnbench run` gives every launch a process of its own.
 """
 
@@ -15,9 +15,10 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cnnbench import blocks, runtimes
-from cnnbench.cases.case import Case
-from cnnbench.rule import Shape
+from cnnbench import networks, runtimes
+from cnnbench.cases.case import Case, several
+from cnnbench.cases.paper import Paper, paper
+from cnnbench.networks import Network
 from cnnbench.runtimes import Prepared
 
 
@@ -26,6 +27,7 @@ class Forward:
     """A forward pass that is ready; a call makes one, and returns when it is finished."""
 
     case: Case
+    paper: Paper
     prepared: Prepared
 
     def __call__(self) -> object:
@@ -38,49 +40,67 @@ class Forward:
         from cnnbench.runs import pytest_benchmark
 
         facts = pytest_benchmark.Extra(
-            self.case.id, params=self.case.cost().params, flops=self.case.flops()
+            self.case.id, params=self.paper.cost.params, flops=self.paper.flops
         )
         return {pytest_benchmark.OURS: asdict(facts)}
 
 
 def forward(
-    target: str,
-    input_shape: Shape | None = None,
+    target: Any,
+    input_shape: Any = None,
     *,
     batch_size: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     device: str = "cpu",
     mode: str = "graph",
     seed: int = 0,
     threads: int | None = None,
     runtime: str = "tensorflow",
+    data: str = "",
     **params: Any,
 ) -> Forward:
-    """Build a block with random weights and a random input.
+    """Build a network and an input for it.
 
-    It sets what the framework keeps for the whole process: the random seed, the data type
-    and, on a CPU, that there is no GPU. So use one device in a process.
+    A Keras model, or the model of a file, is called with its own weights; anything else with
+    random ones. It sets what the framework keeps for the whole process: the random seed, the
+    data type and, on a CPU, that there is no GPU. So use one device in a process.
 
     Args:
-        target: a block or model from `cnnbench list`.
-        input_shape: of one sample, as (h, w, c); the catalogue's own if None.
+        target: whatever `cnnbench.analyze` takes.
+        input_shape: of one sample, as (h, w, c); a list of them for several inputs; the
+            network's own if None.
         batch_size: samples per forward pass.
-        dtype: float32, float16 or bfloat16.
+        dtype: float32, float16 or bfloat16; the network's own if None.
         device: cpu or gpu.
-        mode: eager, graph, xla, predict or train.
+        mode: one of the runtime's; of tensorflow graph, eager, xla, predict or train.
         seed: of the weights and the input.
         threads: that one operation may use; the framework's own choice if None.
         runtime: tensorflow, or a module of your own.
-        **params: the block's parameters, where its defaults do not do.
+        data: FILE.npz or module:function that gives the input; random values if empty.
+        **params: the network's parameters, where its defaults do not do.
 
     Raises:
-        UnknownNameError: no such block, parameter, device, mode or runtime.
-        ShapeError: the block cannot take the input.
+        UnknownNameError: no such network, parameter, device, mode or runtime.
+        CnnbenchError: the network cannot be opened, or cannot take the input.
     """
-    shape = input_shape or blocks.get(target).input_shape
-    case = Case(target, tuple(shape), params, batch_size, dtype, device, mode)
-    case.graph()  # what is wrong with it is said before a framework is loaded
     chosen = runtimes.load(runtime)
+    runtimes.check_modes(runtime, [mode])
     for name, value in chosen.ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # the framework reads these when it is imported
-    return Forward(case, chosen.prepare(case, seed, threads))
+    network: Network = networks.resolve(target, several(input_shape) or None, params=params)
+    # What is wrong with it is said before anything is built.
+    graph = network.trace(several(input_shape) or None, batch_size, dtype)
+    case = Case(
+        network.target,
+        tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs),
+        params,
+        batch_size,
+        graph.dtype,
+        device,
+        mode,
+        runtime,
+        data=data,
+    )
+    costs = paper(graph, train=mode == "train")
+    given = network.keras() if network.given else None
+    return Forward(case, costs, chosen.prepare(case, seed, threads, costs, given))

@@ -1,35 +1,72 @@
-"""Runs of suites, and their reports."""
+"""Runs, of networks or of a suite, and their reports."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from cnnbench.errors import RuntimeMissingError
+from cnnbench import networks, runtimes
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, unknown
+from cnnbench.networks import Network
 from cnnbench.runner import folders
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from cnnbench.cases.plan import Plan
+    from cnnbench.cases.suites import Suite
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runner.session import Session
+    from cnnbench.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that has ended: its folder, its report, and why it ended."""
+    """A run that has ended: its folder, its report, what is stored, and why it ended."""
 
     folder: Path
     page: Path
     ending: Ending
+    run: Run
+
+    def __repr__(self) -> str:
+        cases = {m.case.id for m in self.run.measurements if m.ok}
+        total = len(self.run.plan.cases)
+        return f"Finished({self.folder}: {self.ending.reason}, {len(cases)} of {total} cases timed)"
+
+    @property
+    def measured(self) -> bool:
+        """Whether any case at all was measured."""
+        return any(m.ok for m in self.run.measurements)
+
+    def frame(self) -> DataFrame:
+        """The results, one row a case, in base units."""
+        return results(self.folder)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: where the run and its report are, and one row a case."""
+        rows = self.frame().astype(object)
+        return {
+            "folder": str(self.folder),
+            "report": str(self.page),
+            "reason": self.ending.reason,
+            "cases": rows.where(rows.notna(), None).to_dict("records"),
+        }
 
 
 def run(
-    suite: str = "tutorial",
-    *,
+    *targets: Any,
+    input_shape: Any = None,
+    batch_size: int | Sequence[int] = 1,
+    dtype: str | None = None,
+    mode: str | Sequence[str] = "graph",
+    params: Mapping[str, Any] | None = None,
+    data: str = "",
     out: Path | str | None = None,
     resume: bool = False,
     device: str = "all",
@@ -44,18 +81,30 @@ def run(
     command: str = "",
     ceilings: bool = True,
 ) -> Finished:
-    """Measure a suite and write its report.
+    """Measure networks, or a suite of them, and write the report.
+
+    Several networks take turns, and all are compared with the first.
 
     Args:
-        suite: a suite's name, or a TOML file.
-        out: the run's folder; `reports/<suite>-<time>` if None.
-        resume: continue the run in `out`, or the newest of this suite under `reports`, as
+        *targets: networks as `cnnbench.analyze` takes them, Keras models too, or a dictionary of
+            them by the names that the report shows; or one suite, by its name or as a TOML file.
+            The suite `tutorial` if there are none. A Keras model is saved to a temporary file.
+        input_shape: of one sample, as (h, w, c), for every network; a list of them for several
+            inputs; each network's own if None. This and the next five are for networks: a suite
+            has its own.
+        batch_size: samples per call; or several, which are measured one after the other.
+        dtype: float32, float16 or bfloat16; each network's own if None.
+        mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train.
+        params: of the networks.
+        data: FILE.npz or package.module:function that gives the input; random values if empty.
+        out: the run's folder; `reports/<name>-<time>` if None.
+        resume: continue the run in `out`, or the newest of this name under `reports`, as
             it was planned: of the arguments below only `time_budget` and `progress` count.
         device: cpu, gpu, or all that the runtime sees.
         launches: processes per case, exactly; if None the suite's, and more where it takes
             more to reach the precision.
-        precision: the half-width of an interval that is narrow enough, relative;
-            `stats.TARGET` if neither this nor `launches` is given.
+        precision: the half-width of an interval at which a case needs no more launches, relative
+            to its time; `stats.TARGET` if neither this nor `launches` is given.
         time_budget: seconds for all launches; the suite's if None.
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
@@ -70,52 +119,60 @@ def run(
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import reporting, stats
-    from cnnbench.cases import suites
-    from cnnbench.cases.plan import Plan
+    from cnnbench.cases.case import several
     from cnnbench.machine import probing
+    from cnnbench.runner import planning
     from cnnbench.runner.loop import Ending
     from cnnbench.runner.progress import Silent
+    from cnnbench.runs import store
 
-    chosen = suites.load(suite)
-    folder = folders.chosen(chosen.name, out, resume)
+    grid = {
+        "inputs": several(input_shape) or None,
+        "batches": [batch_size] if isinstance(batch_size, int) else list(batch_size),
+        "modes": [mode] if isinstance(mode, str) else list(mode),
+        "dtype": dtype,
+        "data": data,
+    }
+    with _suite(targets, dict(params or {}), grid) as suite:
+        folder = folders.chosen(suite.name, out, resume)
 
-    def plan(measuring: Session) -> Plan:
-        kinds = _devices(device, measuring.described)
-        return Plan(
-            suite=chosen.name,
-            description=chosen.description,
-            cases=chosen.cases(kinds),
-            together=chosen.together(kinds),
-            comparisons=chosen.comparisons(),
-            blocks=chosen.blocks(),
-            launches=launches or chosen.launches,
-            precision=precision or (None if launches else stats.TARGET),
-            reference=True,
-            seed=SystemRandom().randrange(2**31) if seed is None else seed,
-            time_budget_s=time_budget or chosen.time_budget,
-            timeout_s=timeout,
-            runtime=runtime,
-            threads=threads,
-            command=command,
-        )
+        # More launches tell nothing more of times that are computed.
+        exactly = launches is not None or runtimes.simulated(runtime)
 
-    with folders.opened(
-        folder, chosen.name, runtime, plan, resume=resume, time_budget=time_budget
-    ) as opened:
-        wanted, earlier = opened.plan, opened.earlier
-        try:
-            if ceilings and not (earlier and earlier.ceilings):
-                watching = progress or Silent()
-                for ceiling in probing.of_cases(
-                    wanted.cases, opened.measuring, wanted.threads, watching
-                ):
-                    opened.file.append("ceilings", ceiling.to_json())
-            ending = opened.measure(progress)
-        except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
-            done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
-            left = max(len(wanted.cases) * wanted.launches - len(done), 0)
-            ending = Ending("interrupted", 0, left)
-    return Finished(folder, reporting.write(folder), ending)
+        def plan(measuring: Session) -> Plan:
+            return planning.plan(
+                suite,
+                _devices(device, measuring),
+                runtime,
+                measuring.workers,
+                timeout,
+                launches=launches or suite.launches,
+                precision=precision or (None if exactly else stats.TARGET),
+                reference=True,
+                seed=SystemRandom().randrange(2**31) if seed is None else seed,
+                time_budget_s=time_budget or suite.time_budget,
+                threads=threads,
+                command=command,
+            )
+
+        with folders.opened(
+            folder, suite.name, runtime, plan, resume=resume, time_budget=time_budget
+        ) as opened:
+            wanted, earlier = opened.plan, opened.earlier
+            try:
+                if ceilings and not (earlier and earlier.ceilings):
+                    watching = progress or Silent()
+                    for ceiling in probing.of_cases(
+                        wanted.cases, opened.measuring, wanted.threads, watching
+                    ):
+                        opened.file.append("ceilings", ceiling.to_json())
+                ending = opened.measure(progress)
+            except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
+                done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
+                left = max(len(wanted.cases) * wanted.launches - len(done), 0)
+                ending = Ending("interrupted", 0, left)
+    page = reporting.write(folder)
+    return Finished(folder, page, ending, store.read(folder))
 
 
 def report(folder: Path | str) -> Path:
@@ -145,8 +202,81 @@ def results(folder: Path | str) -> DataFrame:
     return reporting.as_frame(Path(folder))
 
 
-def _devices(wanted: str, described: dict[str, Any]) -> list[str]:
-    present = [kind for kind in ("cpu", "gpu") if described["devices"].get(kind)]
+@contextmanager
+def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any]) -> Iterator[Suite]:
+    """What is asked for as a suite; Keras models are in files as long as this lasts."""
+    from cnnbench.cases import suites
+
+    name = targets[0] if targets else "tutorial"
+    if len(targets) < 2 and isinstance(name, (str, Path)) and _is_suite(str(name)):
+        usual = {"inputs": None, "batches": [1], "modes": ["graph"], "dtype": None, "data": ""}
+        given = [key for key, value in grid.items() if value != usual[key]]
+        if given or params:
+            raise CnnbenchError(
+                f"{name} is a suite, which has its own sizes, batches, modes and parameters; "
+                f"got {', '.join([*given, *params])} beside it"
+            )
+        yield suites.load(str(name))
+        return
+    with tempfile.TemporaryDirectory(prefix="cnnbench-models-") as models:
+        yield suites.of_networks(_labelled(targets, params, Path(models)), **grid)
+
+
+def _is_suite(name: str) -> bool:
+    """Whether a text names a suite, and nothing else.
+
+    Raises:
+        CnnbenchError: it names a network too.
+    """
+    from cnnbench.cases import suites
+
+    if name.endswith(".toml"):
+        return True
+    if name not in suites.names():
+        return False
+    if networks.is_known(name) and (
+        not Path(name).is_dir() or Path(name, "saved_model.pb").exists()
+    ):
+        raise CnnbenchError(
+            f"{name} is both a suite and a network here; write ./{name} for the network, or run "
+            "the suite from another folder"
+        )
+    return True
+
+
+def _labelled(targets: Sequence[Any], params: dict[str, Any], models: Path) -> dict[str, Network]:
+    """The networks by their labels, in the order in which they were named."""
+    from cnnbench.cases import suites
+
+    asked: list[tuple[str, Any]] = []
+    for target in targets:
+        if isinstance(target, Mapping):
+            asked += [(str(label), value) for label, value in target.items()]
+        else:
+            asked.append(("", target))
+    known: dict[str, Network] = {}
+    for label, target in asked:
+        if str(target) in suites.names():
+            raise CnnbenchError(f"{target} is a suite; run it by itself, or name networks only")
+        network = networks.named(target, params=params)
+        try:
+            network.check()
+        except CnnbenchError as error:
+            if isinstance(target, str) and not networks.is_known(target):
+                see = "see cnnbench list; a suite file ends in .toml"
+                every = (*suites.names(), *networks.names())
+                raise unknown("network or suite", target, every, see) from None
+            raise error
+        label = label or networks.short(network)
+        if label in known:
+            raise CnnbenchError(f"two networks are called {label}; give them names of their own")
+        known[label] = networks.saved(network, label, models) if network.given else network
+    return known
+
+
+def _devices(wanted: str, measuring: Session) -> list[str]:
+    seen = measuring.devices()
+    present = [kind for kind in ("cpu", "gpu") if seen.get(kind)]
     if wanted == "all":
         return present
     if wanted not in present:

@@ -131,6 +131,11 @@ def get(name: str) -> Entry:
     return entries[name]
 
 
+def is_probe(name: str) -> bool:
+    """Whether a name is that of a probe, which the catalogue does not show."""
+    return name in _all() and _all()[name].kind == "probe"
+
+
 def at_least_one(**counts: Any) -> None:
     """Refuse a count of layers or blocks that is not a whole number of at least 1, or absurd."""
     for name, count in counts.items():

@@ -2,79 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any
 
-from cnnbench import blocks, units
-from cnnbench.analysis.training import Training, training
-from cnnbench.cost import Cost, cost
+from cnnbench import units
+from cnnbench.cases.paper import Paper, paper
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph
+from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
-T = TypeVar("T")
-
-Mode = Literal["eager", "graph", "xla", "predict", "train"]
-Device = Literal["cpu", "gpu"]
-MODES: tuple[str, ...] = get_args(Mode)
-DEVICES: tuple[str, ...] = get_args(Device)
+DEVICES = ("cpu", "gpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A block at one input size, batch, data type, device and execution mode.
+    """A network at one input size, batch and data type, run in one way on one device.
 
-    `label` is the name that reports show; it is no part of what is measured.
+    Args:
+        target: what `networks.Network` calls it.
+        inputs: the size of one sample, (h, w, c) of an image; a tuple of them for several inputs;
+            the network's own if empty.
+        params: of the network.
+        batch_size: samples per call.
+        dtype: float32, float16 or bfloat16; the network's own if empty.
+        device: cpu or gpu.
+        mode: one of the runtime's.
+        runtime: what runs it.
+        label: the name that reports show; it is no part of what is measured.
+        data: a file or a function that gives the input; random values if empty.
+        source: the file that holds the network, where that is not the target.
     """
 
     target: str
-    input_shape: Shape
+    inputs: tuple[Shape, ...]
     params: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 1
     dtype: str = "float32"
     device: str = "cpu"
     mode: str = "graph"
+    runtime: str = "tensorflow"
     label: str = ""
+    data: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
-        for kind, value, known in (("mode", self.mode, MODES), ("device", self.device, DEVICES)):
-            if value not in known:
-                raise unknown(kind, value, known)
+        object.__setattr__(self, "inputs", several(self.inputs))
+        if self.device not in DEVICES:
+            raise unknown("device", self.device, DEVICES)
 
     @property
     def id(self) -> str:
         """All that tells this case from others, readable: the key of the store."""
+        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}"
+
+    @property
+    def paper_key(self) -> str:
+        """All that its costs on paper depend on: the key of a stored run's papers."""
+        return self._network_id + " train" * (self.mode == "train")
+
+    @property
+    def _network_id(self) -> str:
         given = ",".join(f"{k}={v}" for k, v in sorted(self.params.items()))
+        data = f" data={self.data}" if self.data else ""
         return (
-            f"{self.target}({given}) {units.shape(self.input_shape)} batch={self.batch_size} "
-            f"{self.dtype} {self.device} {self.mode}"
+            f"{self.target}({given}) {sizes(self.inputs)} batch={self.batch_size} "
+            f"{self.dtype}{data}"
         )
+
+    @property
+    def name(self) -> str:
+        """What reports call the network."""
+        return self.label or self.target
+
+    @property
+    def input_shape(self) -> Shape:
+        """The size of one sample of the first input."""
+        return self.inputs[0]
+
+    @property
+    def network(self) -> Network:
+        """The network, not opened."""
+        return Network(self.target, self.params, self.source)
 
     def graph(self) -> Graph:
-        """The layers, traced; raises what `Entry.trace` raises."""
-        entry = blocks.get(self.target)
-        entry.check(self.params)  # before they could be taken for arguments of `trace` itself
-        return entry.trace(
-            self.input_shape, batch_size=self.batch_size, dtype=self.dtype, **self.params
-        )
+        """Its layers, from a new trace; a network that is not in the catalogue is opened for that.
 
-    def cost(self) -> Cost:
-        """The cost of a forward pass on paper."""
-        return cost(self.graph())
+        Raises:
+            CnnbenchError: what `Network.trace` raises.
+        """
+        return self.network.trace(self.inputs or None, self.batch_size, self.dtype or None)
 
-    def training(self) -> Training | None:
-        """The cost on paper of the step with adam that mode "train" is; None in other modes."""
-        return training(self.graph(), "adam") if self.mode == "train" else None
+    def paper(self) -> Paper:
+        """What the rules say of it, from a new trace; a stored run has it already.
 
-    def flops(self) -> int:
-        """FLOPs on paper of what is timed: a forward pass, or a step of training."""
-        return (self.training() or self.cost()).flops
-
-    def peak_bytes(self) -> int:
-        """The most memory that it needs on paper, weights and all."""
-        step = self.training()
-        return step.memory.peak if step else self.cost().peak_bytes
+        Raises:
+            CnnbenchError: what `Network.trace` raises.
+        """
+        return paper(self.graph(), train=self.mode == "train")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""
-        return {**asdict(self), "input_shape": list(self.input_shape)}
+        return asdict(self)
+
+
+def several(given: Any) -> tuple[Shape, ...]:
+    """One size or several, as a tuple of them."""
+    if not given:
+        return ()
+    one = isinstance(given[0], int)
+    return tuple(tuple(shape) for shape in ([given] if one else given))
+
+
+def sizes(inputs: Iterable[Shape]) -> str:
+    """The sizes of all inputs: 224x224x3 or 224x224x3,10."""
+    return ",".join(map(units.shape, inputs))

@@ -12,8 +12,11 @@ import typer
 
 import cnnbench
 from cnnbench import api, units
-from cnnbench.cli.app import Runtime, Threads, app
+from cnnbench.cli.app import Input, Params, Runtime, Threads, app, parse_params
 from cnnbench.errors import CnnbenchError
+
+NOTHING_MEASURED = 1
+"""The exit status of a run in which no launch of any case succeeded."""
 
 
 class Devices(StrEnum):
@@ -26,10 +29,36 @@ class Devices(StrEnum):
 
 @app.command()
 def run(
-    suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file.")] = "tutorial",
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Networks, as `analyze` takes them: all are compared with the first. Or one "
+            "suite, by its name or as a TOML file. [default: the suite tutorial]"
+        ),
+    ] = None,
+    input: Input = None,
+    batch: Annotated[
+        str, typer.Option(help="Samples per call: 8, or several as 1,8,32.", metavar="NUMBERS")
+    ] = "1",
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, float16 or bfloat16 [default: the network's own].")
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="graph, eager, xla, predict or train; several as graph,xla.", metavar="NAMES"
+        ),
+    ] = "graph",
+    param: Params = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            help="FILE.npz or module:function with real input [default: random].", metavar="SOURCE"
+        ),
+    ] = "",
     out: Annotated[
         str | None,
-        typer.Option(help="Folder of the run [default: reports/SUITE-TIME].", metavar="FOLDER"),
+        typer.Option(help="Folder of the run [default: reports/NAME-TIME].", metavar="FOLDER"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
@@ -40,12 +69,16 @@ def run(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help="Launch again until intervals are so narrow [default: 2%].", metavar="%"),
+        typer.Option(
+            help="Keep launching until intervals are within this width [default: 2%].", metavar="%"
+        ),
     ] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = None,
-    timeout: Annotated[str, typer.Option(help="For one launch.", metavar="TIME")] = "120s",
+    timeout: Annotated[
+        str, typer.Option(help="For one launch, and to open a network.", metavar="TIME")
+    ] = "120s",
     seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
     threads: Threads = None,
     runtime: Runtime = "tensorflow",
@@ -55,28 +88,33 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
-    """Analyse, check, time and measure a suite, and write the report."""
-    from cnnbench.cases import suites  # here: `analyze` need not wait for pydantic
-    from cnnbench.runner.progress import watcher
+    """Time networks against each other, or a suite, and write the report."""
+    from cnnbench.reporting.formats import show
+    from cnnbench.reporting.runs import summary
+    from cnnbench.runner.progress import watcher  # here: `analyze` need not wait for pydantic
 
     if out == "":  # which pathlib takes for the folder that we are in
         raise CnnbenchError("--out must be a folder; got an empty name")
-    narrow = None if precision is None else units.parse_percent(precision)
-    if narrow == 0:
+    width = None if precision is None else units.parse_percent(precision)
+    if width == 0:
         raise CnnbenchError("--precision must be more than 0%; no interval has no width")
-    progress = watcher(quiet, json)
-    if not resume:
-        suites.load(suite)  # what is wrong with it is the first thing to say
+    name = " ".join(targets or ["tutorial"])
     if not quiet and not json:
-        print(f"cnnbench {cnnbench.__version__}: suite {suite}, starting {runtime} ...", flush=True)
-    with progress:
+        print(f"cnnbench {cnnbench.__version__}: {name}, starting {runtime} ...", flush=True)
+    with watcher(quiet, json) as progress:
         finished = api.run(
-            suite,
+            *(targets or ()),
+            input_shape=None if input is None else units.parse_shapes(input),
+            batch_size=_numbers(batch),
+            dtype=dtype,
+            mode=[part.strip() for part in mode.split(",")],
+            params=parse_params(param or []),
+            data=data,
             out=out,
             resume=resume,
             device=device.value,
             launches=launches,
-            precision=narrow,
+            precision=width,
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
             timeout=units.parse_duration(timeout),
             seed=seed,
@@ -91,15 +129,33 @@ def run(
         from json import dumps
 
         print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
+    elif quiet:
+        print(finished.page)
     else:
-        if ending.reason != "done" and not quiet:
+        print("\n" + show(summary.document(finished.run), "table"), end="")
+        if ending.reason != "done":
+            again = shlex.join(["cnnbench", "run", *(targets or ()), "--out", str(finished.folder)])
             print(
-                f"{ending.reason}: {ending.remaining} launches not made; continue with "
-                f"cnnbench run {suite} --out {finished.folder} --resume"
+                f"\n{ending.reason}: {ending.remaining} launches not made; "
+                f"continue with {again} --resume"
             )
-        print(finished.page if quiet else f"report: {finished.page}")
+        print(f"\nreport: {finished.page}")
     if ending.reason == "interrupted":
         raise typer.Exit(130)
+    if not finished.measured:
+        raise typer.Exit(NOTHING_MEASURED)
+
+
+def _numbers(text: str) -> list[int]:
+    """1,8,32 as a list.
+
+    Raises:
+        CnnbenchError: something else.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
+        raise CnnbenchError(f"--batch must look like 8 or 1,8,32; got {text!r}")
+    return [int(part) for part in parts]
 
 
 @app.command()

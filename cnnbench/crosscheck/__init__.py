@@ -9,13 +9,14 @@ xla       what XLA counts for one layer: only taps inside the input
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
 from typing import Any
 
 from cnnbench import units
 from cnnbench.cases.answer import Check
-from cnnbench.cost import LayerCost, cost
-from cnnbench.crosscheck.pairing import Row, layers
+from cnnbench.cost import Cost, LayerCost, cost
+from cnnbench.crosscheck.pairing import Agreement, layers
 from cnnbench.crosscheck.profiler import NOT_COMPARED
 from cnnbench.graph import Graph
 
@@ -41,19 +42,35 @@ def compare(graph: Graph, model: Any) -> Check:
     for name in ours:
         if name in theirs:
             found += _differences(ours[name], theirs[name])
-    totals = (
-        ("parameters", paper.params, model.count_params()),
-        ("trainable parameters", paper.trainable_params, _trainable(model)),
-    )
-    found += [
-        f"total: {what}: {expected} on paper, {got} in Keras"
-        for what, expected, got in totals
-        if expected != got
+    return Check(len(ours), paper.params, (*found, *_totals(paper, model)))
+
+
+def compare_read(graph: Graph, model: Any) -> Check:
+    """Compare a graph that was read from a Keras model with the model: layer by layer, and totals.
+
+    Sizes are those of the graph, which need not be the model's own: shapes are not compared.
+
+    Args:
+        graph: read from the model.
+        model: a `keras.Model`.
+    """
+    paper = cost(graph)
+    ours = Counter(layer.name for layer in paper.layers)
+    theirs = list(model._flatten_layers(include_self=False))
+    names = Counter(layer.name for layer in theirs)
+    by_name = {layer.name: layer for layer in theirs if names[layer.name] == 1}
+    differences = [
+        f"{layer.name}: parameters: {layer.params} on paper, {by_name[layer.name].count_params()} "
+        "in Keras"
+        for layer in paper.layers
+        if ours[layer.name] == 1
+        and layer.name in by_name
+        and layer.params != by_name[layer.name].count_params()
     ]
-    return Check(layers=len(ours), params=paper.params, differences=tuple(found))
+    return Check(len(ours), paper.params, (*differences, *_totals(paper, model)))
 
 
-def report(graph: Graph, model: Any) -> list[Row]:
+def report(graph: Graph, model: Any) -> list[Agreement]:
     """What of a graph agrees with Keras and with TensorFlow's profiler.
 
     Args:
@@ -82,13 +99,25 @@ def report(graph: Graph, model: Any) -> list[Row]:
             sum(layer.traced_macs for layer in counted),
         ),
     ]
-    rows = [Row(what, ours, theirs, ours == theirs) for what, ours, theirs in totals]
+    rows = [Agreement(what, ours, theirs, ours == theirs) for what, ours, theirs in totals]
     for reason in dict.fromkeys(layer.not_compared for layer in found if layer.not_compared):
         macs = sum(layer.macs for layer in found if layer.not_compared == reason)
         if macs:
             why = NOT_COMPARED.get(reason, reason)
-            rows.append(Row(f"multiply-adds in {reason} ({why})", macs, None, None))
+            rows.append(Agreement(f"multiply-adds in {reason} ({why})", macs, None, None))
     return rows + [row for layer in found for row in layer.rows() if row.equal is False]
+
+
+def _totals(paper: Cost, model: Any) -> list[str]:
+    totals = (
+        ("parameters", paper.params, model.count_params()),
+        ("trainable parameters", paper.trainable_params, _trainable(model)),
+    )
+    return [
+        f"total: {what}: {expected} on paper, {got} in Keras"
+        for what, expected, got in totals
+        if expected != got
+    ]
 
 
 def _differences(ours: LayerCost, theirs: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnbench.crosscheck.profiler import Call, functional, trace
 from cnnbench.graph import Graph, Node
+from cnnbench.records import Record, one_line
 
 Shapes = tuple[tuple[int | None, ...], ...]
 Params = tuple[int, int]
@@ -18,7 +19,7 @@ NO_RULE = "no rule"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Agreement(Record):
     """A number of ours and what someone else says of it.
 
     Args:
@@ -32,6 +33,11 @@ class Row:
     ours: Any
     theirs: Any
     equal: bool | None
+
+    def __repr__(self) -> str:
+        sign = {True: "=", False: "!=", None: "beside"}[self.equal]
+        theirs = "nothing" if self.theirs is None else self.theirs
+        return one_line(self, self.what, f"{self.ours} {sign} {theirs}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Layer:
             map(_fits, self.shapes, self.traced_shapes)
         )
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[Agreement, ...]:
         """All that is compared."""
         (ours, ours_trained), (theirs, theirs_trained) = self.params, self.keras_params
         macs = None if self.not_compared else self.macs == self.traced_macs
@@ -82,7 +88,7 @@ class Layer:
             ("output", _text(self.shapes), _text(self.traced_shapes), self.shapes_agree),
             ("multiply-adds", self.macs, self.traced_macs, macs),
         )
-        return tuple(Row(f"{self.name}: {what}", *row) for what, *row in found)
+        return tuple(Agreement(f"{self.name}: {what}", *row) for what, *row in found)
 
 
 def layers(graph: Graph, model: Any) -> list[Layer]:

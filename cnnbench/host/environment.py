@@ -1,4 +1,4 @@
-"""The machine, as every record carries it."""
+"""The machine that a launch runs on, as every record carries it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        **_machine(),
-        "threads": threads or _machine()["cores"],
+        **machine(),
+        "threads": threads or machine()["cores"],
         "versions": {
             "cnnbench": cnnbench.__version__,
             "python": platform.python_version(),
@@ -35,7 +35,8 @@ def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any
 
 
 @cache
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What does not change while a process lives: host, processor, memory, commit."""
     import psutil
 
     memory = psutil.virtual_memory().total

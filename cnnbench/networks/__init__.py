@@ -1,184 +1,306 @@
-"""TARGET: whatever a user can name, as something that can be traced at any input size.
+"""NETWORK: whatever a user can name, as something to trace, to build and to store.
 
-A catalogue entry, a model of `keras.applications`, a `.keras` file, a SavedModel, a function
-`package.module:factory` that returns a Keras model, or such a model itself. Only the first
-needs no framework.
+A catalogue entry, a model of `keras.applications`, a `.keras` or `.h5` file, a SavedModel, a
+function `package.module:function` that returns a Keras model, or such a model itself. Only the
+first needs no framework.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from cnnbench import blocks, units
-from cnnbench.errors import CnnbenchError, ShapeError, unknown
+from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError, unknown
 from cnnbench.graph import Graph
 from cnnbench.networks.applications import SIZES
 from cnnbench.rule import Shape
 
+Kind = Literal["entry", "application", "file", "function", "model"]
+FILES = (".keras", ".h5", ".hdf5")
+"""The suffixes of the files that Keras saves a model in."""
 
-class Target(Protocol):
-    """Something whose costs can be worked out."""
+CHANNELS = (1, 3, 4)
+"""How many channels images have, by which sizes in the order of PyTorch are recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as a user names it.
+
+    Args:
+        target: the name of a catalogue entry or of a model of `keras.applications`, a file, the
+            folder of a SavedModel, or `package.module:function`.
+        params: its parameters, where the defaults do not do.
+        source: the file that holds it, where that is not the target: of a model that came from
+            Python.
+        given: whether it is a Keras model that somebody made; the target is then its name.
+    """
+
+    target: str
+    params: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    given: bool = False
+    _model: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
-    def title(self) -> str:
-        """What it is, with its parameters."""
-
-    def trace(
-        self, input_shapes: Sequence[Shape] | None, batch_size: int, dtype: str | None
-    ) -> Graph:
-        """Its graph; its own input sizes and types where None.
+    def kind(self) -> Kind:
+        """What the target is.
 
         Raises:
-            ShapeError: a layer cannot take its input.
+            UnknownNameError: nothing that we know.
         """
-
-    def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
-        """A graph of it with the names that Keras has, and the Keras model.
-
-        The model may have no values for its weights.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueTarget:
-    """An entry of the catalogue with parameters."""
-
-    entry: blocks.Entry
-    params: dict[str, Any]
+        if self.source:
+            return "file"
+        if self.given:
+            return "model"
+        if _application(self.target) in SIZES:
+            return "application"
+        if self.target in blocks.catalogue() or blocks.is_probe(self.target):
+            return "entry"
+        # Not `Path.is_dir`, which raises on a name that is too long.
+        if Path(self.target).suffix in FILES or os.path.isdir(self.target):
+            return "file"
+        if ":" in self.target:
+            return "function"
+        raise unknown(
+            "target",
+            self.target,
+            names(),
+            "see cnnbench list; a file ends in .keras or .h5, a function looks like "
+            "package.module:name",
+        )
 
     @property
     def title(self) -> str:
-        """The call with all its arguments."""
-        return self.entry.signature(**self.params)
+        """The target with its parameters; of a catalogue entry also those left at a default."""
+        if self.kind == "entry":
+            return blocks.get(self.target).signature(**self.params)
+        name = self.target
+        if self.kind == "application":
+            name = f"keras.applications.{_application(name)}"
+        given = ", ".join(f"{key}={value!r}" for key, value in self.params.items())
+        return f"{name}({given})" if given else name
+
+    def check(self) -> None:
+        """Refuse parameters that the target does not take, as far as that shows by their names.
+
+        Raises:
+            UnknownNameError: no such target, or a parameter that a catalogue entry does not have.
+            CnnbenchError: parameters of what takes none.
+        """
+        kind = self.kind
+        if kind == "entry":
+            blocks.get(self.target).check(self.params)
+        elif kind in ("file", "model"):
+            _refuse_params(self.target, self.params)
 
     def trace(
-        self, input_shapes: Sequence[Shape] | None, batch_size: int, dtype: str | None
+        self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
     ) -> Graph:
-        """See `Target`."""
-        if input_shapes and len(input_shapes) != 1:
-            raise ShapeError(f"{self.entry.name} has one input; got {len(input_shapes)} sizes")
-        shape, own = input_shapes[0] if input_shapes else None, self.entry.input_shape
-        if shape and len(shape) != len(own):
-            raise ShapeError(
-                f"{self.entry.name} takes an input like {units.shape(own)}; "
-                f"got {units.shape(shape)}"
-            )
-        return self.entry.trace(
-            shape, batch_size=batch_size, dtype="float32" if dtype is None else dtype, **self.params
-        )
+        """Its graph.
 
-    def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
-        """See `Target`; Keras does not know of blocks."""
-        from cnnbench.networks import load
+        Args:
+            inputs: the size of one sample for each input; its own if None.
+            batch_size: samples per forward pass.
+            dtype: float32, float16 or bfloat16; its own if None.
 
-        model = load.block(self.entry, graph.nodes[0].rule.shape[1:], self.params)
-        return replace(graph, nodes=[replace(node, scope=()) for node in graph.nodes]), model
-
-
-@dataclass(frozen=True, slots=True)
-class KerasTarget:
-    """A Keras model."""
-
-    title: str
-    model: Any = field(repr=False)
-
-    @property
-    def input_shapes(self) -> tuple[tuple[int | None, ...], ...]:
-        """Of one sample, for each input; a size that the model leaves open is None."""
-        return tuple(tuple(x.shape[1:]) for x in getattr(self.model, "inputs", None) or ())
-
-    def trace(
-        self, input_shapes: Sequence[Shape] | None, batch_size: int, dtype: str | None
-    ) -> Graph:
-        """See `Target`."""
+        Raises:
+            CnnbenchError: it cannot be opened.
+            ShapeError: a layer cannot take its input.
+        """
+        if self.kind == "entry":
+            entry = blocks.get(self.target)
+            entry.check(self.params)  # before they could be taken for arguments of `trace` itself
+            (size,) = _fitting(self.target, [entry.input_shape], inputs)
+            return entry.trace(size, batch_size=batch_size, dtype=dtype or "float32", **self.params)
         from cnnbench.networks.reader import read
 
-        return read(self.model, self._sizes(input_shapes), batch_size, dtype)
+        model = self.keras(inputs)
+        return read(model, _own(self.title, model, inputs), batch_size, dtype)
+
+    def keras(self, inputs: Sequence[Shape] | None = None) -> Any:
+        """The Keras model, without values for its weights where it can be had so.
+
+        It is built once, at first for `inputs`: some models of `keras.applications` pad by it.
+        """
+        from cnnbench.networks import load
+
+        if not self._model:
+            self._model.append(load.without_values(self, inputs))
+        return self._model[0]
+
+    def file_digest(self) -> str:
+        """A short text that is equal for equal bytes of the file that holds it; empty without one.
+
+        Of a SavedModel without its weights.
+        """
+        if self.kind != "file":
+            return ""
+        path = Path(self.source or self.target)
+        path = path / "saved_model.pb" if path.is_dir() else path
+        try:
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        except OSError:
+            return ""  # whoever opens it says what is wrong
 
     def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
-        """See `Target`."""
-        return graph, self.model
-
-    def _sizes(self, given: Sequence[Shape] | None) -> Sequence[Shape]:
-        own = self.input_shapes
-        described = ", ".join("x".join("?" if n is None else str(n) for n in x) for x in own)
-        if not given:
-            if not own or any(None in shape for shape in own):
-                raise ShapeError(
-                    f"{self.title} leaves its input open ({described or 'not built'}); "
-                    "give its size, as --input 224x224x3"
-                )
-            return own  # type: ignore[return-value]  # no None is left
-        if own and [len(x) for x in own] != [len(x) for x in given]:
-            raise ShapeError(
-                f"{self.title} takes {described}; got {', '.join(map(units.shape, given))}"
-            )
-        return given
+        """A graph of it with the names that Keras has, and the Keras model."""
+        if self.kind != "entry":
+            return graph, self.keras([graph.nodes[i].rule.shape[1:] for i in graph.inputs])
+        model = self.keras([graph.nodes[0].rule.shape[1:]])
+        return replace(graph, nodes=[replace(node, scope=()) for node in graph.nodes]), model
 
 
 def resolve(
     target: Any,
-    input_shapes: Sequence[Shape] | None = None,
+    inputs: Sequence[Shape] | None = None,
     include_top: bool = True,
     params: dict[str, Any] | None = None,
-) -> Target:
-    """Find what a user means.
+) -> Network:
+    """What a user means, opened if it is not in the catalogue.
 
     Args:
-        target: a name, a file, `package.module:factory`, or a Keras model.
-        input_shapes: that it will be traced at first; some models of `keras.applications`
-            pad by the size that they are built for.
-        include_top: of a model of `keras.applications`.
-        params: of a catalogue entry, of a model of `keras.applications`, or of a factory.
+        target: a name, a file, `package.module:function`, a Keras model, or a `Network`.
+        inputs: the sizes that it will be traced at first.
+        include_top: with the classifier, of a model of `keras.applications`.
+        params: of a catalogue entry, of a model of `keras.applications`, or of a function.
 
     Raises:
         UnknownNameError: nothing of that name.
-        CnnbenchError: a file or a factory that gives no model; parameters that nothing takes.
+        CnnbenchError: a file or a function that gives no model; parameters that nothing takes.
+    """
+    network = named(target, include_top, params)
+    network.check()
+    if network.kind != "entry":
+        network.keras(inputs)
+    return network
+
+
+def named(target: Any, include_top: bool = True, params: dict[str, Any] | None = None) -> Network:
+    """What a user means, not opened yet; the arguments are those of `resolve`.
+
+    Raises:
+        UnknownNameError: nothing of that name.
+        TargetError: it is neither a name nor a Keras model.
+        CnnbenchError: the option of another kind of target.
+    """
+    if isinstance(target, Network):
+        return target
+    params = dict(params or {})
+    if not isinstance(target, (str, Path)):
+        from cnnbench.networks import load
+
+        model = load.checked_model(target)
+        name = getattr(target, "name", type(target).__name__)
+        network = Network(name, params, given=True, _model=[model])
+    else:
+        network = Network(str(target), params)
+    if not include_top:
+        if network.kind != "application":
+            raise CnnbenchError(
+                f"--no-include-top is for models of keras.applications; got it with {target}"
+            )
+        params["include_top"] = False
+    return network
+
+
+def names() -> list[str]:
+    """The names of all networks that need no file: of the catalogue and of keras.applications."""
+    return [*blocks.catalogue(), *SIZES]
+
+
+def short(network: Network) -> str:
+    """What reports call a network that nobody gave a name: without folders and suffixes."""
+    if network.kind == "function":
+        name = network.target.partition(":")[2]
+    else:
+        name = Path(_application(network.target)).stem if network.kind == "file" else network.target
+    given = ", ".join(f"{key}={value}" for key, value in network.params.items())
+    return f"{name}({given})" if given else name
+
+
+def saved(network: Network, label: str, folder: Path) -> Network:
+    """A Keras model that somebody made, as a file that other processes can open.
+
+    Raises:
+        TargetError: it cannot be saved, or not opened again without the code that made it.
     """
     from cnnbench.networks import load
 
-    params = params or {}
-    if isinstance(target, Path):
-        target = str(target)
-    if not isinstance(target, str):
-        _refuse("a Keras model", include_top, params)
-        return KerasTarget(getattr(target, "name", type(target).__name__), load.model(target))
-    name = target.removeprefix("keras.applications.")
-    if name in SIZES:
-        if input_shapes and len(input_shapes) != 1:
-            raise ShapeError(f"{target} has one input; got {len(input_shapes)} sizes")
-        shape = input_shapes[0] if input_shapes else None
-        model = load.application(name, shape, include_top, params)
-        return KerasTarget(f"keras.applications.{name}", model)
-    if target in blocks.catalogue():
-        _refuse(target, include_top)
-        entry = blocks.get(target)
-        entry.check(params)
-        return CatalogueTarget(entry, params)
-    # Not `Path.is_dir`, which raises on a name that is too long.
-    if Path(target).suffix in load.FILES or os.path.isdir(target):
-        _refuse(target, include_top, params)
-        return KerasTarget(target, load.file(Path(target)))
-    if ":" in target:
-        _refuse(target, include_top)
-        return KerasTarget(target, load.factory(target, params))
-    raise unknown(
-        "target",
-        target,
-        (*blocks.catalogue(), *SIZES),
-        "see cnnbench list; a file must end in .keras, a function looks like package.module:name",
-    )
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', label)}.keras"
+    load.save(network.keras(), path)
+    return Network(label, source=str(path))
 
 
-def _refuse(target: str, include_top: bool, params: Iterable[str] = ()) -> None:
-    """Refuse the options that other targets have."""
-    if not include_top:
-        raise CnnbenchError(
-            f"--no-include-top is for models of keras.applications; got it with {target}"
-        )
+def is_known(target: str) -> bool:
+    """Whether a text names a network."""
+    try:
+        return bool(Network(target).kind)
+    except UnknownNameError:
+        return False
+
+
+def _application(target: str) -> str:
+    return target.removeprefix("keras.applications.")
+
+
+def _refuse_params(target: str, params: Iterable[str]) -> None:
     if params:
         raise CnnbenchError(f"{target} takes no parameters; got {', '.join(params)}")
+
+
+def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Shape]:
+    """The sizes to trace a Keras model at: those given, else its own."""
+    own = [tuple(x.shape[1:]) for x in getattr(model, "inputs", None) or ()]
+    if given:
+        return _fitting(title, own, given) if own else given
+    if not own or any(None in shape for shape in own):
+        raise ShapeError(
+            f"{title} leaves its input open ({_sizes(own) or 'not built'}); "
+            "give its size, as --input 224x224x3"
+        )
+    return own
+
+
+def _fitting(
+    title: str, own: Sequence[tuple[int | None, ...]], given: Sequence[Shape] | None
+) -> Sequence[Any]:
+    """The given sizes, where they are as many as the inputs, and of as many axes.
+
+    Raises:
+        ShapeError: they are not, or their channels stand first.
+    """
+    if not given:
+        return own
+    if len(own) != len(given):
+        count = "one input" if len(own) == 1 else f"{len(own)} inputs"
+        raise ShapeError(f"{title} has {count} ({_sizes(own)}); got {_sizes(given)}")
+    if [len(shape) for shape in own] != [len(shape) for shape in given]:
+        raise ShapeError(f"{title} takes an input like {_sizes(own)}; got {_sizes(given)}")
+    for mine, shape in zip(own, given, strict=True):
+        if len(shape) == 3 and _channels_first(mine, shape):
+            right = (*shape[1:], shape[0])
+            raise ShapeError(
+                f"{title} takes height x width x channels, like {_sizes([mine])}; got "
+                f"{units.shape(shape)}: did you mean {units.shape(right)}?"
+            )
+    return given
+
+
+def _channels_first(own: tuple[int | None, ...], given: Shape) -> bool:
+    """Whether sizes are those of an image with its channels first, and the network's are not."""
+    first, height, width = given
+    if first not in CHANNELS or min(height, width) <= max(CHANNELS):
+        return False
+    return own[0] != first and (own[-1] in (first, None) or height == width)
+
+
+def _sizes(shapes: Iterable[Sequence[int | None]]) -> str:
+    return ", ".join("x".join("?" if n is None else str(n) for n in x) for x in shapes)

@@ -36,14 +36,13 @@ SIZES = {name: size for size, names in _NAMES.items() for name in names.split()}
 """The side of the square image that each takes by default."""
 
 
-def build(name: str, input_shape: Shape | None, include_top: bool, params: dict[str, Any]) -> Any:
-    """Make one without weights' values: nothing is allocated or downloaded.
+def build(name: str, input_shape: Shape | None, params: dict[str, Any]) -> Any:
+    """Make one with random weights: nothing is downloaded.
 
     Args:
         name: one of SIZES.
         input_shape: (h, w, c); the default size with three channels if None.
-        include_top: with the classifier.
-        params: further arguments of the constructor, such as `alpha`.
+        params: further arguments of the constructor, such as `alpha` or `include_top`.
 
     Raises:
         ShapeError: a size or a value that the model does not take.
@@ -68,12 +67,12 @@ def build(name: str, input_shape: Shape | None, include_top: bool, params: dict[
             f"got {units.shape(shape)}"
         )
     try:
-        return constructor(include_top=include_top, weights=None, input_shape=shape, **params)
+        return constructor(weights=None, input_shape=shape, **params)
     except Exception as error:  # Keras refuses in many ways
         raise ShapeError(f"keras.applications.{name}: {first_line(error)}") from None
 
 
 def _params(constructor: Callable[..., Any]) -> list[str]:
     """What a user may give to a constructor; the rest follows from options of ours."""
-    ours = ("include_top", "weights", "input_shape", "input_tensor")
+    ours = ("weights", "input_shape", "input_tensor")
     return [name for name in inspect.signature(constructor).parameters if name not in ours]

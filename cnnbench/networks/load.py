@@ -11,44 +11,89 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from cnnbench import units
-from cnnbench.blocks import Entry
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
-from cnnbench.networks import applications
+from cnnbench import blocks, units
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, ShapeError, TargetError
+from cnnbench.networks import Network, applications
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
-
-FILES = (".keras", ".h5", ".hdf5")
-"""The suffixes of the files that Keras saves a model in."""
-
 
 LARGEST_CONFIG = 2**26
 """Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
 
 
-def application(
-    name: str, input_shape: Shape | None, include_top: bool, params: dict[str, Any]
-) -> Any:
-    """A model of `keras.applications`; see `applications.build`."""
-    with _no_values():
-        return applications.build(name, input_shape, include_top, params)
+def without_values(network: Network, inputs: Sequence[Shape] | None) -> Any:
+    """The Keras model of a network; nothing is allocated for its weights.
+
+    Raises:
+        CnnbenchError: there is no such model, or it cannot be had.
+    """
+    match network.kind:
+        case "application":
+            with _no_values():
+                return _application(network, inputs)
+        case "entry":
+            keras = _keras()
+            keras.utils.clear_session()  # so that its layers are named as in our graph
+            with _no_values():
+                return entry(network, inputs)
+        case "file":
+            return file(Path(network.source or network.target))
+        case _:
+            return function(network.target, network.params)
 
 
-def block(entry: Entry, input_shape: Shape, params: dict[str, Any]) -> Any:
-    """A catalogue entry as a Keras model, its layers named as in our graph."""
+def with_values(network: Network, inputs: Sequence[Shape], dtype: str) -> Any:
+    """The Keras model of a network, to run: with the weights of its file, else random ones.
+
+    Args:
+        network: what to build.
+        inputs: the size of one sample for each input.
+        dtype: that it must compute in; what can be built in another type is.
+
+    Raises:
+        CnnbenchError: there is no such model, it cannot be had, or it is of another type.
+    """
     keras = _keras()
-    keras.utils.clear_session()
-    with _no_values():
-        x = keras.Input(input_shape)
-        return keras.Model(x, entry.function(x, **params), name=entry.name)
+    if network.kind in ("entry", "application"):
+        keras.config.set_dtype_policy(dtype)
+        if network.kind == "entry":
+            return entry(network, inputs)
+        return _application(network, inputs)
+    if network.kind == "file":
+        model = file(Path(network.source or network.target), values=True)
+    else:
+        model = function(network.target, network.params, values=True)
+        if model.compute_dtype != dtype:  # of its own, or of the policy that holds
+            keras.config.set_dtype_policy(dtype)
+            model = function(network.target, network.params, values=True)
+    if model.compute_dtype != dtype:
+        raise TargetError(
+            f"{network.title} computes in {model.compute_dtype} and cannot be changed to {dtype}; "
+            "leave --dtype out"
+        )
+    return model
 
 
-def model(given: Any) -> Any:
+def _application(network: Network, inputs: Sequence[Shape] | None) -> Any:
+    name = network.target.removeprefix("keras.applications.")
+    if inputs and len(inputs) != 1:
+        raise ShapeError(f"{network.target} has one input; got {len(inputs)} sizes")
+    return applications.build(name, inputs[0] if inputs else None, network.params)
+
+
+def entry(network: Network, inputs: Sequence[Shape] | None, batch_size: int | None = None) -> Any:
+    """A catalogue entry as a Keras model."""
+    keras, block = _keras(), blocks.get(network.target)
+    x = keras.Input(inputs[0] if inputs else block.input_shape, batch_size=batch_size)
+    return keras.Model(x, block.function(x, **network.params), name=block.name)
+
+
+def checked_model(given: Any) -> Any:
     """The Keras model that it is.
 
     Raises:
@@ -62,12 +107,12 @@ def model(given: Any) -> Any:
     return given
 
 
-def file(path: Path) -> Any:
+def file(path: Path, values: bool = False) -> Any:
     """The model that a file or a SavedModel folder holds.
 
-    A file is opened in safe mode: nothing in it is executed. Of a `.keras` file only the
-    configuration is read. A SavedModel is a program, and TensorFlow runs its initialisers:
-    open those that you trust.
+    A file is opened in safe mode: nothing in it is executed. Without `values` only the
+    configuration of a `.keras` file is read. A SavedModel is a program, and TensorFlow runs its
+    initialisers: open those that you trust.
 
     Raises:
         TargetError: there is no such file, Keras cannot read it, or it is unsafe.
@@ -75,14 +120,14 @@ def file(path: Path) -> Any:
     if not os.path.exists(path):  # not `Path.exists`, which raises on a name that is too long
         raise TargetError(f"there is no file {path}")
     if path.is_dir() and not (path / "saved_model.pb").exists():
-        raise TargetError(f"{path} is a folder without a saved_model.pb, so no SavedModel")
+        raise TargetError(f"{path} is a folder without a saved_model.pb, so not a SavedModel")
     config = _config(path) if path.suffix == ".keras" and path.is_file() else None
     keras = _keras()
     try:
         if path.is_dir():
             return _saved_model(path)
-        with _no_values():
-            if config is None:
+        with nullcontext() if values else _no_values():
+            if config is None or values:
                 model = keras.saving.load_model(path, compile=False, safe_mode=True)
             else:
                 model = keras.saving.deserialize_keras_object(config, safe_mode=True)
@@ -112,49 +157,100 @@ def _config(path: Path) -> Any:
         raise
     except Exception as error:  # whatever zipfile, its decompressors or json find wrong with it
         raise TargetError(
-            f"{path} is no model that Keras saved: {reason(error)}; write it with model.save"
+            f"{path} is not a model that Keras saved: {reason(error)}; write it with model.save"
         ) from None
 
 
-def factory(target: str, params: dict[str, Any]) -> Any:
-    """What `package.module:factory` returns when it is called; a model may stand there too.
+def function(target: str, params: dict[str, Any], values: bool = False) -> Any:
+    """What `package.module:function` returns when it is called; a model may stand there too.
 
     What the module prints goes to the standard error, so that the answer stands alone.
 
     Raises:
         TargetError: no such module or attribute, or not a Keras model; the function failed.
     """
+    keras = _keras()
+    module_name, attribute = _split(target)
+    with _of_the_user(target), nullcontext() if values else _no_values():
+        found = _attribute(module_name, attribute)
+    if not isinstance(found, keras.Model):
+        if not callable(found):
+            raise TargetError(
+                f"{target} is of type {type(found).__name__}, not a function or a model"
+            )
+        return _called(target, found, params, values)
+    if params:
+        raise TargetError(f"{target} is a model and takes no parameters; got {', '.join(params)}")
+    return found
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a Keras model with its weights.
+
+    Raises:
+        TargetError: Keras cannot save it, or could not open it again elsewhere.
+    """
+    own = sorted(
+        {
+            type(layer).__name__
+            for layer in model._flatten_layers()
+            if type(layer).__module__.split(".")[0] != "keras"
+        }
+    )
+    try:
+        model.save(path)
+    except Exception as error:  # whatever Keras or the user's layers find wrong
+        raise TargetError(f"{model.name} cannot be saved: {reason(error)}; {_BY_NAME}") from None
+    if own:
+        raise TargetError(
+            f"{model.name} has classes of your own ({', '.join(own)}), which another process does "
+            f"not know; {_BY_NAME}"
+        )
+
+
+_BY_NAME = "give a function that makes it, as package.module:name"
+
+
+def called(target: str, *args: Any) -> Any:
+    """What `package.module:function` returns for some arguments.
+
+    Raises:
+        TargetError: there is no such function, or it failed.
+    """
+    module_name, attribute = _split(target)
+    with _of_the_user(target):
+        return _attribute(module_name, attribute)(*args)
+
+
+def _split(target: str) -> tuple[str, str]:
     module_name, _, attribute = target.partition(":")
     parts = (*module_name.split("."), *attribute.split("."))
     if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
         raise TargetError(
             f"a function must look like package.module:name, without .py; got {target!r}"
         )
-    keras = _keras()
+    return module_name, attribute
+
+
+def _attribute(module_name: str, attribute: str) -> Any:
+    """What stands in a module of the user's, which `python -m` would find too."""
     if "" not in sys.path:
-        sys.path.insert(0, "")  # a module of the user's, as `python -m` would find it
-    with _of_the_user(target), _no_values():
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    if not isinstance(found, keras.Model):
-        if not callable(found):
-            raise TargetError(
-                f"{target} is of type {type(found).__name__}, not a function or a model"
-            )
-        return _called(target, found, params)
-    if params:
-        raise TargetError(f"{target} is a model and takes no parameters; got {', '.join(params)}")
+        sys.path.insert(0, "")
+    found: Any = importlib.import_module(module_name)
+    for part in attribute.split("."):
+        found = getattr(found, part)
     return found
 
 
-def _called(target: str, function: Callable[..., Any], params: dict[str, Any]) -> Any:
+def _called(target: str, function: Callable[..., Any], params: dict[str, Any], values: bool) -> Any:
     with _of_the_user(target):
         try:
-            with _no_values():
+            with nullcontext() if values else _no_values():
                 model = function(**params)
-        except Exception:  # it may need the values, to load weights or to predict
-            model = function(**params)
+        except Exception:
+            if values:
+                raise
+            model = function(**params)  # it may need the values, to load weights or to predict
     if not isinstance(model, _keras().Model):
         raise TargetError(
             f"{target} returned a value of type {type(model).__name__}, not a Keras model"

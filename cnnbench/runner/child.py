@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 from multiprocessing.context import (
     ForkServerContext,
     ForkServerProcess,
     SpawnContext,
     SpawnProcess,
 )
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,17 @@ GRACE_S = 1.0
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
-def failed_to_start(error: Exception) -> dict[str, Any]:
-    """The outcome of a launch for which there was no process, no pipe or no file."""
-    return {"outcome": "failed", "detail": f"no process could be started: {error}"}
-
-
 class Child:
-    """A process that works for us; `answer` is its result, or what became of it, once known."""
+    """A process that works for us; `answer` is its result, or what became of it, once known.
+
+    It is forked from `forks`, or spawned where there is none.
+    """
 
     def __init__(
         self,
         context: ForkServerContext | SpawnContext,
         environment: Mapping[str, str],
+        forks: ForkServer | None,
         target: Callable[..., None],
         *args: object,
     ) -> None:
@@ -50,10 +51,10 @@ class Child:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=target, args=(theirs, self._log, *args))
         try:
-            with theirs, _quiet(self._log, environment), _without_main():
+            with theirs, _quiet(self._log, environment), _without_main(), _forked_from(forks):
                 _start(self._process)
         except (OSError, EOFError) as error:
-            self.answer = failed_to_start(error)
+            self.answer = {"outcome": "failed", "detail": f"no process could be started: {error}"}
 
     @property
     def working(self) -> bool:
@@ -132,6 +133,18 @@ def _start(child: ForkServerProcess | SpawnProcess) -> None:
         except (OSError, EOFError):
             time.sleep(0.2)  # until the dead server can be told from a busy one
     return child.start()
+
+
+@contextmanager
+def _forked_from(forks: ForkServer | None) -> Iterator[None]:
+    """Start a process from a fork server of ours, not from the one that all programs share."""
+    shared = forkserver.connect_to_new_process
+    if forks is not None:
+        forkserver.connect_to_new_process = forks.connect_to_new_process
+    try:
+        yield
+    finally:
+        forkserver.connect_to_new_process = shared
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,15 +90,16 @@ def opened(
         CnnbenchError: there is no such run or runtime, or one that does not fit, or the folder
             is not free.
     """
-    from cnnbench.runner import session
+    from cnnbench.runner import planning, session
     from cnnbench.runs import store
 
     earlier = store.read(folder) if resume else None
     if earlier is None:
         store.check_free(folder)
-    measuring = session.start(earlier.plan.runtime if earlier else runtime)
+    measuring = session.start(*(earlier.plan.runtimes if earlier else (runtime,)))
     if earlier:
         _same_run(earlier, suite, measuring.described)
+        planning.check_unchanged(earlier.plan, measuring.workers)
         budget = time_budget or earlier.plan.time_budget_s
         wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
     else:
@@ -108,7 +109,7 @@ def opened(
         yield Opened(measuring, wanted, file, earlier)
 
 
-def _same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
+def _same_run(earlier: Run, suite: str, described: Mapping[str, dict[str, Any]]) -> None:
     """Refuse to mix samples that cannot be compared into one run."""
     if earlier.plan.suite != suite:
         raise StoreError(
@@ -117,7 +118,7 @@ def _same_run(earlier: Run, suite: str, described: dict[str, Any]) -> None:
         )
     for measurement in earlier.measurements[:1]:
         before = measurement.environment
-        now = {"host": platform.node(), **described["versions"]}
+        now = {"host": platform.node(), **described[measurement.case.runtime]["versions"]}
         versions = before.get("versions")
         then = {"host": before.get("host"), **(versions if isinstance(versions, dict) else {})}
         for key, value in now.items():

@@ -32,6 +32,14 @@ def peak_of(call: Callable[[], object]) -> Peak:
     return Peak(max(0, _status("VmHWM") - before), "VmHWM")
 
 
+def resident() -> int | None:
+    """Bytes of this process that are in memory now; None where the kernel does not say."""
+    try:
+        return _status("VmRSS")
+    except OSError:
+        return None
+
+
 def _status(key: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{key}:"):

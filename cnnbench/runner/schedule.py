@@ -58,10 +58,12 @@ def a_round(
     """
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)
-    return [
-        Launch(group, number, reference and replace(reference, device=group[0].device))
-        for group in order
-    ]
+    return [Launch(group, number, reference and _beside(reference, group[0])) for group in order]
+
+
+def _beside(reference: Case, case: Case) -> Case:
+    """The reference on the device and the runtime of a case."""
+    return replace(reference, device=case.device, runtime=case.runtime)
 
 
 class Slices:
@@ -80,9 +82,7 @@ class Slices:
         """Seconds that the first launch of a queue may sample; 0 when the budget is spent."""
         if self._left_s <= 0:
             return 0.0
-        seen = self._overhead_s.values()
-        typical = sum(seen) / len(seen) if seen else FIRST_OVERHEAD_S
-        overhead = sum(self._overhead_s.get(launch.cases[0].id, typical) for launch in queue)
+        overhead = self._overhead(queue)
         samplers = sum(len(launch.members) for launch in queue)
         share = (self._left_s - self._reserve_s - overhead) / samplers
         return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
@@ -92,6 +92,13 @@ class Slices:
         self._left_s -= wall_s
         self._overhead_s[launch.cases[0].id] = max(wall_s - sampled_s, 0.0)
 
-    def left(self) -> float:
-        """Seconds left of the budget."""
-        return max(self._left_s, 0.0)
+    def left(self, queue: Sequence[Launch]) -> float:
+        """Seconds that the launches of a queue should take, within what is left of the budget."""
+        sampling = sum(len(launch.members) for launch in queue) * self.next(queue) if queue else 0.0
+        return max(min(self._left_s, self._overhead(queue) + sampling), 0.0)
+
+    def _overhead(self, queue: Sequence[Launch]) -> float:
+        """Seconds that the launches of a queue should take besides sampling."""
+        seen = self._overhead_s.values()
+        typical = sum(seen) / len(seen) if seen else FIRST_OVERHEAD_S
+        return sum(self._overhead_s.get(launch.cases[0].id, typical) for launch in queue)

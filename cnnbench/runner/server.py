@@ -1,7 +1,8 @@
-"""Starts the children of a launch and lets them take turns.
+"""Starts children, and lets those of a launch take turns.
 
 Children are forked from a server process that has imported the runtime's framework but
-started nothing of it: fresh as a new interpreter, in a tenth of its time.
+started nothing of it: fresh as a new interpreter, in a tenth of its time. Each runtime has a
+server of its own, so that one run may hold several.
 
 Several cases in one launch alternate in short bursts, each in its own process. A machine
 that others share changes its speed from one moment to the next; what two neighbouring
@@ -14,19 +15,23 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.forkserver import ForkServer
 from typing import Any
+from weakref import finalize
 
-from cnnbench import runtimes
-from cnnbench.errors import RuntimeMissingError
+from cnnbench import runtimes, schema
+from cnnbench.cases.answer import Answer
+from cnnbench.cases.case import Case
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
 from cnnbench.runner import worker
-from cnnbench.runner.child import Child, failed_to_start
+from cnnbench.runner.child import Child
 
 START_TIMEOUT_S = 120.0
-"""The longest that the server may take to import a framework and describe its devices."""
+"""The longest that a server may take to import a framework and describe its devices."""
 
 BURST_S = 0.015
 """Long beside a switch of processes, short beside a change of the machine's speed."""
@@ -36,13 +41,18 @@ MAX_CALLS = 500
 MAX_CALLS_A_BURST = 25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Server:
     """The source of fresh processes for one runtime."""
 
     runtime: str
     context: ForkServerContext | SpawnContext
     environment: Mapping[str, str]
+    forks: ForkServer | None
+
+    def child(self, target: Callable[..., None], *args: object) -> Child:
+        """Start a process that calls `target(pipe, log, *args)`."""
+        return Child(self.context, self.environment, self.forks, target, *args)
 
     def describe(self) -> dict[str, Any]:
         """Versions and devices, as the runtime says them.
@@ -50,17 +60,47 @@ class Server:
         Raises:
             RuntimeMissingError: the runtime cannot be started; the message says why.
         """
-        child = Child(self.context, self.environment, worker.describe, self.runtime)
-        try:
-            child.hear(START_TIMEOUT_S, START_TIMEOUT_S)
-        finally:
-            child.end()
-        answer = child.answer or {}
+        answer = self.ask(START_TIMEOUT_S, worker.describe, self.runtime)
         if answer.get("outcome") != "ok":
             raise RuntimeMissingError(
                 f"the runtime {self.runtime!r} does not start: {answer.get('detail')}"
             )
         return answer
+
+    def plan(self, cases: Sequence[Case], timeout_s: float) -> list[dict[str, Any]]:
+        """The sizes, the type and the costs of cases of one network, which a child opens.
+
+        Raises:
+            TargetError: it cannot be opened or traced, or not in time; the message says why.
+        """
+        answer = self.ask(timeout_s, worker.plan, cases)
+        if answer.get("outcome") == "ok":
+            planned: list[dict[str, Any]] = answer["planned"]
+            return planned
+        if answer.get("outcome") == "timeout":
+            raise TargetError(
+                f"{cases[0].target} was not ready within {timeout_s:g} s; give it more with "
+                "--timeout, or a function that returns the model sooner"
+            )
+        if answer.get("outcome") == "failed":
+            raise TargetError(str(answer.get("detail")))
+        raise TargetError(f"{cases[0].target} cannot be opened: {answer.get('detail')}")
+
+    def ask(self, timeout_s: float, target: Callable[..., None], *args: object) -> dict[str, Any]:
+        """What a child that says one thing says, or what became of it."""
+        child = self.child(target, *args)
+        try:
+            child.hear(timeout_s, timeout_s)
+        finally:
+            child.end()
+        return child.answer or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The servers of some runtimes."""
+
+    servers: dict[str, Server] = field(default_factory=dict)
 
     def measure(
         self,
@@ -68,7 +108,7 @@ class Server:
         slice_s: float,
         timeout_s: float,
         reference: worker.Order | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Answer]:
         """The outcome of one launch of some cases, and the samples of each if it came to that.
 
         Args:
@@ -78,23 +118,41 @@ class Server:
             reference: what takes a turn after each round of the others; its outcome is last.
         """
         children: list[Child] = []
+        beside: list[Child] = []
         try:
-            for order in (*orders, *([reference] if reference else ())):
-                children.append(Child(self.context, self.environment, worker.measure, order))
-            patience = Patience(timeout_s * len(children))
-            for child in _working(children):
-                patience.hear(child)  # built, and called once
-            turns = children[: len(orders)], children[len(orders) :]
-            _take_turns(*turns, int(slice_s * 1e9), patience)
-            for child in _working(children):
+            patience = Patience(timeout_s * (len(orders) + (reference is not None)))
+            if reference:
+                beside.append(self._started(reference))
+            # One after the other: two that are built at once would slow each other down, and
+            # how long that takes is reported. The reference is ready before the first of them.
+            for order in orders:
+                children.append(self._started(order))
+                patience.hear(children[-1])  # built, and called once
+            for child in beside:
+                patience.hear(child)
+            _take_turns(children, _working(beside), int(slice_s * 1e9), patience)
+            everyone = [*children, *beside]
+            for child in _working(everyone):
                 child.ask(worker.END)
                 patience.hear(child)
-            return [child.answer or {} for child in children]
+            return [_read(child.answer or {}) for child in everyone]
         except OSError as error:  # no room for another file or pipe
-            return [failed_to_start(error) for _ in (*orders, *([reference] if reference else ()))]
+            failed = Answer(outcome="failed", detail=f"no process could be started: {error}")
+            return [failed for _ in (*orders, *([reference] if reference else ()))]
         finally:
-            for child in children:
+            for child in (*children, *beside):
                 child.end()
+
+    def _started(self, order: worker.Order) -> Child:
+        return self.servers[order.case.runtime].child(worker.measure, order)
+
+
+def _read(answer: dict[str, Any]) -> Answer:
+    """What a child of a launch said, as a record."""
+    try:
+        return schema.record(Answer, answer)
+    except CnnbenchError as error:
+        return Answer(outcome="failed", detail=str(error))
 
 
 class Patience:
@@ -158,10 +216,13 @@ def start(runtime: str) -> Server:
         UnknownNameError: there is no such runtime.
     """
     module = runtimes.load(runtime)
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context: ForkServerContext | SpawnContext = multiprocessing.get_context("forkserver")
-        ours = ("cnnbench.runner.worker", module.__name__)
-        context.set_forkserver_preload([*module.PRELOAD, *ours, "cnnbench.runner.freeze"])
-    else:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("spawn")
-    return Server(runtime, context, module.ENVIRONMENT)
+        return Server(runtime, context, module.ENVIRONMENT, None)
+    # Not the one that the standard library has for a process, which knows one list of imports.
+    forks = ForkServer()
+    ours = ("cnnbench.runner.worker", module.__name__)
+    forks.set_forkserver_preload([*module.PRELOAD, *ours, "cnnbench.runner.freeze"])
+    server = Server(runtime, multiprocessing.get_context("forkserver"), module.ENVIRONMENT, forks)
+    finalize(server, forks._stop)  # type: ignore[attr-defined]
+    return server

@@ -1,4 +1,4 @@
-"""Cases to measure now: a server, a run's folder and the loop, in one call."""
+"""Cases to measure now: servers, a run's folder and the loop, in one call."""
 
 from __future__ import annotations
 
@@ -14,21 +14,35 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.runner import loop, server
 from cnnbench.runner.loop import Ending, Progress
+from cnnbench.runner.server import Workers
 from cnnbench.runs import store
 from cnnbench.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A runtime that is ready to measure; starting one takes seconds, so keep it."""
+    """Runtimes that are ready to measure; starting one takes seconds, so keep it.
 
-    workers: server.Server
-    described: dict[str, Any]
+    `described` is what each of them says of itself, by its name.
+    """
+
+    workers: Workers
+    described: dict[str, dict[str, Any]]
+
+    @property
+    def runtime(self) -> str:
+        """The first of them."""
+        return next(iter(self.described))
+
+    def devices(self, runtime: str | None = None) -> dict[str, list[str]]:
+        """The names of the devices that a runtime sees, by kind; the first runtime if None."""
+        found: dict[str, list[str]] = self.described[runtime or self.runtime]["devices"]
+        return found
 
     def measure(
         self, cases: Sequence[Case], progress: Progress, folder: Path | None = None, **plan: Any
     ) -> Run:
-        """Measure cases and read them back.
+        """Measure cases on the first runtime and read them back.
 
         Args:
             cases: what to measure.
@@ -43,8 +57,7 @@ class Session:
         wanted = Plan(
             suite=plan.pop("suite", "session"),
             description=plan.pop("description", ""),
-            cases=tuple(cases),
-            runtime=self.workers.runtime,
+            cases=tuple(replace(case, runtime=self.runtime) for case in cases),
             seed=plan.pop("seed", SystemRandom().randrange(2**31)),
             **plan,
         )
@@ -63,15 +76,16 @@ class Session:
         return loop.run(plan, file, self.workers, self.described, progress, done)
 
 
-def start(runtime: str = "tensorflow") -> Session:
-    """Start a runtime.
+def start(*runtimes: str) -> Session:
+    """Start runtimes.
 
     Raises:
         UnknownNameError: there is no such runtime.
         RuntimeMissingError: it cannot be started.
     """
-    workers = server.start(runtime)
-    return Session(workers, workers.describe())
+    servers = {name: server.start(name) for name in runtimes or ("tensorflow",)}
+    described = {name: each.describe() for name, each in servers.items()}
+    return Session(Workers(servers), described)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from statistics import geometric_mean, median
 from typing import Any
 
 from cnnbench import stats, units
-from cnnbench.cases.case import Case
+from cnnbench.cases.case import Case, sizes
+from cnnbench.cases.paper import Paper, predicted_peak
 from cnnbench.cost import Cost
-from cnnbench.errors import CnnbenchError
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate, Spread
@@ -25,21 +25,26 @@ class Result:
     """One case: what it costs, and what every launch of it gave."""
 
     case: Case
-    cost: Cost
+    paper: Paper
     launches: tuple[Measurement, ...]
     samples: Samples
     time: Estimate | None
     spread: Spread | None
 
     @property
+    def cost(self) -> Cost:
+        """Of a forward pass on paper, layer by layer."""
+        return self.paper.cost
+
+    @property
     def label(self) -> str:
-        """What the suite calls the block."""
-        return self.case.label or self.case.target
+        """What the suite calls the network."""
+        return self.case.name
 
     @property
     def name(self) -> str:
         """The label and what else tells the case from others of its label."""
-        return " ".join([self.label, units.shape(self.case.input_shape), *self.unusual])
+        return " ".join([self.label, sizes(self.case.inputs), *self.unusual])
 
     @property
     def unusual(self) -> list[str]:
@@ -56,8 +61,14 @@ class Result:
 
     @property
     def side(self) -> float:
-        """Side length of the input in pixels; of an oblong, of the square of its area."""
-        *_, height, width, _ = self.case.input_shape  # a video has frames before
+        """Side length of the input in pixels; of an oblong, of the square of its area.
+
+        Of an input that is not an image, its first size.
+        """
+        sizes = self.case.input_shape
+        if len(sizes) < 3:
+            return float(sizes[0])  # a sequence, or a vector
+        *_, height, width, _ = sizes  # a video has frames before
         return float((height * width) ** 0.5)
 
     @property
@@ -81,8 +92,50 @@ class Result:
 
     @property
     def flops(self) -> int:
-        """See `Case.flops`."""
-        return self.case.flops()
+        """FLOPs on paper of what is timed: a forward pass, or a step of training."""
+        return self.paper.flops
+
+    @property
+    def throughput(self) -> float | None:
+        """Samples a second."""
+        return self.case.batch_size / self.time.value if self.time else None
+
+    @property
+    def first_call(self) -> float | None:
+        """Seconds of the first call of a process, the median over launches."""
+        return _median(ns for m in self.launches if m.ok for ns in m.samples_ns[:1])
+
+    @property
+    def build(self) -> float | None:
+        """Seconds to load or build the network, the median over launches."""
+        return _median(m.build_ns for m in self.launches if m.ok)
+
+    @property
+    def compile(self) -> float | None:
+        """Seconds to trace or compile it before its first call, the median over launches."""
+        return _median(m.compile_ns for m in self.launches if m.ok)
+
+    @property
+    def new_batch(self) -> float | None:
+        """Seconds of the first call with one sample more, with all that this takes."""
+        return _median(m.new_batch_ns for m in self.launches if m.ok)
+
+    @property
+    def growth_bytes(self) -> float | None:
+        """Bytes by which memory grew a call, in the second half of a launch: the median over them.
+
+        The first half fills pools and caches, which is no leak.
+        """
+        found = [rate for m in self.launches if (rate := _growth(m)) is not None]
+        return median(found) if found else None
+
+    @property
+    def leak_bytes(self) -> float | None:
+        """The same where it is a leak: memory grew in every launch, and by what can be seen."""
+        found = [rate for m in self.launches if (rate := _growth(m)) is not None]
+        total = [rate * sum(m.bursts) for m, rate in zip(self.launches, found, strict=False)]
+        leaks = len(found) > 1 and min(found) > 0 and median(total) > LEAK_BYTES
+        return median(found) if leaks else None
 
     @property
     def calls(self) -> int:
@@ -142,6 +195,23 @@ class Result:
 
 
 _USUAL = ("float32", "cpu", "graph")
+LEAK_BYTES = 2**20
+"""Growth over a launch from which on it is called a leak: an allocator's pools move by less."""
+
+
+def _median(values: Iterable[int | None]) -> float | None:
+    """Of nanoseconds, in seconds; None where there are none."""
+    known = [value / 1e9 for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _growth(m: Measurement) -> float | None:
+    """Bytes a call by which memory grew in the second half of a launch; None of a short one."""
+    sizes = m.resident_bytes[1:]  # after each burst
+    if not m.ok or len(sizes) < 8 or len(sizes) != len(m.bursts):
+        return None
+    half = len(sizes) // 2
+    return (sizes[-1] - sizes[half]) / max(sum(m.bursts[half + 1 :]), 1)
 
 
 def ratio(base: Result, new: Result) -> Estimate | None:
@@ -209,31 +279,18 @@ def _paced_by(result: Result) -> list[Any]:
     return [first.reference, *(first.environment.get(key) for key in keys)]
 
 
-def predicted_peak(cost: Cost) -> int:
-    """The rise of the peak memory that the first call should cause, in bytes.
-
-    Measured is a rise over the memory that was there before the call. The input and the
-    weights were, so the prediction is the peak of live activations without the input,
-    which is alive throughout, and without the weights.
-    """
-    return cost.peak_activation_bytes - cost.layers[0].activation_bytes
-
-
-def result(case: Case, launches: Sequence[Measurement]) -> Result:
-    """Join a case's launches, any number of them, with its cost.
+def result(case: Case, paper: Paper, launches: Sequence[Measurement]) -> Result:
+    """Join a case's launches, any number of them, with its costs.
 
     Of several records of one launch number, as a continued run may leave, the last good
     one counts.
-
-    Raises:
-        CnnbenchError: this version has no such block, or cannot trace it.
     """
     samples = {
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
     return Result(
         case=case,
-        cost=case.cost(),
+        paper=paper,
         launches=tuple(launches),
         samples=samples,
         time=stats.location(samples),
@@ -244,21 +301,21 @@ def result(case: Case, launches: Sequence[Measurement]) -> Result:
 def results(run: Run) -> tuple[list[Result], list[str]]:
     """Every case of the plan in its order, then any other that was measured.
 
-    Returns also what could not be costed, with the reason.
+    Returns also the cases whose costs are not known, with the reason.
     """
     launches: dict[str, list[Measurement]] = {}
     cases = {case.id: case for case in run.plan.cases}
     for measurement in run.measurements:
         launches.setdefault(measurement.case.id, []).append(measurement)
         cases.setdefault(measurement.case.id, measurement.case)
-    found: list[Result] = []
+    known: list[Result] = []
     problems: list[str] = []
     for key, case in cases.items():
-        try:
-            found.append(result(case, launches.get(key, ())))
-        except (CnnbenchError, TypeError) as error:
-            problems.append(f"{key}: {error}")
-    return found, problems
+        if paper := run.plan.papers.get(case.paper_key):
+            known.append(result(case, paper, launches.get(key, ())))
+        else:
+            problems.append(f"{key}: {run.problems.get(case.paper_key, 'its costs are unknown')}")
+    return known, problems
 
 
 def timed(found: Iterable[Result]) -> list[tuple[Result, Estimate]]:

@@ -2,10 +2,12 @@
 
 Format history of the lines:
 
-1   {"schema": 1, "type": "plan", ...}     the first line: what the run set out to do
-    {"schema": 1, "type": "launch", ...}   one measurement
-    {"schema": 1, "type": "stop", ...}     why a case was not launched again
-    {"schema": 1, "type": "ceilings", ...} the most that a device can do, measured for this run
+2   {"schema": 2, "type": "plan", ...}     the first line: what the run set out to do
+    {"schema": 2, "type": "paper", ...}    the costs on paper of some of its cases
+    {"schema": 2, "type": "launch", ...}   one measurement
+    {"schema": 2, "type": "stop", ...}     why a case was not launched again
+    {"schema": 2, "type": "ceilings", ...} the most that a device can do, measured for this run
+1   the same without papers: see `schema1`
 
 Nothing is ever rewritten. A line that cannot be read is named, counted and skipped.
 """
@@ -14,18 +16,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cnnbench.cases import paper
+from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.host.ceiling import Ceiling
+from cnnbench.runs import schema1
 from cnnbench.runs.measurement import Measurement
 from cnnbench.schema import record
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "measurements.jsonl"
 
 
@@ -42,8 +46,9 @@ class Run:
     """A stored run: its plan, its measurements, and the lines that could not be read.
 
     `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
-    a device and data type, where they were measured. Of several runs read as one, `parts` has
-    the number of the first launch of each.
+    a device and data type, where they were measured; `problems` why cases have no costs on paper,
+    by `Case.paper_key`. Of several runs read as one, `parts` has the number of the first launch
+    of each.
     """
 
     folder: Path
@@ -53,6 +58,7 @@ class Run:
     stops: dict[str, str] = field(default_factory=dict)
     ceilings: tuple[Ceiling, ...] = ()
     parts: tuple[int, ...] = ()
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 class Store:
@@ -95,6 +101,8 @@ def create(folder: Path, plan: Plan) -> Store:
     check_free(folder)
     store = _opened(folder)
     store.append("plan", plan.to_json())
+    for key, case in {case.paper_key: case for case in plan.cases}.items():
+        store.append("paper", {"of": key, **plan.paper(case).to_json()})
     return store
 
 
@@ -112,7 +120,7 @@ def check_free(folder: Path) -> None:
         )
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise StoreError(f"cannot write to {folder}: {existing} is no writable folder")
+        raise StoreError(f"cannot write to {folder}: {existing} is not a writable folder")
 
 
 def resume(folder: Path) -> Store:
@@ -138,52 +146,78 @@ def read(folder: Path) -> Run:
     """Read a stored run; bad lines are skipped and named in the result.
 
     Raises:
-        StoreError: there is no run in the folder, or its first line is no plan.
+        StoreError: there is no run in the folder, or its first line is not a plan.
     """
     path = folder / FILE
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise StoreError(f"no run in {folder}: {FILE}: {error.strerror}") from None
-    plan: Plan | None = None
-    measurements: list[Measurement] = []
-    bad: list[str] = []
-    stops: dict[str, str] = {}
-    ceilings: list[Ceiling] = []
-    for number, kind, data in _records(lines, path.name, bad):
-        try:
-            if kind == "plan":
-                plan = plan or record(Plan, data)
-            elif kind == "launch":
-                measurements.append(record(Measurement, data))
-            elif kind == "stop":
-                stop = record(Stop, data)
-                stops[stop.case] = stop.reason
-            elif kind == "ceilings":
-                ceilings.append(record(Ceiling, data))
-            else:
-                raise CnnbenchError(f"unknown type {kind!r}")
-        except CnnbenchError as error:
-            bad.append(f"{path.name}:{number}: {error}")
-    if plan is None:
-        reason = f" ({bad[0]})" if bad else ""
-        raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
-    return Run(folder, plan, tuple(measurements), tuple(bad), stops, tuple(ceilings))
-
-
-def _records(
-    lines: list[bytes], name: str, bad: list[str]
-) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    run = _Reading()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
+            run.add(line)
+        except CnnbenchError as error:
+            run.bad.append(f"{path.name}:{number}: {error}")
+    if run.plan is None:
+        reason = f" ({run.bad[0]})" if run.bad else ""
+        raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
+    return run.finished(folder, run.plan)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A run as far as its lines have been read."""
+
+    plan: Plan | None = None
+    papers: dict[str, Paper] = field(default_factory=dict)
+    measurements: list[Measurement] = field(default_factory=list)
+    stops: dict[str, str] = field(default_factory=dict)
+    ceilings: list[Ceiling] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+    schema: int = SCHEMA
+    runtime: str = ""
+
+    def add(self, line: bytes) -> None:
+        try:
             data = json.loads(line)
             schema, kind = data.pop("schema"), data.pop("type")
         except (ValueError, KeyError, TypeError, AttributeError):
-            bad.append(f"{name}:{number}: not a record ({len(line)} bytes)")
-            continue
-        if schema != SCHEMA:
-            bad.append(f"{name}:{number}: schema {schema}, this version reads {SCHEMA}")
-            continue
-        yield number, str(kind), data
+            raise CnnbenchError(f"not a record ({len(line)} bytes)") from None
+        if schema == 1:
+            if kind == "plan":
+                self.runtime = str(data.get("runtime"))
+            data = schema1.upgraded(kind, data, self.runtime)
+        elif schema != SCHEMA:
+            raise CnnbenchError(f"schema {schema}, this version reads 1 to {SCHEMA}")
+        if kind == "plan":
+            self.plan, self.schema = self.plan or record(Plan, data), schema
+        elif kind == "paper":
+            self.papers[str(data.pop("of", ""))] = paper.stored(data)
+        elif kind == "launch":
+            self.measurements.append(record(Measurement, data))
+        elif kind == "stop":
+            stop = record(Stop, data)
+            self.stops[stop.case] = stop.reason
+        elif kind == "ceilings":
+            self.ceilings.append(record(Ceiling, data))
+        else:
+            raise CnnbenchError(f"unknown type {kind!r}")
+
+    def finished(self, folder: Path, plan: Plan) -> Run:
+        cases = [*plan.cases, *(m.case for m in self.measurements)]
+        wanted = {case.paper_key: case for case in cases}
+        problems = dict.fromkeys(wanted.keys() - self.papers.keys(), "its costs were not stored")
+        if self.schema == 1:
+            self.papers, problems = schema1.papers(wanted)
+        return Run(
+            folder,
+            replace(plan, papers=self.papers),
+            tuple(self.measurements),
+            tuple(self.bad),
+            self.stops,
+            tuple(self.ceilings),
+            problems=problems,
+        )

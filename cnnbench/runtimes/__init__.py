@@ -2,10 +2,13 @@
 
 A runtime is a module with
 
+    MODES         the ways in which it can run a network, the usual one first
     PRELOAD       modules that the fork server imports before the first case
     ENVIRONMENT   environment variables that must be set before that import
     describe()    {"versions": {...}, "devices": {"cpu": [...], "gpu": [...]}}
-    prepare(case, seed, threads) -> Prepared
+    prepare(case, seed, threads, paper, model) -> Prepared
+
+and, where its times are not real, so that more launches would teach nothing, SIMULATED = True.
 
 Only `describe` and `prepare` may import the framework; both run in a child process.
 """
@@ -13,7 +16,7 @@ Only `describe` and `prepare` may import the framework; both run in a child proc
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from time import perf_counter_ns
@@ -21,6 +24,7 @@ from typing import Any, Protocol
 
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
 from cnnbench.errors import RuntimeMissingError, unknown
 
 
@@ -34,34 +38,44 @@ class Prepared:
         clock: nanoseconds; a runtime that simulates brings its own.
         device_peak_of: makes a call and returns by how many bytes the device's own peak
             rose; None where the device's memory is the process's.
+        new_batch: a call with one sample more, and all that it takes before; None where the
+            runtime cannot do that.
+        build_ns: nanoseconds that it took to load or build the network; None if unknown.
+        compile_ns: nanoseconds that it took to trace or compile it; None if unknown.
+        digest: of the graph of what was built; empty if unknown.
     """
 
     step: Callable[[], object]
     check: Check | None = None
     clock: Callable[[], int] = perf_counter_ns
     device_peak_of: Callable[[Callable[[], object]], int] | None = None
+    new_batch: Callable[[], object] | None = None
+    build_ns: int | None = None
+    compile_ns: int | None = None
+    digest: str = ""
 
 
 class Runtime(Protocol):
     """The module interface; see the head of this file."""
 
+    MODES: tuple[str, ...]
     PRELOAD: tuple[str, ...]
     ENVIRONMENT: Mapping[str, str]
 
     def describe(self) -> dict[str, Any]:
         """Versions of the framework and the names of its devices, by kind."""
 
-    def prepare(self, case: Case, seed: int, threads: int | None) -> Prepared:
-        """Build the case's network and, from the seed, its input."""
+    def prepare(self, case: Case, seed: int, threads: int | None, paper: Paper | None) -> Prepared:
+        """Build the case's network and, from the seed, its input; `paper` has its costs."""
 
 
-PARTS = ("PRELOAD", "ENVIRONMENT", "describe", "prepare")
+PARTS = ("MODES", "PRELOAD", "ENVIRONMENT", "describe", "prepare")
 """What a module must have to be a runtime."""
 
 
 def names() -> list[str]:
     """The runtimes that come with cnnbench, without importing them."""
-    return [module.name for module in pkgutil.iter_modules(__path__)]
+    return [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
 
 
 def load(name: str) -> Any:
@@ -69,7 +83,7 @@ def load(name: str) -> Any:
 
     Raises:
         UnknownNameError: there is none of that name here.
-        RuntimeMissingError: a dotted name cannot be imported, or is no runtime.
+        RuntimeMissingError: a dotted name cannot be imported, or is not a runtime.
     """
     if "." in name:
         try:
@@ -77,8 +91,25 @@ def load(name: str) -> Any:
         except Exception as error:  # whatever the user's module raises
             raise RuntimeMissingError(f"cannot import the runtime {name}: {error}") from None
         if missing := [part for part in PARTS if not hasattr(module, part)]:
-            raise RuntimeMissingError(f"{name} is no runtime: it has no {', '.join(missing)}")
+            raise RuntimeMissingError(f"{name} is not a runtime: it has no {', '.join(missing)}")
         return module
     if name not in names():
         raise unknown("runtime", name, names())
     return import_module(f"{__name__}.{name}")
+
+
+def simulated(name: str) -> bool:
+    """Whether a runtime computes its times instead of measuring them."""
+    return bool(getattr(load(name), "SIMULATED", False))
+
+
+def check_modes(name: str, modes: Iterable[str]) -> None:
+    """Refuse modes that a runtime does not have.
+
+    Raises:
+        UnknownNameError: there is no such runtime, or it has no such mode.
+    """
+    known = load(name).MODES
+    for mode in modes:
+        if mode not in known:
+            raise unknown("mode", mode, known)

@@ -14,10 +14,15 @@ from typing import Any
 
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
 from cnnbench.runtimes import Prepared
 
+MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD: tuple[str, ...] = ()
 ENVIRONMENT: dict[str, str] = {}
+SIMULATED = True
+BUILD_NS, COMPILE_NS = 2_000_000, 5_000_000
+"""A layer: to build, and to trace."""
 
 
 def describe() -> dict[str, Any]:
@@ -25,19 +30,24 @@ def describe() -> dict[str, Any]:
     return {"versions": {"fake": "1"}, "devices": {"cpu": ["simulated"], "gpu": []}}
 
 
-def call_ns(case: Case) -> int:
+def call_ns(case: Case, paper: Paper) -> int:
     """Nanoseconds of one steady call, before noise."""
-    cost = case.cost()
-    forward = 20_000 + 10_000 * (len(cost.layers) - 1) + cost.flops // 100
+    forward = 20_000 + 10_000 * (len(paper.cost.layers) - 1) + paper.cost.flops // 100
     return 3 * forward if case.mode == "train" else forward
 
 
-def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
+def prepare(
+    case: Case,
+    seed: int,
+    threads: int | None = None,
+    paper: Paper | None = None,
+    model: Any = None,
+) -> Prepared:
     """A step that moves a clock of its own."""
-    cost = case.cost()
+    paper = paper or case.paper()
     noise = Random(f"{case.id} {seed}")
     drift = noise.gauss(1.0, 0.03)
-    base = call_ns(case)
+    base, layers = call_ns(case, paper), len(paper.cost.layers)
     now = calls = 0
 
     def step() -> None:
@@ -46,13 +56,20 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
         now += int(base * slow * drift * noise.gauss(1.0, 0.01))
         calls += 1
 
+    def new_batch() -> None:
+        nonlocal now
+        now += COMPILE_NS * layers + 10 * base
+
     def peak_of(call: Callable[[], object]) -> int:
         call()
-        return int(cost.peak_activation_bytes * 1.05)
+        return int(paper.cost.peak_activation_bytes * 1.05)
 
     return Prepared(
         step=step,
-        check=Check(len(cost.layers), cost.params),
+        check=Check(layers, paper.cost.params),
         clock=lambda: now,
         device_peak_of=peak_of,
+        new_batch=new_batch,
+        build_ns=BUILD_NS * layers,
+        compile_ns=COMPILE_NS * layers,
     )

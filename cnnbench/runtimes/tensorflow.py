@@ -1,14 +1,22 @@
-"""Keras 3 on TensorFlow: eager, graph, xla, predict and train, on CPU and GPU."""
+"""Keras 3 on TensorFlow: graph, eager, xla, predict and train, on CPU and GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter_ns
 from typing import Any
 
-from cnnbench import blocks, crosscheck
+from cnnbench import crosscheck
+from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper, digest
+from cnnbench.graph import Graph
+from cnnbench.networks import load, samples
+from cnnbench.networks.reader import read
 from cnnbench.runtimes import Prepared
 
+MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -31,7 +39,13 @@ def describe() -> dict[str, Any]:
     }
 
 
-def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
+def prepare(
+    case: Case,
+    seed: int,
+    threads: int | None = None,
+    paper: Paper | None = None,
+    model: Any = None,
+) -> Prepared:
     """Build the Keras model of a case and a step that runs it to the end once."""
     import keras
     import tensorflow as tf
@@ -41,12 +55,18 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
     if case.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(case.dtype)
     with tf.device(f"/{case.device.upper()}:0"):
-        model = build(case)
-        x = tf.random.uniform((case.batch_size, *case.input_shape), dtype=case.dtype)
+        begin = perf_counter_ns()
+        entry = model is None and case.network.kind == "entry"
+        model = build(case) if model is None else model
+        built = perf_counter_ns()
+        graph = case.graph() if entry else read(model, case.inputs, case.batch_size)
+        arrays = samples.values(case.data, graph, None if entry else model, seed)
+        call = _Call(tf, case, model, [tf.constant(x) for x in arrays])
         _start(tf, case)
-        step = _step(tf, case, model, x)
+        traced = perf_counter_ns()
+        step = call.prepared()
+        done = perf_counter_ns()
     gpu = case.device == "gpu"
 
     def finished() -> None:
@@ -56,34 +76,70 @@ def prepare(case: Case, seed: int, threads: int | None = None) -> Prepared:
 
     return Prepared(
         step=finished,
-        check=crosscheck.compare(case.graph(), model),
+        check=_checked(graph, model, entry),
         device_peak_of=_gpu_peak_of if gpu else None,
+        new_batch=None if case.mode == "train" else call.with_one_sample_more,
+        build_ns=built - begin,
+        compile_ns=done - traced,
+        digest=digest(graph),
     )
 
 
 def build(case: Case) -> Any:
-    """The Keras model of a case, its layers named as the graph's are."""
+    """The Keras model of a case; of a catalogue entry with its layers named as the graph's are."""
     import keras
 
+    if case.network.kind != "entry":
+        return load.with_values(case.network, case.inputs, case.dtype)
     keras.utils.clear_session()
-    inputs = keras.Input(case.input_shape, batch_size=case.batch_size)
-    outputs = blocks.get(case.target).function(inputs, **case.params)
-    return keras.Model(inputs, outputs)
+    keras.config.set_dtype_policy(case.dtype)
+    return load.entry(case.network, case.inputs, case.batch_size)
 
 
-def _step(tf: Any, case: Case, model: Any, x: Any) -> Callable[[], object]:
-    if case.mode == "predict":
-        array = x.numpy()
-        return lambda: model.predict(array, batch_size=case.batch_size, verbose=0)
-    if case.mode == "eager":
-        return lambda: model(x, training=False)
-    if case.mode == "train":
-        return _training_step(tf, model, x)
-    call = tf.function(
-        lambda x: model(x, training=False), autograph=False, jit_compile=case.mode == "xla"
-    )
-    traced = call.get_concrete_function(x)
-    return lambda: traced(x)
+def _checked(graph: Graph, model: Any, entry: bool) -> Check:
+    return (crosscheck.compare if entry else crosscheck.compare_read)(graph, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One pass of a model over some arrays, in the mode of a case."""
+
+    tf: Any
+    case: Case
+    model: Any
+    arrays: list[Any]
+
+    def prepared(self) -> Callable[[], object]:
+        """The pass, traced or compiled where the mode does that."""
+        tf, model, mode, x = self.tf, self.model, self.case.mode, self.arranged
+        if mode == "predict":
+            arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), x)
+            return lambda: model.predict(arrays, batch_size=len(self.arrays[0]), verbose=0)
+        if mode == "eager":
+            return lambda: model(x, training=False)
+        if mode == "train":
+            return _training_step(tf, model, x)
+        call = tf.function(
+            lambda x: model(x, training=False), autograph=False, jit_compile=mode == "xla"
+        )
+        traced = call.get_concrete_function(x)
+        # A concrete function takes what a structure holds, one tensor after the other.
+        return lambda: traced(*tf.nest.flatten(x))
+
+    def with_one_sample_more(self) -> object:
+        """A first pass at another batch size: what a service meets when its load changes."""
+        more = [self.tf.concat([x, x[:1]], axis=0) for x in self.arrays]
+        return _Call(self.tf, self.case, self.model, more).prepared()()
+
+    @property
+    def arranged(self) -> Any:
+        """The arrays as the model takes them: one, a list, or by name."""
+        structure = getattr(self.model, "_inputs_struct", None)
+        if structure is None:
+            return self.arrays[0] if len(self.arrays) == 1 else self.arrays
+        import keras
+
+        return keras.tree.pack_sequence_as(structure, self.arrays)
 
 
 def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
@@ -91,15 +147,17 @@ def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
 
     The loss is the cross-entropy over classes; of a block, which has none, the squared error.
     """
-    shape = model.output.shape
+    outputs = tf.nest.map_structure(tf.zeros_like, model(x, training=False))
+    shape = tuple(getattr(outputs, "shape", ()))
     if len(shape) == 2:
-        loss, y = "categorical_crossentropy", tf.one_hot([0] * shape[0], shape[1], dtype=x.dtype)
+        loss = "categorical_crossentropy"
+        y = tf.one_hot([0] * shape[0], shape[-1], dtype=outputs.dtype)
     else:
-        loss, y = "mean_squared_error", tf.zeros(shape, x.dtype)
+        loss, y = "mean_squared_error", outputs
     model.compile(optimizer="adam", loss=loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)  # a graph may not create its slots
     step = tf.function(model.train_step, autograph=False).get_concrete_function((x, y))
-    return lambda: step((x, y))
+    return lambda: step(*tf.nest.flatten((x, y)))
 
 
 def _start(tf: Any, case: Case) -> None:

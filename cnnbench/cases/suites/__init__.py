@@ -6,16 +6,19 @@ All keys, with the values they have if left out, or an example where they must b
     description = ""
     launches = 5                        # processes per case, at least
     time_budget = 270                   # seconds for all launches
+    base = ""                           # a block that all others are compared with
 
     [[block]]                           # one network at a grid of inputs, batches and modes
     name = "narrow"                     # what reports call it; unique
-    target = "naive_inception_module"   # a name from `cnnbench list`
-    params = {}                         # where the block's defaults do not do: { f1 = 32 }
-    inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]
+    target = "naive_inception_module"   # whatever `cnnbench analyze` takes
+    params = {}                         # where its defaults do not do: { f1 = 32 }
+    inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]; of two
+                                        # inputs ["64x64x3,10"]; its own if left out
     batches = [1]
-    modes = ["graph"]                   # and "eager", "xla", "predict", "train"
+    modes = ["graph"]                   # those of the runtime: "eager", "xla", "predict", "train"
     devices = ["cpu", "gpu"]            # of those that `run` measures on
-    dtype = "float32"                   # or "float16", "bfloat16"
+    dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
+    data = ""                           # FILE.npz or module:function that gives the input
 
     [[block]]
     name = "wide"
@@ -23,7 +26,7 @@ All keys, with the values they have if left out, or an example where they must b
 
     [[compare]]                         # two blocks over a range of input channels
     title = "wide against narrow"       #
-    base = "narrow"                     # names of blocks above
+    base = "narrow"                     # names of blocks above, of the catalogue
     new = "wide"                        #
     size = "28x28"                      #
     batch = 1
@@ -34,7 +37,9 @@ All keys, with the values they have if left out, or an example where they must b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,18 +47,24 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cnnbench import schema, units
-from cnnbench.cases.case import Case, Device, Mode
-from cnnbench.cases.plan import Comparison
+from cnnbench.cases.case import DEVICES, Case
+from cnnbench.cases.plan import Comparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
+from cnnbench.networks import Network
+from cnnbench.rule import Shape
 
 WIDEST = 4096
 MOST_LAUNCHES = 10_000
 Count = Annotated[int, Field(ge=1, strict=True)]
+Group = list[Case]
+"""Cases that take turns in one launch."""
 
 
-def _sample(value: Any) -> tuple[int, ...]:
+def _sample(value: Any) -> tuple[Shape, ...]:
+    if isinstance(value, tuple):  # from Python; TOML has no tuples
+        return value
     try:
-        return units.parse_shape(value, ranks=(3, 4))  # an image, or a video
+        return tuple(units.parse_shapes(str(value)))
     except CnnbenchError as error:
         raise ValueError(str(error)) from None
 
@@ -63,6 +74,12 @@ def _plane(value: Any) -> tuple[int, ...]:
         return units.parse_shape(value, ranks=(2,))
     except CnnbenchError as error:
         raise ValueError(str(error)) from None
+
+
+def _device(value: Any) -> Any:
+    if value not in DEVICES:
+        raise ValueError(f"must be one of {', '.join(DEVICES)}; got {value!r}")
+    return value
 
 
 class _Table(BaseModel):
@@ -75,11 +92,33 @@ class BlockTable(_Table):
     name: Annotated[str, Field(min_length=1)]
     target: str
     params: dict[str, Any] = {}
-    inputs: list[Annotated[tuple[int, ...], BeforeValidator(_sample)]] = []
+    inputs: list[Annotated[tuple[Shape, ...], BeforeValidator(_sample)]] | None = None
     batches: Annotated[list[Count], Field(min_length=1)] = [1]
-    modes: Annotated[list[Mode], Field(min_length=1)] = ["graph"]
-    devices: Annotated[list[Device], Field(min_length=1)] | None = None
-    dtype: str = "float32"
+    modes: Annotated[list[str], Field(min_length=1)] = ["graph"]
+    devices: (
+        Annotated[list[Annotated[str, BeforeValidator(_device)]], Field(min_length=1)] | None
+    ) = None
+    dtype: str = ""
+    data: str = ""
+    source: str = ""
+
+    def case(
+        self, inputs: Sequence[Shape], batch: int, device: str, runtime: str, mode: str = "graph"
+    ) -> Case:
+        """The block at one place of its grid; what is empty in it is the network's own."""
+        return Case(
+            target=self.target,
+            inputs=tuple(inputs),
+            params=self.params,
+            batch_size=batch,
+            dtype=self.dtype,
+            device=device,
+            mode=mode,
+            runtime=runtime,
+            label=self.name,
+            data=self.data,
+            source=self.source,
+        )
 
 
 class CompareTable(_Table):
@@ -102,78 +141,76 @@ class Suite(_Table):
     description: str = ""
     launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES, strict=True)] = 5
     time_budget: Annotated[float, Field(gt=0, le=units.LONGEST, strict=True)] = 270
+    base: str = ""
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
 
-    def cases(self, devices: Iterable[str]) -> tuple[Case, ...]:
-        """Every case once, in the order of the file, on each of the devices."""
-        found: dict[str, Case] = {}
-        for device in devices:
-            for case in self._cases(device):
-                found.setdefault(case.id, case)
-        return tuple(found.values())
+    def groups(self, devices: Iterable[str], runtime: str) -> list[Group]:
+        """The cases in the order of the file; those of one group are compared, and take turns.
 
-    def _cases(self, device: str) -> Iterator[Case]:
-        tables = {table.name: table for table in self.block}
+        What is empty in a case, its inputs or its type, is the network's own.
+        """
+        return [
+            group for device in devices for group in (*self._grid(device, runtime),
+                                                      *self._pairs(device, runtime))
+        ]  # fmt: skip
+
+    def _grid(self, device: str, runtime: str) -> Iterator[Group]:
+        places: dict[Any, Group] = {}
         for table in self.block:
-            for shape in table.inputs:
+            if table.devices and device not in table.devices:
+                continue
+            compared = {name for pair in self.compare for name in (pair.base, pair.new)}
+            alone = [] if table.name in compared else [()]
+            for index, inputs in enumerate(alone if table.inputs is None else table.inputs):
                 for batch in table.batches:
                     for mode in table.modes:
-                        if not table.devices or device in table.devices:
-                            yield _case(table, shape, batch, device, mode)
+                        case = table.case(inputs, batch, device, runtime, mode)
+                        # Compared with the base: what stands at its place of the grid.
+                        place = (index, batch, mode) if self.base else case.id
+                        places.setdefault(place, []).append(case)
+        yield from places.values()
+
+    def _pairs(self, device: str, runtime: str) -> Iterator[Group]:
         for pair in self.compare:
-            for channels in sorted({*pair.channels, *pair.show}):
-                for name in (pair.base, pair.new):
-                    yield _case(tables[name], (*pair.size, channels), pair.batch, device, "graph")
+            for channels in measured(pair):
+                yield [
+                    self._at(pair, name, channels, device, runtime)
+                    for name in (pair.base, pair.new)
+                ]
 
-    def together(self, devices: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-        """Ids of the cases that are compared with each other, pair by pair."""
-        tables = {table.name: table for table in self.block}
+    def _at(self, pair: CompareTable, name: str, channels: int, device: str, runtime: str) -> Case:
+        table = next(table for table in self.block if table.name == name)
+        case = table.case(((*pair.size, channels),), pair.batch, device, runtime)
+        return replace(case, dtype=case.dtype or "float32")
+
+    def comparisons(self, devices: Iterable[str], runtime: str) -> tuple[Comparison, ...]:
+        """The comparisons on each device, as a plan keeps them."""
         return tuple(
-            tuple(
-                _case(tables[name], (*pair.size, channels), pair.batch, device, "graph").id
-                for name in (pair.base, pair.new)
-            )
-            for device in devices
-            for pair in self.compare
-            for channels in sorted({*pair.channels, *pair.show})
+            self._comparison(pair, device, runtime) for pair in self.compare for device in devices
         )
 
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """The comparisons, as a plan keeps them."""
-        return tuple(
-            Comparison(
-                title=pair.title,
-                base=pair.base,
-                new=pair.new,
-                size=pair.size,
-                batch_size=pair.batch,
-                channels=tuple(sorted({*pair.channels, *pair.show})),
-                show=tuple(pair.show),
-                range=pair.range,
-            )
-            for pair in self.compare
+    def _comparison(self, pair: CompareTable, device: str, runtime: str) -> Comparison:
+        def at(name: str, channels: int) -> Case:
+            return self._at(pair, name, channels, device, runtime)
+
+        return Comparison(
+            title=pair.title,
+            base=pair.base,
+            new=pair.new,
+            size=pair.size,
+            batch_size=pair.batch,
+            device=device,
+            pairs=tuple((c, at(pair.base, c).id, at(pair.new, c).id) for c in measured(pair)),
+            show=tuple(pair.show),
+            range=pair.range,
+            **curves(at, pair.base, pair.new, pair.range),
         )
 
-    def blocks(self) -> dict[str, dict[str, Any]]:
-        """Target, parameters and data type behind each name."""
-        return {
-            table.name: {"target": table.target, "params": table.params, "dtype": table.dtype}
-            for table in self.block
-        }
 
-
-def _case(table: BlockTable, shape: tuple[int, ...], batch: int, device: str, mode: str) -> Case:
-    return Case(
-        target=table.target,
-        params=table.params,
-        input_shape=shape,
-        batch_size=batch,
-        dtype=table.dtype,
-        device=device,
-        mode=mode,
-        label=table.name,
-    )
+def measured(pair: CompareTable) -> list[int]:
+    """The numbers of channels at which a pair is measured."""
+    return sorted({*pair.channels, *pair.show})
 
 
 def names() -> list[str]:
@@ -227,18 +264,72 @@ def _check(suite: Suite, source: str) -> None:
                 f"{source}: [compare] range: every channel count is costed, so at most {WIDEST}; "
                 f"got {pair.range[1]}"
             )
-    cases = suite.cases(["cpu", "gpu"])
+    if suite.base and suite.base not in known:
+        raise SuiteError(f"{source}: base: {unknown('block', suite.base, known)}")
+    cases = [case for group in suite.groups(DEVICES, "tensorflow") for case in group]
     if not cases:
         raise SuiteError(f"{source}: no cases; give a block 'inputs' or add a [[compare]]")
-    for case in cases:
+    for case in {case.paper_key: case for case in cases}.values():
         try:
-            case.graph()
+            case.network.check()
+            if case.network.kind == "entry":
+                case.graph()
         except (ShapeError, UnknownNameError) as error:
             raise type(error)(f"{source}: {case.label!r}: {error}") from None
-        except TypeError as error:
+        except (CnnbenchError, TypeError) as error:
             raise SuiteError(f"{source}: {case.label!r}: {error}") from None
 
 
 def describe() -> dict[str, str]:
     """Each suite's name and description."""
     return {name: load(name).description for name in names()}
+
+
+def of_networks(
+    named: Mapping[str, Network],
+    *,
+    inputs: Sequence[Shape] | None = None,
+    batches: Sequence[int] = (1,),
+    modes: Sequence[str] = ("graph",),
+    dtype: str | None = None,
+    data: str = "",
+) -> Suite:
+    """A suite of some networks that take turns, all compared with the first.
+
+    Args:
+        named: the networks by the labels that reports show.
+        inputs: the size of one sample for each input; each network's own if None.
+        batches: samples per call.
+        modes: of the runtime.
+        dtype: each network's own if None.
+        data: FILE.npz or module:function; random values if empty.
+
+    Raises:
+        SuiteError: a batch that is not a positive whole number, or no batch or mode.
+    """
+    for batch in batches:
+        if type(batch) is not int or batch < 1:
+            raise SuiteError(f"a batch must be a whole number of at least 1; got {batch!r}")
+    if not batches or not modes:
+        raise SuiteError("expected at least one batch and one mode; got none")
+    first, *others = named
+    against = f"{' and '.join(others)} against {first}" if others else f"what {first} takes"
+    return Suite(
+        name=re.sub(r"[^\w.-]+", "_", "-".join(named))[:60],
+        description=f"{against}, on your machine",
+        base=first if others else "",
+        block=[
+            BlockTable(
+                name=label,
+                target=network.target,
+                params=network.params,
+                inputs=None if inputs is None else [tuple(inputs)],
+                batches=list(dict.fromkeys(batches)),
+                modes=list(dict.fromkeys(modes)),
+                dtype=dtype or "",
+                data=data,
+                source=network.source,
+            )
+            for label, network in named.items()
+        ],
+    )

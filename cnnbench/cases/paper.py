@@ -1,0 +1,161 @@
+"""PAPER: what the rules say of a case, worked out once, when a run is planned, and stored with it.
+
+A stored run is read, reported and compared from this alone: no network is traced again, so what a
+block or a user's model has become since then changes no stored run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from cnnbench.analysis.demand import Demand, demand
+from cnnbench.analysis.training import training
+from cnnbench.cost import Cost, LayerCost, cost
+from cnnbench.errors import CnnbenchError
+from cnnbench.graph import Graph
+
+_COLUMNS = tuple(field.name for field in fields(LayerCost))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of training with adam: its FLOPs, and the most memory that it needs."""
+
+    flops: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The costs of a case on paper.
+
+    Args:
+        digest: of the graph; equal where layer by layer the same is computed on the same sizes.
+            Empty where it is not known, as of runs that were stored before there was one.
+        cost: of a forward pass, layer by layer.
+        demand: what the forward pass demands of any device.
+        step: of training, where the case is one.
+        file: digest of the file that holds the network, if one does.
+    """
+
+    digest: str
+    cost: Cost
+    demand: Demand
+    step: Step | None = None
+    file: str = ""
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of what is timed: a forward pass, or a step of training."""
+        return self.step.flops if self.step else self.cost.flops
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it needs, weights and all."""
+        return self.step.peak_bytes if self.step else self.cost.peak_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record; the layers as rows of a table, whose columns are named."""
+        rows = [[getattr(layer, name) for name in _COLUMNS] for layer in self.cost.layers]
+        return {
+            "digest": self.digest,
+            "file": self.file,
+            "inputs": self.cost.input_shapes,
+            "outputs": self.cost.output_shapes,
+            "dtype": self.cost.dtype,
+            "columns": _COLUMNS,
+            "layers": rows,
+            "demand": asdict(self.demand),
+            "step": self.step and asdict(self.step),
+        }
+
+
+def predicted_peak(cost: Cost) -> int:
+    """The rise of the peak memory that the first call should cause, in bytes.
+
+    Measured is a rise over the memory that was there before the call. The input and the
+    weights were, so the prediction is the peak of live activations without the inputs,
+    which are alive throughout, and without the weights.
+    """
+    inputs = sum(layer.activation_bytes for layer in cost.layers if layer.op == "InputLayer")
+    return cost.peak_activation_bytes - inputs
+
+
+QUANTITIES: dict[str, Callable[[Cost], int]] = {
+    "parameters": lambda cost: cost.params,
+    "MACs": lambda cost: cost.macs,
+    "FLOPs": lambda cost: cost.flops,
+    "activation memory": lambda cost: cost.activation_bytes,
+    "peak memory, predicted": predicted_peak,
+}
+"""What the rules say of a network, by the names that reports have for it."""
+
+
+def paper(graph: Graph, train: bool = False) -> Paper:
+    """What the rules say of a graph; of a step of training too if asked."""
+    costs = cost(graph)
+    step = None
+    if train:
+        trained = training(graph, "adam")
+        step = Step(trained.flops, trained.memory.peak)
+    return Paper(digest(graph), costs, demand(graph, costs), step)
+
+
+def stored(data: dict[str, Any]) -> Paper:
+    """A paper from the plain values of a stored line.
+
+    Raises:
+        CnnbenchError: they are not those of a paper.
+    """
+    try:
+        columns = data["columns"]
+        layers = tuple(
+            LayerCost(**_layer(zip(columns, row, strict=True))) for row in data["layers"]
+        )
+        inputs, outputs = (tuple(map(tuple, data[key])) for key in ("inputs", "outputs"))
+        return Paper(
+            str(data["digest"]),
+            Cost(layers, inputs, outputs, data["dtype"]),
+            Demand(**data["demand"]),
+            Step(**data["step"]) if data["step"] else None,
+            str(data["file"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CnnbenchError(f"not a paper: {type(error).__name__}: {error}") from None
+
+
+def _layer(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values}
+
+
+def digest(graph: Graph) -> str:
+    """A short text that is equal for graphs that compute the same on the same sizes.
+
+    Names do not count: Keras numbers its layers by what was built before.
+    """
+    nodes = [
+        (
+            node.op,
+            {name: _plain(value) for name, value in sorted(node.attrs.items())},
+            node.inputs,
+            (node.rule.shape, node.rule.others, node.rule.macs, node.rule.elementwise),
+            [(weight.shape, weight.trainable) for weight in node.rule.weights],
+            (node.dtype, node.weight_dtype, node.uncounted),
+        )
+        for node in graph.nodes
+    ]
+    text = json.dumps([graph.dtype, graph.inputs, graph.outputs, nodes])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """An argument as text that does not depend on where it lies in memory."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return type(value).__name__
