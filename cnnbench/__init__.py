@@ -30,7 +30,10 @@ __version__ = "0.1.0"
 
 from cnnbench.api import (
     analyze,
+    capacity,
+    check,
     compare,
+    conventions,
     doctor,
     export,
     formula,
@@ -41,6 +44,7 @@ from cnnbench.api import (
     run,
     sweep,
     trace,
+    training,
     verify,
 )
 from cnnbench.errors import CnnbenchError
@@ -49,7 +53,10 @@ __all__ = [
     "CnnbenchError",
     "__version__",
     "analyze",
+    "capacity",
+    "check",
     "compare",
+    "conventions",
     "doctor",
     "export",
     "formula",
@@ -60,5 +67,6 @@ __all__ = [
     "run",
     "sweep",
     "trace",
+    "training",
     "verify",
 ]

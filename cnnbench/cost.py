@@ -6,10 +6,12 @@ operations; taps on padded positions count; inference, one forward pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
+from cnnbench import units
 from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.records import Record, one_line
 from cnnbench.rule import Shape, record
 
 CONVENTION = (
@@ -19,7 +21,7 @@ CONVENTION = (
 
 
 @record
-class LayerCost:
+class LayerCost(Record):
     """The cost of one layer; sizes in bytes, everything else in counts.
 
     `inside_macs` leaves out the taps on padding. `uncounted` says why the layer's work is
@@ -41,6 +43,10 @@ class LayerCost:
     live_bytes: int
     uncounted: str = ""
 
+    def __repr__(self) -> str:
+        flops = "no rule" if self.uncounted else units.count(self.flops, "FLOPs")
+        return one_line(self, self.name, self.op, f"{self.params:,} parameters", flops)
+
     @property
     def flops(self) -> int:
         """Floating-point operations: 2 * MACs + elementwise."""
@@ -57,7 +63,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Record):
     """The cost of a network: its layers, and totals over them.
 
     Where `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds.
@@ -67,6 +73,12 @@ class Cost:
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape, ...]
     dtype: str
+    name: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        layers, params = f"{len(self.layers)} layers", f"{self.params:,} parameters"
+        flops = (">= " if self.uncounted else "") + units.count(self.flops, "FLOPs")
+        return one_line(self, self.name, layers, params, flops)
 
     @property
     def input_shape(self) -> Shape:
@@ -174,6 +186,7 @@ def cost(graph: Graph) -> Cost:
         tuple(graph.nodes[i].rule.shape for i in graph.inputs),
         graph.output_shapes,
         graph.dtype,
+        graph.name,
     )
 
 

@@ -19,6 +19,7 @@ from functools import cache, wraps
 from typing import Any
 
 from cnnbench.errors import ShapeError
+from cnnbench.records import Record, one_line
 from cnnbench.rule import Rule, Shape, Weight, record
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -83,10 +84,11 @@ class Tensor:
 
 
 @dataclass(slots=True)
-class Graph:
+class Graph(Record):
     """The layers of a network in the order in which they were called.
 
-    A layer that is added now belongs to the blocks of `current_scope`, outermost first.
+    A layer that is added now belongs to the blocks of `current_scope`, outermost first. The name
+    is that of the network, with its parameters.
     """
 
     dtype: str = "float32"
@@ -94,8 +96,15 @@ class Graph:
     inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] = ()
     output_shapes: tuple[Shape, ...] = ()
-    current_scope: tuple[str, ...] = ()
+    current_scope: tuple[str, ...] = field(default=(), repr=False)
     _names: Counter[str] = field(default_factory=Counter, repr=False)
+    name: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        inputs = [self.nodes[i].rule.shape for i in self.inputs if i < len(self.nodes)]
+        shapes = " and ".join("x".join(map(str, shape)) for shape in inputs)
+        layers = f"{len(self.nodes)} layers"
+        return one_line(self, self.name, layers, f"input {shapes}", self.dtype)
 
     def add(
         self,

@@ -21,21 +21,22 @@ MAY = {
         "errors": "",
         "units": "errors",
         "paths": "",
+        "records": "",
         "schema": "errors",
         "stats": "",
         # The spine: a layer's rule, the graph of a network, its cost.
         "rule": "",
-        "graph": "errors rule",
-        "cost": "rule graph",
+        "graph": "errors records rule",
+        "cost": "units records rule graph",
         # What a network is.
         "layers": "errors units rule graph",
         "blocks": "errors rule graph layers",
         "networks": "errors units rule graph layers blocks",
-        "analysis": "errors rule graph cost layers blocks",
+        "analysis": "errors units records rule graph cost layers blocks",
         # What to measure, where, and by what.
         "host": "errors paths schema",
         "cases": "errors units schema rule graph cost blocks analysis",
-        "crosscheck": "errors units rule graph cost cases",
+        "crosscheck": "errors units records rule graph cost cases",
         "runtimes": "errors blocks cases crosscheck",
         # What was measured, and what measures it.
         "runs": "errors units paths schema stats cost host cases",
@@ -49,11 +50,11 @@ MAY = {
         "reporting": "errors units stats graph cost analysis host cases runs machine design_space"
         " claims prediction",
         # For a program, and for the command line.
-        "api": "errors stats rule graph cost blocks networks analysis cases runs runner machine"
-        " design_space claims prediction reporting",
+        "api": "errors units stats rule graph cost blocks networks analysis cases crosscheck runs"
+        " runner machine design_space claims prediction reporting",
+        "types": "graph cost analysis crosscheck",
         "benchmarking": "rule blocks cases runtimes runs",
-        "cli": "errors units rule graph cost blocks networks analysis cases crosscheck runs runner"
-        " reporting api",
+        "cli": "errors units blocks networks cases runs runner reporting api",
         "__init__": "errors api",
         "__main__": "cli",
     }.items()

@@ -1,14 +1,16 @@
-"""FIT: the largest batch and the largest input of a network that a memory can hold, on paper."""
+"""CAPACITY: the largest batch and the largest input of a network that a memory can hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cnnbench import units
 from cnnbench.analysis.training import training as train
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.graph import LARGEST, Graph
+from cnnbench.records import Record, one_line
 from cnnbench.rule import Shape
 
 Trace = Callable[[Shape, int], Graph]
@@ -26,10 +28,11 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """What fits into a memory.
+class Capacity(Record):
+    """What of a network fits into a memory.
 
     Args:
+        name: of the network.
         memory: in bytes.
         optimizer: of the training that must fit; None is inference.
         asked: the batch and the input asked about.
@@ -39,12 +42,22 @@ class Fit:
         uncounted: layers without a rule; their memory is not known, so less may fit.
     """
 
+    name: str
     memory: int
     optimizer: str | None
     asked: Choice
     batch: Choice
     input: Choice | None
     uncounted: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        what = f"training with {self.optimizer}" if self.optimizer else "a forward pass"
+        most = "<= " if self.uncounted else ""
+        facts = [f"batch {most}{self.batch.batch_size:,}" if self.batch.fits else "no batch fits"]
+        if self.input:
+            size = units.shape(self.input.input_shape)
+            facts.append(f"input {most}{size}" if self.input.fits else "no input fits")
+        return one_line(self, self.name, f"{what} in {units.binary(self.memory)}", *facts)
 
 
 def largest(
@@ -53,7 +66,7 @@ def largest(
     batch_size: int,
     memory: int,
     training: str | None = None,
-) -> Fit:
+) -> Capacity:
     """The largest batch, and the largest input, that fit.
 
     Spatial axes are those before the channels, the last axis: the last two of an image or a
@@ -89,13 +102,15 @@ def largest(
             shape[axis] = max((side * input_shape[axis] * 2 + longest) // (2 * longest), 1)
         return choice(tuple(shape), batch_size)
 
-    return Fit(
+    at_one = cost(trace(input_shape, 1))
+    return Capacity(
+        at_one.name,
         memory,
         training,
         asked,
         _largest(lambda batch: choice(input_shape, batch), batch_size),
         _largest(scaled, longest) if axes else None,
-        tuple(layer.name for layer in cost(trace(input_shape, 1)).uncounted),
+        tuple(layer.name for layer in at_one.uncounted),
     )
 
 
@@ -108,7 +123,7 @@ def _spatial(shape: Shape) -> range:
 def _largest(at: Callable[[int], Choice], accepted: int) -> Choice:
     """The choice at the largest number that fits; if there is none, at the smallest accepted.
 
-    What is accepted may have gaps (only multiples of 32); `accepted` is one that is.
+    The numbers that a network accepts may have gaps (only multiples of 32); it accepts `accepted`.
     """
 
     def attempt(number: int) -> Choice | None:
@@ -120,19 +135,19 @@ def _largest(at: Callable[[int], Choice], accepted: int) -> Choice:
     answer = at(accepted)
     low, high = 0, accepted
     if answer.fits:
-        while (found := attempt(high)) and found.fits:
-            low, high, answer = high, 2 * high, found
+        while (tried := attempt(high)) and tried.fits:
+            low, high, answer = high, 2 * high, tried
     # All that is accepted up to `low` fits; what is at `high` does not, or is not accepted.
     while high - low > 1:
         middle = (low + high) // 2
-        number, found = middle, None
-        while number > low and (found := attempt(number)) is None:
+        number, tried = middle, None
+        while number > low and (tried := attempt(number)) is None:
             number -= 1
-        if found is None:
+        if tried is None:
             low = middle
-        elif found.fits:
-            low, answer = middle, found
+        elif tried.fits:
+            low, answer = middle, tried
         else:
             high = number
-            answer = answer if answer.fits else found
+            answer = answer if answer.fits else tried
     return answer

@@ -1,6 +1,6 @@
-"""Readings of one analysis: nested by name, by layer type, the dearest layers.
+"""Readings of one analysis: nested by name, by layer type, the most expensive layers.
 
-Numbers only; `reporting` turns them into text and pictures. `field` has what each layer sees.
+Numbers only; `reporting` turns them into text and pictures.
 """
 
 from __future__ import annotations
@@ -169,7 +169,9 @@ def by_type(cost: Cost) -> list[Part]:
     return sorted(parts, key=lambda part: -part.flops)
 
 
-def dearest(cost: Cost, key: str = "flops", top: int | None = 10) -> list[tuple[int, LayerCost]]:
+def most_expensive(
+    cost: Cost, key: str = "flops", top: int | None = 10
+) -> list[tuple[int, LayerCost]]:
     """Layers with their places in the network, those with most of `key` first.
 
     Args:

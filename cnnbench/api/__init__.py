@@ -1,6 +1,6 @@
 """The commands as functions. Each imports what it needs when it is called.
 
-analysis      trace, analyze, formula
+analysis      trace, analyze, training, capacity, conventions, check, formula
 sweeps        sweep
 runs          run, report, results
 comparisons   compare, export, baselines
@@ -9,7 +9,15 @@ machines      doctor, roofline
 prediction    predict
 """
 
-from cnnbench.api.analysis import analyze, formula, trace
+from cnnbench.api.analysis import (
+    analyze,
+    capacity,
+    check,
+    conventions,
+    formula,
+    trace,
+    training,
+)
 from cnnbench.api.claims import Verified, verify
 from cnnbench.api.comparisons import (
     Exported,
@@ -29,7 +37,10 @@ __all__ = [
     "Finished",
     "Verified",
     "analyze",
+    "capacity",
+    "check",
     "compare",
+    "conventions",
     "doctor",
     "export",
     "formula",
@@ -43,5 +54,6 @@ __all__ = [
     "save_baseline",
     "sweep",
     "trace",
+    "training",
     "verify",
 ]

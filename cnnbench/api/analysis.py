@@ -5,34 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import blocks, networks
+from cnnbench import blocks, networks, units
 from cnnbench.cost import Cost, cost
+from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
+    from cnnbench.analysis.capacity import Capacity
+    from cnnbench.analysis.conventions import ToolCount
     from cnnbench.analysis.formulas import Formula
+    from cnnbench.analysis.training import Training
+    from cnnbench.crosscheck.pairing import Agreement
+
+Inputs = Shape | Sequence[Shape] | None
 
 
 def trace(
     target: Any,
-    input_shape: Shape | Sequence[Shape] | None = None,
+    input_shape: Inputs = None,
     *,
     batch_size: int = 1,
     dtype: str | None = None,
     include_top: bool = True,
+    fold: bool = False,
     **params: Any,
 ) -> Graph:
     """The layers of a network, each with what it costs.
 
     Args:
         target: a name from `cnnbench list`, a `.keras` file, a SavedModel's folder,
-            `package.module:factory`, or a Keras model.
+            `package.module:function`, or a Keras model.
         input_shape: of one sample, as (h, w, c); a list of them for several inputs; the
             target's own if None.
         batch_size: samples per forward pass.
         dtype: float32, float16 or bfloat16; a Keras model's own, else float32, if None.
         include_top: the classifier of a model of `keras.applications`.
+        fold: with each batch norm as part of the convolution before it, as inference engines do.
         **params: the target's parameters, where its defaults do not do.
 
     Raises:
@@ -41,29 +50,132 @@ def trace(
         ShapeError: a layer cannot take its input.
     """
     shapes = as_shapes(input_shape)
-    return networks.resolve(target, shapes, include_top, params).trace(shapes, batch_size, dtype)
+    graph = _graph(resolved(target, shapes, include_top, params), shapes, batch_size, dtype)
+    if fold:
+        from cnnbench.analysis.folding import folded
+
+        return folded(graph)
+    return graph
 
 
-def analyze(
+def analyze(target: Any, input_shape: Inputs = None, **options: Any) -> Cost:
+    """The cost on paper of a network.
+
+    Args:
+        target: as for `trace`.
+        input_shape: as for `trace`.
+        **options: those of `trace`: batch_size, dtype, include_top, fold, and the parameters of
+            the target.
+    """
+    return cost(trace(target, input_shape, **options))
+
+
+def training(
+    target: Any, input_shape: Inputs = None, *, optimizer: str = "adam", **options: Any
+) -> Training:
+    """The cost on paper of one training step of a network, and its memory.
+
+    Args:
+        target: as for `trace`.
+        input_shape: as for `trace`.
+        optimizer: adam, sgd, ...
+        **options: those of `trace`, but not `fold`, which is for inference.
+
+    Raises:
+        UnknownNameError: no such optimizer.
+    """
+    from cnnbench.analysis.training import training
+
+    if options.get("fold"):
+        raise CnnbenchError("fold is for inference; training needs the batch norms")
+    return training(trace(target, input_shape, **options), optimizer)
+
+
+def capacity(
     target: Any,
-    input_shape: Shape | Sequence[Shape] | None = None,
+    memory: int | str,
+    input_shape: Inputs = None,
+    *,
+    optimizer: str | None = None,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    **params: Any,
+) -> Capacity:
+    """The largest batch, and the largest input, with which a network fits into a memory.
+
+    Args:
+        target: as for `trace`.
+        memory: in bytes, or as text: 8GiB.
+        input_shape: at which the largest batch is asked for.
+        optimizer: for a training step with it; None for a forward pass.
+        batch_size: at which the largest input is asked for.
+        dtype: as for `trace`.
+        include_top: as for `trace`.
+        **params: the target's parameters.
+
+    Raises:
+        UnknownNameError: no such optimizer.
+        CnnbenchError: no such amount of memory.
+    """
+    from cnnbench.analysis.capacity import largest
+
+    size = units.parse_bytes(memory) if isinstance(memory, str) else memory
+    shapes = as_shapes(input_shape)
+    network = resolved(target, shapes, include_top, params)
+    graph = _graph(network, shapes, batch_size, dtype)
+    first, *others = (graph.nodes[i].rule.shape[1:] for i in graph.inputs)
+
+    def at(shape: Shape, batch: int) -> Graph:
+        return _graph(network, [shape, *others], batch, dtype)
+
+    return largest(at, first, batch_size, size, optimizer)
+
+
+def conventions(
+    target: Any, input_shape: Inputs = None, *, tool: str | None = None, **options: Any
+) -> list[ToolCount]:
+    """What other tools print for a network, after what cnnbench counts; or one tool alone.
+
+    Args:
+        target: as for `trace`.
+        input_shape: as for `trace`.
+        tool: fvcore, thop, xla, ...; all of them if None.
+        **options: those of `trace`.
+
+    Raises:
+        UnknownNameError: no such tool.
+    """
+    from cnnbench.analysis.conventions import tool_counts
+
+    return tool_counts(trace(target, input_shape, **options), tool)
+
+
+def check(
+    target: Any,
+    input_shape: Inputs = None,
     *,
     batch_size: int = 1,
     dtype: str | None = None,
     include_top: bool = True,
     **params: Any,
-) -> Cost:
-    """The cost on paper of a network; the arguments are those of `trace`."""
-    return cost(
-        trace(
-            target,
-            input_shape,
-            batch_size=batch_size,
-            dtype=dtype,
-            include_top=include_top,
-            **params,
-        )
-    )
+) -> list[Agreement]:
+    """Our numbers for a network beside those of Keras and of TensorFlow's profiler.
+
+    The arguments are those of `trace`.
+
+    Returns:
+        The totals; then what TensorFlow does not count, with `equal` None; then every number of
+        a layer that differs.
+
+    Raises:
+        RuntimeMissingError: Keras does not run on TensorFlow here.
+    """
+    from cnnbench import crosscheck
+
+    shapes = as_shapes(input_shape)
+    network = resolved(target, shapes, include_top, params)
+    return crosscheck.report(*network.in_keras(_graph(network, shapes, batch_size, dtype)))
 
 
 def formula(target: str, /, **given: Any) -> Formula:
@@ -83,7 +195,7 @@ def formula(target: str, /, **given: Any) -> Formula:
     return formula(blocks.get(target), **given)
 
 
-def as_shapes(given: Shape | Sequence[Shape] | None) -> list[Shape] | None:
+def as_shapes(given: Inputs) -> list[Shape] | None:
     """One shape or several, as a list of them."""
     if not given:
         return None
@@ -93,8 +205,14 @@ def as_shapes(given: Shape | Sequence[Shape] | None) -> list[Shape] | None:
 
 def resolved(
     target: Any, shapes: Sequence[Shape] | None, include_top: bool, params: dict[str, Any]
-) -> networks.Target:
-    """A target, unless it is one."""
-    if isinstance(target, (networks.CatalogueTarget, networks.KerasTarget)):
-        return target
+) -> networks.Network:
+    """A network, opened if it is not in the catalogue."""
     return networks.resolve(target, shapes, include_top, params)
+
+
+def _graph(
+    network: networks.Network, shapes: Sequence[Shape] | None, batch_size: int, dtype: str | None
+) -> Graph:
+    graph = network.trace(shapes, batch_size, dtype)
+    graph.name = network.title
+    return graph

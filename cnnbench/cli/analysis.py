@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cnnbench import api, blocks, networks, units
-from cnnbench.analysis.views import KEYS
+from cnnbench import api, blocks, units
 from cnnbench.cli.app import Batch, DType, IncludeTop, Input, Params, app, parse_params
-from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Graph
-from cnnbench.networks.applications import SIZES
-from cnnbench.reporting.analysis import costs as costs_text
-from cnnbench.reporting.analysis.costs import VIEWS
-from cnnbench.rule import Shape
+from cnnbench.reporting.analysis import costs
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.formats import show
 
 
 class Format(StrEnum):
@@ -56,12 +51,15 @@ def analyze(
         bool, typer.Option("--fold", help="Batch norm as part of the convolution before it.")
     ] = False,
     view: Annotated[
-        str | None, typer.Option(help=f"What the table shows: {', '.join(VIEWS)}.", metavar="NAME")
+        str | None,
+        typer.Option(help=f"What the table shows: {', '.join(costs.VIEWS)}.", metavar="NAME"),
     ] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Of the tree.")] = None,
     sort: Annotated[
         str | None,
-        typer.Option(help=f"Layers with most of this first: {', '.join(KEYS)}.", metavar="NAME"),
+        typer.Option(
+            help=f"Layers with most of this first: {', '.join(costs.SORT_KEYS)}.", metavar="NAME"
+        ),
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only so many layers.")] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
@@ -114,41 +112,49 @@ def analyze(
         raise CnnbenchError("--fold is for inference; not with --training, --memory or --check")
 
     shapes = None if input is None else units.parse_shapes(input)
-    found = networks.resolve(target, shapes, include_top, parse_params(param or []))
-    graph = found.trace(shapes, batch, dtype)
-    if fold:
-        from cnnbench.analysis.folding import folded
-
-        graph = folded(graph)
-    costs, title, name = cost(graph), found.title, format.value
+    network = api.analysis.resolved(target, shapes, include_top, parse_params(param or []))
+    at: dict[str, Any] = {"input_shape": shapes, "batch_size": batch, "dtype": dtype}
     if memory is not None:
-        text = _fits(found, graph, units.parse_bytes(memory), training, dtype, name)
-    elif training is not None:
-        from cnnbench.analysis.training import training as train
         from cnnbench.reporting.analysis import budget
 
-        text = budget.render_training(train(graph, training), title, name)
-    elif as_ is not None or explain_differences:
-        from cnnbench.reporting.analysis import differences
-
-        render = differences.render if as_ is None else partial(differences.render_as, tool=as_)
-        text = render(graph, title, format=name)
-    elif format is Format.mermaid:
-        from cnnbench.reporting.analysis import mermaid
-
-        text = mermaid.mermaid(graph, costs, depth)
-    else:
-        text = costs_text.render(
-            costs, title, name, graph, view=view, depth=depth, sort=sort, top=top
+        uses = (None, training or "adam")
+        page = budget.capacity_document(
+            [api.capacity(network, memory, optimizer=use, **at) for use in uses]
         )
+    elif training is not None:
+        from cnnbench.reporting.analysis import budget
+
+        page = budget.training_document(api.training(network, optimizer=training, **at))
+    else:
+        graph = api.trace(network, fold=fold, **at)
+        if as_ is not None or explain_differences:
+            from cnnbench.reporting.analysis import differences
+
+            page = (
+                differences.document(graph)
+                if as_ is None
+                else differences.tool_document(graph, as_)
+            )
+        elif format is Format.mermaid:
+            from cnnbench.reporting.analysis import mermaid
+
+            page = mermaid.document(graph, depth)
+        else:
+            page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
+    rows = api.check(network, **at) if check else []
+    if check:
+        from cnnbench.reporting.analysis import checked
+
+        page.blocks += checked.document(rows).blocks
+    text = show(page, "markdown" if format is Format.mermaid else format.value)
     if figure is not None:  # when nothing is left that could be refused
         from cnnbench.reporting.analysis import shares
 
-        shares.shares(costs, figure, title)
+        shares.shares(api.analyze(network, fold=fold, **at), figure)
         text += f"figure: {figure}\n" if format is Format.table else ""
     print(text, end="")
-    if check:
-        _check(found, graph, "github" if format is Format.markdown else "simple")
+    if any(row.equal is False for row in rows):
+        raise typer.Exit(1)
 
 
 def _go_together(answers: list[str], of_tables: list[str]) -> None:
@@ -159,39 +165,6 @@ def _go_together(answers: list[str], of_tables: list[str]) -> None:
             f"{', '.join(of_tables)} {'is' if len(of_tables) == 1 else 'are'} for tables, "
             f"not for {answers[0].removeprefix('--format ')}"
         )
-
-
-def _check(target: networks.Target, graph: Graph, style: str) -> None:
-    """Compare with others; status 1 if they differ."""
-    from cnnbench import crosscheck
-    from cnnbench.reporting.analysis import checked
-
-    rows = crosscheck.report(*target.in_keras(graph))
-    print("\n" + checked.render(rows, style), end="")
-    if any(row.equal is False for row in rows):
-        raise typer.Exit(1)
-
-
-def _fits(
-    target: networks.Target,
-    graph: Graph,
-    memory: int,
-    optimizer: str | None,
-    dtype: str | None,
-    format: str,
-) -> str:
-    """What of a network fits into a memory, for a forward pass and for training."""
-    from cnnbench.analysis.capacity import largest
-    from cnnbench.reporting.analysis import budget
-
-    batch, *first = graph.nodes[graph.inputs[0]].rule.shape
-    others = [graph.nodes[i].rule.shape[1:] for i in graph.inputs[1:]]
-
-    def trace(shape: Shape, batch_size: int) -> Graph:
-        return target.trace([shape, *others], batch_size, dtype)
-
-    fits = [largest(trace, tuple(first), batch, memory, way) for way in (None, optimizer or "adam")]
-    return budget.render_fits(fits, target.title, format)
 
 
 @app.command()
@@ -208,35 +181,30 @@ def formula(
     """Closed forms of the cost of a block, in n, H, W, C and its parameters."""
     from cnnbench.reporting.analysis import formulas
 
-    print(formulas.render(api.formula(target, **parse_params(param or [])), format.value), end="")
+    closed = api.formula(target, **parse_params(param or []))
+    if format is FormulaFormat.latex:
+        print(formulas.latex(closed))
+    elif format is FormulaFormat.markdown:
+        print(show(formulas.document(closed, as_latex=True), "markdown"), end="")
+    else:
+        print(show(formulas.document(closed), "table"), end="")
 
 
 @app.command("list")
 def list_() -> None:
-    """The blocks, models and suites that there are."""
-    from tabulate import tabulate
-
+    """The blocks, models and suites that you can name."""
     from cnnbench.cases import suites
+    from cnnbench.networks.applications import SIZES
 
+    page = Document()
     for kind in ("block", "model"):
         entries = [e for e in blocks.catalogue().values() if e.kind == kind]
-        rows = [(e.name, units.shape(e.input_shape), e.summary) for e in entries]
-        print(tabulate(rows, (f"{kind}s", "input", ""), tablefmt="simple"), end="\n\n")
-    print(
-        tabulate(
-            _applications(),
-            ("input", "keras.applications"),
-            tablefmt="simple",
-            maxcolwidths=[None, 88],
-        ),
-        end="\n\n",
-    )
-    print(tabulate(suites.describe().items(), ("suites", ""), tablefmt="simple"))
-
-
-def _applications() -> list[tuple[str, str]]:
-    """Those of one input size in a line."""
-    by_size: dict[int, list[str]] = {}
-    for name, size in SIZES.items():
-        by_size.setdefault(size, []).append(name)
-    return [(units.shape((size, size, 3)), ", ".join(names)) for size, names in by_size.items()]
+        rows = [[e.name, units.shape(e.input_shape), e.summary] for e in entries]
+        page.table(([f"{kind}s", "input", ""], rows))
+    by_size: dict[str, list[str]] = {}
+    for name, side in SIZES.items():
+        by_size.setdefault(units.shape((side, side, 3)), []).append(name)
+    rows = [[size, ", ".join(names)] for size, names in by_size.items()]
+    page.table((["input", "keras.applications"], rows), wrap=88)
+    page.table((["suites", ""], list(map(list, suites.describe().items()))))
+    print(show(page, "table"), end="")

@@ -87,7 +87,7 @@ class Document:
     Args:
         blocks: what is printed.
         rows: a mapping a row, all of the same keys, for CSV; None where there is no one table.
-        data: plain values for JSON; None where there are none.
+        data: plain values for JSON, or a function that gives them; None where there are none.
     """
 
     blocks: list[Block] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from cnnbench.errors import unknown
 from cnnbench.reporting.document import Document
@@ -21,8 +22,12 @@ def show(document: Document, format: str) -> str:
     if (rows := document.rows) is not None:
         headers = list(rows[0]) if rows else []
         printers["csv"] = lambda: csv_text([headers, *(row.values() for row in rows)])
-    if document.data is not None:
-        printers["json"] = lambda: json.dumps(document.data, indent=2, allow_nan=False) + "\n"
+    if (data := document.data) is not None:
+        printers["json"] = lambda: _json(data() if callable(data) else data)
     if format not in printers:
         raise unknown("format", format, printers)
     return printers[format]()
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""FIT: the largest that fits does, and the next larger does not."""
+"""CAPACITY: the largest that fits does, and the next larger does not."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,8 @@ from cnnbench.graph import LARGEST, trace
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.recurrent import lstm
-from cnnbench.reporting.analysis.budget import render_fit
+from cnnbench.reporting.analysis.budget import capacity_document
+from cnnbench.reporting.formats import show
 
 MiB = 2**20
 
@@ -202,8 +203,12 @@ def test_as_much_as_can_be_asked_for_is_answered():
 # For the reader
 
 
+def shown(capacity, name, format):
+    return show(capacity_document([replace(capacity, name=name)]), format)
+
+
 def test_what_fits_as_text():
-    assert render_fit(largest(of(chain), (4, 4, 1), 3, 1000), "chain", "table") == (
+    assert shown(largest(of(chain), (4, 4, 1), 3, 1000), "chain", "table") == (
         "chain, a forward pass, in 1000 B\n"
         "\n"
         "                 batch    input     needs  fits\n"
@@ -218,7 +223,7 @@ def test_what_fits_as_text():
 
 
 def test_that_nothing_fits_is_said():
-    page = render_fit(largest(of(chain), (4, 4, 1), 3, 100, "sgd"), "chain", "markdown")
+    page = shown(largest(of(chain), (4, 4, 1), 3, 100, "sgd"), "chain", "markdown")
     assert page.startswith("chain, trained with sgd, in 100 B\n")
     # A pixel of 3 samples: a batch of 1 needs 176 + 9 + 13 values; 11 a position and sample
     assert "| no batch fits; smallest |       1 |   4x4x1 |    792 B | no     |" in page
@@ -227,7 +232,8 @@ def test_that_nothing_fits_is_said():
 
 
 def test_what_fits_as_json():
-    document = json.loads(render_fit(largest(of(dense, units=2), (5,), 1, 10_000), "d", "json"))
+    capacity = largest(of(dense, units=2), (5,), 1, 10_000)
+    (document,) = json.loads(shown(capacity, "d", "json"))["fits"]
     assert document["batch"] == {
         "batch_size": 355,
         "input_shape": [5],
@@ -239,7 +245,7 @@ def test_what_fits_as_json():
 
 def test_a_format_that_there_is_not():
     with pytest.raises(CnnbenchError, match="unknown format 'csv'"):
-        render_fit(largest(of(chain), (4, 4, 1), 1, 1000), "chain", "csv")
+        shown(largest(of(chain), (4, 4, 1), 1, 1000), "chain", "csv")
 
 
 # Everywhere

@@ -24,6 +24,7 @@ from cnnbench.layers.norm import batch_normalization
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.reshape import flatten, zero_padding2d
 from cnnbench.reporting.analysis import differences
+from cnnbench.reporting.formats import show
 from tests.support import DATA
 
 RECORDS = DATA / "tools.csv"
@@ -224,9 +225,9 @@ def test_what_a_tool_ignores_is_named_by_layer_type():
 def test_a_layer_without_a_rule_is_ignored_by_all_and_named():
     graph = trace(lambda x: add([x, x]), (4, 4, 2))
     graph.nodes[1] = replace(graph.nodes[1], op="Strange", attrs={}, uncounted="no rule")
-    for difference in conventions.differences(graph):
-        assert difference.count.ignored == ("Strange",)
-        assert difference.count.total == 0
+    for counted in conventions.tool_counts(graph):
+        assert counted.count.ignored == ("Strange",)
+        assert counted.count.total == 0
 
 
 def test_products_of_other_layers_are_in_papers_and_all_their_work_is_in_xla():
@@ -248,7 +249,7 @@ def test_an_unknown_preset_is_refused():
 @pytest.mark.parametrize("name", [*blocks.catalogue()])
 def test_our_own_parts_sum_to_our_flops(name):
     graph = blocks.get(name).trace()
-    ours, *others = conventions.differences(graph)
+    ours, *others = conventions.tool_counts(graph)
     assert ours.count.total == cost(graph).flops
     assert ours.ratio == 1
     assert [other.preset.name for other in others] == list(PRESETS)
@@ -258,12 +259,12 @@ def test_our_own_parts_sum_to_our_flops(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_our_own_parts_sum_to_our_flops_for_every_recorded_network(name):
     graph = graph_of(name)
-    assert conventions.differences(graph)[0].count.total == cost(graph).flops
+    assert conventions.tool_counts(graph)[0].count.total == cost(graph).flops
 
 
 def test_reasons_are_given_where_products_differ_and_only_there():
     def reasons(network):
-        found = conventions.differences(graph_of(network))
+        found = conventions.tool_counts(graph_of(network))
         return {f.preset.name: f.count.reasons for f in found if f.count.reasons}
 
     padding = "taps on padding are left out"
@@ -276,8 +277,12 @@ def test_reasons_are_given_where_products_differ_and_only_there():
 # The table
 
 
+def explained(graph, name, format):
+    return show(differences.document(replace(graph, name=name)), format)
+
+
 def test_the_table_has_a_line_a_tool_and_says_why_they_differ():
-    text = differences.render(graph_of("resnet50 v1.5"), "resnet50", "table")
+    text = explained(graph_of("resnet50 v1.5"), "resnet50", "table")
     first, counts, ignored, *sentences = text.rstrip("\n").split("\n\n")
     assert first == "resnet50, input 1x224x224x3, float32"
     lines = [line.split() for line in counts.splitlines()]
@@ -301,28 +306,28 @@ def test_the_table_has_a_line_a_tool_and_says_why_they_differ():
 
 
 def test_the_sentences_follow_the_numbers_of_another_network():
-    text = differences.render(graph_of("transposed"), "transposed", "table")
+    text = explained(graph_of("transposed"), "transposed", "table")
     assert "thop counts 300.0 % more (the kernel of a transposed" in text
     assert "differ most in upsampling: nothing in cnnbench, paper, torchinfo, torch and xla" in text
     # All products inside, one position: what differs is the weight of a multiply-add alone.
-    text = differences.render(trace(lambda x: dense(x, 7, use_bias=False), (3,)), "dense", "table")
+    text = explained(trace(lambda x: dense(x, 7, use_bias=False), (3,)), "dense", "table")
     assert text.endswith("are 21 or 42.\n\nAll count all of them.\n")
 
 
 def test_a_network_without_arithmetic_has_a_table_of_zeros_and_nothing_to_explain():
-    text = differences.render(trace(flatten, (4, 4, 2)), "flat", "table")
+    text = explained(trace(flatten, (4, 4, 2)), "flat", "table")
     first, counts = text.rstrip("\n").split("\n\n")
     assert first == "flat, input 1x4x4x2, float32"
     assert [line.split()[1] for line in counts.splitlines()[2:]] == ["0"] * (1 + len(PRESETS))
 
 
 def test_the_table_in_markdown():
-    text = differences.render(graph_of("vgg16"), "vgg16", "markdown")
+    text = explained(graph_of("vgg16"), "vgg16", "markdown")
     assert "| torch       | 30,940,528,640 | FLOPs     |" in text
     with pytest.raises(
         UnknownNameError, match="unknown format 'html'; known: json, markdown, table"
     ):
-        differences.render(graph_of("vgg16"), "vgg16", "html")
+        explained(graph_of("vgg16"), "vgg16", "html")
 
 
 # Against the profiler of the TensorFlow that is installed

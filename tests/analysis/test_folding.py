@@ -77,9 +77,11 @@ def test_a_layer_that_is_called_twice_stays():
 def test_a_folded_application_has_the_parameters_of_one_without_batch_norm():
     keras = pytest.importorskip("keras")
     target = networks.resolve("MobileNet")
-    found = cost(folded(target.trace(None, 1, None)))
-    norms = [x for x in target.model.layers if isinstance(x, keras.layers.BatchNormalization)]
-    others = [x for x in target.model.layers if x not in norms]
+    graph = target.trace(None, 1, None)
+    found = cost(folded(graph))
+    _, model = target.in_keras(graph)
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    others = [x for x in model.layers if x not in norms]
     assert len(norms) == 27
     expected = sum(x.count_params() for x in others) + sum(x.gamma.shape[0] for x in norms)
     assert found.params == expected

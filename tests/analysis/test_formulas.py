@@ -27,7 +27,8 @@ from cnnbench.layers.norm import layer_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
 from cnnbench.layers.pool_adaptive import adaptive_max_pooling2d
 from cnnbench.layers.reshape import reshape
-from cnnbench.reporting.analysis.formulas import latex_of, latex_rows, render
+from cnnbench.reporting.analysis.formulas import document, latex, latex_of, latex_rows
+from cnnbench.reporting.formats import show
 
 CATALOGUE = blocks.catalogue()
 BLOCKS = [name for name, entry in CATALOGUE.items() if entry.kind == "block"]
@@ -350,7 +351,7 @@ def test_no_rule_leaves_symbols_out_of_its_checks():
 
 
 def test_a_formula_as_text():
-    assert render(closed("vgg_block"), "text") == (
+    assert show(document(closed("vgg_block")), "table") == (
         "vgg_block for n_conv=2\n"
         "\n"
         "parameters              n_filters*(9*C + 9*n_filters + 2)\n"
@@ -371,21 +372,21 @@ def test_a_formula_as_text():
 def test_the_latex_of_a_formula_can_be_set(name):
     parser = MathTextParser("path")
     found = closed(name)
-    for _, latex in latex_rows(found):
-        parser.parse(f"${latex}$")
+    for _, row in latex_rows(found):
+        parser.parse(f"${row}$")
     for relation in found.assumptions:
         # LaTeX's own "mod", which Matplotlib does not have
         parser.parse(f"${latex_of(relation)}$".replace(r"\bmod", r"\mathrm{mod}"))
 
 
 def test_a_formula_in_markdown_is_a_block_of_mathematics():
-    page = render(closed("residual_module"), "markdown")
+    page = show(document(closed("residual_module"), as_latex=True), "markdown")
     assert page.startswith("residual_module for shortcut='B'\n\n```math\n\\begin{aligned}\n")
     assert page.count("```") == 2
     assert r"\text{MACs} &= H \, W \, n \, n_{\mathrm{filters}} \, " in page
     assert r"\text{where } & C \neq n_{\mathrm{filters}}" in page
-    block = page.split("```math\n")[1].split("```")[0]
-    assert render(closed("residual_module"), "latex") == block
+    block = page.split("```math\n")[1].split("\n```")[0]
+    assert latex(closed("residual_module")) == block
 
 
 def test_names_are_upright_and_numbers_below():
@@ -397,4 +398,4 @@ def test_names_are_upright_and_numbers_below():
 
 def test_a_format_that_there_is_not():
     with pytest.raises(CnnbenchError, match="unknown format 'html'"):
-        render(closed("vgg_block"), "html")
+        show(document(closed("vgg_block")), "html")

@@ -23,7 +23,8 @@ from cnnbench.layers.norm import batch_normalization, dropout
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.recurrent import lstm
 from cnnbench.layers.reshape import flatten, reshape
-from cnnbench.reporting.analysis.budget import render_training
+from cnnbench.reporting.analysis.budget import training_document
+from cnnbench.reporting.formats import show
 from cnnbench.rule import Weight
 
 
@@ -352,11 +353,15 @@ def test_training_takes_more_than_inference(name):
 # For the reader
 
 
+def shown(step, format):
+    return show(training_document(step), format)
+
+
 def test_a_training_step_as_text():
-    step = training(trace(chain, (4, 4, 1)), "momentum")
+    step = training(replace(trace(chain, (4, 4, 1)), name="chain"), "momentum")
     # The numbers of `test_a_step_is_forward_backward_and_update`, and in bytes those of
     # `test_what_is_alive_in_a_chain`: 13 weights, 96 and 198 + 13 values; 96 at inference
-    assert render_training(step, "chain", "table") == (
+    assert shown(step, "table") == (
         "chain, input 1x4x4x1, float32, trained with momentum\n"
         "\n"
         "            FLOPs    of the step\n"
@@ -383,28 +388,28 @@ def test_a_training_step_as_text():
         "gradients of weights, until the update.\n"
         "A framework adds its own code and the workspace of its kernels.\n"
     )
-    assert "| backward |     528 |        57.6 % |" in render_training(step, "chain", "markdown")
+    assert "| backward |     528 |        57.6 % |" in shown(step, "markdown")
 
 
 def test_a_training_step_as_json():
     graph = trace(chain, (4, 4, 1))
     graph.nodes[2] = replace(graph.nodes[2], uncounted="it runs any Python function")
-    document = json.loads(render_training(training(graph, "sgd"), "chain", "json"))
+    document = json.loads(shown(training(graph, "sgd"), "json"))
     assert document["flops"] == {"forward": 336, "backward": 528, "update": 26, "step": 890}
     assert document["bytes"]["peak"] == 4 * 198
     assert document["bytes"]["peak_at"] == "conv2d_1, backward"
     assert document["uncounted"] == ["conv2d_1"]
-    text = render_training(training(graph, "sgd"), "chain", "table")
+    text = shown(training(graph, "sgd"), "table")
     assert "\n\nlower bounds, without conv2d_1: no rule\n\n" in text
 
 
 def test_a_step_of_a_network_that_does_nothing():
-    assert "step            0" in render_training(training(trace(flatten, (4, 4, 1))), "x", "table")
+    assert "step            0" in shown(training(trace(flatten, (4, 4, 1))), "table")
 
 
 def test_a_format_that_there_is_not():
     with pytest.raises(CnnbenchError, match="unknown format 'csv'; known: json, markdown, table"):
-        render_training(training(trace(chain, (4, 4, 1))), "chain", "csv")
+        shown(training(trace(chain, (4, 4, 1))), "csv")
 
 
 # Against TensorFlow

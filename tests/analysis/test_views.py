@@ -1,4 +1,4 @@
-"""Readings of an analysis: the tree, the types, the dearest layers, the receptive field."""
+"""Readings of an analysis: the tree, the types, the most expensive layers, the receptive field."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -7,7 +7,7 @@ import pytest
 
 from cnnbench import api, blocks
 from cnnbench.analysis.receptive_field import receptive_field
-from cnnbench.analysis.views import KEYS, by_type, dearest, folded, intensity, leaves, tree
+from cnnbench.analysis.views import KEYS, by_type, folded, intensity, leaves, most_expensive, tree
 from cnnbench.cost import cost
 from cnnbench.graph import Graph, trace
 from cnnbench.layers.activation import activation
@@ -183,7 +183,7 @@ def test_layers_without_a_rule_are_counted_in_their_part():
     assert [row.uncounted for row in tree(cost(graph))[:5]] == [0, 1, 0, 1, 0]
 
 
-# Types and the dearest
+# Types, and the most expensive layers
 
 
 def test_layers_of_one_type_are_summed_most_flops_first():
@@ -204,27 +204,27 @@ def test_a_network_without_work_has_no_shares():
     assert [row.share for row in by_type(cost(trace(lambda x: x, (2, 2, 1))))] == [0]
 
 
-def test_the_dearest_come_first_with_their_places():
+def test_the_most_expensive_come_first_with_their_places():
     costs = costed("inception_module", (8, 8, 192))
-    order = [(place, layer.name) for place, layer in dearest(costs, "parameters", 3)]
+    order = [(place, layer.name) for place, layer in most_expensive(costs, "parameters", 3)]
     # 9*96*128+128 = 110720; 192*96+96 = 18528; 25*16*32+32 = 12832
     assert order == [(3, "conv2d_2"), (2, "conv2d_1"), (5, "conv2d_4")]
 
 
 def test_ten_by_flops_unless_told_otherwise():
     costs = costed("resnet18")
-    rows = dearest(costs)
+    rows = most_expensive(costs)
     assert len(rows) == 10
     # Fifteen 3x3 convolutions of 115,605,504 MACs tie, in the order of the network; the stem has
     # 118,013,952.
     assert [layer.name for _, layer in rows[:3]] == ["conv2d", "conv2d_1", "conv2d_2"]
-    assert len(dearest(costs, top=None)) == len(costs.layers)
+    assert len(most_expensive(costs, top=None)) == len(costs.layers)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_orders(key):
     costs = costed("inception_module")
-    values = [getattr(layer, KEYS[key]) for _, layer in dearest(costs, key, None)]
+    values = [getattr(layer, KEYS[key]) for _, layer in most_expensive(costs, key, None)]
     assert values == sorted(values, reverse=True)
     assert len(set(values)) > 1
 

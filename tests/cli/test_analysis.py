@@ -69,7 +69,7 @@ def test_a_figure(capsys, tmp_path):
         (["--memory", "0"], "a memory must look like 8GiB"),
         (["--training", "best"], "unknown optimizer 'best'"),
         (["--no-include-top"], "is for models of keras.applications"),
-        (["--input", "8x8x3,8x8x3"], "vgg_block has one input; got 2 sizes"),
+        (["--input", "8x8x3,8x8x3"], "vgg_block has one input (256x256x3); got 8x8x3, 8x8x3"),
     ],
 )
 def test_bad_options_are_one_line(capsys, options, message):

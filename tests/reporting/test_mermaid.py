@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 
 from cnnbench import blocks
-from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
@@ -15,12 +14,13 @@ from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.pool import max_pooling2d
-from cnnbench.reporting.analysis.mermaid import MOST_NODES, mermaid
+from cnnbench.reporting.analysis.mermaid import MOST_NODES, document
+from cnnbench.reporting.formats import show
 from cnnbench.rule import Rule
 
 
 def drawn(graph, depth=None):
-    return mermaid(graph, cost(graph), depth)
+    return show(document(graph, depth), "markdown")
 
 
 def labels(text):
@@ -256,9 +256,8 @@ def test_more_than_github_draws_is_refused_in_one_line():
 @pytest.mark.parametrize("name", blocks.catalogue())
 def test_every_network_is_whole_and_within_limits_at_every_depth(name):
     graph = blocks.get(name).trace()
-    costs = cost(graph)
     for depth in (None, 1, 2, 3, 4):
-        text = mermaid(graph, costs, depth)
+        text = drawn(graph, depth)
         body = text.removeprefix("```mermaid\n").removesuffix("```\n")
         assert len(body) < 50_000
         assert body.count("-->") <= 500

@@ -133,8 +133,8 @@ def test_a_network_with_nothing_in_it_is_drawn(count, tmp_path):
     assert set(texts(draw(costs).axes[0])) == {""}
 
 
-def test_a_title_stands_above(tmp_path):
-    assert draw(chain(1), "mine").get_suptitle() == "mine"
+def test_the_name_stands_above():
+    assert draw(replace(chain(1), name="mine")).get_suptitle() == "mine"
     assert draw(chain(1)).get_suptitle() == ""
 
 

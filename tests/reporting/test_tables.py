@@ -14,13 +14,14 @@ import pytest
 
 from cnnbench import blocks
 from cnnbench.analysis.views import KEYS
-from cnnbench.cost import CONVENTION, cost
+from cnnbench.cost import CONVENTION
 from cnnbench.errors import CnnbenchError, UnknownNameError
 from cnnbench.graph import Graph, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.dense import dense
 from cnnbench.reporting import tables
-from cnnbench.reporting.analysis import costs as page
+from cnnbench.reporting.analysis import costs
+from cnnbench.reporting.formats import show
 from cnnbench.rule import Rule
 
 
@@ -29,7 +30,8 @@ def traced(name: str, *shape: int, batch_size: int = 1) -> Graph:
 
 
 def rendered(graph: Graph, format: str = "table", **options: object) -> str:
-    return page.render(cost(graph), "it", format, graph, **options)  # type: ignore[arg-type]
+    page = costs.document(replace(graph, name="it"), **options)  # type: ignore[arg-type]
+    return show(page, format)
 
 
 def rows(graph: Graph, **options: object) -> list[dict[str, str]]:
@@ -131,13 +133,6 @@ def test_markdown_has_the_same_rows() -> None:
     assert re.search(r"^\| conv2d_1 .*\| +36,928 \|.* 95\.3 % \| +16\.0 \| +5x5 \|$", text, re.M)
 
 
-def test_without_a_graph_there_are_no_receptive_fields() -> None:
-    costs = cost(traced("vgg_block"))
-    assert "receptive" not in page.render(costs, "it", "table")
-    assert "receptive field" not in page.render(costs, "it", "csv")
-    assert json.loads(page.render(costs, "it", "json"))["receptive_field"] is None
-
-
 def test_small_memory_is_in_bytes() -> None:
     graph = trace(lambda x: activation(x, "relu"), (1, 2, 1))
     assert re.search(r"^activation .* 8 +1x1$", rendered(graph), re.M)
@@ -160,7 +155,7 @@ def test_no_line_of_a_table_is_too_long(name: str) -> None:
     graph = traced(name)
     for options in ({}, {"view": "layers"}, {"view": "types"}, {"top": 3}, {"depth": 1}):
         text = rendered(graph, **options)
-        assert max(map(len, text.split("\n\n")[1].splitlines())) <= page.WIDTH, options
+        assert max(map(len, text.split("\n\n")[1].splitlines())) <= costs.WIDTH, options
 
 
 def test_columns_go_where_a_line_has_no_room() -> None:
@@ -229,9 +224,9 @@ def test_csv_has_every_layer_of_a_large_network() -> None:
 
 def test_layers_are_sorted_and_cut() -> None:
     graph = traced("vgg16")
-    dearest = ["dense", "dense_1", "dense_2", "conv2d_8"]  # 25088*4096, 4096*4096, 4096*1000
-    assert [row["layer"] for row in rows(graph, sort="parameters", top=4)] == dearest
-    assert [row["layer"] for row in rows(graph, sort="parameters")][:4] == dearest
+    heaviest = ["dense", "dense_1", "dense_2", "conv2d_8"]  # 25088*4096, 4096*4096, 4096*1000
+    assert [row["layer"] for row in rows(graph, sort="parameters", top=4)] == heaviest
+    assert [row["layer"] for row in rows(graph, sort="parameters")][:4] == heaviest
     assert len(rows(graph, sort="parameters")) == 25
     # 224 * 224 * 64 * 576 MACs, and most biases and ReLUs of those with as many
     assert [row["layer"] for row in rows(graph, top=1)] == ["conv2d_1"]
@@ -353,10 +348,11 @@ def test_the_intensity_of_the_network_is_a_total() -> None:
 
 
 def test_every_input_is_named() -> None:
-    costs = cost(traced("vgg_block", 8, 8, 3, batch_size=2))
-    two = replace(costs, input_shapes=((2, 8, 8, 3), (2, 5)))
-    assert page.render(two, "it", "table").startswith("it, input 2x8x8x3, 2x5, float32\n")
-    assert json.loads(page.render(two, "it", "json"))["input_shapes"] == [[2, 8, 8, 3], [2, 5]]
+    graph = traced("vgg_block", 8, 8, 3, batch_size=2)
+    graph.add("InputLayer", lambda shapes: Rule((2, 5)), [], {})
+    two = replace(graph, inputs=(0, len(graph.nodes) - 1))
+    assert rendered(two).startswith("it, input 2x8x8x3, 2x5, float32\n")
+    assert json.loads(rendered(two, "json"))["input_shapes"] == [[2, 8, 8, 3], [2, 5]]
 
 
 # --- layers without a rule -------------------------------------------------------------

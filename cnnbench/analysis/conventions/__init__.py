@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from cnnbench.analysis.conventions import keras_tools, torch_tools
 from cnnbench.analysis.conventions._preset import Count, Preset, macs, work
 from cnnbench.analysis.conventions._steps import steps
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph, Node
+from cnnbench.records import Record, one_line
 from cnnbench.rule import Shape
 
-__all__ = ["OURS", "PRESETS", "Count", "Difference", "Preset", "count", "differences"]
+__all__ = ["OURS", "PRESETS", "Count", "Preset", "ToolCount", "count", "tool_counts"]
 
 PAPER = Preset(
     name="paper",
@@ -62,7 +64,7 @@ OURS = Preset(
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ToolCount(Record):
     """What one tool prints for a network.
 
     Args:
@@ -74,6 +76,22 @@ class Difference:
     preset: Preset
     count: Count
     ratio: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without the rules of the tool."""
+        return {
+            "tool": self.preset.name,
+            "unit": self.preset.unit,
+            "total": self.count.total,
+            "parts": self.count.parts,
+            "ignored": list(self.count.ignored),
+            "source": self.preset.source,
+            "ratio": self.ratio,
+        }
+
+    def __repr__(self) -> str:
+        total = f"{self.count.total:,} {self.preset.unit}"
+        return one_line(self, self.preset.name, total, f"{self.ratio:.2f} of our FLOPs")
 
 
 def count(graph: Graph, name: str) -> Count:
@@ -87,12 +105,17 @@ def count(graph: Graph, name: str) -> Count:
     return _sum(graph, PRESETS[name])
 
 
-def differences(graph: Graph) -> list[Difference]:
-    """What every tool prints for a graph, after what cnnbench counts itself."""
+def tool_counts(graph: Graph, tool: str | None = None) -> list[ToolCount]:
+    """What every tool prints for a graph, after what cnnbench counts itself; or one tool alone.
+
+    Raises:
+        UnknownNameError: no such tool.
+    """
+    counts = {name: count(graph, name) for name in (PRESETS if tool is None else [tool])}
     ours = _ours(graph)
-    counts = [(OURS, ours), *((preset, _sum(graph, preset)) for preset in PRESETS.values())]
     whole = ours.total or 1
-    return [Difference(preset, found, found.total / whole) for preset, found in counts]
+    rows = [ToolCount(PRESETS[name], c, c.total / whole) for name, c in counts.items()]
+    return rows if tool else [ToolCount(OURS, ours, ours.total / whole), *rows]
 
 
 def _sum(graph: Graph, preset: Preset) -> Count:

@@ -17,13 +17,14 @@ from cnnbench.blocks import Entry
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.graph import ITEMSIZE, LARGEST, Graph, follow
+from cnnbench.records import Record, one_line
 
 SIZES = {1: "C", 2: "WC", 3: "HWC", 4: "THWC"}
 """What the axes of one sample are called, by how many there are; the batch is n."""
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Record):
     """The totals of a network: expressions in a formula, whole numbers out of `Formula.at`.
 
     `activations` are the values of all layers' outputs, the input's included.
@@ -56,7 +57,7 @@ class Amounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Formula:
+class Formula(Record):
     """The totals of a block as expressions.
 
     Args:
@@ -72,6 +73,9 @@ class Formula:
     symbols: dict[str, int]
     fixed: dict[str, Any]
     assumptions: tuple[Expr, ...]
+
+    def __repr__(self) -> str:
+        return one_line(self, self.target, f"in {', '.join(self.symbols)}")
 
     def at(self, **numbers: Any) -> Amounts:
         """The exact whole numbers at given sizes and parameters; others as in the catalogue.

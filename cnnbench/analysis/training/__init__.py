@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from cnnbench import units
 from cnnbench.analysis.training.memory import Memory, memory
 from cnnbench.analysis.training.optimizers import OPTIMIZERS
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph, Node
+from cnnbench.records import Record, one_line
 
 CONVENTION = (
     "One step: forward, backward, update; the loss is not counted. A product with weights is "
@@ -47,7 +49,7 @@ class LayerTraining:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Training(Record):
     """One training step of a network with one optimizer.
 
     Where `uncounted` is not empty, FLOPs and memory are lower bounds.
@@ -58,6 +60,12 @@ class Training:
     update_flops: int
     memory: Memory
     inference: Cost
+
+    def __repr__(self) -> str:
+        least = ">= " if self.uncounted else ""
+        flops = f"{least}{units.count(self.flops, 'FLOPs')} a step with {self.optimizer}"
+        peak = f"{least}{units.binary(self.memory.peak)} at the peak"
+        return one_line(self, self.inference.name, flops, peak)
 
     @property
     def forward_flops(self) -> int:

@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnbench.reporting.tables import MISSING, text_table
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.tables import MISSING
 
 if TYPE_CHECKING:
-    from cnnbench.crosscheck.pairing import Row
+    from cnnbench.crosscheck.pairing import Agreement
 
 ANSWERS = {True: "equal", False: "DIFFERENT", None: "not counted there"}
 
 
-def render(rows: Sequence[Row], style: str) -> str:
-    """The rows of `agreement.report` as a table.
-
-    Args:
-        rows: totals, then what cannot be compared, then each difference.
-        style: of tabulate.
-    """
-    body = [
-        [
-            row.what,
-            _text(row.ours),
-            _text(row.theirs),
-            ANSWERS[row.equal],
-        ]
-        for row in rows
-    ]
-    return text_table(["checked", "cnnbench", "there", ""], body, style) + "\n"
+def document(rows: Sequence[Agreement]) -> Document:
+    """The totals, then what cannot be compared, then each difference."""
+    page = Document(data=[row.to_json() for row in rows])
+    headers = ["checked", "cnnbench", "there", ""]
+    page.table(
+        (headers, [[x.what, _text(x.ours), _text(x.theirs), ANSWERS[x.equal]] for x in rows])
+    )
+    return page
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""One analysis as columns of plain values, as CSV has them; `tables` makes text of them."""
+"""One analysis as columns of plain values for CSV and JSON; `costs` makes text of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HEADERS = {attribute: header for header, attribute, _, _ in _OF_A_LAYER}
 
 
 def of_layers(
-    cost: Cost, rows: Sequence[tuple[int, LayerCost]], seen: ReceptiveField | None
+    cost: Cost, rows: Sequence[tuple[int, LayerCost]], seen: ReceptiveField
 ) -> list[Column]:
     """Layers with their places in the network; the work of one without a rule is not known."""
     layers = [layer for _, layer in rows]
@@ -73,7 +73,7 @@ def of_layers(
     ]
 
 
-def of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField | None) -> list[Column]:
+def of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField) -> list[Column]:
     """Parts of the tree; shape and receptive field are those of the last layer in each."""
     last = [part.members[-1] for part in parts]
     return [
@@ -115,9 +115,7 @@ def _sums(parts: Sequence[Part]) -> list[Column]:
     ]
 
 
-def _fields(seen: ReceptiveField | None, places: Sequence[int]) -> list[Column]:
-    if seen is None:
-        return []
+def _fields(seen: ReceptiveField, places: Sequence[int]) -> list[Column]:
     fields = [seen.fields[place] for place in places]
     values = [WHOLE if field.size is None else field.size for field in fields]
     return [Column("receptive field", "shape", values, [field.least for field in fields])]
@@ -143,23 +141,25 @@ def totals(cost: Cost) -> list[Column]:
     ]
 
 
-def plain(columns: Sequence[Column]) -> list[list[Any]]:
-    """Headers and rows as CSV has them: a shape as 1x8x8x3, what is not known as nothing."""
+def plain(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Rows as CSV has them: a shape as 1x8x8x3, what is not known as nothing."""
     values = [[units.shape(v) if isinstance(v, tuple) else v for v in c.values] for c in columns]
-    return [[column.header for column in columns], *map(list, zip(*values, strict=True))]
+    return _rows([column.header for column in columns], values)
 
 
 def records(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Rows as JSON has them: null where a value is not known."""
-    keys = [_key(column) for column in columns]
-    rows = zip(*(column.values for column in columns), strict=True)
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    return _rows([_key(column) for column in columns], [column.values for column in columns])
 
 
-def document(cost: Cost, target: str, seen: ReceptiveField | None) -> dict[str, Any]:
+def _rows(keys: Sequence[str], values: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def summary(cost: Cost, seen: ReceptiveField) -> dict[str, Any]:
     """What there is to say of a network as a whole."""
     return {
-        "target": target,
+        "target": cost.name,
         "convention": CONVENTION,
         "input_shape": cost.input_shape[1:],
         "batch_size": cost.input_shape[0],
@@ -172,17 +172,13 @@ def document(cost: Cost, target: str, seen: ReceptiveField | None) -> dict[str, 
             for layer in cost.uncounted
         ],
         "totals": {_key(column): column.values[0] for column in totals(cost)},
-        "receptive_field": seen and _seen(seen),
-    }
-
-
-def _seen(seen: ReceptiveField) -> dict[str, Any]:
-    return {
-        "output": WHOLE if seen.output.size is None else seen.output.size,
-        "whole_from": seen.whole_from or None,
-        "before_the_whole": seen.local.size if seen.whole_from else None,
-        "exceeds_input": seen.exceeds,
-        "lower_bound": seen.output.least,
+        "receptive_field": {
+            "output": WHOLE if seen.output.size is None else seen.output.size,
+            "whole_from": seen.whole_from or None,
+            "before_the_whole": seen.local.size if seen.whole_from else None,
+            "exceeds_input": seen.exceeds,
+            "lower_bound": seen.output.least,
+        },
     }
 
 

@@ -1,44 +1,35 @@
-"""An analysis as text, CSV or JSON."""
+"""What a network costs: its layers, or what they are part of, and the totals."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from cnnbench import units
 from cnnbench.analysis.receptive_field import ReceptiveField, receptive_field
-from cnnbench.analysis.views import KEYS, dearest, folded, tree
-from cnnbench.cost import CONVENTION, Cost
+from cnnbench.analysis.views import KEYS, folded, most_expensive, tree
+from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import Graph
 from cnnbench.reporting.analysis.columns import (
     HEADERS,
     Column,
-    document,
     of_layers,
     of_parts,
     of_types,
     plain,
     records,
+    summary,
     totals,
 )
-from cnnbench.reporting.tables import (
-    FORMATS,
-    LEAST,
-    MISSING,
-    MOST,
-    UNKNOWN,
-    csv_text,
-    number,
-    percent,
-    text_table,
-)
+from cnnbench.reporting.document import Document, Table
+from cnnbench.reporting.tables import LEAST, MISSING, MOST, UNKNOWN, number, percent
 
 NESTED = "\u00b7 "  # not spaces, which tabulate and Markdown take away
 WIDTH = 120
 """Characters of a line that most windows show."""
 VIEWS = ("layers", "tree", "types")
+SORT_KEYS = tuple(KEYS)
 
 # What text shows, in this order, and what of it is left out first where a line has no room.
 _SHOWN = (
@@ -48,27 +39,21 @@ _SHOWN = (
 _SPARE = ("block", "type", "receptive field", "share of FLOPs", "MACs")
 
 
-def render(
-    cost: Cost,
-    target: str,
-    format: str,
-    graph: Graph | None = None,
+def document(
+    graph: Graph,
     *,
     view: str | None = None,
     depth: int | None = None,
     sort: str | None = None,
     top: int | None = None,
     width: int = WIDTH,
-) -> str:
+) -> Document:
     """The costs of a network: of its layers, or of what they are part of, and in total.
 
-    JSON holds all views, CSV all columns of one, the other formats what fits a line.
+    JSON holds all views, CSV all columns of one; the text shows the columns that fit a line.
 
     Args:
-        cost: of the network.
-        target: what it is, for the first line.
-        format: one of FORMATS.
-        graph: of the network; its receptive fields are shown if it is given.
+        graph: of the network.
         view: one of VIEWS. If None, the layers if `sort` or `top` is given, the tree if
             `depth` is; else the layers in CSV and where there are few, and what sums them up
             where there are many.
@@ -79,49 +64,39 @@ def render(
         width: of a line.
 
     Raises:
-        UnknownNameError: the format, the view or the key is not known.
+        UnknownNameError: the view or the key is not known.
         CnnbenchError: options that do not go together.
     """
-    view = _asked(format, view, depth, sort, top)
-    seen = receptive_field(graph) if graph else None
-    ordered = sort or top
-    rows = dearest(cost, sort or "flops", top) if ordered else list(enumerate(cost.layers))
+    asked = _asked(view, depth, sort, top)
+    total, seen = cost(graph), receptive_field(graph)
+    layers = list(enumerate(total.layers))
+    if sort or top:
+        layers = most_expensive(total, sort or "flops", top)
 
     def columns(view: str, depth: int | None) -> list[Column]:
         if view == "layers":
-            return of_layers(cost, rows, seen)
-        return of_parts(cost, tree(cost, depth), seen) if view == "tree" else of_types(cost)
+            return of_layers(total, layers, seen)
+        return of_parts(total, tree(total, depth), seen) if view == "tree" else of_types(total)
 
-    if format == "json":
-        views = {name: records(columns(name, depth)) for name in VIEWS}
-        return json.dumps(document(cost, target, seen) | views, indent=2) + "\n"
-    note = ""
-    if view is None:
-        view, depth, note = _summary(cost) if format != "csv" else ("layers", None, "")
-    if format == "csv":
-        return csv_text(plain(columns(view, depth)))
-    style = "simple" if format == "table" else "github"
-    parts = (
-        f"{target}, input {', '.join(map(units.shape, cost.input_shapes))}, {cost.dtype}",
-        _fitting(columns(view, depth), HEADERS[KEYS[sort]] if sort else "", width, style),
-        note,
-        _without_rule(cost),
-        text_table(["total", ""], [_total(column) for column in totals(cost)], style),
-        _sight(seen),
-        CONVENTION,
+    page = Document(
+        rows=plain(columns(asked or "layers", depth)),
+        data=lambda: summary(total, seen) | {name: records(columns(name, depth)) for name in VIEWS},
     )
-    return "\n\n".join(filter(None, parts)) + "\n"
+    page.text(
+        f"{graph.name}, input {', '.join(map(units.shape, total.input_shapes))}, {total.dtype}"
+    )
+    shown, level, note = (asked, depth, "") if asked else _summary(total)
+    needed = HEADERS[KEYS[sort]] if sort else ""
+    page.table(_fitting(columns(shown, level), needed, width), narrow=True)
+    page.text(note, _without_rule(total))
+    page.table((["total", ""], [_total(column) for column in totals(total)]))
+    page.text(_sight(seen), CONVENTION)
+    return page
 
 
-def _asked(
-    format: str, view: str | None, depth: int | None, sort: str | None, top: int | None
-) -> str | None:
+def _asked(view: str | None, depth: int | None, sort: str | None, top: int | None) -> str | None:
     """The view that the options name, if any."""
-    for kind, name, known in (
-        ("format", format, FORMATS),
-        ("view", view, VIEWS),
-        ("column to sort by", sort, KEYS),
-    ):
+    for kind, name, known in (("view", view, VIEWS), ("column to sort by", sort, KEYS)):
         if name is not None and name not in known:
             raise unknown(kind, name, known)
     for what, given in (("depth", depth), ("top", top)):
@@ -143,22 +118,23 @@ def _summary(cost: Cost) -> tuple[str, int | None, str]:
     return ("tree", max(part.depth for part in parts), note) if parts else ("types", None, note)
 
 
-def _fitting(columns: Sequence[Column], kept: str, width: int, style: str) -> str:
-    """A table of what text shows, without the columns that a line has no room for."""
-    found = {column.header: column for column in columns}
-    if "block" in found and len({scope for scope in found["block"].values if scope}) < 2:
-        del found["block"]
-    if "depth" in found:
-        rows = zip(found["depth"].values, found["name"].values, strict=True)
-        found["part"] = Column("part", "text", [NESTED * (d - 1) + name for d, name in rows])
-    texts = {name: _texts(found[name]) for name in (*_SHOWN, kept) if name in found}
+def _fitting(columns: Sequence[Column], needed: str, width: int) -> Table:
+    """A table of what text shows, without the columns that a line has no room for.
+
+    The column `needed` stays in any case.
+    """
+    known = {column.header: column for column in columns}
+    if "block" in known and len({scope for scope in known["block"].values if scope}) < 2:
+        del known["block"]
+    if "depth" in known:
+        rows = zip(known["depth"].values, known["name"].values, strict=True)
+        known["part"] = Column("part", "text", [NESTED * (d - 1) + name for d, name in rows])
+    texts = {name: _texts(known[name]) for name in (*_SHOWN, needed) if name in known}
     for name in _SPARE:
-        if sum(_width(*column) for column in texts.values()) > width and name != kept:
+        if sum(_width(*column) for column in texts.values()) > width and name != needed:
             texts.pop(name, None)
-    headers, cells = zip(*texts.values(), strict=True)
-    if style == "simple":
-        headers = tuple(header.replace(" ", "\n", 1) for header in headers)
-    return text_table(headers, zip(*cells, strict=True), style)
+    cells = zip(*(cells for _, cells in texts.values()), strict=True)
+    return [header for header, _ in texts.values()], list(map(list, cells))
 
 
 def _texts(column: Column) -> tuple[str, list[str]]:
@@ -190,12 +166,12 @@ def _width(header: str, cells: Sequence[str]) -> int:
     return max(max(map(len, header.split(" ", 1))) + 2, *map(len, cells)) + 2
 
 
-def _total(column: Column) -> tuple[str, str]:
+def _total(column: Column) -> list[str]:
     (value,) = column.values
     least = LEAST * any(column.least)
     if column.kind == "bytes":  # each in the prefix that suits it
-        return column.header.replace("bytes", "memory"), least + units.binary(value)
-    return column.header, least + _text(column.kind, value, 1)
+        return [column.header.replace("bytes", "memory"), least + units.binary(value)]
+    return [column.header, least + _text(column.kind, value, 1)]
 
 
 def _without_rule(cost: Cost) -> str:
@@ -213,15 +189,15 @@ def _without_rule(cost: Cost) -> str:
 
 def _reasons(cost: Cost) -> list[tuple[str, list[str]]]:
     """Why layers have no rule, and which."""
-    found: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for layer in cost.uncounted:
-        found.setdefault(layer.uncounted, []).append(layer.name)
-    return list(found.items())
+        layers.setdefault(layer.uncounted, []).append(layer.name)
+    return list(layers.items())
 
 
-def _sight(seen: ReceptiveField | None) -> str:
+def _sight(seen: ReceptiveField) -> str:
     """What the output sees of the input, in a sentence."""
-    if seen is None or seen.local.size == ():
+    if seen.local.size == ():
         return ""
     size = f"{LEAST * seen.local.least}{units.shape(seen.local.size or ())}"
     if seen.exceeds:

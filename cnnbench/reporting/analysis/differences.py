@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from cnnbench import units
-from cnnbench.analysis.conventions import PRESETS, Count, Difference, Preset, count, differences
-from cnnbench.errors import unknown
+from cnnbench.analysis.conventions import ToolCount, tool_counts
 from cnnbench.graph import Graph
-from cnnbench.reporting.tables import MISSING, percent, text_table
-
-FORMATS = {"table": "simple", "markdown": "github"}
+from cnnbench.reporting.document import Document, Rows
+from cnnbench.reporting.tables import MISSING, percent
 
 _PRODUCTS = ("convolution", "dense")
 _ORDER = ("convolution", "dense", "bias", "batch norm", "activation", "pooling", "addition")
@@ -20,116 +16,82 @@ _MOST = 6
 """Parts that fit on a line; the smaller ones are summed."""
 
 
-def render(graph: Graph, target: str, format: str) -> str:
-    """What every tool prints for a network, part by part, and what makes them differ.
-
-    Args:
-        graph: of the network.
-        target: what it is, for the first line.
-        format: one of FORMATS, or json.
-
-    Raises:
-        UnknownNameError: another format.
-    """
-    found = differences(graph)
-    if format == "json":
-        tools = [_document(f.preset, f.count) | {"ratio": f.ratio} for f in found]
-        return json.dumps({"target": target, "tools": tools}, indent=2) + "\n"
-    _check(format)
-    blocks = [f"{target}, input {_sizes(graph)}, {graph.dtype}", _counts(found, FORMATS[format])]
-    ignored = [[f.preset.name, ", ".join(f.count.ignored)] for f in found if f.count.ignored]
-    if ignored:
-        blocks.append(text_table(["tool", "counts nothing for"], ignored, FORMATS[format]))
-    return "\n\n".join([*blocks, *_sentences(found)]) + "\n"
+def document(graph: Graph) -> Document:
+    """What every tool prints for a network, part by part, and what makes them differ."""
+    tools = tool_counts(graph)
+    page = Document(data={"target": graph.name, "tools": [tool.to_json() for tool in tools]})
+    page.text(f"{graph.name}, input {_sizes(graph)}, {graph.dtype}")
+    shown = _shown(tools)
+    headers = ["tool", "prints", "unit", "ratio", *shown, "all else"]
+    page.table((headers, _counts(tools, shown)))
+    ignored = [[t.preset.name, ", ".join(t.count.ignored)] for t in tools if t.count.ignored]
+    page.table((["tool", "counts nothing for"], ignored))
+    products = _products(tools[0])
+    page.text(*(_scale(tools, products) if products else ()), *_others(tools))
+    return page
 
 
-def render_as(graph: Graph, target: str, tool: str, format: str) -> str:
+def tool_document(graph: Graph, tool: str) -> Document:
     """What one tool prints for a network, and what that is made of (`--as`).
 
     Args:
         graph: of the network.
-        target: what it is, for the first line.
-        tool: one of PRESETS.
-        format: one of FORMATS, or json.
+        tool: one of `conventions.PRESETS`.
 
     Raises:
-        UnknownNameError: no such tool, or another format.
+        UnknownNameError: no such tool.
     """
-    found, preset = count(graph, tool), PRESETS[tool]
-    if format == "json":
-        return json.dumps({"target": target} | _document(preset, found), indent=2) + "\n"
-    _check(format)
-    parts = sorted(found.parts.items(), key=lambda part: -part[1])
+    (counted,) = tool_counts(graph, tool)
+    preset, count = counted.preset, counted.count
+    page = Document(data={"target": graph.name} | counted.to_json())
+    page.text(f"{graph.name}, input {_sizes(graph)}, {graph.dtype}, as {tool} counts")
+    parts = sorted(count.parts.items(), key=lambda part: -part[1])
     rows = [[name, f"{value:,}"] for name, value in parts if value]
-    rows.append(["total", f"{found.total:,}"])
-    blocks = [
-        f"{target}, input {_sizes(graph)}, {graph.dtype}, as {tool} counts",
-        text_table(["part", preset.unit], rows, FORMATS[format]),
-        f"counts nothing for {', '.join(found.ignored)}" if found.ignored else "",
+    page.table((["part", preset.unit], [*rows, ["total", f"{count.total:,}"]]))
+    page.text(
+        f"counts nothing for {', '.join(count.ignored)}" if count.ignored else "",
         preset.summary,
         f"source: {preset.source}",
-    ]
-    return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-def _check(format: str) -> None:
-    if format not in FORMATS:
-        raise unknown("format", format, (*FORMATS, "json"))
-
-
-def _document(preset: Preset, found: Count) -> dict[str, Any]:
-    return {
-        "tool": preset.name,
-        "unit": preset.unit,
-        "total": found.total,
-        "parts": found.parts,
-        "ignored": found.ignored,
-        "source": preset.source,
-    }
+    )
+    return page
 
 
 def _sizes(graph: Graph) -> str:
     return ", ".join(units.shape(graph.nodes[i].rule.shape) for i in graph.inputs)
 
 
-def _counts(found: Sequence[Difference], style: str) -> str:
-    shown = _shown(found)
+def _counts(tools: Sequence[ToolCount], shown: Sequence[str]) -> Rows:
     rows = []
-    for f in found:
-        parts = [f.count.parts.get(part, 0) for part in shown]
-        rest = f.count.total - sum(parts)
-        cells = [units.count(value) if value else MISSING for value in (*parts, rest)]
-        rows.append([f.preset.name, f"{f.count.total:,}", f.preset.unit, f"{f.ratio:.2f}", *cells])
-    return text_table(["tool", "prints", "unit", "ratio", *shown, "all else"], rows, style)
+    for tool in tools:
+        total, parts = tool.count.total, [tool.count.parts.get(part, 0) for part in shown]
+        cells = [units.count(n) if n else MISSING for n in (*parts, total - sum(parts))]
+        preset = tool.preset
+        rows.append([preset.name, f"{total:,}", preset.unit, f"{tool.ratio:.2f}", *cells])
+    return rows
 
 
-def _shown(found: Sequence[Difference]) -> list[str]:
+def _shown(tools: Sequence[ToolCount]) -> list[str]:
     """The parts that are largest anywhere, those that all networks have first."""
     largest: dict[str, int] = {}
-    for f in found:
-        for part, value in f.count.parts.items():
+    for tool in tools:
+        for part, value in tool.count.parts.items():
             largest[part] = max(value, largest.get(part, 0))
-    kept = sorted(filter(largest.get, largest), key=lambda part: -largest[part])[:_MOST]
-    return sorted(kept, key=lambda part: (*_ORDER, part).index(part))
+    top = sorted(filter(largest.get, largest), key=lambda part: -largest[part])[:_MOST]
+    return sorted(top, key=lambda part: (*_ORDER, part).index(part))
 
 
-def _sentences(found: Sequence[Difference]) -> list[str]:
-    products = _products(found[0])
-    return [*(_scale(found, products) if products else ()), *_others(found)]
-
-
-def _products(f: Difference) -> int:
+def _products(tool: ToolCount) -> int:
     """Multiply-adds of convolutions and dense layers."""
-    return sum(f.count.parts.get(part, 0) for part in _PRODUCTS) // f.preset.mac
+    return sum(tool.count.parts.get(part, 0) for part in _PRODUCTS) // tool.preset.mac
 
 
-def _scale(found: Sequence[Difference], products: int) -> list[str]:
-    once, twice = (_names(f for f in found if f.preset.mac == mac) for mac in (1, 2))
+def _scale(tools: Sequence[ToolCount], products: int) -> list[str]:
+    once, twice = (_names(tool for tool in tools if tool.preset.mac == mac) for mac in (1, 2))
     different = [
-        f"{f.preset.name} counts {percent(abs(_products(f) / products - 1))} "
-        f"{'more' if _products(f) > products else 'fewer'} ({', '.join(f.count.reasons)})"
-        for f in found
-        if _products(f) != products
+        f"{tool.preset.name} counts {percent(abs(_products(tool) / products - 1))} "
+        f"{'more' if _products(tool) > products else 'fewer'} ({', '.join(tool.count.reasons)})"
+        for tool in tools
+        if _products(tool) != products
     ]
     rest = f"Of these products {'; '.join(different)}." if different else "All count all of them."
     return [
@@ -140,12 +102,12 @@ def _scale(found: Sequence[Difference], products: int) -> list[str]:
     ]
 
 
-def _others(found: Sequence[Difference]) -> list[str]:
+def _others(tools: Sequence[ToolCount]) -> list[str]:
     """The part apart from products in which the tools are furthest apart."""
-    parts = {part for f in found for part in f.count.parts if part not in _PRODUCTS}
+    parts = {part for tool in tools for part in tool.count.parts if part not in _PRODUCTS}
 
     def bounds(part: str) -> tuple[int, int]:
-        values = [f.count.parts.get(part, 0) for f in found]
+        values = [tool.count.parts.get(part, 0) for tool in tools]
         return min(values), max(values)
 
     apart = max(sorted(parts), key=lambda p: bounds(p)[1] - bounds(p)[0], default="")
@@ -153,7 +115,8 @@ def _others(found: Sequence[Difference]) -> list[str]:
     if low == high:
         return []
     least, most = (
-        _names(f for f in found if f.count.parts.get(apart, 0) == bound) for bound in (low, high)
+        _names(tool for tool in tools if tool.count.parts.get(apart, 0) == bound)
+        for bound in (low, high)
     )
     return [
         f"Apart from products they differ most in {apart}: "
@@ -161,6 +124,6 @@ def _others(found: Sequence[Difference]) -> list[str]:
     ]
 
 
-def _names(found: Iterable[Difference]) -> str:
-    *others, last = (f.preset.name for f in found)
+def _names(tools: Iterable[ToolCount]) -> str:
+    *others, last = (tool.preset.name for tool in tools)
     return f"{', '.join(others)} and {last}" if others else last

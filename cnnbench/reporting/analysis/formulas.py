@@ -1,4 +1,4 @@
-"""A formula for the reader: as text, LaTeX or markdown."""
+"""A formula for the reader: as text or as LaTeX."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from typing import Any
 from cnnbench.analysis.formulas import Formula
 from cnnbench.analysis.formulas.algebra import Expr, text
 from cnnbench.cost import CONVENTION
-from cnnbench.errors import unknown
-
-FORMATS = ("text", "latex", "markdown")
+from cnnbench.reporting.document import Document
 
 
-def render(formula: Formula, format: str) -> str:
-    """The closed forms, what they assume and what they are for.
+def document(formula: Formula, *, as_latex: bool = False) -> Document:
+    """The closed forms, what they assume and what they are for, as text or as LaTeX."""
+    page = Document()
+    page.text(heading(formula))
+    page.code(*((latex(formula), "math") if as_latex else (_text(formula),)))
+    page.text(CONVENTION)
+    return page
 
-    Raises:
-        UnknownNameError: the format is not one of FORMATS.
-    """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    if format == "text":
-        return _text(formula)
-    lines = [rf"\text{{{name}}} &= {latex}" for name, latex in latex_rows(formula)]
+
+def latex(formula: Formula) -> str:
+    """The closed forms and what they assume as one block of LaTeX."""
+    lines = [rf"\text{{{name}}} &= {value}" for name, value in latex_rows(formula)]
     lines += [rf"\text{{where }} & {latex_of(relation)}" for relation in formula.assumptions]
-    block = "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n"
-    if format == "latex":
-        return block
-    return f"{heading(formula)}\n\n```math\n{block}```\n\n{CONVENTION}\n"
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
 def heading(formula: Formula) -> str:
@@ -45,8 +41,7 @@ def _text(formula: Formula) -> str:
     if formula.assumptions:
         rows.append(("where", ", ".join(map(text, formula.assumptions))))
     width = max(len(name) for name, _ in rows)
-    body = "\n".join(f"{name:{width}}  {value}" for name, value in rows)
-    return f"{heading(formula)}\n\n{body}\n\n{CONVENTION}\n"
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
 def _scalars(formula: Formula) -> tuple[tuple[str, Expr], ...]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from cnnbench import units
 from cnnbench.analysis.views import Part, folded, leaves, tree
-from cnnbench.cost import Cost
+from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph, Node
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import LEAST, UNKNOWN
 
 MOST_NODES = 60
@@ -18,12 +19,11 @@ MOST_EDGES, MOST_TEXT = 500, 50_000
 """What GitHub draws: Mermaid's own defaults of `maxEdges` and `maxTextSize`."""
 
 
-def mermaid(graph: Graph, cost: Cost, depth: int | None = None) -> str:
+def document(graph: Graph, depth: int | None = None) -> Document:
     """A fenced flowchart: layers in the boxes of their blocks, blocks in those around them.
 
     Args:
         graph: the network.
-        cost: of the same network.
         depth: of the tree (`views.tree`) at which a block is one node with what it sums up.
             The deepest with at most MOST_NODES nodes if None, and never deeper than what
             GitHub draws.
@@ -31,18 +31,21 @@ def mermaid(graph: Graph, cost: Cost, depth: int | None = None) -> str:
     Raises:
         CnnbenchError: even with one node a block there is more than GitHub draws.
     """
-    rows = tree(cost)
-    few = folded(cost, MOST_NODES) if depth is None else rows
+    costs = cost(graph)
+    rows = tree(costs)
+    few = folded(costs, MOST_NODES) if depth is None else rows
     deepest = max(row.depth for row in few or rows[:1])
     for level in range(min(depth or deepest, deepest), 0, -1):
         shown = [row for row in rows if row.depth <= level]
-        lines, edges = _nodes(graph, cost, shown), _edges(graph, shown)
+        lines, edges = _nodes(graph, costs, shown), _edges(graph, shown)
         text = "\n".join(["flowchart TD", *lines, *edges, ""])
         if len(edges) <= MOST_EDGES and len(text) < MOST_TEXT:
-            return f"```mermaid\n{text}```\n"
+            page = Document()
+            page.code(text.rstrip(), "mermaid")
+            return page
     raise CnnbenchError(
         f"GitHub draws at most {MOST_EDGES} arrows and {MOST_TEXT:,} characters; the "
-        f"{len(cost.layers)} layers need {len(edges)} and {len(text):,}: name them by blocks, "
+        f"{len(costs.layers)} layers need {len(edges)} and {len(text):,}: name them by blocks, "
         "as stage1_conv, to have one node a block"
     )
 

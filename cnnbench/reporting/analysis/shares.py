@@ -34,29 +34,28 @@ _PANELS = (
 )
 
 
-def shares(cost: Cost, path: Path, title: str = "") -> None:
+def shares(cost: Cost, path: Path) -> None:
     """Draw each layer's share of the parameters, the FLOPs and the activation memory.
 
     Args:
         cost: of the network.
         path: of the file, which ends in .png, .svg or .pdf.
-        title: above the figure.
 
     Raises:
         CnnbenchError: another ending, or a file that cannot be written.
     """
-    write(lambda: draw(cost, title), path)
+    write(lambda: draw(cost), path)
 
 
-def draw(cost: Cost, title: str = "") -> Figure:
+def draw(cost: Cost) -> Figure:
     """Bars side by side for layers or, where there are many, blocks; else profiles over layers."""
-    found = folded(cost, MOST_BARS)
-    if found:
-        bars = [row for row, leaf in zip(found, leaves(found), strict=True) if leaf]
+    parts = folded(cost, MOST_BARS)
+    if parts:
+        bars = [part for part, leaf in zip(parts, leaves(parts), strict=True) if leaf]
         drawing = _bars(cost, bars)
     else:
         drawing = _profiles(cost)
-    drawing.suptitle(title)
+    drawing.suptitle(cost.name)
     return drawing
 
 
