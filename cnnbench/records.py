@@ -1,0 +1,39 @@
+"""RECORD: what functions for users return: plain values for JSON, one line in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+
+class Record:
+    """A dataclass that a user gets."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields and properties as plain values, which `json.dumps` takes."""
+        values: dict[str, Any] = plain(self)
+        return values
+
+
+def plain(value: Any) -> Any:
+    """Dictionaries, lists, texts and numbers; of anything else the text.
+
+    Of a dataclass its properties too, but no field that its `repr` hides.
+    """
+    if is_dataclass(value):
+        names = [field.name for field in fields(value) if field.repr]
+        names += [name for name, part in vars(type(value)).items() if isinstance(part, property)]
+        return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def one_line(record: Any, name: str, *facts: str) -> str:
+    """The `repr` of a record: Cost(resnet50: 177 layers, ...); of a title only the name."""
+    return f"{type(record).__name__}({name.partition('(')[0] or 'unnamed'}: {', '.join(facts)})"
