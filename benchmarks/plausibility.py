@@ -20,7 +20,7 @@ from cnnbench import units
 from cnnbench.analysis.demand import Demand, demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine import devices
-from cnnbench.machine.plausibility import Judgement, Verdict, judge
+from cnnbench.machine.plausibility import Judgement, Plausibility, judge
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis, save
 from cnnbench.reporting.tables import markdown, number, percent
 from cnnbench.runs.result import flops_rate
@@ -173,8 +173,8 @@ def answer(found: list[Row]) -> str:
     return f"Of the {len(found)} times, read as of one batch of 32:\n\n" + "\n".join(lines)
 
 
-def _counted(verdicts: list[Verdict]) -> str:
-    return ", ".join(f"{verdicts.count(v)} {v.value}" for v in Verdict if v in verdicts)
+def _counted(verdicts: list[Plausibility]) -> str:
+    return ", ".join(f"{verdicts.count(v)} {v.value}" for v in Plausibility if v in verdicts)
 
 
 def single(found: list[Row]) -> str:
@@ -213,7 +213,7 @@ def _table(found: list[Row], where: str) -> str:
                 units.seconds(judged[0].seconds),
                 flops_rate(judged[0].rate),
                 *([] if where == "gpu" else [percent(judged[0].share)]),
-                *(v if v == Verdict.PLAUSIBLE.value else f"**{v}**" for v in verdicts),
+                *(v if v == Plausibility.PLAUSIBLE.value else f"**{v}**" for v in verdicts),
             ]
         )
     return markdown(headers, cells)

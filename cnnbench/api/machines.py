@@ -1,4 +1,4 @@
-"""What a machine can do, and what a network should take on it."""
+"""What a machine can do, and the least time of a network on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
-    from cnnbench.machine.health import Finding, Health
+    from cnnbench.machine.health import Health
     from cnnbench.machine.roofline import Roofline
     from cnnbench.runner.loop import Progress
 
@@ -21,14 +21,15 @@ def doctor(
     noise_s: float | None = 20.0,
     runtime: str = "tensorflow",
     progress: Progress | None = None,
-    told: Callable[[Sequence[Finding]], None] | None = None,
+    told: Callable[[Health], None] | None = None,
 ) -> Health:
     """Whether this machine is fit for timing, and the smallest difference that it can show.
 
     Args:
-        noise_s: seconds for the noise floor, the start of the runtime included; None for none.
+        noise_s: seconds for the noise floor, including the start of the runtime; None to leave
+            the noise floor out.
         runtime: what measures it.
-        progress: who is told of its launches; nobody if None.
+        progress: told about each launch; nobody is told if None.
         told: called with the findings before the noise floor is measured.
 
     Raises:
@@ -57,8 +58,8 @@ def roofline(
     again: bool = False,
     progress: Progress | None = None,
     **params: Any,
-) -> tuple[str, Roofline]:
-    """What a network is called, and the least time of its layers on a device.
+) -> Roofline:
+    """The least time of a network's layers on a device, and whether a given time is possible.
 
     Args:
         target: as for `trace`, or what `networks.resolve` made of it; None for the ceilings of
@@ -67,20 +68,20 @@ def roofline(
         batch_size: samples per forward pass.
         dtype: as for `trace`.
         include_top: as for `trace`.
-        seconds: of one forward pass; whether it is possible is then judged.
+        seconds: a time of one forward pass, to be judged.
         on: a known device; this machine if None and no peak is given.
         peak: FLOP/s, instead of a device.
         bandwidth: bytes a second, with a peak.
-        device: of this machine: cpu or gpu.
-        threads: that one operation may use; all cores if None.
-        runtime: what measures this machine, where it was not measured before.
-        again: measure it in any case.
-        progress: who is told of that.
+        device: the device of this machine: cpu or gpu.
+        threads: threads that one operation may use; all cores if None.
+        runtime: what measures this machine, if it was not measured before.
+        again: measure this machine again.
+        progress: told about each launch of that; nobody is told if None.
         **params: the target's parameters.
 
     Raises:
-        CnnbenchError: what `trace` raises; no such device; a time without a network; a time or
-            a rate that is none.
+        CnnbenchError: what `trace` raises; there is no such device; a time is given without a
+            network; a time or a rate is not a positive number.
     """
     from cnnbench.machine import devices, probing
     from cnnbench.machine.roofline import given, roofline
@@ -98,8 +99,8 @@ def roofline(
     shapes = as_shapes(input_shape)
     title, graph, note = "", None, ""
     if target is not None:
-        found = resolved(target, shapes, include_top, params)
-        title, graph = found.title, found.trace(shapes, batch_size, dtype)
+        network = resolved(target, shapes, include_top, params)
+        title, graph = network.title, network.trace(shapes, batch_size, dtype)
     kind = graph.dtype if graph else dtype or "float32"
     if on is not None:
         ceilings = devices.get(on)
@@ -110,4 +111,4 @@ def roofline(
         if measured.ceiling is None:
             raise CnnbenchError(measured.note)
         ceilings, note = {kind: measured.ceiling}, measured.note
-    return title, roofline(ceilings, graph, seconds, note)
+    return roofline(ceilings, graph, title, seconds, note)

@@ -1,15 +1,16 @@
 """The least time of each layer under a ceiling: the roofline, layer by layer.
 
-A layer computes and moves its data at the same time, so that it takes at least the longer of
-the two; layers follow one another, so that their times add up. This is a bound for a runtime
-that writes every activation to memory and reads it back; one that fuses layers, or finds the
-data in a cache, can be faster. What nothing can beat is in `plausibility`.
+A layer computes and moves its data at the same time, so it takes at least the longer of the
+two. Layers follow one another, so their times add up. This is a bound for a runtime that writes
+every activation to memory and reads it back; a runtime that fuses layers, or that finds the data
+in a cache, can be faster. The bounds that no runtime can beat are in `plausibility`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from cnnbench.cost import Cost, LayerCost
 from cnnbench.host.ceiling import Ceiling
@@ -30,10 +31,23 @@ class Bound:
 
     @property
     def limit(self) -> str:
-        """What it waits for: compute, memory or, where nothing is done, nothing."""
+        """What the layer waits for: compute or memory; empty where it does nothing."""
         if not self.seconds:
             return ""
         return "compute" if self.compute_s >= self.memory_s else "memory"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "layer": self.layer.name,
+            "type": self.layer.op,
+            "flops": self.layer.flops,
+            "moved_bytes": moved_bytes(self.layer),
+            "compute_s": self.compute_s,
+            "memory_s": self.memory_s,
+            "least_s": self.seconds,
+            "limit": self.limit,
+        }
 
 
 def bounds(cost: Cost, ceiling: Ceiling) -> list[Bound]:
@@ -54,9 +68,9 @@ def least_seconds(bounds: Iterable[Bound]) -> float:
 
 
 def moved_bytes(layer: LayerCost) -> int:
-    """Bytes of input and weights read and of output written, each once.
+    """Bytes of input and weights that are read, and of output that is written, each once.
 
-    None for the input itself, which is there, and for views, which move nothing.
+    Nothing for the input of the network, which is there already, and for views.
     """
     if not layer.input_bytes or not layer.activation_bytes:
         return 0

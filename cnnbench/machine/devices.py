@@ -10,7 +10,7 @@ from cnnbench.errors import unknown
 from cnnbench.host.ceiling import Ceiling
 
 HALF = "FP16"
-"""What the names of arithmetic on two-byte values start with."""
+"""The start of the names of arithmetic on two-byte values."""
 
 
 @cache
@@ -38,7 +38,7 @@ def get(name: str) -> dict[str, Ceiling]:
     """The ceilings of a device by its name, in any case.
 
     Raises:
-        UnknownNameError: it is not known.
+        UnknownNameError: there is no such device.
     """
     names = {device.lower(): device for device in known()}
     if name.lower() not in names:

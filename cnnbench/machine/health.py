@@ -1,4 +1,4 @@
-"""Whether this machine is fit for timing: findings, each with what to do about it."""
+"""Whether this machine is fit for timing: what disturbs it, and what to do about that."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cnnbench.host import environment, hardware
 from cnnbench.machine.noise import Noise
 
 BUSY = 0.2
-"""Load a core from which on other programs take time that is measured as ours."""
+"""From this load a core on, other programs take time that is measured as ours."""
 STOLEN = 0.01
-"""Share of time lost to other guests of the host that is remarkable."""
+"""From this share on, the time that other guests of the host take is worth a warning."""
 LITTLE_MEMORY = 2**30
 COARSE_NS = 1000
-"""Step of a clock that can be seen in a call of a millisecond."""
+"""A clock with larger steps shows them in a call of one millisecond."""
 READS = 20_000
 
 
-class Verdict(StrEnum):
+class HealthStatus(StrEnum):
     """What a finding means for timing."""
 
     OK = "ok"
@@ -34,12 +34,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One property of the machine, what it means for timing, and what to do about it."""
 
     what: str
     value: str
-    verdict: Verdict
+    verdict: HealthStatus
     advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -49,19 +49,32 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The findings, and the noise floor; `note` says why there is none."""
+    """The findings and the noise floor; if there is none, `note` says why."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthFinding, ...]
     noise: Noise | None = None
     note: str = ""
 
+    def __repr__(self) -> str:
+        warnings = sum(f.verdict is HealthStatus.WARN for f in self.findings)
+        noise = f", {self.noise}" if self.noise else ""
+        return f"Health({len(self.findings)} findings: {warnings} warnings{noise})"
 
-def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Finding]:
-    """Everything that disturbs timing and can be read; what cannot is unknown, never a crash.
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "findings": [finding.to_json() for finding in self.findings],
+            "noise": self.noise and self.noise.to_json(),
+            "note": self.note,
+        }
+
+
+def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[HealthFinding]:
+    """Everything that can disturb timing; what cannot be read here is unknown, never an error.
 
     Args:
-        root: of the file system that the kernel's files are read from.
-        cores: that this process may use; None to ask.
+        root: the root folder under which the kernel's files are read.
+        cores: cores that this process may use; asked from the system if None.
     """
     usable = cores or environment.cores()
     return [
@@ -80,13 +93,15 @@ def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Findi
     ]
 
 
-def _judged(what: str, value: str | None, bad: bool, advice: str) -> Finding:
+def _judged(what: str, value: str | None, bad: bool, advice: str) -> HealthFinding:
     if value is None:
-        return Finding(what, "not readable here", Verdict.UNKNOWN)
-    return Finding(what, value, Verdict.WARN if bad else Verdict.OK, advice if bad else "")
+        return HealthFinding(what, "not readable here", HealthStatus.UNKNOWN)
+    return HealthFinding(
+        what, value, HealthStatus.WARN if bad else HealthStatus.OK, advice if bad else ""
+    )
 
 
-def _cores(root: Path, usable: int) -> Finding:
+def _cores(root: Path, usable: int) -> HealthFinding:
     threads = hardware.siblings(root)
     value = f"{usable} usable of {os.cpu_count() or usable}"
     if threads is not None:
@@ -100,7 +115,7 @@ def _cores(root: Path, usable: int) -> Finding:
     )
 
 
-def _quota(root: Path, usable: int) -> Finding:
+def _quota(root: Path, usable: int) -> HealthFinding:
     quota, stops = hardware.cpu_quota(root), hardware.throttled(root)
     value: str | None = "none" if (root / hardware.GROUPS).exists() else None
     if quota is not None:
@@ -114,7 +129,7 @@ def _quota(root: Path, usable: int) -> Finding:
     )
 
 
-def _governor(root: Path) -> Finding:
+def _governor(root: Path) -> HealthFinding:
     names = hardware.governors(root)
     return _judged(
         "frequency governor",
@@ -124,7 +139,7 @@ def _governor(root: Path) -> Finding:
     )
 
 
-def _turbo(root: Path) -> Finding:
+def _turbo(root: Path) -> HealthFinding:
     on = hardware.turbo(root)
     return _judged(
         "turbo",
@@ -134,7 +149,7 @@ def _turbo(root: Path) -> Finding:
     )
 
 
-def _virtual(root: Path) -> Finding:
+def _virtual(root: Path) -> HealthFinding:
     guest = hardware.virtual(root)
     return _judged(
         "virtual machine",
@@ -144,7 +159,7 @@ def _virtual(root: Path) -> Finding:
     )
 
 
-def _stolen(root: Path) -> Finding:
+def _stolen(root: Path) -> HealthFinding:
     share = hardware.stolen(root)
     return _judged(
         "time given to other guests",
@@ -154,10 +169,10 @@ def _stolen(root: Path) -> Finding:
     )
 
 
-def _load(usable: int) -> Finding:
+def _load(usable: int) -> HealthFinding:
     import psutil
 
-    load = psutil.getloadavg()[0]  # on Windows too, though 0 in the first seconds
+    load = psutil.getloadavg()[0]  # on Windows too, where it is 0 in the first seconds
     return _judged(
         "load (1 min)",
         f"{load:.2f} on {usable} core{'s' * (usable > 1)}",
@@ -166,19 +181,23 @@ def _load(usable: int) -> Finding:
     )
 
 
-def _power() -> Finding:
+def _power() -> HealthFinding:
     import psutil
 
     try:
         battery = psutil.sensors_battery()
-    except (AttributeError, OSError, ValueError):  # not offered on this platform, or odd files
+    except (
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # not offered on this platform, or with strange files
         return _judged("power", None, False, "")
     on_battery = battery is not None and battery.power_plugged is False
     value = "battery" if on_battery else "mains" if battery else "no battery"
     return _judged("power", value, on_battery, "plug it in: clocks are lower on battery")
 
 
-def _memory(root: Path) -> Finding:
+def _memory(root: Path) -> HealthFinding:
     import psutil
 
     memory, limit = psutil.virtual_memory(), hardware.memory_limit(root)
@@ -194,12 +213,12 @@ def _memory(root: Path) -> Finding:
     )
 
 
-def _swap() -> Finding:
+def _swap() -> HealthFinding:
     import psutil
 
     try:
         swap = psutil.swap_memory()
-    except (OSError, RuntimeError):  # files that a container hides
+    except (OSError, RuntimeError):  # a container may hide these files
         return _judged("swap in use", None, False, "")
     return _judged(
         "swap in use",
@@ -209,7 +228,7 @@ def _swap() -> Finding:
     )
 
 
-def _pages(root: Path) -> Finding:
+def _pages(root: Path) -> HealthFinding:
     return _judged(
         "transparent huge pages",
         mode := hardware.huge_pages(root),
@@ -218,7 +237,7 @@ def _pages(root: Path) -> Finding:
     )
 
 
-def _clock(root: Path) -> Finding:
+def _clock(root: Path) -> HealthFinding:
     step, cost = clock_step(time.perf_counter_ns)
     source = hardware.clock_source(root)
     value = f"steps of {step} ns, {cost:.0f} ns a reading"
@@ -231,9 +250,10 @@ def _clock(root: Path) -> Finding:
 
 
 def clock_step(clock: Callable[[], int]) -> tuple[int, float]:
-    """The smallest step that a clock shows, and what a reading costs, in nanoseconds.
+    """The smallest step of a clock and the time that one reading takes, both in nanoseconds.
 
-    The cost is that of the quickest thousand in a row: others may have been interrupted.
+    That time is taken from the fastest thousand readings in a row; others may have been
+    interrupted.
     """
     times = [clock() for _ in range(READS)]
     steps = [b - a for a, b in pairwise(times) if b > a]

@@ -1,17 +1,17 @@
 """The noise floor: the smallest difference that this machine can resolve.
 
-One block is launched again and again beside the reference of all runs, the two processes taking
-turns as two blocks do that a run compares. The true ratio of their times is always the same; what
-the measured ones scatter around it is noise. From the standard deviation s of their logarithms, the
-95 % interval over n launches follows with Student's t, and with what no launch shows
-(`stats.LAYOUT`): a difference of half its width is told from none as often as not.
+One block is launched again and again beside the reference of all runs. The two processes take
+turns, as two blocks do that a run compares. The true ratio of their times is always the same, so
+the scatter of the measured ratios is noise. The 95 % interval over n launches follows from the
+standard deviation of their logarithms with Student's t, and from the differences that no launch
+can show (`stats.LAYOUT`). A difference of half its width is detected half of the time.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,17 +28,19 @@ CASE = Case("residual_module", (32, 32, 64), label="noise floor")
 """A block of common size: some milliseconds a call."""
 
 MOST_LAUNCHES = 30
+LAUNCHES = (2, 3, 5, 10, 20)
+"""Launches a case for which the smallest difference is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What launches of the same thing showed.
+    """How much launches of the same case differ.
 
     Args:
         case: what was launched.
         time: of one call.
         launches: how many there were.
-        deviation: of the ratio to the reference, the standard deviation of its logarithms.
+        deviation: the standard deviation of the logarithms of the ratio to the reference.
     """
 
     case: Case
@@ -46,23 +48,37 @@ class Noise:
     launches: int
     deviation: float
 
+    def __repr__(self) -> str:
+        percent = 100 * self.deviation
+        return f"Noise({self.case.target}: {percent:.1f} % over {self.launches} launches)"
+
     def resolved(self, launches: int) -> float:
-        """The smallest difference that so many launches a case can resolve: 0.05 is 5 %."""
+        """The smallest difference that this many launches a case can resolve: 0.05 is 5 %."""
         half = half_interval(self.deviation / math.sqrt(launches), launches - 1, LAYOUT)
         return math.exp(half) - 1
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "case": self.case.id,
+            "seconds": self.time.value,
+            "launches": self.launches,
+            "deviation": self.deviation,
+            "smallest_difference": {str(n): self.resolved(n) for n in LAUNCHES},
+        }
+
 
 def measure(session: Session, progress: Progress, budget_s: float) -> Noise | None:
-    """Launch the case for a while; None if too few launches gave a time."""
+    """Launch the case until the budget is spent; None if too few launches gave a time."""
     run = session.measure(
         [CASE], progress, launches=MOST_LAUNCHES, time_budget_s=budget_s, reference=True
     )
     return noise(result(CASE, run.measurements))
 
 
-def noise(found: Result) -> Noise | None:
-    """The noise of launches beside a reference; None of fewer than two."""
-    ratios = list(found.paces.values())
-    if found.time is None or len(ratios) < 2:
+def noise(measured: Result) -> Noise | None:
+    """The noise of launches beside a reference; None for fewer than two launches."""
+    ratios = list(measured.paces.values())
+    if measured.time is None or len(ratios) < 2:
         return None
-    return Noise(found.case, found.time, len(ratios), float(np.std(np.log(ratios), ddof=1)))
+    return Noise(measured.case, measured.time, len(ratios), float(np.std(np.log(ratios), ddof=1)))

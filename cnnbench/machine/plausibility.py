@@ -1,11 +1,10 @@
 """Whether a time is possible under a ceiling.
 
-Two thresholds. Above the peak of the arithmetic as the layers define it, a time is
-*suspicious*: it needs an algorithm that multiplies less. Those exist for convolutions; below
-the time that even they need, and below the time that the weights, the input and the output
-take through memory, it is *impossible*. Everything else is *plausible*, which is not proven.
-
-How much less is in `analysis.demand`.
+There are two thresholds. A time that needs more than the peak, for the arithmetic as the layers
+define it, is *suspicious*: only an algorithm that multiplies less could reach it. Such algorithms
+exist for convolutions; `analysis.demand` says how much they save. A time that is too short even
+for them, or too short to move the weights, the input and the output through memory, is
+*impossible*. Every other time is *plausible*, which does not prove it.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from cnnbench.graph import ITEMSIZE
 from cnnbench.host.ceiling import Ceiling
 
 READING = 1.5
-"""How much faster than a measured bandwidth memory may be read.
+"""How much faster than the measured bandwidth memory may be read.
 
-The probe is a copy, and of a copy a processor reads the lines that it is about to write, too:
-three transfers for the two that we count. Weights are read alone.
+The probe copies. To copy, a processor also reads the lines that it is about to write: three
+transfers, of which we count two. Weights are only read.
 """
 
 
-class Verdict(StrEnum):
-    """What a ceiling says of a time."""
+class Plausibility(StrEnum):
+    """Whether a time is possible."""
 
     PLAUSIBLE = "plausible"
     SUSPICIOUS = "suspicious"
@@ -40,13 +39,13 @@ class Judgement:
     Args:
         verdict: see the head of this file.
         seconds: the time that is judged.
-        rate: FLOP/s of the multiply-adds, each two, that the time implies.
-        share: that over the peak.
+        rate: the FLOP/s that the time implies; each multiply-add is two FLOPs.
+        share: that rate over the peak.
         direct_s: the least time of the multiply-adds as the layers define them.
-        least_s: the least time with fast convolutions, or of the memory if that is longer.
+        least_s: the least time with fast convolutions, or that of the memory if it is longer.
     """
 
-    verdict: Verdict
+    verdict: Plausibility
     seconds: float
     rate: float
     share: float
@@ -63,24 +62,24 @@ def judge(
         wanted: what the network demands.
         ceiling: of the device.
         seconds: the time, as measured or claimed.
-        longest: the upper end of its interval; impossible is only what even that is too
-            short for.
+        longest: the upper end of its interval; the time is impossible only if even that end
+            is too short.
     """
     peak = ceiling.flops_per_s * ceiling.tolerance
     direct = wanted.flops / peak
     through = 0.0
-    if ceiling.cache_bytes is not None:  # a cache of unknown size might hold everything
-        # Arithmetic on narrower values than the network's is fed with those.
+    if ceiling.cache_bytes is not None:  # a cache of unknown size might hold all data
+        # Arithmetic on narrower values than the network's reads those narrower values.
         narrower = min(1.0, ITEMSIZE[ceiling.dtype] / ITEMSIZE[wanted.dtype])
         outside = max(wanted.compulsory_bytes * narrower - ceiling.cache_bytes, 0)
         copied = READING if ceiling.probes else 1.0
         through = ceiling.moving_s(outside) / (ceiling.tolerance * copied)
     least = max(wanted.least_flops / peak, through)
     if (longest or seconds) < least:
-        verdict = Verdict.IMPOSSIBLE
+        verdict = Plausibility.IMPOSSIBLE
     elif seconds < max(direct, least):
-        verdict = Verdict.SUSPICIOUS
+        verdict = Plausibility.SUSPICIOUS
     else:
-        verdict = Verdict.PLAUSIBLE
+        verdict = Plausibility.PLAUSIBLE
     rate = wanted.flops / seconds
     return Judgement(verdict, seconds, rate, rate / ceiling.flops_per_s, direct, least)

@@ -1,8 +1,8 @@
-"""The ceilings of this machine: probes through the runtime, measured once and kept.
+"""The ceilings of this machine: measured once by probes through the runtime, then cached.
 
-A peak is the best that any probe reached in any launch. It is what Keras reaches here, not what
-the processor could: a bound that better code might pass, which is why the judgement of a time
-has a tolerance.
+A peak is the best rate that any probe reached in any launch. It is what Keras reaches here, not
+what the processor could reach. Better code might pass it, so the judgement of a time has a
+tolerance.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ BATCHES = {
     "probe_convolution": {"cpu": 8, "gpu": 64},
     "probe_copy": {"cpu": 1, "gpu": 4},
 }
-"""The batch of each probe: some ten milliseconds of work; a GPU needs more to be full."""
+"""The batch of each probe, for some ten milliseconds of work; a GPU needs more to be full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Ceilings, if they could be measured, and what the user should know of that."""
+class MeasuredCeiling:
+    """A ceiling, if it could be measured, and what the user should know about that."""
 
     ceiling: Ceiling | None
     note: str = ""
 
 
 def probes(device: str, dtype: str) -> list[Case]:
-    """What is measured for one device and data type."""
+    """The cases that are measured for one device and data type."""
     return [
         Case(name, blocks.get(name).input_shape, {}, batch[device], dtype, device, MODE)
         for name, batch in BATCHES.items()
@@ -60,8 +60,8 @@ def probes(device: str, dtype: str) -> list[Case]:
 def key(
     runtime: str, device: str, dtype: str, threads: int | None, gpus: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What ceilings depend on; what is measured anew when any of it changes."""
-    # Not what the runtime says of itself: a kept ceiling must not wait until it has started.
+    """What ceilings depend on; when any of it changes, they are measured again."""
+    # Not what the runtime says about itself: a cached ceiling must not wait for its start.
     where = environment({"versions": {}, "devices": {}}, threads)
     return {
         **{name: where[name] for name in ("host", "cpu", "cores", "threads")},
@@ -82,55 +82,57 @@ def find(
     progress: Progress,
     measuring: Session | None = None,
     again: bool = False,
-) -> Found:
-    """The ceilings that were kept; else those that are measured now, and kept.
+) -> MeasuredCeiling:
+    """The ceiling in the cache; if there is none, it is measured now and cached.
 
     Args:
         runtime: what measures.
         device: cpu or gpu.
         dtype: of the values.
-        threads: that one operation may use; None for all cores.
-        progress: who is told.
-        measuring: a session that is there; one is started if it is needed.
-        again: measure in any case; of what was kept and what is new the better counts.
+        threads: threads that one operation may use; None for all cores.
+        progress: told about each launch.
+        measuring: a session that has started; if None, one is started when it is needed.
+        again: measure even if there is a cached ceiling; the better of the two counts.
     """
     gpus: Sequence[str] = ()
-    if device == "gpu":  # only a runtime that has started knows which
+    if device == "gpu":  # which one, only a runtime that has started knows
         measuring = measuring or session.start(runtime)
         gpus = measuring.described["devices"]["gpu"]
     wanted = key(runtime, device, dtype, threads, gpus)
     earlier = cache.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
     if earlier and not again:
-        return Found(earlier)
+        return MeasuredCeiling(earlier)
     measuring = measuring or session.start(runtime)
     devices = measuring.described["devices"]
     if not devices.get(device):
         seen = " and ".join(kind for kind, names in devices.items() if names)
-        return Found(None, f"no {device} here: the runtime sees {seen} only")
+        return MeasuredCeiling(None, f"no {device} here: the runtime sees {seen} only")
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
     ceiling = measured(run.measurements, wanted, earlier.probes if earlier else ())
     if ceiling is None:
         reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
-        return Found(None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}")
-    return Found(ceiling, cache.write("ceilings", wanted, ceiling))
+        return MeasuredCeiling(
+            None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}"
+        )
+    return MeasuredCeiling(ceiling, cache.write("ceilings", wanted, ceiling))
 
 
 def of_cases(
     cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
 ) -> list[Ceiling]:
-    """The ceilings of every device and data type of some cases; those that can be measured."""
+    """The ceiling of each device and data type of some cases, where it can be measured."""
     runtime = measuring.workers.runtime
-    found = (
+    ceilings = (
         find(runtime, device, dtype, threads, _Begins(progress), measuring).ceiling
         for device, dtype in dict.fromkeys((case.device, case.dtype) for case in cases)
     )
-    return [ceiling for ceiling in found if ceiling]
+    return [ceiling for ceiling in ceilings if ceiling]
 
 
 class _Begins:
-    """Tells what is measured, but does not count it: the launches of a run come after it."""
+    """Says what is measured, but does not count it: the launches of a run come later."""
 
     def __init__(self, progress: Progress) -> None:
         self.begins = progress.begins
@@ -142,7 +144,7 @@ class _Begins:
 def measured(
     launches: Sequence[Measurement], where: dict[str, Any], earlier: Iterable[Probed] = ()
 ) -> Ceiling | None:
-    """The best of the probes' launches; None without one for each of the two peaks."""
+    """The best launches of the probes; None unless both peaks were measured."""
     fastest = {probe.case: probe for probe in earlier}
     for m in launches:
         calls = stats.steady(m.samples_ns) if m.ok else ()
@@ -172,15 +174,15 @@ def measured(
 
 
 def _load(launches: Iterable[Measurement]) -> str:
-    """How busy the machine was: other programs take from every peak."""
+    """How busy the machine was; other programs lower every peak."""
     loads = [m.environment.get("load_1m") for m in launches]
     known = [load for load in loads if load is not None]
     return f"load {min(known):.2f}" if known else "load unknown"
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in packages:
-        with suppress(PackageNotFoundError):  # of another name, as tensorflow-cpu
-            found[package] = version(package)
-    return found
+        with suppress(PackageNotFoundError):  # it has another name, such as tensorflow-cpu
+            versions[package] = version(package)
+    return versions

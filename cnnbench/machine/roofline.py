@@ -1,10 +1,12 @@
-"""A network under the ceilings of a device: the least time of each layer, a claim's verdict."""
+"""A network under the ceilings of a device: the least time of each layer, verdicts on a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from cnnbench import units
 from cnnbench.analysis.demand import demand
 from cnnbench.cost import Cost, cost
 from cnnbench.graph import ITEMSIZE, Graph
@@ -15,37 +17,62 @@ from cnnbench.machine.plausibility import Judgement, judge
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """A device, and a network on it if one was asked for.
+    """A device, and a network on it if one was named.
 
     Args:
         ceilings: of the device, by the kind of arithmetic.
-        ceiling: the one that the bounds are of: the fastest for the network's data type.
+        ceiling: the one behind the bounds: the fastest one for the network's data type.
+        target: the network's name, with its parameters.
         cost: of the network.
         bounds: the least time of each of its layers.
-        judged: what each ceiling says of the time that was asked about.
-        note: what the user should know of how the ceilings were found.
+        judged: for each ceiling, whether the time that was given is possible.
+        note: what the user should know about how the ceilings were measured.
     """
 
     ceilings: Mapping[str, Ceiling]
     ceiling: Ceiling
+    target: str = ""
     cost: Cost | None = None
     bounds: tuple[Bound, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     note: str = ""
 
+    def __repr__(self) -> str:
+        least = f"at least {units.seconds(self.least_s)} on " if self.cost else ""
+        return f"Roofline({self.target or 'no network'}: {least}{self.ceiling.name})"
+
     @property
     def least_s(self) -> float:
-        """The least time of the network."""
+        """The least time of the network, in seconds."""
         return least_seconds(self.bounds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        values: dict[str, Any] = {
+            "ceilings": {kind: ceiling.to_json() for kind, ceiling in self.ceilings.items()},
+            "note": self.note,
+        }
+        if self.cost is not None:
+            values |= {
+                "target": self.target,
+                "input_shapes": self.cost.input_shapes,
+                "dtype": self.cost.dtype,
+                "least_s": self.least_s,
+                "layers": [bound.to_json() for bound in self.bounds],
+                "uncounted": [layer.name for layer in self.cost.uncounted],
+                "judged": {kind: asdict(judged) for kind, judged in self.judged.items()},
+            }
+        return values
 
 
 def roofline(
     ceilings: Mapping[str, Ceiling],
     graph: Graph | None = None,
+    target: str = "",
     seconds: float | None = None,
     note: str = "",
 ) -> Roofline:
-    """A network, and the time of one forward pass of it, under the ceilings of a device."""
+    """A network, and a time of one forward pass if one is given, under the ceilings of a device."""
     if graph is None:
         return Roofline(ceilings, [*ceilings.values()][-1], note=note)
     costs = cost(graph)
@@ -54,9 +81,10 @@ def roofline(
     ceiling = max(usable or ceilings.values(), key=lambda c: c.flops_per_s)
     wanted = demand(graph, costs)
     judged = {} if seconds is None else {k: judge(wanted, c, seconds) for k, c in ceilings.items()}
-    return Roofline(ceilings, ceiling, costs, tuple(bounds(costs, ceiling)), judged, note)
+    layers = tuple(bounds(costs, ceiling))
+    return Roofline(ceilings, ceiling, target, costs, layers, judged, note)
 
 
 def given(peak: float, bandwidth: float | None, dtype: str) -> dict[str, Ceiling]:
-    """A ceiling that the user names; without a bandwidth memory is no limit."""
+    """A ceiling that the user gives; without a bandwidth, memory is not a limit."""
     return {"given": Ceiling("the given peak", "any", dtype, peak, bandwidth)}

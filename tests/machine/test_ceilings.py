@@ -16,7 +16,7 @@ from cnnbench.runner import session
 from cnnbench.runner.progress import Silent
 from cnnbench.runs import result, store
 from cnnbench.runs.measurement import Measurement
-from tests import synthetic
+from tests.support import synthetic
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from cnnbench import api
 from cnnbench.cli import main
 from cnnbench.host import environment, hardware
 from cnnbench.machine import checkup, health, noise
-from cnnbench.machine.health import Verdict
+from cnnbench.machine.health import HealthStatus
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
 from tests.support.stored import ROOM
@@ -39,7 +40,7 @@ def found(root, what, cores=4):
 
 
 def test_without_any_file_nothing_is_known_and_nothing_breaks(tmp_path):
-    unknown = {f.what for f in health.findings(tmp_path, 4) if f.verdict is Verdict.UNKNOWN}
+    unknown = {f.what for f in health.findings(tmp_path, 4) if f.verdict is HealthStatus.UNKNOWN}
     assert unknown == {
         "container's CPU limit",
         "frequency governor",
@@ -100,7 +101,7 @@ def test_hardware_threads_of_a_core(tree, text, threads):
 def test_threads_that_share_a_core_are_named(tree):
     root = tree({f"{CPU}/cpu{i}/topology/thread_siblings_list": "0-1" for i in range(2)})
     (cores,) = [f for f in health.findings(root, 8) if f.what == "cores"]
-    assert cores.verdict is Verdict.WARN
+    assert cores.verdict is HealthStatus.WARN
     assert "--threads 4" in cores.advice
 
 
@@ -320,7 +321,7 @@ def test_swap_and_power(tmp_path, monkeypatch):
 def test_every_warning_says_what_to_do(tree):
     root = tree({f"{CPU}/cpufreq/boost": "1", "proc/cpuinfo": "flags : hypervisor"})
     for finding in health.findings(root, 4):
-        assert bool(finding.advice) is (finding.verdict is Verdict.WARN)
+        assert bool(finding.advice) is (finding.verdict is HealthStatus.WARN)
 
 
 def test_the_step_of_a_clock():
@@ -391,6 +392,15 @@ def test_doctor_measures_the_noise_of_the_fake(capsys):
     assert document["noise"]["deviation"] == pytest.approx(0.042, abs=0.025)
     assert document["noise"]["smallest_difference"]["5"] > 0
     assert document["note"] == ""
+
+
+def test_from_python():
+    health = api.doctor(noise_s=None)
+    warnings = [f["what"] for f in health.to_json()["findings"] if f["verdict"] == "warn"]
+    assert repr(health) == f"Health({len(health.findings)} findings: {len(warnings)} warnings)"
+    assert health.to_json()["noise"] is None
+    floor = noise.noise(beside([1.1, 1.2]))
+    assert repr(floor) == "Noise(residual_module: 6.2 % over 2 launches)"  # ln(12/11) / sqrt(2)
 
 
 def test_doctor_without_noise_needs_no_runtime(capsys, monkeypatch):

@@ -15,7 +15,7 @@ from cnnbench.layers.recurrent_conv import conv_lstm2d
 from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
 from cnnbench.layers.wrappers import bidirectional, time_distributed
 from cnnbench.machine import bounds, devices, plausibility
-from cnnbench.machine.plausibility import Verdict
+from cnnbench.machine.plausibility import Plausibility
 
 # 1 GFLOP/s and 1 GB/s: FLOPs and bytes are nanoseconds.
 UNIT = Ceiling("unit", "cpu", "float32", 1e9, 1e9)
@@ -115,10 +115,10 @@ def test_an_input_must_move_where_all_of_it_is_read(function, values):
     ("nanoseconds", "verdict"),
     # direct: 576 + 320 = 896 ns; with a fast convolution 400/5.0625 + 320 = 399.01 ns
     [
-        (897, Verdict.PLAUSIBLE),
-        (895, Verdict.SUSPICIOUS),
-        (400, Verdict.SUSPICIOUS),
-        (398, Verdict.IMPOSSIBLE),
+        (897, Plausibility.PLAUSIBLE),
+        (895, Plausibility.SUSPICIOUS),
+        (400, Plausibility.SUSPICIOUS),
+        (398, Plausibility.IMPOSSIBLE),
     ],
 )
 def test_a_verdict_changes_at_the_peak_and_where_no_algorithm_is_left(nanoseconds, verdict):
@@ -135,7 +135,9 @@ def test_only_what_exceeds_the_cache_must_come_from_memory():
         ceiling = Ceiling("slow memory", "cpu", "float32", 1e9, slow, cache)
         judged = plausibility.judge(wanted, ceiling, 39e-6)
         assert judged.least_s == pytest.approx(least, rel=1e-3)
-        assert judged.verdict is (Verdict.PLAUSIBLE if least < 1e-6 else Verdict.IMPOSSIBLE)
+        assert judged.verdict is (
+            Plausibility.PLAUSIBLE if least < 1e-6 else Plausibility.IMPOSSIBLE
+        )
 
 
 @pytest.mark.parametrize(
@@ -160,15 +162,15 @@ def test_reading_may_be_half_as_fast_again_as_the_copy_that_was_measured():
 
 def test_an_interval_that_reaches_what_is_possible_is_not_impossible():
     wanted = demand(GRAPH)
-    assert plausibility.judge(wanted, UNIT, 398e-9).verdict is Verdict.IMPOSSIBLE
-    assert plausibility.judge(wanted, UNIT, 398e-9, 400e-9).verdict is Verdict.SUSPICIOUS
+    assert plausibility.judge(wanted, UNIT, 398e-9).verdict is Plausibility.IMPOSSIBLE
+    assert plausibility.judge(wanted, UNIT, 398e-9, 400e-9).verdict is Plausibility.SUSPICIOUS
 
 
 def test_a_measured_peak_is_passed_by_a_tenth_before_anything_is_said():
     measured = Ceiling("measured", "cpu", "float32", 1e9, 1e9, tolerance=1.1)
     wanted = demand(GRAPH)  # 896 ns / 1.1 = 814.5 ns
-    assert plausibility.judge(wanted, measured, 815e-9).verdict is Verdict.PLAUSIBLE
-    assert plausibility.judge(wanted, measured, 814e-9).verdict is Verdict.SUSPICIOUS
+    assert plausibility.judge(wanted, measured, 815e-9).verdict is Plausibility.PLAUSIBLE
+    assert plausibility.judge(wanted, measured, 814e-9).verdict is Plausibility.SUSPICIOUS
 
 
 def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
@@ -181,10 +183,10 @@ def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
         for kind, ceiling in devices.get("a100").items()
     }
     assert verdicts["FP32"].rate == pytest.approx(238.0e12, rel=1e-3)
-    assert verdicts["FP32"].verdict is Verdict.IMPOSSIBLE  # 12.2 times 19.5
+    assert verdicts["FP32"].verdict is Plausibility.IMPOSSIBLE  # 12.2 times 19.5
     assert verdicts["TF32"].share == pytest.approx(238.0 / 156, rel=1e-3)
-    assert verdicts["TF32"].verdict is Verdict.SUSPICIOUS
-    assert verdicts["FP16/BF16"].verdict is Verdict.PLAUSIBLE  # 76 % of 312
+    assert verdicts["TF32"].verdict is Plausibility.SUSPICIOUS
+    assert verdicts["FP16/BF16"].verdict is Plausibility.PLAUSIBLE  # 76 % of 312
 
 
 def test_a_device_is_known_by_name():

@@ -8,7 +8,7 @@ import pytest
 import cnnbench
 from benchmarks import plausibility
 from cnnbench.analysis.demand import demand
-from cnnbench.machine.plausibility import Verdict
+from cnnbench.machine.plausibility import Plausibility
 
 COMMITTED = plausibility.FOLDER
 
@@ -32,7 +32,7 @@ def test_another_time_gives_another_verdict(again):
     file = again / "keras_io.csv"
     file.write_text(file.read_text().replace("VGG16,224,69.50,4.16", "VGG16,224,69.50,41.6"))
     (row,) = [row for row in plausibility.rows() if row.name == "VGG16"]
-    assert row.gpu("TF32", 32).verdict is Verdict.PLAUSIBLE
+    assert row.gpu("TF32", 32).verdict is Plausibility.PLAUSIBLE
     plausibility.report()
     assert (again / "README.md").read_text() != (COMMITTED / "README.md").read_text()
 
@@ -62,7 +62,7 @@ def test_the_demands_are_twice_the_multiply_adds_that_others_count():
 def test_the_vgg_networks_cannot_be_that_fast_in_plain_float32():
     rows = {row.name: row for row in plausibility.rows()}
     for name in ("VGG16", "VGG19"):
-        assert rows[name].gpu("FP32", 32).verdict is Verdict.IMPOSSIBLE
-        assert rows[name].gpu("TF32", 32).verdict is Verdict.SUSPICIOUS
+        assert rows[name].gpu("FP32", 32).verdict is Plausibility.IMPOSSIBLE
+        assert rows[name].gpu("TF32", 32).verdict is Plausibility.SUSPICIOUS
     # 2 * 495 G / 69.5 ms; disagreements between sources have it at 14.2 TFLOP/s too.
     assert rows["VGG16"].cpu(32).rate == pytest.approx(14.2e12, rel=0.01)

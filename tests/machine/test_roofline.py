@@ -41,6 +41,10 @@ def test_json_holds_what_the_table_shows(capsys):
     assert found["least_s"] == pytest.approx(33.472e-6)
     assert found["ceilings"]["given"]["bytes_per_s"] is None
     judged = found["judged"]["given"]
+    time = judged["seconds"]
+    given = api.roofline("vgg_block", (8, 8, 3), peak=1e9, seconds=time, n_filters=4)
+    assert found == json.loads(json.dumps(given.to_json()))
+    assert found["target"] == "vgg_block(n_filters=4, n_conv=2)"
     assert judged["rate"] == pytest.approx(32_256 / 20e-6)
     assert judged["verdict"] == "suspicious"
 
@@ -83,15 +87,18 @@ def test_a_cache_that_cannot_be_written_is_said(capsys, monkeypatch, tmp_path):
 
 
 def test_from_python():
-    title, found = api.roofline("vgg_block", (8, 8, 3), peak=1e9, n_filters=4)
-    assert title == "vgg_block(n_filters=4, n_conv=2)"
-    assert found.least_s == pytest.approx(33.472e-6)
+    roofline = api.roofline("vgg_block", (8, 8, 3), peak=1e9, n_filters=4)
+    assert roofline.target == "vgg_block(n_filters=4, n_conv=2)"
+    assert roofline.least_s == pytest.approx(33.472e-6)
+    assert repr(roofline) == (
+        "Roofline(vgg_block(n_filters=4, n_conv=2): at least 33.5 us on the given peak)"
+    )
+    assert repr(api.roofline(on="A100")) == "Roofline(no network: NVIDIA A100 40 GB, FP16/BF16)"
 
 
 def test_a_target_may_be_resolved_before():
     found = networks.resolve("vgg_block", None, params={"n_filters": 4})
-    title, _ = api.roofline(found, (8, 8, 3), peak=1e9)
-    assert title == "vgg_block(n_filters=4, n_conv=2)"
+    assert api.roofline(found, (8, 8, 3), peak=1e9).target == "vgg_block(n_filters=4, n_conv=2)"
 
 
 @pytest.mark.parametrize("name", ["seconds", "peak", "bandwidth"])

@@ -19,7 +19,7 @@ from cnnbench.reporting.prediction import forecast as page
 from cnnbench.runner import session
 from cnnbench.runner.progress import Silent
 from cnnbench.runs.result import results
-from tests import fuzz
+from tests.support import fuzz
 
 
 @pytest.fixture(scope="module")

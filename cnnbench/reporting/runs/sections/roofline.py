@@ -12,7 +12,7 @@ from cnnbench import units
 from cnnbench.analysis.demand import demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import bounds, least_seconds, moved_bytes
-from cnnbench.machine.plausibility import Judgement, Verdict, judge
+from cnnbench.machine.plausibility import Judgement, Plausibility, judge
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine.roofline import bandwidth
 from cnnbench.reporting.runs.page import Data, numbered
@@ -117,12 +117,12 @@ def flagged(found: Sequence[Point]) -> list[str]:
         "whether the call is complete when the clock is read, and measure the ceilings again "
         "on an idle machine (cnnbench roofline --again)."
         for point in found
-        if point.judged.verdict is not Verdict.PLAUSIBLE
+        if point.judged.verdict is not Plausibility.PLAUSIBLE
     ]
 
 
 def _reading(judged: Judgement) -> str:
-    if judged.verdict is Verdict.IMPOSSIBLE:
+    if judged.verdict is Plausibility.IMPOSSIBLE:
         least = units.seconds(judged.least_s)
         return f"at least {least} are needed, with fast convolutions (Winograd, FFT) too"
     return "only a fast convolution, which multiplies less, could be that quick"
