@@ -39,7 +39,7 @@ class Forward:
         """For `benchmark.extra_info.update`: `cnnbench compare` then knows the case by its id."""
         from cnnbench.runs import pytest_benchmark
 
-        facts = pytest_benchmark.Extra(
+        facts = pytest_benchmark.CaseInfo(
             self.case.id, params=self.paper.cost.params, flops=self.paper.flops
         )
         return {pytest_benchmark.OURS: asdict(facts)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -84,7 +85,8 @@ def record(kind: type[T], data: Any) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{place}: " for place in first["loc"])
-        raise CnnbenchError(f"not a {kind.__name__.lower()}: {where}{first['msg']}") from None
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+        raise CnnbenchError(f"not a {name}: {where}{first['msg']}") from None
 
 
 @cache

@@ -39,7 +39,7 @@ MAY = {
         "crosscheck": "errors units records rule graph cost cases",
         "runtimes": "errors blocks cases crosscheck",
         # What was measured, and what measures it.
-        "runs": "errors units paths schema stats cost host cases",
+        "runs": "errors units paths records schema stats cost host cases",
         "runner": "errors units stats host cases runtimes runs",
         # What follows from both.
         "machine": "errors units stats graph cost blocks analysis host cases runtimes runs runner",
@@ -50,9 +50,9 @@ MAY = {
         "reporting": "errors units stats graph cost analysis host cases runs machine design_space"
         " claims prediction",
         # For a program, and for the command line.
-        "api": "errors units stats rule graph cost blocks networks analysis cases crosscheck runs"
-        " runner machine design_space claims prediction reporting",
-        "types": "graph cost analysis crosscheck",
+        "api": "errors units records stats rule graph cost blocks networks analysis cases"
+        " crosscheck runs runner machine design_space claims prediction reporting",
+        "types": "graph cost analysis crosscheck runs api",
         "benchmarking": "rule blocks cases runtimes runs",
         "cli": "errors units blocks networks cases runs runner reporting api",
         "__init__": "errors api",

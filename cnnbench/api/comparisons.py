@@ -1,16 +1,17 @@
-"""Runs beside each other, kept, and given to other tools."""
+"""Runs compared, kept as baselines, and exported to other tools."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
+from cnnbench.records import Record, one_line
 
 if TYPE_CHECKING:
     from cnnbench.runs.baselines import Baseline
-    from cnnbench.runs.comparison import Compared
+    from cnnbench.runs.comparison import RunComparison
 
 
 def compare(
@@ -19,17 +20,20 @@ def compare(
     *,
     metric: str = "time",
     blocks: tuple[str, str] | None = None,
-) -> Compared:
-    """Two runs case by case, or two blocks of one run; `.records()` is for a pandas frame.
+) -> RunComparison:
+    """Compare two runs case by case, or two blocks of one run.
+
+    `.gate(0.05)` of the result says whether a case became worse by more than 5 %, `.records()` is
+    for a pandas frame, and `.to_json()` has plain values.
 
     Args:
         base: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
-        new: the same; None where two blocks are compared.
+        new: the same; None if two blocks are compared.
         metric: time, memory, params or flops.
         blocks: the labels of two blocks of `base`, which are paired launch by launch.
 
     Raises:
-        CnnbenchError: there is no such run or block, or nothing in common.
+        CnnbenchError: there is no such run or block, or they have no case in common.
     """
     from cnnbench.runs import comparison, inputs
 
@@ -43,7 +47,7 @@ def compare(
 
 
 def save_baseline(name: str, run: Path | str, *, replace: bool = False) -> Path:
-    """Keep a copy of a run under a name; see `cnnbench.runs.baselines.save`."""
+    """Keep a copy of a run under a name; returns its folder. See `cnnbench.runs.baselines.save`."""
     from cnnbench.runs import baselines
 
     return baselines.save(name, Path(run), replace=replace)
@@ -57,44 +61,69 @@ def list_baselines() -> list[Baseline]:
 
 
 def remove_baseline(name: str) -> None:
-    """Forget a baseline; see `cnnbench.runs.baselines.remove`."""
+    """Delete a baseline; see `cnnbench.runs.baselines.remove`."""
     from cnnbench.runs import baselines
 
     baselines.remove(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The bytes of a file, and the cases that its format has no place for."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Exported(Record):
+    """A run for another tool.
 
+    Args:
+        format: csv, parquet or pytest-benchmark.
+        data: the bytes of the file.
+        path: where they were written, if anywhere.
+        left_out: the cases for which the format has no place.
+    """
+
+    format: str
     data: bytes
+    path: Path | None = None
     left_out: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        facts = (f"{key} {value}" for key, value in self.to_json().items() if value)
+        return one_line(self, *facts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; of the data only the size in bytes."""
+        path = None if self.path is None else str(self.path)
+        left_out = list(self.left_out)
+        return {
+            "format": self.format,
+            "bytes": len(self.data),
+            "path": path,
+            "left_out": left_out,
+        }
 
 
 def export(
     run: Path | str, format: str = "csv", *, per: str = "case", out: Path | None = None
 ) -> Exported:
-    """A stored run for other tools.
+    """Export a stored run to other tools.
 
     Args:
         run: its folder, or a baseline.
         format: csv, parquet or pytest-benchmark.
-        per: what a row of the first two is: a case, a launch or a call.
-        out: the file to write; none if None.
+        per: what one row of csv or parquet is: a case, a launch or a call.
+        out: the file to write; nothing is written if None.
 
     Raises:
         StoreError: there is no run, or nothing in it, or the file cannot be written.
-        CnnbenchError: another format, or one whose library is not installed.
+        CnnbenchError: the format is unknown, or its library is not installed.
     """
     from cnnbench import reporting
     from cnnbench.runs import inputs, pytest_benchmark
 
     stored = inputs.run(str(run))
+    left_out: list[str] = []
     if format == "pytest-benchmark":
         text, left_out = pytest_benchmark.write(stored)
-        found = Exported(text.encode(), tuple(left_out))
+        data = text.encode()
     else:
-        found = Exported(reporting.export(stored, format, per))
+        data = reporting.export(stored, format, per)
     if out is not None:
-        pytest_benchmark.save(out, found.data)
-    return found
+        pytest_benchmark.save(out, data)
+    return Exported(format, data, out, tuple(left_out))

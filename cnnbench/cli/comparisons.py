@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from cnnbench import api, units
-from cnnbench.cli.app import Format, app
+from cnnbench.cli.app import Format, TextFormat, app
 from cnnbench.errors import CnnbenchError
 
-SOURCE = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
+INPUT = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
 
-baseline = typer.Typer(help="Runs kept under a name, to compare later ones with.")
+baseline = typer.Typer(help="Runs kept under a name, to compare later runs with.")
 app.add_typer(baseline, name="baseline", no_args_is_help=False)
 
 
@@ -46,7 +46,7 @@ class Per(StrEnum):
 
 @app.command()
 def compare(
-    base: Annotated[str, typer.Argument(help=SOURCE)],
+    base: Annotated[str, typer.Argument(help=INPUT)],
     new: Annotated[str | None, typer.Argument(help="The same; not with --blocks.")] = None,
     blocks: Annotated[
         tuple[str, str] | None,
@@ -56,24 +56,24 @@ def compare(
     fail_above: Annotated[
         str | None,
         typer.Option(
-            help="Exit 1 if an interval lies wholly above this, or a case broke.", metavar="5%"
+            help="Exit with 1 if the whole interval of a case is above this, or if a case broke.",
+            metavar="5%",
         ),
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
 ) -> None:
-    """Are two runs different? Ratio, interval and verdict of each case."""
+    """Are two runs different? Prints ratio, interval and verdict of each case."""
     from cnnbench.reporting.formats import show
-    from cnnbench.reporting.runs import compared
-    from cnnbench.runs.gate import gate
+    from cnnbench.reporting.runs import compared_runs
 
     limit = None if fail_above is None else units.parse_percent(fail_above)
-    found = api.compare(base, new, metric=metric.value, blocks=blocks)
-    judged = None if limit is None else gate(found, limit)
-    print(show(compared.document(found, judged), format.value), end="")
+    comparison = api.compare(base, new, metric=metric.value, blocks=blocks)
+    gate = None if limit is None else comparison.gate(limit)
+    print(show(compared_runs.document(comparison, gate), format.value), end="")
     if format is Format.csv:
-        for line in compared.remarks(found, judged):
+        for line in compared_runs.remarks(comparison, gate):
             print(line, file=sys.stderr)
-    if judged and not judged.passed:
+    if gate and not gate.passed:
         raise typer.Exit(1)
 
 
@@ -82,7 +82,7 @@ def save(
     name: Annotated[str, typer.Argument(help="Letters, digits, '.', '_' and '-'.")],
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Write over the one that there is.")
+        bool, typer.Option("--replace", help="Overwrite a baseline of this name.")
     ] = False,
 ) -> None:
     """Keep a copy of a run under a name."""
@@ -90,17 +90,19 @@ def save(
 
 
 @baseline.command("list")
-def list_() -> None:
-    """The baselines that there are."""
+def list_(
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
+) -> None:
+    """List the baselines."""
+    from cnnbench.reporting.formats import show
     from cnnbench.reporting.runs import baselines
-    from cnnbench.reporting.text import text
 
-    print(text(baselines.document(api.list_baselines())), end="")
+    print(show(baselines.document(api.list_baselines()), format.value), end="")
 
 
 @baseline.command()
 def remove(name: Annotated[str, typer.Argument(help="A name from `baseline list`.")]) -> None:
-    """Forget a baseline."""
+    """Delete a baseline."""
     api.remove_baseline(name)
     print(f"removed baseline {name}")
 
@@ -110,21 +112,21 @@ def export(
     run: Annotated[str, typer.Argument(help="A run's folder, or a baseline.")],
     format: Annotated[ExportFormat, typer.Option(help="What to write.")] = ExportFormat.csv,
     per: Annotated[
-        Per | None, typer.Option(help="What a row of CSV or Parquet is [default: case].")
+        Per | None, typer.Option(help="What one row of CSV or Parquet is [default: case].")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; printed if left out.", metavar="FILE")
+        Path | None, typer.Option(help="File to write; printed if not given.", metavar="FILE")
     ] = None,
 ) -> None:
-    """A stored run for other tools."""
+    """Export a stored run to other tools."""
     if format is ExportFormat.parquet and out is None:
-        raise CnnbenchError("parquet is no text: name a file with --out")
+        raise CnnbenchError("parquet is not text; name a file with --out")
     if per and format is ExportFormat.pytest_benchmark:
-        raise CnnbenchError("--per is for csv and parquet; pytest-benchmark has its own rows")
-    found = api.export(run, format.value, per=(per or Per.case).value, out=out)
+        raise CnnbenchError("--per is for csv and parquet; pytest-benchmark has one row a case")
+    exported = api.export(run, format.value, per=(per or Per.case).value, out=out)
     if out is None:
-        sys.stdout.write(found.data.decode())
+        sys.stdout.write(exported.data.decode())
     else:
         print(f"{format.value}: {out}")
-    for name in found.left_out:
+    for name in exported.left_out:
         print(f"left out: {name}", file=sys.stderr)

@@ -1,6 +1,7 @@
-"""BASELINES: runs kept under a name, to compare later ones with.
+"""BASELINES: runs kept under a name, to compare later runs with.
 
-A baseline is a copy of a run's `measurements.jsonl`, in `baselines/NAME` of `paths.data_dir`.
+A baseline is a copy of a run's `measurements.jsonl` in the folder `baselines/NAME` of
+`paths.data_dir`.
 """
 
 from __future__ import annotations
@@ -10,23 +11,46 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cnnbench import paths
 from cnnbench.errors import CnnbenchError, StoreError, unknown
+from cnnbench.records import Record, one_line
 from cnnbench.runs import store
 from cnnbench.runs.store import FILE, Run
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """A stored baseline; `problem` says why it cannot be read, if it cannot."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Baseline(Record):
+    """A stored baseline; if it cannot be read, `run` is None and `problem` says why."""
 
     name: str
     run: Run | None
     problem: str = ""
+
+    def __repr__(self) -> str:
+        name, *facts = (f"{key} {value}" for key, value in self.to_json().items() if value)
+        return one_line(self, name, *facts)
+
+    def to_json(self) -> dict[str, Any]:
+        """What it holds, as plain values; the time at which it was measured is in UTC."""
+        run = self.run
+        launches = run.measurements if run else ()
+        started = min((m.started for m in launches if m.started), default=None)
+        time = started and f"{datetime.fromtimestamp(started, UTC):%Y-%m-%d %H:%M}"
+        return {
+            "name": self.name,
+            "suite": run and run.plan.suite,
+            "cases": run and len(run.plan.cases),
+            "launches": run and len(launches),
+            "hosts": list(dict.fromkeys(str(m.environment.get("host", "")) for m in launches)),
+            "measured": time,
+            "problem": self.problem,
+        }
 
 
 def save(name: str, folder: Path, *, replace: bool = False) -> Path:
@@ -34,44 +58,46 @@ def save(name: str, folder: Path, *, replace: bool = False) -> Path:
 
     Raises:
         StoreError: there is no run in the folder, the name is taken, or nothing can be written.
-        CnnbenchError: what is no name.
+        CnnbenchError: the name cannot be one.
     """
-    place = _place(name)
-    store.read(folder)  # only what can be compared later is worth keeping
+    path = _path(name)
+    store.read(folder)  # raises unless it can be compared later
     if name in names() and not replace:
-        raise StoreError(f"there is a baseline {name} already; --replace writes over it")
+        raise StoreError(f"there is already a baseline {name}; --replace overwrites it")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".saving-") as fresh:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as fresh:
             shutil.copyfile(folder / FILE, Path(fresh) / FILE)
-            place.mkdir(exist_ok=True)
-            os.replace(Path(fresh) / FILE, place / FILE)
+            path.mkdir(exist_ok=True)
+            os.replace(Path(fresh) / FILE, path / FILE)
     except OSError as error:
         raise StoreError(
-            f"cannot keep baselines in {place.parent}: {error.strerror}; "
+            f"cannot keep baselines in {path.parent}: {error.strerror}; "
             "set CNNBENCH_HOME to a folder that can be written"
         ) from None
-    return place
+    return path
 
 
 def names() -> list[str]:
     """The baselines that there are."""
     try:
-        found = [path.parent.name for path in _root().glob(f"*/{FILE}")]
-    except OSError:  # no folder yet, or none that can be read
+        folders = [path.parent.name for path in _root().glob(f"*/{FILE}")]
+    except OSError:  # there is no folder yet, or it cannot be read
         return []
-    return sorted(name for name in found if _NAME.fullmatch(name))  # not one that is being saved
+    # One that is being saved has another name.
+    return sorted(name for name in folders if _NAME.fullmatch(name))
 
 
 def read_all() -> list[Baseline]:
     """Every baseline with its run."""
-    found = []
-    for name in names():
-        try:
-            found.append(Baseline(name, store.read(_root() / name)))
-        except StoreError as error:
-            found.append(Baseline(name, None, str(error)))
-    return found
+    return [_read(name) for name in names()]
+
+
+def _read(name: str) -> Baseline:
+    try:
+        return Baseline(name, store.read(_root() / name))
+    except StoreError as error:
+        return Baseline(name, None, str(error))
 
 
 def find(name: str) -> Path | None:
@@ -80,29 +106,29 @@ def find(name: str) -> Path | None:
 
 
 def remove(name: str) -> None:
-    """Forget a baseline.
+    """Delete a baseline.
 
     Raises:
         UnknownNameError: there is none of that name.
         StoreError: it cannot be deleted.
     """
-    place = find(name)
-    if place is None:
+    path = find(name)
+    if path is None:
         raise unknown("baseline", name, names(), see="cnnbench baseline list")
     try:
-        shutil.rmtree(place)
+        shutil.rmtree(path)
     except OSError as error:
-        raise StoreError(f"cannot remove {place}: {error.strerror}") from None
+        raise StoreError(f"cannot remove {path}: {error.strerror}") from None
 
 
 def _root() -> Path:
     return paths.data_dir() / "baselines"
 
 
-def _place(name: str) -> Path:
+def _path(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise CnnbenchError(
-            f"a baseline's name must be 1 to 64 letters, digits, '.', '_' or '-', such as main; "
-            f"got {name!r}"
+            "a baseline's name must be 1 to 64 letters, digits, '.', '_' or '-', such as main, and "
+            f"begin and end with a letter or a digit; got {name!r}"
         )
     return _root() / name

@@ -1,63 +1,37 @@
-"""COMPARISON: two recordings, case by case: ratios with intervals, and verdicts.
+"""COMPARISON: two recordings, case by case: ratios with intervals, and what they say.
 
-Cases are matched by their id, benchmarks by their full name. Nothing is dropped: what one side
-alone has is listed, and what worked in the base and does not in the new one is called so.
+Cases are matched by their id, benchmarks by their full name. Nothing is dropped: cases of one
+side only are listed, and a case that worked in the base but not in the new side is named.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-from cnnbench import stats
 from cnnbench.errors import CnnbenchError, unknown
-from cnnbench.runs import result
+from cnnbench.records import Record, one_line
+from cnnbench.runs.case_change import METRICS, CaseChange, case_change
+from cnnbench.runs.gate import Gate, gate
 from cnnbench.runs.recording import Recording, Series
-from cnnbench.stats import Estimate, Verdict
-
-Metric = Literal["time", "memory", "params", "flops"]
-METRICS: tuple[str, ...] = get_args(Metric)
-UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
-"""Of a metric's values; of all of them less is better."""
 
 EXPECTED = ("commit",)
 """Keys of the environment in which two runs that one compares will differ."""
 
-IN_TURN = 3
-"""Runs of each side that are compared pair by pair; of two the interval would say nothing."""
-
-Parts = tuple[Sequence[int], Sequence[int]]
-"""The first launch of each run, of both sides."""
-
 ROUNDING = 0.001
+"""A ratio may differ by this share from the ratio of the values beside it without a note."""
+
 BESIDE = (
-    "ratios are of calls that took turns with each other or with the reference beside both, "
-    "so that a machine that became slower cancels; they need not be new over base"
+    "a ratio compares calls that took turns with each other, or with a reference beside both, so "
+    "that a machine that became slower cancels; it need not be new over base"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One case on both sides; the values are in the unit of the metric.
-
-    `ratio` is new over base, with the value itself as interval where it is exact on paper.
-    `reason` says why there is none; `broke` that the base has a value and the new one should.
-    """
-
-    key: str
-    name: str
-    base: float | None
-    new: float | None
-    ratio: Estimate | None
-    verdict: Verdict | None
-    reason: str = ""
-    broke: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
+class EnvironmentDifference:
     """Something other than the code in which the two sides differ."""
 
     key: str
@@ -65,38 +39,80 @@ class Difference:
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Two recordings beside each other: what both have, what one has, and what else differs."""
+@dataclass(frozen=True, slots=True, repr=False)
+class RunComparison(Record):
+    """Two recordings beside each other.
+
+    Args:
+        base: the name of what is compared with.
+        new: the name of what is compared.
+        metric: what was compared, one of METRICS.
+        changes: the cases that both sides have.
+        only_base: the names of cases that only the base has.
+        only_new: the names of cases that only the new side has.
+        differences: what else differs between the two sides.
+        notes: what a reader has to know of either side.
+    """
 
     base: str
     new: str
     metric: str
-    changes: tuple[Change, ...]
+    changes: tuple[CaseChange, ...]
     only_base: tuple[str, ...]
     only_new: tuple[str, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[EnvironmentDifference, ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return one_line(self, f"{self.metric} of {self.new} against {self.base}", self.summary)
+
+    @property
+    def summary(self) -> str:
+        """How many cases have which verdict: 3 slower, 12 same."""
+        words = Counter(change.word or "without a ratio" for change in self.changes)
+        return ", ".join(f"{count} {word}" for word, count in words.items())
+
+    def gate(self, limit: float) -> Gate:
+        """Whether no case became worse by more than a limit, 0.05 for 5 %; see `gate.gate`."""
+        return gate(self.changes, limit)
 
     def records(self) -> list[dict[str, Any]]:
         """One flat row a case, as `pandas.DataFrame` takes them."""
-        return [_record(change, self.metric) for change in self.changes]
+        return [change.record() for change in self.changes]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a ratio to nothing, which is infinite, is None."""
+        cases = [{key: _finite(value) for key, value in row.items()} for row in self.records()]
+        return {
+            "base": self.base,
+            "new": self.new,
+            "metric": self.metric,
+            "cases": cases,
+            "only_base": list(self.only_base),
+            "only_new": list(self.only_new),
+            "differences": [asdict(difference) for difference in self.differences],
+            "notes": list(self.notes),
+        }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def compare(
     base: Recording, new: Recording, metric: str = "time", *, paired: bool = False
-) -> Compared:
-    """Match two recordings and compare what both have.
+) -> RunComparison:
+    """Match two recordings and compare the cases that both have.
 
     Args:
         base: what is compared with.
         new: what is compared.
         metric: one of METRICS.
-        paired: launches of one number ran in the same round, as they do within one run.
+        paired: whether launches of the same number ran in the same round, as within one run.
 
     Raises:
         UnknownNameError: another metric.
-        CnnbenchError: the two have nothing in common, or neither has the metric.
+        CnnbenchError: the two have no case in common, or neither has the metric.
     """
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
@@ -108,13 +124,13 @@ def compare(
             f"the second {_some(right)}; compare runs of the same suite"
         )
     parts = base.parts, new.parts
-    changes = tuple(_change(left[key], right[key], metric, paired, parts) for key in common)
+    changes = tuple(case_change(left[key], right[key], metric, paired, parts) for key in common)
     if not any(change.ratio or change.broke for change in changes):
         raise CnnbenchError(
             f"there is no {metric} to compare in {base.name} and {new.name}: "
             f"{changes[0].name}: {changes[0].reason}"
         )
-    return Compared(
+    return RunComparison(
         base=base.name,
         new=new.name,
         metric=metric,
@@ -133,82 +149,11 @@ def _some(series: Mapping[str, Series]) -> str:
     return first.name + (f" and {len(others)} more" if others else "")
 
 
-def _change(base: Series, new: Series, metric: str, paired: bool, parts: Parts) -> Change:
-    if metric in ("params", "flops"):
-        return _on_paper(base, new, metric)
-    sides = (base, new)
-    launches = [s.samples if metric == "time" else _peaks(s) for s in sides]
-    before, after = (stats.location(found.values()) for found in launches)
-    reasons = [
-        f"{where}: {_why(side, metric)}"
-        for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
-        if value is None
-    ]
-    ratio = None if reasons else _ratio(base, new, launches, metric, paired, parts)
-    return Change(
-        base.key,
-        base.name,
-        before.value if before else None,
-        after.value if after else None,
-        ratio,
-        verdict=stats.verdict(ratio) if ratio else None,
-        reason="; ".join(reasons) or ("" if ratio else "no round in common"),
-        # A peak can be missing because the system does not report it; a time cannot.
-        broke=bool(before and not after and (metric == "time" or new.outcome != "ok")),
-    )
-
-
-def _ratio(
-    base: Series,
-    new: Series,
-    launches: Sequence[Mapping[int, Sequence[float]]],
-    metric: str,
-    paired: bool,
-    parts: Parts,
-) -> Estimate | None:
-    if metric == "time" and base.result and new.result:  # which know the reference and the turns
-        if paired:
-            return result.ratio(base.result, new.result)
-        if len(parts[0]) == len(parts[1]) >= IN_TURN:
-            return result.ratio_in_turn(base.result, new.result, *parts)
-        return result.ratio_between_runs(base.result, new.result)
-    before, after = launches
-    return (stats.ratio if paired else stats.unpaired)(before, after)
-
-
-def _peaks(series: Series) -> dict[int, Sequence[float]]:
-    """The peaks as the statistics take launches: two calls, of which the first is left out.
-
-    None where a launch found room in what the process had: a rise of 0 has no ratio.
-    """
-    peaks = series.peaks
-    return {n: (peak, peak) for n, peak in peaks.items()} if all(peaks.values()) else {}
-
-
-def _why(series: Series, metric: str) -> str:
-    """Why a series has no value of a metric that is measured."""
-    if series.outcome != "ok":
-        return series.outcome
-    if metric == "time":
-        return "no call after the first"
-    return "a launch whose peak rose by 0 bytes" if series.peaks else "no peak was measured"
-
-
-def _on_paper(base: Series, new: Series, metric: str) -> Change:
-    before, after = getattr(base, metric), getattr(new, metric)
-    if before is None or after is None:
-        reason = f"{'base' if before is None else 'new'}: {UNITS[metric]} not recorded"
-        return Change(base.key, base.name, before, after, None, None, reason)
-    value = after / before if before else math.inf if after else 1.0
-    ratio = Estimate(value, value, value, 1)
-    return Change(base.key, base.name, before, after, ratio, stats.verdict(ratio))
-
-
-def _environments(base: Recording, new: Recording) -> list[Difference]:
-    """The keys that both recorded with other values."""
+def _environments(base: Recording, new: Recording) -> list[EnvironmentDifference]:
+    """The keys that both sides recorded, with different values."""
     left, right = base.environment, new.environment
     return [
-        Difference(key, ", ".join(left[key]), ", ".join(right[key]))
+        EnvironmentDifference(key, ", ".join(left[key]), ", ".join(right[key]))
         for key in left
         if key in right and key not in EXPECTED and set(left[key]) != set(right[key])
     ]
@@ -216,12 +161,12 @@ def _environments(base: Recording, new: Recording) -> list[Difference]:
 
 def _counts(
     left: Mapping[str, Series], right: Mapping[str, Series], metric: str
-) -> list[Difference]:
-    """The cases that are other networks than they were, though they have the same id."""
+) -> list[EnvironmentDifference]:
+    """The cases whose network has another number of parameters now, though the id is the same."""
     if metric == "params":
         return []
     return [
-        Difference(f"parameters of {base.name}", f"{base.params:,}", f"{new.params:,}")
+        EnvironmentDifference(f"parameters of {base.name}", f"{base.params:,}", f"{new.params:,}")
         for key, base in left.items()
         if (new := right.get(key))
         and base.params != new.params
@@ -229,7 +174,7 @@ def _counts(
     ]
 
 
-def _beside(changes: Sequence[Change]) -> list[str]:
+def _beside(changes: Sequence[CaseChange]) -> list[str]:
     """What to say where a ratio is not that of the two values next to it."""
     off = (
         abs(math.log(c.ratio.value * c.base / c.new)) > ROUNDING
@@ -241,40 +186,15 @@ def _beside(changes: Sequence[Change]) -> list[str]:
 
 def _notes(side: Recording) -> list[str]:
     """What is wrong with one side."""
-    found = [f"{side.name}: {note}" for note in side.notes]
+    notes = [f"{side.name}: {note}" for note in side.notes]
     for key, values in side.environment.items():
         if len(values) > 1 and key != "mode":
-            found.append(f"{side.name}: its launches differ in {key}: {', '.join(values)}")
+            notes.append(f"{side.name}: its launches differ in {key}: {', '.join(values)}")
     failed = [
         f"{s.name} ({', '.join(f'{count} {outcome}' for outcome, count in s.failures.items())})"
         for s in side.series
         if s.failures
     ]
     if failed:
-        found.append(f"{side.name}: launches without a result: {', '.join(failed)}")
-    return found
-
-
-def word(metric: str, verdict: Verdict | None) -> str:
-    """A verdict as it is said of a metric: slower, but more memory; empty if there is none."""
-    if verdict is None:
-        return ""
-    other: dict[Verdict, str] = (
-        {} if metric == "time" else {Verdict.SLOWER: "more", Verdict.FASTER: "less"}
-    )
-    return other.get(verdict, verdict.value)
-
-
-def _record(change: Change, metric: str) -> dict[str, Any]:
-    row = asdict(change)
-    ratio = row.pop("ratio") or dict.fromkeys(("value", "low", "high", "doubts"))
-    return {
-        **{key: row[key] for key in ("key", "name", "base", "new")},
-        "ratio": ratio["value"],
-        "low": ratio["low"],
-        "high": ratio["high"],
-        "verdict": word(metric, change.verdict),
-        "reason": row["reason"],
-        "broke": row["broke"],
-        "doubts": "; ".join(ratio["doubts"] or ()),
-    }
+        notes.append(f"{side.name}: launches without a result: {', '.join(failed)}")
+    return notes

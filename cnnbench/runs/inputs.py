@@ -1,8 +1,8 @@
-"""SOURCES: what a name stands for: a run's folder, a baseline, or pytest-benchmark's JSON.
+"""INPUTS: what a user can name: a run's folder, a baseline, or pytest-benchmark's JSON.
 
-A folder of runs, or of JSON files, is one recording with the launches of all: two versions can
-be measured in turn, so that both meet the same machine. What is there as a path goes before a
-baseline of the same name.
+A folder of runs, or of JSON files, is one recording with the launches of all of them. So two
+versions can be measured in turn, while the machine is in the same state for both. An existing
+path takes precedence over a baseline of the same name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cnnbench.runs.store import FILE, Run
 
 
 def run(name: str) -> Run:
-    """The stored run of that name.
+    """The stored run with that name.
 
     Raises:
         StoreError: there is none, or it cannot be read.
@@ -29,14 +29,14 @@ def run(name: str) -> Run:
     if folder is not None:
         return store.read(folder)
     if benchmarks(name):
-        raise StoreError(f"{name} holds benchmarks of pytest, not a run of cnnbench")
+        raise StoreError(f"{name} holds results of pytest-benchmark, not a run of cnnbench")
     if several := _several(name):
-        return _joined(Path(name), [store.read(folder) for folder in several])
-    raise _nothing(name)
+        return _join(Path(name), [store.read(folder) for folder in several])
+    raise _unknown(name)
 
 
 def recording(name: str) -> Recording:
-    """What was measured under that name.
+    """What was measured, from a run or from pytest-benchmark's JSON.
 
     Raises:
         StoreError: there is nothing, or it cannot be read.
@@ -49,7 +49,7 @@ def recording(name: str) -> Recording:
 
 
 def benchmarks(name: str) -> bool:
-    """Whether it is a file, or a folder with JSON files in the place of a run."""
+    """Whether it is a file, or a folder that holds JSON files and no run."""
     if isdir(name) and not exists(join(name, FILE)) and not _several(name):
         return any(Path(name).glob("*.json"))
     return isfile(name)
@@ -63,12 +63,12 @@ def _folder(name: str) -> Path | None:
 
 
 def _several(name: str) -> list[Path]:
-    """The runs in the folders of a folder."""
+    """The folders of runs inside a folder."""
     return sorted(file.parent for file in Path(name).glob(f"*/{FILE}")) if isdir(name) else []
 
 
-def _joined(folder: Path, runs: Sequence[Run]) -> Run:
-    """Several runs as one; launches of one number ran in the same round of the same run."""
+def _join(folder: Path, runs: Sequence[Run]) -> Run:
+    """Several runs as one; launches with the same number ran in the same round of one run."""
     measurements: list[Measurement] = []
     offset, parts = 0, []
     for part in runs:
@@ -81,9 +81,9 @@ def _joined(folder: Path, runs: Sequence[Run]) -> Run:
     return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts))
 
 
-def _nothing(name: str) -> StoreError:
-    kept = ", ".join(baselines.names()) or "none"
+def _unknown(name: str) -> StoreError:
+    known = ", ".join(baselines.names()) or "none"
     return StoreError(
-        f"{name!r} is no run's folder, no baseline (there are: {kept}) and no JSON of "
-        "pytest-benchmark; `cnnbench run --out FOLDER` makes a run"
+        f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
+        "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
     )

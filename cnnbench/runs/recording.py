@@ -1,4 +1,4 @@
-"""RECORDING: what was measured, whoever measured it: a run of ours, or pytest-benchmark."""
+"""RECORDING: what was measured, by a run of cnnbench or by pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate
 
 Environment = dict[str, tuple[str, ...]]
-"""Every value that a key of the machine and the method had, in the order of appearance."""
+"""By key, every value that was recorded of the machine or the method, in order of appearance."""
 
 _MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit")
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One case, or one benchmark.
+    """The launches of one case, or of one benchmark.
 
     Args:
-        key: what tells it from others, in any recording.
+        key: identifies it in any recording.
         name: what people call it.
-        label: of the block, and `place` all else that tells the case from others: two blocks
-            are compared where the place is the same.
-        samples: seconds of every call, by launch; the first of a launch initialises.
-        peaks: bytes by which the first call of a launch raised the peak memory.
-        params: as they were counted when it was measured.
-        flops: of a call.
-        outcome: the word ok; else why there are no samples.
-        failures: how many launches that were never made good had which outcome.
-        result: of the case, where it is one of a run.
+        label: the name of the block.
+        place: everything else that identifies the case; two blocks are compared where the place is
+            the same.
+        samples: seconds of every call, by launch; the first call of a launch initialises.
+        peaks: bytes by which the first call of a launch raised the peak memory, by launch.
+        params: the number of parameters, as counted at the time of the measurement.
+        flops: of one call.
+        outcome: "ok", or why there are no samples.
+        failures: how many launches had which other outcome and were not repeated with success.
+        result: of the case, if a run measured it.
     """
 
     key: str
@@ -59,8 +60,12 @@ class Series:
 class Recording:
     """What a run or a file of benchmarks holds.
 
-    `name` is where it came from, `notes` what is wrong with it. Of several runs as one, `parts`
-    has the number of the first launch of each.
+    Args:
+        name: where it came from.
+        series: its cases or benchmarks.
+        environment: of all launches.
+        notes: what is wrong with it.
+        parts: of several runs read as one, the number of the first launch of each.
     """
 
     name: str
@@ -73,7 +78,7 @@ class Recording:
         """The series of one block, each with its place as key and name.
 
         Raises:
-            UnknownNameError: there is no such block in it.
+            UnknownNameError: it has no such block.
         """
         known = {s.label for s in self.series}
         if label not in known:
@@ -83,38 +88,38 @@ class Recording:
 
 
 def of_run(run: Run) -> Recording:
-    """A stored run; cases that this version cannot cost are among the notes."""
-    found, problems = results(run)
-    names = Counter(r.name for r in found)
+    """A stored run; cases whose cost is not known are named in the notes."""
+    cases, problems = results(run)
+    names = Counter(r.name for r in cases)
     return Recording(
         str(run.folder),
-        tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in found),
-        environment(
+        tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in cases),
+        distinct_values(
             [_flat(m.environment) for m in run.measurements]
             + [{"runtime": run.plan.runtime}]
-            + [{"mode": mode} for mode in sorted({r.case.mode for r in found})]
+            + [{"mode": mode} for mode in sorted({r.case.mode for r in cases})]
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
         run.parts,
     )
 
 
-def environment(launches: Iterable[dict[str, Any]]) -> Environment:
-    """The distinct values of every key, as text; what is None is not recorded."""
-    found: dict[str, dict[str, None]] = {}
+def distinct_values(launches: Iterable[dict[str, Any]]) -> Environment:
+    """The distinct values of every key, as text; None means that it was not recorded."""
+    values: dict[str, dict[str, None]] = {}
     for launch in launches:
         for key, value in launch.items():
             if value is not None:
-                found.setdefault(key, {})[str(value)] = None
-    return {key: tuple(values) for key, values in found.items()}
+                values.setdefault(key, {})[str(value)] = None
+    return {key: tuple(known) for key, known in values.items()}
 
 
 def _flat(machine: dict[str, Any]) -> dict[str, Any]:
-    """What a launch recorded of the machine, with the versions one by one."""
+    """What a launch recorded of the machine, with one key for each version."""
     memory, versions = machine.get("memory_bytes"), machine.get("versions")
     return {
         **{key: machine.get(key) for key in _MACHINE},
-        # As text, for what the system keeps for itself differs by some kB from day to day.
+        # Rounded: the part that the system reserves for itself differs by some kB from day to day.
         "memory": units.binary(memory) if isinstance(memory, int | float) else None,
         **{
             f"versions.{name}": version

@@ -5,7 +5,16 @@ the estimate, as values.
 """
 
 from cnnbench.stats.curves import Crossing, crossings, exponent
-from cnnbench.stats.estimate import FEW, LEVEL, NOISY, Doubt, Estimate, Verdict, geometric, verdict
+from cnnbench.stats.estimate import (
+    FEW,
+    LEVEL,
+    NOISY,
+    Doubt,
+    Estimate,
+    RatioVerdict,
+    geometric,
+    verdict,
+)
 from cnnbench.stats.launches import (
     BEYOND,
     Spread,
@@ -31,9 +40,9 @@ __all__ = [
     "Crossing",
     "Doubt",
     "Estimate",
+    "RatioVerdict",
     "Spread",
     "Stop",
-    "Verdict",
     "bootstrap",
     "crossings",
     "duet",

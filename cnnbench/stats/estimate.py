@@ -47,7 +47,7 @@ class Estimate:
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
 
-class Verdict(StrEnum):
+class RatioVerdict(StrEnum):
     """What a ratio new / base of durations says."""
 
     FASTER = "faster"
@@ -56,7 +56,7 @@ class Verdict(StrEnum):
     UNCLEAR = "unclear"
 
 
-def verdict(estimate: Estimate, margin: float = 0.05) -> Verdict:
+def verdict(estimate: Estimate, margin: float = 0.05) -> RatioVerdict:
     """Faster or slower where the interval excludes 1; else the same, or not to be said.
 
     Same needs evidence too: the whole interval within a factor of 1 + `margin` of 1 (the
@@ -65,11 +65,11 @@ def verdict(estimate: Estimate, margin: float = 0.05) -> Verdict:
     interval there is no verdict.
     """
     if estimate.low is None or estimate.high is None:
-        return Verdict.UNCLEAR
+        return RatioVerdict.UNCLEAR
     if estimate.decided:
-        return Verdict.FASTER if estimate.high < 1 else Verdict.SLOWER
+        return RatioVerdict.FASTER if estimate.high < 1 else RatioVerdict.SLOWER
     within = 1 / (1 + margin) <= estimate.low and estimate.high <= 1 + margin
-    return Verdict.SAME if within else Verdict.UNCLEAR
+    return RatioVerdict.SAME if within else RatioVerdict.UNCLEAR
 
 
 def geometric(

@@ -51,7 +51,7 @@ def test_a_path_goes_before_a_baseline_but_a_folder_without_a_run_does_not(run, 
 def test_a_name_that_is_taken_is_written_over_only_if_asked(run, tmp_path):
     api.save_baseline("main", run)
     new = timed(tmp_path / "new", (A, [150, 150]))
-    with pytest.raises(StoreError, match="a baseline main already; --replace writes over it"):
+    with pytest.raises(StoreError, match="already a baseline main; --replace overwrites it"):
         api.save_baseline("main", new)
     assert api.compare("main", run).changes[0].ratio.value == pytest.approx(1)
     api.save_baseline("main", new, replace=True)
@@ -91,6 +91,19 @@ def test_baselines_are_listed_and_removed(run, home, tmp_path):
     lines = text(document(api.list_baselines())).splitlines()
     # The helper's runs start at 1,750,000,000 seconds.
     assert lines[2].split() == ["main", "mine", "1", "2", "here", "2025-06-15", "15:06"]
+    main, broken = api.list_baselines()
+    assert repr(main).startswith("Baseline(name main: suite mine, cases 1, launches 2, hosts [")
+    assert main.to_json() == {
+        "name": "main",
+        "suite": "mine",
+        "cases": 1,
+        "launches": 2,
+        "hosts": ["here"],
+        "measured": "2025-06-15 15:06",
+        "problem": "",
+    }
+    assert (broken.to_json()["cases"], broken.to_json()["hosts"]) == (None, [])
+    assert "holds no plan of a run" in broken.to_json()["problem"]
     assert lines[3].startswith("v1.0")
     assert "holds no plan of a run" in lines[3]
     with pytest.raises(UnknownNameError, match="did you mean main"):

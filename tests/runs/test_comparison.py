@@ -1,6 +1,7 @@
 """Two stored runs whose times are known, compared."""
 
 import dataclasses
+import json
 import math
 
 import pandas as pd
@@ -11,7 +12,6 @@ from cnnbench import api
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import CnnbenchError, UnknownNameError
 from cnnbench.runs.comparison import compare
-from cnnbench.runs.gate import gate
 from cnnbench.runs.recording import of_run
 from cnnbench.runs.store import Run
 from tests.support import stored, synthetic
@@ -89,7 +89,7 @@ def test_one_launch_has_a_ratio_but_no_interval_and_no_verdict_other_than_unclea
     change = only(compared)
     assert change.ratio.value == pytest.approx(2)
     assert (change.ratio.low, change.verdict) == (None, "unclear")
-    judged = gate(compared, 0.05)
+    judged = compared.gate(0.05)
     assert judged.passed
     assert judged.unjudged == (change,)
 
@@ -99,7 +99,7 @@ def test_the_gate_fails_only_if_the_interval_excludes_the_limit(tmp_path, limit,
     # Slower by 1.2; the interval's low end is at 1.2 * exp(-t(2) * sqrt(2/3) * sd), where
     # sd = 0.0200 is that of the logs of 100, 102, 98: 1.2 * exp(-4.303 * 0.01633) = 1.1186.
     base, new = runs(tmp_path, [(A, [100, 102, 98])], [(A, [120, 122.4, 117.6])])
-    judged = gate(api.compare(base, new), limit)
+    judged = api.compare(base, new).gate(limit)
     assert judged.passed is passed
     assert [c.name for c in judged.above] == ([] if passed else ["narrow 8x8x3"])
 
@@ -116,25 +116,25 @@ def test_what_worked_before_and_has_no_result_now_does_not_pass(tmp_path, outcom
     narrow, wide = compared.changes
     assert (narrow.broke, wide.broke) == (False, True)
     assert wide.reason == f"new: {outcome}"
-    judged = gate(compared, 10.0)
+    judged = compared.gate(10.0)
     assert not judged.passed
     assert judged.broke == (wide,)
     assert any(f"wide 8x8x3 (1 {outcome})" in note for note in compared.notes)
     # The other way round it was repaired, which is no reason to fail.
-    assert gate(api.compare(new, base), 10.0).passed
+    assert api.compare(new, base).gate(10.0).passed
 
 
 def test_a_case_that_the_time_did_not_reach_does_not_pass(tmp_path):
     base = timed(tmp_path / "base", (A, [100, 101]), (B, [50, 51]))
     new = stored.write(tmp_path / "new", [A, B], [launch(A, n, 100 + n) for n in (0, 1)])
-    assert [c.reason for c in gate(api.compare(base, new), 1).broke] == ["new: not reached"]
+    assert [c.reason for c in api.compare(base, new).gate(1).broke] == ["new: not reached"]
 
 
 def test_a_case_so_slow_that_no_call_followed_the_first_does_not_pass(tmp_path):
     base = timed(tmp_path / "base", (A, [100, 101]))
     slow = dataclasses.replace(launch(A, 0, 1), samples_ns=(10**11,))
     new = stored.write(tmp_path / "new", [A], [slow])
-    assert [c.reason for c in gate(api.compare(base, new), 1).broke] == [
+    assert [c.reason for c in api.compare(base, new).gate(1).broke] == [
         "new: no call after the first"
     ]
 
@@ -200,8 +200,8 @@ def test_an_id_that_stands_for_another_network_is_named(tmp_path):
         *(1.04, 1.04),
     )
     assert change.verdict == "slower"
-    assert gate(api.compare(base, new, metric="params"), 0.03).above == (change,)
-    assert gate(api.compare(base, new, metric="params"), 0.05).passed
+    assert api.compare(base, new, metric="params").gate(0.03).above == (change,)
+    assert api.compare(base, new, metric="params").gate(0.05).passed
 
 
 def test_launches_that_differ_within_a_run_are_named(tmp_path):
@@ -241,7 +241,7 @@ def test_peaks_that_were_not_measured_or_are_zero_have_no_ratio(tmp_path, peaks,
     narrow, wide = compared.changes
     assert narrow.reason.startswith(reason)
     assert (narrow.ratio, narrow.broke, wide.ratio.value) == (None, False, 1)
-    assert gate(compared, 0.05).unjudged == (narrow,)
+    assert compared.gate(0.05).unjudged == (narrow,)
 
 
 def test_a_metric_that_nobody_measured_is_refused(tmp_path):
@@ -258,7 +258,7 @@ def test_flops_of_one_network_against_none_are_infinitely_more(tmp_path):
     none = dataclasses.replace(found, series=(dataclasses.replace(series, flops=0),))
     change = only(compare(none, found, "flops"))
     assert change.ratio.value == math.inf
-    assert gate(compare(none, found, "flops"), 1e6).above == (change,)
+    assert compare(none, found, "flops").gate(1e6).above == (change,)
     assert only(compare(none, none, "flops")).verdict == "same"
 
 
@@ -295,6 +295,55 @@ def test_the_records_make_a_frame(tmp_path):
     ]
     assert frame.ratio.tolist() == pytest.approx([1.5])
     assert frame.verdict.tolist() == ["slower"]
+
+
+def test_a_comparison_and_its_gate_have_plain_values_and_short_names(tmp_path):
+    base = timed(tmp_path / "base", (A, [100, 101]), (B, [50, 51]))
+    slow = [launch(A, n, 200 + n) for n in (0, 1)]
+    new = stored.write(tmp_path / "new", [A, B], [*slow, launch(B, 0, 0, outcome="crashed")])
+    compared = api.compare(base, new)
+    assert repr(compared).endswith("/base: 1 slower, 1 without a ratio)")
+    values = json.loads(json.dumps(compared.to_json(), allow_nan=False))
+    assert (values["base"], values["new"], values["metric"]) == (str(base), str(new), "time")
+    assert [(row["key"], row["verdict"]) for row in values["cases"]] == [
+        (A.id, "slower"),
+        (B.id, ""),
+    ]
+    assert "wide 8x8x3 (1 crashed)" in values["notes"][-1]
+    judged = compared.gate(0.05)
+    assert repr(judged) == "Gate(5 %: failed, 1 above, 1 broke, 0 not judged)"
+    assert judged.to_json() == {
+        "limit": 0.05,
+        "passed": False,
+        "above": [A.id],
+        "broke": [B.id],
+        "unjudged": [],
+    }
+
+
+@pytest.mark.parametrize("limit", [-0.01, math.nan])
+def test_a_limit_that_no_interval_could_pass_or_fail_is_refused(tmp_path, limit):
+    run = timed(tmp_path / "run", (A, [100, 101]))
+    with pytest.raises(CnnbenchError, match=r"limit must be 0 or more, as 0\.05 for 5 %; got"):
+        api.compare(run, run).gate(limit)
+
+
+@pytest.mark.parametrize(
+    ("peaks", "word"),
+    [
+        ([2000, 2000], "more"),
+        ([500, 500], "less"),
+        ([1000, 1000], "same"),
+        ([600, 1000, 1700], "unclear"),
+    ],
+)
+def test_memory_is_more_or_less_not_slower_or_faster(tmp_path, peaks, word):
+    base, new = (
+        stored.write(tmp_path / name, [A], [launch(A, n, 1, peak=p) for n, p in enumerate(side)])
+        for name, side in (("base", [1000, 1000]), ("new", peaks))
+    )
+    (row,) = api.compare(base, new, metric="memory").records()
+    assert row["verdict"] == word
 
 
 def test_a_case_that_this_version_does_not_know_is_named(tmp_path):
@@ -359,7 +408,7 @@ def test_a_machine_that_became_slower_cancels_where_a_reference_ran_beside(tmp_p
     change = only(compared)
     assert change.new / change.base == pytest.approx(1.8)
     assert change.ratio.value == pytest.approx(1.2)
-    assert any("they need not be new over base" in note for note in compared.notes)
+    assert any("it need not be new over base" in note for note in compared.notes)
 
 
 def test_blocks_that_took_turns_are_compared_turn_by_turn(tmp_path):

@@ -60,7 +60,7 @@ def test_the_gate_names_what_it_fails_for_and_exits_with_1(capsys):
 def test_without_an_interval_the_gate_passes_and_says_so(capsys):
     timed(Path("one"), (A, [500]), (B, [100]))
     out, _ = said(capsys, "compare", "base", "one", "--fail-above", "5%")
-    assert "not judged, for without an interval nothing can fail: narrow | one 8x8x3" in out
+    assert "not judged, because a case without an interval cannot fail: narrow | one 8x8x3" in out
     assert "To do: run with two or more --launches." in out
 
 
@@ -116,9 +116,12 @@ def test_blocks_of_one_run(capsys):
 def test_baselines_are_saved_compared_listed_and_removed(capsys):
     assert said(capsys, "baseline", "save", "main", "base")[0].startswith("baseline main: ")
     assert "main mine 2 6 here" in said(capsys, "baseline", "list")[0]
+    (values,) = json.loads(said(capsys, "baseline", "list", "--format", "json")[0])
+    assert (values["name"], values["cases"], values["launches"]) == ("main", 2, 6)
     assert "1 slower" in said(capsys, "compare", "main", "slow")[0]
     assert said(capsys, "baseline", "remove", "main")[0] == "removed baseline main"
     assert "no baselines" in said(capsys, "baseline", "list")[0]
+    assert said(capsys, "baseline", "list", "--format", "json")[0] == "[]"
 
 
 def test_an_export_is_printed_or_written_and_says_what_it_left_out(capsys):
@@ -142,7 +145,7 @@ def test_a_run_with_json_beside_it_is_a_run(capsys):
 def test_no_name_is_not_the_folder_that_we_are_in(monkeypatch, capsys):
     monkeypatch.chdir("base")
     assert main(["compare", "", "../same"]) == 2
-    assert "'' is no run's folder" in capsys.readouterr().err
+    assert "'' is not the folder of a run" in capsys.readouterr().err
 
 
 LONG = "x" * 5000

@@ -139,7 +139,7 @@ def test_two_tests_of_one_case_keep_their_own_names(tmp_path):
     [
         ("", "Expecting value"),
         ("[" * 100_000, "recursion"),
-        ("[]", "not a document"),
+        ("[]", "not a benchmark file"),
         ("{}", "benchmarks: Field required"),
         ('{"benchmarks": []}', "holds no benchmark"),
         ('{"benchmarks": [{"name": "x"}]}', "benchmarks: 0: fullname: Field required"),
@@ -155,7 +155,7 @@ def test_two_tests_of_one_case_keep_their_own_names(tmp_path):
         (
             '{"benchmarks": [{"name": "x", "fullname": "x", "stats": {"median": 1},'
             ' "extra_info": {"cnnbench": 3}}]}',
-            "not a extra",
+            "not a case info",
         ),
     ],
 )
@@ -268,8 +268,15 @@ def test_rows_of_cases_launches_and_calls(run):
 
 def test_parquet_has_the_rows_of_csv_with_their_types(run, tmp_path):
     file = tmp_path / "x.parquet"
-    api.export(run, "parquet", per="call", out=file)
+    result = api.export(run, "parquet", per="call", out=file)
     found = pd.read_parquet(file)
+    assert result.to_json() == {
+        "format": "parquet",
+        "bytes": file.stat().st_size,
+        "path": str(file),
+        "left_out": [],
+    }
+    assert repr(result).startswith("Exported(format parquet: bytes ")
     assert found.ns.dtype == "int64"
     assert found.warmup.dtype == "bool"
     assert found.ns.sum() == 15 * (100_000 + 110_000 + 200_000 + 240_000)
@@ -287,7 +294,7 @@ def test_wrong_formats_and_rows_are_refused_and_a_run_is_never_written_over(run,
     with pytest.raises(UnknownNameError, match="unknown row 'cases'; did you mean case"):
         api.export(run, per="cases")
     before = (run / store.FILE).read_bytes()
-    with pytest.raises(StoreError, match="where a run is kept"):
+    with pytest.raises(StoreError, match="is the file of a run"):
         api.export(run, out=run / store.FILE)
     assert (run / store.FILE).read_bytes() == before
     with pytest.raises(StoreError, match="cannot write to"):

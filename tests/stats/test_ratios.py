@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from cnnbench import stats
-from cnnbench.stats import Doubt, Estimate, Verdict
+from cnnbench.stats import Doubt, Estimate, RatioVerdict
 
 SLOW, SLOWER = [9.0, 5.0], [30.0, 12.0]
 WANDERING = [1.0, 1.2, 0.8, 3.0, 1.1, 0.7]
@@ -167,27 +167,27 @@ def test_calls_are_related_to_the_reference_beside_them() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (0.90, 0.99, Verdict.FASTER),
-        (1.01, 1.50, Verdict.SLOWER),
-        (1.001, 1.002, Verdict.SLOWER),  # by little, but surely
-        (0.96, 1.04, Verdict.SAME),
-        (1.0, 1.05, Verdict.SAME),
-        (1.0, 1.0, Verdict.SAME),
-        (1 / 1.05, 1.0, Verdict.SAME),
-        (0.95, 1.0, Verdict.UNCLEAR),  # 1 / 1.05 is 0.952
-        (0.99, 1.06, Verdict.UNCLEAR),
-        (0.5, 2.0, Verdict.UNCLEAR),
-        (None, None, Verdict.UNCLEAR),
+        (0.90, 0.99, RatioVerdict.FASTER),
+        (1.01, 1.50, RatioVerdict.SLOWER),
+        (1.001, 1.002, RatioVerdict.SLOWER),  # by little, but surely
+        (0.96, 1.04, RatioVerdict.SAME),
+        (1.0, 1.05, RatioVerdict.SAME),
+        (1.0, 1.0, RatioVerdict.SAME),
+        (1 / 1.05, 1.0, RatioVerdict.SAME),
+        (0.95, 1.0, RatioVerdict.UNCLEAR),  # 1 / 1.05 is 0.952
+        (0.99, 1.06, RatioVerdict.UNCLEAR),
+        (0.5, 2.0, RatioVerdict.UNCLEAR),
+        (None, None, RatioVerdict.UNCLEAR),
     ],
 )
 def test_a_verdict_needs_evidence_also_for_the_same(
-    low: float | None, high: float | None, expected: Verdict
+    low: float | None, high: float | None, expected: RatioVerdict
 ) -> None:
     assert stats.verdict(Estimate(1.0, low, high, 5)) is expected
 
 
 def test_the_margin_of_a_verdict_can_be_chosen() -> None:
     estimate = Estimate(1.0, 0.96, 1.04, 5)
-    assert stats.verdict(estimate, margin=0.03) is Verdict.UNCLEAR
-    assert stats.verdict(estimate, margin=0.0) is Verdict.UNCLEAR
-    assert stats.verdict(Estimate(1.0, 0.6, 1.9, 5), margin=1.0) is Verdict.SAME
+    assert stats.verdict(estimate, margin=0.03) is RatioVerdict.UNCLEAR
+    assert stats.verdict(estimate, margin=0.0) is RatioVerdict.UNCLEAR
+    assert stats.verdict(Estimate(1.0, 0.6, 1.9, 5), margin=1.0) is RatioVerdict.SAME
