@@ -146,7 +146,7 @@ def models() -> Iterator[tuple[str, str, Any, Any]]:
             target = resolve(f"keras.applications.{name}", [shape], include_top=shape != SMALL)
             graph = target.trace(None, 1, None)
             assert not cost(graph).uncounted, name
-            yield name, units.shape(shape), graph, target.model  # type: ignore[attr-defined]
+            yield name, units.shape(shape), graph, target.keras()  # type: ignore[attr-defined]
 
 
 def tensorflow() -> None:

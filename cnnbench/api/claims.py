@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,9 @@ def verify(
     stored, ending = inputs.run(str(run)) if run is not None else None, None
     if measure:
         folder = folders.chosen("claims", out, resume)
-        groups = judged.groups(verdicts)
+        groups = [
+            [replace(case, runtime=runtime) for case in group] for group in judged.groups(verdicts)
+        ]
         cases = {case.id: case for group in groups for case in group}
         if not cases:
             raise CnnbenchError("these claims are all judged on paper; there is nothing to measure")
@@ -101,7 +103,6 @@ def verify(
             reference=True,
             seed=SystemRandom().randrange(2**31),
             time_budget_s=time_budget or 360.0,
-            runtime=runtime,
             threads=threads,
             command=command,
         )

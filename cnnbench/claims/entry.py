@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from cnnbench import blocks, units
-from cnnbench.cases.case import Case, Mode
+from cnnbench.cases.case import Case
 from cnnbench.claims.said import Said, parse
 from cnnbench.errors import CnnbenchError
 
@@ -64,7 +64,7 @@ class Side(_Table):
     params: dict[str, Any] = {}
     input: str = ""
     batch: Count = 1
-    mode: Mode = "graph"
+    mode: Literal["graph", "eager", "xla", "predict", "train"] = "graph"
     parts: list[str] = []
     layers: list[str] = []
 
@@ -78,10 +78,10 @@ class Side(_Table):
         size = "x".join(str(_filled(part, name, at)) for part in self.input.split("x"))
         return Case(
             target=self.target,
-            input_shape=(
+            inputs=(
                 units.parse_shape(size, ranks=(3, 4))
                 if self.input
-                else blocks.get(self.target).input_shape
+                else blocks.get(self.target).input_shape,
             ),
             params={key: _filled(value, name, at) for key, value in self.params.items()},
             batch_size=self.batch,

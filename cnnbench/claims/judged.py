@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnbench.cases.case import Case
@@ -68,7 +68,7 @@ def judge(claims: Iterable[Claim], run: Run | None = None) -> list[JudgedClaim]:
     Raises:
         ClaimError: a network of a claim cannot be analysed.
     """
-    measured = {r.case.id: r for r in results(run)[0]} if run else {}
+    measured = {replace(r.case, runtime=USUAL).id: r for r in results(run)[0]} if run else {}
     judged = []
     for claim in claims:
         tested = on_paper.PaperJudge(claim).judge()

@@ -116,7 +116,7 @@ class Grid:
     def case(self, number: int) -> Case:
         """One configuration by itself."""
         batch, shape, params = self.arguments(self.at(number))
-        return Case(self.entry.name, shape, params, batch, self.dtype)
+        return Case(self.entry.name, (shape,), params, batch, self.dtype)
 
     def costs(self, numbers: Ints) -> Iterator[tuple[Ints, Cost | None]]:
         """The costs of many configurations, in parts that are built of the same layers.

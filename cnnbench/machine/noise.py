@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
     from cnnbench.runner.session import Session
 
-CASE = Case("residual_module", (32, 32, 64), label="noise floor")
+CASE = Case("residual_module", ((32, 32, 64),), label="noise floor")
 """A block of common size: some milliseconds a call."""
 
 MOST_LAUNCHES = 30
@@ -73,7 +73,7 @@ def measure(session: Session, progress: Progress, budget_s: float) -> Noise | No
     run = session.measure(
         [CASE], progress, launches=MOST_LAUNCHES, time_budget_s=budget_s, reference=True
     )
-    return noise(result(CASE, run.measurements))
+    return noise(result(CASE, run.plan.paper(CASE), run.measurements))
 
 
 def noise(measured: Result) -> Noise | None:

@@ -52,7 +52,7 @@ class MeasuredCeiling:
 def probes(device: str, dtype: str) -> list[Case]:
     """The cases that are measured for one device and data type."""
     return [
-        Case(name, blocks.get(name).input_shape, {}, batch[device], dtype, device, MODE)
+        Case(name, (blocks.get(name).input_shape,), {}, batch[device], dtype, device, MODE)
         for name, batch in BATCHES.items()
     ]
 
@@ -97,13 +97,13 @@ def find(
     gpus: Sequence[str] = ()
     if device == "gpu":  # which one, only a runtime that has started knows
         measuring = measuring or session.start(runtime)
-        gpus = measuring.described["devices"]["gpu"]
+        gpus = measuring.devices()["gpu"]
     wanted = key(runtime, device, dtype, threads, gpus)
     earlier = cache.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
     if earlier and not again:
         return MeasuredCeiling(earlier)
     measuring = measuring or session.start(runtime)
-    devices = measuring.described["devices"]
+    devices = measuring.devices()
     if not devices.get(device):
         seen = " and ".join(kind for kind, names in devices.items() if names)
         return MeasuredCeiling(None, f"no {device} here: the runtime sees {seen} only")
@@ -123,7 +123,7 @@ def of_cases(
     cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
 ) -> list[Ceiling]:
     """The ceiling of each device and data type of some cases, where it can be measured."""
-    runtime = measuring.workers.runtime
+    runtime = measuring.runtime
     ceilings = (
         find(runtime, device, dtype, threads, _Begins(progress), measuring).ceiling
         for device, dtype in dict.fromkeys((case.device, case.dtype) for case in cases)
@@ -150,7 +150,7 @@ def measured(
         calls = stats.steady(m.samples_ns) if m.ok else ()
         if not calls:
             continue
-        costs, seconds = m.case.cost(), median(calls) / 1e9
+        costs, seconds = m.case.paper().cost, median(calls) / 1e9
         moved = sum(map(moved_bytes, costs.layers))
         before = fastest.get(m.case.id)
         if seconds > 0 and (before is None or seconds < before.seconds):

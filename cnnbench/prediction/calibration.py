@@ -29,23 +29,23 @@ def _conv(
     **params: Any,
 ) -> Case:  # fmt: skip
     params |= {"filters": filters, "kernel_size": kernel_size, "depth": depth}
-    return Case("conv_layers", (size, size, channels), params, batch)
+    return Case("conv_layers", ((size, size, channels),), params, batch)
 
 
 def _dense(channels: int, units: int, depth: int = 1, batch: int = 1, **params: Any) -> Case:
-    return Case("dense_layers", (channels,), {"units": units, "depth": depth} | params, batch)
+    return Case("dense_layers", ((channels,),), {"units": units, "depth": depth} | params, batch)
 
 
 def _unit(
     unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1, **params: Any
 ) -> Case:
     params |= {"unit": unit, "depth": depth}
-    return Case("unit_layers", (size, size, channels), params, batch)
+    return Case("unit_layers", ((size, size, channels),), params, batch)
 
 
 def _video(frames: int, size: int, channels: int, depth: int = 1) -> Case:
     params = {"unit": "conv_lstm", "depth": depth}
-    return Case("unit_layers", (frames, size, size, channels), params)
+    return Case("unit_layers", ((frames, size, size, channels),), params)
 
 
 CASES: tuple[Case, ...] = (

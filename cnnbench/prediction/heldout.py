@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from cnnbench import blocks, stats
+from cnnbench.cases.paper import predicted_peak
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import memory
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
@@ -19,7 +20,7 @@ from cnnbench.prediction.model import (
     proportional,
     summed,
 )
-from cnnbench.runs.result import Result, predicted_peak
+from cnnbench.runs.result import Result
 
 PROBES = "probe"
 

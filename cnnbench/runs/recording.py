@@ -96,7 +96,7 @@ def of_run(run: Run) -> Recording:
         tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in cases),
         distinct_values(
             [_flat(m.environment) for m in run.measurements]
-            + [{"runtime": run.plan.runtime}]
+            + [{"runtime": runtime} for runtime in run.plan.runtimes]
             + [{"mode": mode} for mode in sorted({r.case.mode for r in cases})]
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),

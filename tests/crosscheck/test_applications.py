@@ -44,7 +44,7 @@ def _collected():
 def read(name, shape=None, batch_size=1):
     """A model without values, at a size without its top, and our graph of it."""
     target = resolve(f"keras.applications.{name}", shape and [shape], include_top=shape is None)
-    return target.trace(None, batch_size, None), target.model
+    return target.trace(None, batch_size, None), target.keras()
 
 
 def assert_agrees(graph, model):

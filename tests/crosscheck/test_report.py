@@ -183,7 +183,7 @@ def test_a_model_is_left_as_it_was(small):
 @pytest.mark.parametrize("name", ["MobileNetV2", "ConvNeXtTiny"])
 def test_the_statistics_add_up_to_the_profilers_own_total(name):
     target = resolve(f"keras.applications.{name}", [(64, 64, 3)])
-    trace = profiler.trace(target.trace(None, 1, None), target.model)
+    trace = profiler.trace(target.trace(None, 1, None), target.keras())
     options = tf.compat.v1.profiler.ProfileOptionBuilder
     counted = tf.compat.v1.profiler.profile(
         trace.graph, options=options(options.float_operation()).with_empty_output().build()

@@ -97,7 +97,7 @@ def test_ceilings_that_cannot_be_kept_are_used(tmp_path):
 def launch(target, seconds, number=0):
     """Ten calls of one length."""
     case = Case(target, blocks.get(target).input_shape)
-    return Measurement(case, number, "ok", samples_ns=(int(seconds * 1e9),) * 10)
+    return Measurement(case, number, outcome="ok", samples_ns=(int(seconds * 1e9),) * 10)
 
 
 def test_a_peak_is_the_best_of_probes_and_launches():
@@ -152,7 +152,7 @@ def test_measured_again_the_better_counts():
 
 
 def test_without_a_probe_of_each_kind_there_is_no_ceiling():
-    failed = Measurement(Case("probe_copy", (8, 8, 8)), 0, "out-of-memory", "no room")
+    failed = Measurement(Case("probe_copy", (8, 8, 8)), 0, outcome="out-of-memory", detail="no room")
     assert probing.measured([launch("probe_matmul", 1.0), failed], {}) is None
     assert probing.measured([], {}) is None
 

@@ -54,8 +54,8 @@ def test_every_application_of_keras_is_known_by_name_and_there_are_forty():
 
 def test_an_application_is_built_at_its_default_size_without_values():
     target = networks.resolve("VGG16")
-    assert target.input_shapes == ((224, 224, 3),)
-    assert all(variable._value is None for variable in target.model.weights)
+    assert [x.shape for x in target.keras().inputs] == [(None, 224, 224, 3)]
+    assert all(variable._value is None for variable in target.keras().weights)
     # 138,357,544: the documentation of keras.applications
     assert cost(target.trace(None, 1, None)).params == 138_357_544
 
@@ -67,7 +67,7 @@ def test_what_is_made_without_values_never_gets_them():
     assert not global_state.get_global_attribute("uninitialized_variables", [])
     with keras.StatelessScope():
         pass  # on leaving it Keras gives a value to all that wait for one
-    assert all(variable._value is None for variable in target.model.weights)
+    assert all(variable._value is None for variable in target.keras().weights)
     dense = keras.layers.Dense(2)
     dense.build((1, 3))
     assert dense.kernel.numpy().shape == (3, 2)
@@ -77,13 +77,13 @@ def test_an_application_without_its_top():
     target = networks.resolve("keras.applications.VGG16", [(32, 48, 3)], include_top=False)
     found = cost(target.trace([(32, 48, 3)], 2, None))
     assert found.params == 14_714_688  # keras-applications' README: 14.7M; Keras' own count
-    assert target.model.count_params() == 14_714_688
+    assert target.keras().count_params() == 14_714_688
     assert found.output_shape == (2, 1, 1, 512)
 
 
 def test_arguments_of_the_constructor():
     half = networks.resolve("MobileNet", params={"alpha": 0.5})
-    assert cost(half.trace(None, 1, None)).params == half.model.count_params() == 1_342_536
+    assert cost(half.trace(None, 1, None)).params == half.keras().count_params() == 1_342_536
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_open_size_must_be_given():
 def test_a_size_of_the_wrong_rank_or_number():
     x = keras.Input((8, 8, 3))
     model = keras.Model(x, keras.layers.Conv2D(4, 3)(x), name="mine")
-    with pytest.raises(ShapeError, match="mine takes 8x8x3; got 8x8"):
+    with pytest.raises(ShapeError, match="mine takes an input like 8x8x3; got 8x8"):
         read(model, (8, 8))
     with pytest.raises(ShapeError, match="mine takes 8x8x3; got 8x8x3, 8x8x3"):
         read(model, (8, 8, 3), (8, 8, 3))

@@ -33,9 +33,9 @@ def test_a_folder_that_is_named_is_taken(runs):
 
 
 def test_versions_that_are_none_are_other_versions(tmp_path):
-    case = Case("vgg_block", (8, 8, 3))
-    damaged = Measurement(case, 0, "ok", environment={"versions": "?"})
-    with store.create(tmp_path, Plan("net", "", (case,), runtime="fake")) as file:
+    case = Case("vgg_block", (8, 8, 3), runtime="fake")
+    damaged = Measurement(case, 0, outcome="ok", environment={"versions": "?"})
+    with store.create(tmp_path, Plan("net", "", (case,))) as file:
         file.append("launch", damaged.to_json())
     opened = folders.opened(tmp_path, "net", "fake", None, resume=True, time_budget=None)
     with pytest.raises(StoreError, match="was measured with host None"), opened:

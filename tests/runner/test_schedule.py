@@ -70,7 +70,7 @@ def test_slices_have_bounds_and_end_with_the_budget():
     assert slices.next(queue(100)) == MIN_SLICE_S
     slices.spent(queue(1)[0], wall_s=1.0, sampled_s=0.1)
     assert slices.next(queue(99)) == 0.0
-    assert slices.left() == 0.0
+    assert slices.left(queue(99)) == 0.0
 
 
 def test_the_overhead_of_each_group_is_learnt_and_guessed_for_the_others():

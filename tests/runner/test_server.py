@@ -10,14 +10,16 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
 from cnnbench.runner import child, server
+from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
 
-CASE = Case("vgg_block", (8, 8, 3))
+MISBEHAVING = "tests.support.misbehaving"
+CASE = Case("vgg_block", (8, 8, 3), runtime=MISBEHAVING)
 
 
 @pytest.fixture(scope="module")
 def children():
-    return server.start("tests.support.misbehaving")
+    return Workers({MISBEHAVING: server.start(MISBEHAVING)})
 
 
 def outcome(children, behaviour, timeout_s=20.0):
@@ -27,7 +29,7 @@ def outcome(children, behaviour, timeout_s=20.0):
 
 def together(children, behaviours, timeout_s=20.0, reference=None):
     def order(behaviour):
-        return Order("tests.support.misbehaving", replace(CASE, label=behaviour), 0, None)
+        return Order(replace(CASE, label=behaviour), None, 0, None)
 
     beside = order(reference) if reference else None
     return children.measure([order(b) for b in behaviours], 0.01, timeout_s, beside)
@@ -35,14 +37,14 @@ def together(children, behaviours, timeout_s=20.0, reference=None):
 
 def test_a_child_that_behaves_returns_every_call(children):
     answer = outcome(children, "behaves")
-    assert answer["outcome"] == "ok"
-    assert len(answer["samples_ns"]) > 4
-    assert min(answer["samples_ns"]) >= 0
-    assert answer["peak_source"]
+    assert answer.outcome == "ok"
+    assert len(answer.samples_ns) > 4
+    assert min(answer.samples_ns) >= 0
+    assert answer.peak_source
 
 
 def test_what_a_child_prints_does_not_reach_the_result_or_the_terminal(children, capfd):
-    assert outcome(children, "prints")["outcome"] == "ok"
+    assert outcome(children, "prints").outcome == "ok"
     assert capfd.readouterr() == ("", "")
 
 
@@ -59,19 +61,19 @@ def test_what_a_child_prints_does_not_reach_the_result_or_the_terminal(children,
 )
 def test_a_child_that_fails_says_how(children, behaviour, expected, detail):
     answer = outcome(children, behaviour)
-    assert answer["outcome"] == expected
-    assert answer["detail"].startswith(detail)
+    assert answer.outcome == expected
+    assert answer.detail.startswith(detail)
 
 
 def test_rubbish_in_the_pipe_is_no_result(children):
     answer = outcome(children, "writes_rubbish_into_the_pipe")
-    assert answer["outcome"] in ("crashed", "failed")
+    assert answer.outcome in ("crashed", "failed")
 
 
 @pytest.mark.parametrize("behaviour", ["hangs", "stops"])
 def test_a_child_that_hangs_is_stopped_at_the_timeout(children, behaviour):
     answer = outcome(children, behaviour, timeout_s=1.0)
-    assert answer == {"outcome": "timeout", "detail": "no result within 1 s"}
+    assert (answer.outcome, answer.detail) == ("timeout", "no result within 1 s")
 
 
 def test_no_child_outlives_its_launch(children):
@@ -92,10 +94,11 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
     program = (
         "import sys; sys.path.insert(0, '.')\n"
         "from dataclasses import replace\n"
-        "from tests.runner.test_server import CASE, Order, server\n"
+        "from tests.runner.test_server import CASE, MISBEHAVING, Order, Workers, server\n"
         "if __name__ == '__main__':\n"
-        "    order = Order('tests.support.misbehaving', replace(CASE, label='hangs'), 0, None)\n"
-        "    server.start('tests.support.misbehaving').measure([order], 0.01, 600.0)\n"
+        "    order = Order(replace(CASE, label='hangs'), None, 0, None)\n"
+        "    workers = Workers({MISBEHAVING: server.start(MISBEHAVING)})\n"
+        "    workers.measure([order], 0.01, 600.0)\n"
     )
     script = tmp_path / "program.py"
     script.write_text(program)
@@ -112,7 +115,8 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
 
 
 def test_a_runtime_describes_itself(children):
-    assert children.describe()["versions"] == {"misbehaving": "1"}
+    described = children.servers[MISBEHAVING].describe()
+    assert described["versions"] == {"misbehaving": "1"}
 
 
 def test_an_unknown_runtime_is_refused_by_name():
@@ -122,7 +126,7 @@ def test_an_unknown_runtime_is_refused_by_name():
 
 def test_a_runtime_that_cannot_start_is_an_error_of_one_line():
     broken = replace(server.start("fake"), runtime="tests.no_such_module")
-    with pytest.raises(RuntimeMissingError, match="does not start: Runtime") as caught:
+    with pytest.raises(RuntimeMissingError, match="does not start: cannot import") as caught:
         broken.describe()
     assert "\n" not in str(caught.value)
 
@@ -163,10 +167,10 @@ def test_a_fork_server_that_was_killed_is_replaced(children):
         every = psutil.Process().children()
         return [p for p in every if "forkserver" in " ".join(p.cmdline())]
 
-    assert outcome(children, "behaves")["outcome"] == "ok"
+    assert outcome(children, "behaves").outcome == "ok"
     (first,) = servers()
     first.kill()
-    assert outcome(children, "behaves")["outcome"] == "ok"
+    assert outcome(children, "behaves").outcome == "ok"
     assert first.pid not in [p.pid for p in servers()]
 
 
@@ -176,20 +180,20 @@ def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):
 
     monkeypatch.setattr(child, "_start", refuse)
     answer = outcome(children, "behaves")
-    assert answer["outcome"] == "failed"
-    assert "Cannot allocate memory" in answer["detail"]
+    assert answer.outcome == "failed"
+    assert "Cannot allocate memory" in answer.detail
 
 
 def test_children_take_turns_in_as_many_bursts(children):
     slow, fast = together(children, ["takes_a_millisecond", "takes_two_milliseconds"])
-    assert len(slow["bursts"]) == len(fast["bursts"]) >= 4
+    assert len(slow.bursts) == len(fast.bursts) >= 4
     for answer in (slow, fast):
-        assert len(answer["samples_ns"]) == 1 + sum(answer["bursts"])
+        assert len(answer.samples_ns) == 1 + sum(answer.bursts)
 
 
 def test_calls_of_two_children_never_overlap(children):
     answers = together(children, ["says_when_it_ran"] * 2, reference="says_when_it_ran")
-    spans = [answer["check"]["differences"] for answer in answers]
+    spans = [[map(int, text.split()) for text in answer.check.differences] for answer in answers]
     turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(turns))
     owners = [who for who, _ in itertools.groupby(who for _, _, who in turns)]
@@ -202,6 +206,6 @@ def test_calls_of_two_children_never_overlap(children):
 )
 def test_one_that_ends_badly_costs_the_other_nothing(children, behaviour, expected):
     bad, good = together(children, [behaviour, "takes_a_millisecond"], timeout_s=1.0)
-    assert bad["outcome"] == expected
-    assert good["outcome"] == "ok"
-    assert len(good["samples_ns"]) > 4
+    assert bad.outcome == expected
+    assert good.outcome == "ok"
+    assert len(good.samples_ns) > 4

@@ -18,7 +18,7 @@ def launch(case, number, ns, beside=(), reference_ns=None, **environment):
     return Measurement(
         case,
         number,
-        "ok",
+        outcome="ok",
         started=float(number),
         samples_ns=(10 * ns, *[ns] * 8),
         bursts=(2, 2, 2, 2),
@@ -33,7 +33,9 @@ def test_cases_that_took_turns_are_compared_turn_by_turn():
     def bursts(case, other, *turns):
         calls = tuple(ns for turn in turns for ns in turn)
         sizes = tuple(map(len, turns))
-        return Measurement(case, 0, "ok", samples_ns=(9, *calls), bursts=sizes, beside=(other.id,))
+        return Measurement(
+            case, 0, outcome="ok", samples_ns=(9, *calls), bursts=sizes, beside=(other.id,)
+        )
 
     # Three times as long in each turn, while the machine slows down by 100.
     a = bursts(A, B, (10, 10), (10, 10), (1000, 1000), (1000, 1000))
@@ -59,15 +61,17 @@ MACHINE = {"cpu": "x", "cores": 2, "threads": 2, "versions": {"keras": "3"}}
 )
 def test_two_runs_are_compared_by_the_reference_on_the_same_kind_of_machine(changed, expected):
     # 2 us beside 1 us, then 12 us beside 4: 3 / 2 = 1.5 by the reference, 6 by the clock.
-    base = result.result(A, [launch(A, 0, 2000, reference_ns=1000, **MACHINE)])
+    base = result.result(A, A.paper(), [launch(A, 0, 2000, reference_ns=1000, **MACHINE)])
     machine = {**MACHINE, **changed}
-    new = result.result(A, [launch(A, 0, 12000, reference_ns=4000, **machine)])
+    new = result.result(A, A.paper(), [launch(A, 0, 12000, reference_ns=4000, **machine)])
     assert result.ratio_between_runs(base, new).value == pytest.approx(expected)
 
 
 def test_the_interval_of_two_runs_has_room_for_a_drift_between_them():
     base, new = (
-        result.result(A, [launch(A, n, ns, reference_ns=1000, **MACHINE) for n in range(3)])
+        result.result(
+            A, A.paper(), [launch(A, n, ns, reference_ns=1000, **MACHINE) for n in range(3)]
+        )
         for ns in (2000, 4000)
     )
     found = result.ratio_between_runs(base, new)
@@ -76,8 +80,8 @@ def test_the_interval_of_two_runs_has_room_for_a_drift_between_them():
 
 
 def test_without_a_reference_on_both_sides_two_runs_are_compared_by_the_clock():
-    base = result.result(A, [launch(A, 0, 2000, **MACHINE)])
-    new = result.result(A, [launch(A, 0, 12000, reference_ns=4000, **MACHINE)])
+    base = result.result(A, A.paper(), [launch(A, 0, 2000, **MACHINE)])
+    new = result.result(A, A.paper(), [launch(A, 0, 12000, reference_ns=4000, **MACHINE)])
     assert result.ratio_between_runs(base, new).value == pytest.approx(6)
 
 
@@ -86,6 +90,7 @@ def test_versions_measured_in_turn_are_compared_run_by_run():
     def side(factor):
         return result.result(
             A,
+            A.paper(),
             [
                 launch(
                     A, n, 1000 * factor * 2 ** (n // 2), reference_ns=500 * 2 ** (n // 2), **MACHINE
@@ -101,9 +106,9 @@ def test_versions_measured_in_turn_are_compared_run_by_run():
 
 def test_runs_in_turn_pair_by_their_place_whatever_their_launches():
     # The base's runs have one launch each, of 1, 2 and 4 us; the new one's two, of 3, 6 and 12.
-    base = result.result(A, [launch(A, n, 1000 * 2**n) for n in range(3)])
-    new = result.result(A, [launch(A, n, 3000 * 2 ** (n // 2)) for n in range(6)])
+    base = result.result(A, A.paper(), [launch(A, n, 1000 * 2**n) for n in range(3)])
+    new = result.result(A, A.paper(), [launch(A, n, 3000 * 2 ** (n // 2)) for n in range(6)])
     found = result.ratio_in_turn(base, new, (0, 1, 2), (0, 2, 4))
     assert (found.value, found.n) == (pytest.approx(3.0), 3)
     assert found.low == pytest.approx(3.0 / ROOM)
-    assert result.ratio_in_turn(base, result.result(A, []), (0, 1, 2), (0, 2, 4)) is None
+    assert result.ratio_in_turn(base, result.result(A, A.paper(), []), (0, 1, 2), (0, 2, 4)) is None

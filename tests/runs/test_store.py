@@ -18,8 +18,22 @@ PLAN = Plan(
     suite="s",
     description="d",
     cases=(CASE, replace(CASE, mode="eager")),
-    comparisons=(Comparison("t", "a", "b", (28, 28), 4, (3, 192), (3,), (1, 512)),),
-    blocks={"a": {"target": "vgg_block", "params": {}, "dtype": "float32"}},
+    comparisons=(
+        Comparison(
+            title="t",
+            base="a",
+            new="b",
+            size=(28, 28),
+            batch_size=4,
+            device="cpu",
+            pairs=((3, "a at 3", "b at 3"), (192, "a at 192", "b at 192")),
+            show=(3,),
+            range=(1, 512),
+            channels=(1, 2),
+            base_costs={"MACs": (3, 4)},
+            new_costs={"MACs": (5, 6)},
+        ),
+    ),
     seed=3,
 )
 DONE = Measurement(
@@ -41,7 +55,7 @@ def stored(folder, *measurements):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    failed = Measurement(CASE, 1, "timeout", "no result within 1 s")
+    failed = Measurement(CASE, 1, outcome="timeout", detail="no result within 1 s")
     stored(tmp_path / "new" / "run", DONE, failed)
     run = store.read(tmp_path / "new" / "run")
     assert run.plan == PLAN
@@ -53,8 +67,9 @@ def test_every_line_has_the_schema_and_is_on_the_disk_at_once(tmp_path):
     with store.create(tmp_path, PLAN) as file:
         file.append("launch", DONE.to_json())
         lines = (tmp_path / FILE).read_text().splitlines()  # before the file is closed
-    assert [json.loads(line)["schema"] for line in lines] == [1, 1]
-    assert [json.loads(line)["type"] for line in lines] == ["plan", "launch"]
+    assert {json.loads(line)["schema"] for line in lines} == {2}
+    # The two cases differ in their mode alone, and so have one paper.
+    assert [json.loads(line)["type"] for line in lines] == ["plan", "paper", "launch"]
 
 
 def test_a_second_run_into_the_folder_is_refused(tmp_path):
@@ -75,7 +90,7 @@ def test_a_truncated_last_line_is_named_and_only_it_is_lost(tmp_path):
     run = store.read(tmp_path)
     assert run.measurements == (DONE, DONE)
     assert len(run.bad_lines) == 1
-    assert run.bad_lines[0].startswith("measurements.jsonl:3: not a record (")
+    assert run.bad_lines[0].startswith("measurements.jsonl:4: not a record (")
 
 
 @pytest.mark.parametrize(
@@ -83,10 +98,12 @@ def test_a_truncated_last_line_is_named_and_only_it_is_lost(tmp_path):
     [
         (b"\xff\xfe\x00", "not a record (3 bytes)"),
         (b"[1, 2]", "not a record (6 bytes)"),
-        (b'{"schema": 9, "type": "launch"}', "schema 9, this version reads 1"),
-        (b'{"schema": 1, "type": "lunch"}', "unknown type 'lunch'"),
+        (b'{"schema": 9, "type": "launch"}', "schema 9, this version reads 1 to 2"),
+        (b'{"schema": 2, "type": "lunch"}', "unknown type 'lunch'"),
         (b'{"schema": 1, "type": "launch"}', "not a measurement: case: Field required"),
         (b'{"schema": 1, "type": "launch", "case": 3}', "not a measurement: case: "),
+        (b'{"schema": 2, "type": "launch", "case": 3}', "not a measurement: case: "),
+        (b'{"schema": 2, "type": "paper", "of": "x"}', "not a paper: KeyError: 'columns'"),
     ],
 )
 def test_a_corrupt_line_is_skipped_and_named(tmp_path, line, reason):
@@ -97,7 +114,7 @@ def test_a_corrupt_line_is_skipped_and_named(tmp_path, line, reason):
         file.append("launch", DONE.to_json())
     run = store.read(tmp_path)
     assert run.measurements == (DONE, DONE)
-    assert [bad.split(": ", 1)[0] for bad in run.bad_lines] == ["measurements.jsonl:3"]
+    assert [bad.split(": ", 1)[0] for bad in run.bad_lines] == ["measurements.jsonl:4"]
     assert reason in run.bad_lines[0]
 
 

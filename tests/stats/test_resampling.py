@@ -157,7 +157,7 @@ def test_the_report_gives_a_percentile_or_a_dash() -> None:
     case = Case("vgg_block", (8, 8, 3))
 
     def last_cell(calls: int) -> str:
-        launches = [Measurement(case, i, "ok", samples_ns=(1_000_000,) * calls) for i in range(3)]
+        launches = [Measurement(case, i, outcome="ok", samples_ns=(1_000_000,) * calls) for i in range(3)]
         return spread.rows([result(case, launches)])[1][0][-1]
 
     assert last_cell(101) == "1.00 ms [1.00 ms, 1.00 ms]"  # the first call is warm-up

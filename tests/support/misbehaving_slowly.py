@@ -3,10 +3,10 @@
 import time
 
 from cnnbench.runtimes import Prepared
-from tests.support.misbehaving import ENVIRONMENT, PRELOAD, describe
+from tests.support.misbehaving import ENVIRONMENT, MODES, PRELOAD, describe
 
-__all__ = ["ENVIRONMENT", "PRELOAD", "describe", "prepare"]
+__all__ = ["ENVIRONMENT", "MODES", "PRELOAD", "describe", "prepare"]
 
 
-def prepare(case, seed, threads=None):
+def prepare(case, seed, threads=None, paper=None, model=None):
     return Prepared(step=lambda: time.sleep(0.1))

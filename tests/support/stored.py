@@ -61,7 +61,7 @@ def launch(
 
 def write(folder: Path, cases: Sequence[Case], launches: Sequence[Measurement]) -> Path:
     """A run's folder."""
-    with store.create(folder, Plan("mine", "", tuple(cases), launches=3, runtime="fake")) as file:
+    with store.create(folder, Plan("mine", "", tuple(cases), launches=3)) as file:
         for measurement in launches:
             file.append("launch", measurement.to_json())
     return folder

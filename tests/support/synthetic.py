@@ -9,6 +9,8 @@ from typing import Any
 from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
+from cnnbench.runner import planning
+from cnnbench.runner.server import Workers
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runtimes import fake
@@ -32,14 +34,14 @@ START = 1_750_000_000.0
 def plan(launches: int = 3, suite: str = "tutorial", devices: tuple[str, ...] = ("cpu",)) -> Plan:
     """What `cnnbench run` would write first."""
     loaded = suites.load(suite)
-    return Plan(
-        suite=loaded.name,
-        description=loaded.description,
-        cases=loaded.cases(devices),
-        comparisons=loaded.comparisons(),
-        blocks=loaded.blocks(),
+    workers = Workers({})  # nothing of the catalogue is opened by a child
+    return planning.plan(
+        loaded,
+        devices,
+        "fake",
+        workers,
+        120.0,
         launches=launches,
-        runtime="fake",
         command=f"cnnbench run {loaded.name} --runtime fake --launches {launches}",
     )
 

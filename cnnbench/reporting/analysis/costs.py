@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.analysis.receptive_field import ReceptiveField, receptive_field
-from cnnbench.analysis.views import KEYS, folded, most_expensive, tree
+from cnnbench.analysis.views import KEYS, Part, folded, most_expensive, tree
 from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import Graph
@@ -85,9 +85,9 @@ def document(
     page.text(
         f"{graph.name}, input {', '.join(map(units.shape, total.input_shapes))}, {total.dtype}"
     )
-    shown, level, note = (asked, depth, "") if asked else _summary(total)
-    needed = HEADERS[KEYS[sort]] if sort else ""
-    page.table(_fitting(columns(shown, level), needed, width), narrow=True)
+    shown, parts, note = (asked, None, "") if asked else _summary(total)
+    table = of_parts(total, parts, seen) if parts else columns(shown, depth)
+    page.table(_fitting(table, HEADERS[KEYS[sort]] if sort else "", width), narrow=True)
     page.text(note, _without_rule(total))
     page.table((["total", ""], [_total(column) for column in totals(total)]))
     page.text(_sight(seen), CONVENTION)
@@ -108,14 +108,14 @@ def _asked(view: str | None, depth: int | None, sort: str | None, top: int | Non
     return asked.pop() if asked else None
 
 
-def _summary(cost: Cost) -> tuple[str, int | None, str]:
-    """A view that one can read at a glance, its depth, and what to do to see every layer."""
+def _summary(cost: Cost) -> tuple[str, Sequence[Part] | None, str]:
+    """A view that one can read at a glance, its parts, and what to do to see every layer."""
     count = len(cost.layers)
     if count <= MOST:
         return "layers", None, ""
     note = f"{count} layers: --view layers shows each, --top 10 those with the most FLOPs"
     parts = folded(cost, MOST)
-    return ("tree", max(part.depth for part in parts), note) if parts else ("types", None, note)
+    return ("tree" if parts else "types"), parts, note
 
 
 def _fitting(columns: Sequence[Column], needed: str, width: int) -> Table:

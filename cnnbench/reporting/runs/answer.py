@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnbench import units
-from cnnbench.reporting.runs.versus import Pair, Swap, Versus, crossing_text, swaps
+from cnnbench.reporting.runs.versus import Pair, Swap, Versus, crossing_text, swaps, time_swap
 from cnnbench.reporting.tables import number
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
@@ -22,6 +22,25 @@ def answer(found: Sequence[Result], compared: Sequence[Versus]) -> list[str]:
     elif not paragraphs:
         paragraphs.append(_extremes(measured))
     return paragraphs
+
+
+def payoff(v: Versus) -> str:
+    """From how many channels on which of two blocks is faster, in one sentence."""
+    swap = time_swap(v)
+    base, new = v.comparison.base, v.comparison.new
+    if swap is None:
+        return f"{new} and {base} were not both timed at two sizes."
+    if not swap.crossings:
+        first, last = swap.span
+        if swap.undecided is not None:
+            return f"Whether {new} or {base} is faster, the intervals leave open ({v.where})."
+        return f"**{swap.better} is faster at every C from {first} to {last}** ({v.where})."
+    crossing = swap.crossings[0]
+    winner, loser = (new, base) if crossing.a_first else (base, new)
+    return (
+        f"**From about {crossing.at:.0f} input channels on, {winner} is faster than {loser}**; "
+        f"below, it is slower ({v.where}; between {crossing.below:.0f} and {crossing.above:.0f})."
+    )
 
 
 def _comparison(v: Versus) -> str:

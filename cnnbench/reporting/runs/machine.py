@@ -42,7 +42,7 @@ def machine_rows(run: Run) -> Table:
     references = list(dict.fromkeys(m.reference for m in run.measurements if m.reference))
     rows += [
         ["suite", plan.suite],
-        ["runtime", plan.runtime],
+        ["runtime", ", ".join(plan.runtimes)],
         ["cases, launches each", f"{len(plan.cases)}, {_launches(plan)}"],
         *([["launched no more because", _stops(run.stops)]] if run.stops else []),
         *([["reference beside them", ", ".join(references)]] if references else []),

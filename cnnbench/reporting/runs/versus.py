@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cnnbench import stats, units
-from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Comparison, Plan
-from cnnbench.cost import Cost
-from cnnbench.errors import CnnbenchError, ShapeError
-from cnnbench.runs.result import Result, devices, predicted_peak, ratio, result
+from cnnbench.runs.result import Result, ratio
 from cnnbench.stats import Crossing, Estimate
 
-Value = Callable[[Cost], int]
-
-ON_PAPER: tuple[tuple[str, Value, Callable[[float], str]], ...] = (
-    ("parameters", lambda c: c.params, "{:,.0f}".format),
-    ("MACs", lambda c: c.macs, units.count),
-    ("FLOPs", lambda c: c.flops, units.count),
-    ("activation memory", lambda c: c.activation_bytes, units.binary),
-    ("peak memory, predicted", predicted_peak, units.binary),
-)
-"""What the rules say of a network: name, value, text."""
+SHOW: dict[str, Callable[[float], str]] = {
+    "parameters": "{:,.0f}".format,
+    "MACs": units.count,
+    "FLOPs": units.count,
+    "activation memory": units.binary,
+    "peak memory, predicted": units.binary,
+}
+"""How the values of `paper.QUANTITIES` are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +32,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """A comparison on one device: measured pairs, and costs over the whole range."""
+    """A comparison with what was measured of it."""
 
     comparison: Comparison
-    device: str
     pairs: tuple[Pair, ...]
-    rules: tuple[tuple[int, Cost, Cost], ...]
 
-    def curve(self, value: Value) -> tuple[list[int], list[int], list[int]]:
+    def curve(self, quantity: str) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
         """A quantity by the rules: channels, base, new."""
-        return (
-            [channels for channels, _, _ in self.rules],
-            [value(base) for _, base, _ in self.rules],
-            [value(new) for _, _, new in self.rules],
-        )
+        of = self.comparison
+        return of.channels, of.base_costs[quantity], of.new_costs[quantity]
 
     @property
     def shown(self) -> list[Pair]:
@@ -68,7 +57,7 @@ class Versus:
     def where(self) -> str:
         """The size, batch and device at which both were compared."""
         batch = self.comparison.batch_size
-        return f"{units.shape(self.comparison.size)}, batch {batch}, {self.device}"
+        return f"{units.shape(self.comparison.size)}, batch {batch}, {self.comparison.device}"
 
     @property
     def title(self) -> str:
@@ -92,56 +81,25 @@ class Swap:
     undecided: float | None = None
 
 
-def versus(plan: Plan, found: Sequence[Result]) -> list[Versus]:
-    """Every comparison on every device; those whose blocks cannot be traced are left out."""
-    known = {r.case.id: r for r in found}
-    evaluated = []
-    for comparison in plan.comparisons:
-        for device in devices(found):
-            try:
-                evaluated.append(_evaluate(comparison, device, plan.blocks, known))
-            except (CnnbenchError, KeyError):
-                continue  # its cases are among the problems that `results` names
-    return evaluated
-
-
-def _evaluate(
-    comparison: Comparison,
-    device: str,
-    blocks: Mapping[str, Mapping[str, Any]],
-    known: Mapping[str, Result],
-) -> Versus:
-    def case(label: str, channels: int) -> Case:
-        return Case(
-            **blocks[label],
-            input_shape=(*comparison.size, channels),
-            batch_size=comparison.batch_size,
-            device=device,
-            label=label,
+def versus(plan: Plan, results: Sequence[Result]) -> list[Versus]:
+    """Every comparison with its pairs; a pair of which one has no costs is left out."""
+    known = {r.case.id: r for r in results}
+    return [
+        Versus(
+            comparison,
+            tuple(
+                Pair(channels, known[base], known[new], ratio(known[base], known[new]))
+                for channels, base, new in comparison.pairs
+                if base in known and new in known
+            ),
         )
-
-    def at(label: str, channels: int) -> Result:
-        wanted = case(label, channels)
-        return known.get(wanted.id) or result(wanted, ())
-
-    pairs = []
-    for channels in comparison.channels:
-        base, new = at(comparison.base, channels), at(comparison.new, channels)
-        pairs.append(Pair(channels, base, new, ratio(base, new)))
-    rules = []
-    # Every integer, not a bisection: half a second for 512, and no crossing is missed.
-    for channels in range(comparison.range[0], comparison.range[1] + 1):
-        try:
-            base_cost = case(comparison.base, channels).cost()
-            rules.append((channels, base_cost, case(comparison.new, channels).cost()))
-        except ShapeError:
-            continue  # a block may refuse some counts, as groups do
-    return Versus(comparison, device, tuple(pairs), tuple(rules))
+        for comparison in plan.comparisons
+    ]
 
 
 def swaps(v: Versus) -> list[Swap]:
     """Where the blocks swap order: exactly by the rules, between measured points else."""
-    found = [_swap(v, name, False, *v.curve(value)) for name, value, _ in ON_PAPER if v.rules]
+    found = [_swap(v, name, False, *v.curve(name)) for name in SHOW if v.comparison.channels]
     if times := time_swap(v):
         found.append(times)
     peaks = [

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from cnnbench import units
-from cnnbench.cost import Cost
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.runs.versus import ON_PAPER, Versus, crossing_text, swaps
+from cnnbench.reporting.runs.versus import SHOW, Versus, crossing_text, swaps
 from cnnbench.reporting.style import (
     COLOURS,
     GREY,
@@ -76,8 +75,8 @@ def draw(v: Versus) -> Figure:
             _measured_lines(axes, v)
             show: Callable[[float], str] = units.seconds
         else:
-            value, show = next((f, text) for name, f, text in ON_PAPER if name == quantity)
-            _rule_lines(axes, v, value)
+            _rule_lines(axes, v, quantity)
+            show = SHOW[quantity]
         axes.set_title("time a call, measured" if quantity == "time" else quantity)
         fixed_log_axis(axes, _powers(v))
         # The same in all panels, though not all of the range was measured.
@@ -93,8 +92,8 @@ def draw(v: Versus) -> Figure:
     return drawing
 
 
-def _rule_lines(axes: Axes, v: Versus, value: Callable[[Cost], int]) -> None:
-    channels, base, new = v.curve(value)
+def _rule_lines(axes: Axes, v: Versus, quantity: str) -> None:
+    channels, base, new = v.curve(quantity)
     axes.plot(channels, base, color=_BASE[0], linewidth=2.5, label=v.comparison.base)
     axes.plot(channels, new, color=_NEW[0], linewidth=2.5, linestyle="--", label=v.comparison.new)
 

@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from cnnbench import units
-from cnnbench.analysis.demand import demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import bounds, least_seconds, moved_bytes
 from cnnbench.machine.plausibility import Judgement, Plausibility, judge
@@ -74,7 +73,7 @@ def points(found: Sequence[Result], ceiling: Ceiling) -> list[Point]:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
         least = least_seconds(bounds(r.cost, ceiling))
-        judged = judge(demand(r.case.graph(), r.cost), ceiling, time.value, time.high)
+        judged = judge(r.paper.demand, ceiling, time.value, time.high)
         placed.append(Point(r, time, r.cost.flops / moved if moved else 0.0, least, judged))
     return placed
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from cnnbench import units
+from cnnbench.cases.paper import QUANTITIES
 from cnnbench.cases.plan import Comparison
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.runs.versus import ON_PAPER, Pair, Versus
+from cnnbench.reporting.runs.versus import SHOW, Pair, Versus
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
@@ -37,7 +38,7 @@ def rows(v: Versus) -> Table:
     """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
     headers = ["", *(text for pair in v.shown for text in _heads(v.comparison, pair))]
     columns = [_column(pair) for pair in v.shown]
-    names = [name for name, _, _ in ON_PAPER] + ["peak memory, measured", "time a call", "speed"]
+    names = [*QUANTITIES, "peak memory, measured", "time a call", "speed"]
     return headers, [
         [name, *(cell for column in columns for cell in column[index])]
         for index, name in enumerate(names)
@@ -51,9 +52,9 @@ def _heads(comparison: Comparison, pair: Pair) -> list[str]:
 
 def _column(pair: Pair) -> Rows:
     cells = []
-    for _, value, show in ON_PAPER:
+    for name, value in QUANTITIES.items():
         base, new = value(pair.base.cost), value(pair.new.cost)
-        cells.append([show(base), show(new), _ratio(base, new)])
+        cells.append([SHOW[name](base), SHOW[name](new), _ratio(base, new)])
     base_peak, new_peak = pair.base.peak_bytes, pair.new.peak_bytes
     base_speed, new_speed = pair.base.speed, pair.new.speed
     cells.append(
@@ -74,7 +75,7 @@ def _ratio(base: float | None, new: float | None) -> str:
 def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
     """New over base in every quantity that both have; those from the rules are exact."""
     values: list[tuple[str, float | None, float | None]] = [
-        (name, value(pair.base.cost), value(pair.new.cost)) for name, value, _ in ON_PAPER
+        (name, value(pair.base.cost), value(pair.new.cost)) for name, value in QUANTITIES.items()
     ]
     values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
     found = [
