@@ -51,7 +51,7 @@ def trace(
     """
     shapes = as_shapes(input_shape)
     graph = _graph(resolved(target, shapes, include_top, params), shapes, batch_size, dtype)
-    if 0:
+    if fold:
         from cnnbench.analysis.folding import folded
 
         return folded(graph)
