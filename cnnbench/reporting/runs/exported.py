@@ -75,10 +75,17 @@ def _launch(m: Measurement) -> dict[str, Any]:
         "calls": len(seconds),
         "warmup_calls": stats.warmup(seconds) if found else None,
         "median_s": found[0] if found else None,
+        "build_s": _seconds(m.build_ns),
+        "compile_s": _seconds(m.compile_ns),
+        "new_batch_s": _seconds(m.new_batch_ns),
         "peak_bytes": m.peak_bytes,
         "peak_source": m.peak_source,
         "load_1m": m.environment.get("load_1m"),
     }
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e9
 
 
 def _of_a_launch(m: Measurement) -> Iterator[dict[str, Any]]:

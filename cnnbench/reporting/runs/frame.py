@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cnnbench import units
+from cnnbench.cases.case import sizes
 from cnnbench.runs.result import Result
 
 
@@ -34,9 +34,10 @@ def _row(r: Result) -> dict[str, Any]:
         "label": r.label,
         "target": case.target,
         "params": json.dumps(case.params, sort_keys=True),
-        "input": units.shape(case.input_shape),
+        "input": sizes(case.inputs),
         "batch": case.batch_size,
         "device": case.device,
+        "runtime": case.runtime,
         "mode": case.mode,
         "dtype": case.dtype,
         "parameters": cost.params,
@@ -51,6 +52,12 @@ def _row(r: Result) -> dict[str, Any]:
         "time_s": time.value if time else None,
         "time_low_s": time.low if time else None,
         "time_high_s": time.high if time else None,
+        "samples_per_s": r.throughput,
+        "build_s": r.build,
+        "compile_s": r.compile,
+        "first_call_s": r.first_call,
+        "new_batch_s": r.new_batch,
+        "growth_bytes_per_call": r.growth_bytes,
         "gflops_per_s": r.speed / 1e9 if r.speed else None,
         "measured_peak_bytes": r.peak_bytes,
         "predicted_peak_bytes": r.predicted_peak_bytes,

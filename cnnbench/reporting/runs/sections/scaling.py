@@ -84,13 +84,28 @@ def scalings(found: Iterable[Result]) -> list[Scaling]:
 
 def _group(result: Result) -> str:
     case = result.case
-    fields = (case.target, case.params, case.batch_size, case.dtype, case.device, case.mode)
-    return repr((result.label, case.input_shape[:-3], case.input_shape[-1], *fields))
+    fields = (
+        case.target,
+        case.params,
+        case.batch_size,
+        case.dtype,
+        case.device,
+        case.runtime,
+        case.mode,
+    )
+    return repr((result.label, _channels(result), case.inputs[1:], *fields))
+
+
+def _channels(result: Result) -> tuple[int, ...]:
+    """The sizes of an input apart from its side: frames and channels."""
+    shape = result.case.input_shape
+    return (*shape[:-3], shape[-1]) if len(shape) > 2 else shape[1:]
 
 
 def _scaling(group: list[Result]) -> Scaling:
     case = group[0].case
-    parts = [group[0].label, f"{case.input_shape[-1]} channels", *group[0].unusual]
+    channels = _channels(group[0])
+    parts = [group[0].label, *([f"{channels[-1]} channels"] if channels else []), *group[0].unusual]
     # Every launch is a point, so that the interval contains what varies between launches.
     times = [
         (r.side, median(calls))

@@ -1,0 +1,61 @@
+"""Phases: what a process pays before its calls are steady, and what it pays after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from cnnbench import units
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.tables import MISSING, Table, number, optional
+from cnnbench.runs.result import Result
+from cnnbench.stats import percentile
+
+ORDER = 43
+
+_TEXT = (
+    "Medians over launches, each a new process. Build: load the file, or build the network and "
+    "draw its weights. Compile: trace it, before its first call; in mode xla the compiler runs in "
+    "the first call. New batch: the first call with one sample more, with all that it takes (a new "
+    "trace). Growth: memory of the process a call, in the second half of a launch."
+)
+
+_COLUMNS: tuple[tuple[str, Callable[[Result], str]], ...] = (
+    ("build", lambda r: optional(r.build, units.seconds)),
+    ("compile", lambda r: optional(r.compile, units.seconds)),
+    ("first call", lambda r: optional(r.first_call, units.seconds)),
+    ("steady call", lambda r: optional(r.time and r.time.value, units.seconds)),
+    ("95th percentile", lambda r: optional(_p95(r), units.seconds)),
+    ("samples/s", lambda r: optional(r.throughput, number)),
+    ("new batch", lambda r: optional(r.new_batch, units.seconds)),
+    ("growth a call", lambda r: optional(r.growth_bytes, units.binary)),
+)
+
+
+def add(document: Document, data: Data) -> None:
+    """The cases of which a phase was measured, and the leaks by name."""
+    if not any(r.build is not None for r in data.results):
+        return
+    document.section("From loading to steady calls")
+    document.text(_TEXT)
+    document.table(rows(data.results))
+    document.bullets(
+        f"**Memory grows** in {r.name}: by {units.binary(r.leak_bytes)} a call, in every launch. "
+        "To do: look for tensors that are kept from call to call."
+        for r in data.results
+        if r.leak_bytes
+    )
+
+
+def rows(results: Iterable[Result]) -> Table:
+    """A row a case that was timed; a column that nobody has is left out."""
+    timed = [r for r in results if r.time]
+    cells = {header: [show(r) for r in timed] for header, show in _COLUMNS}
+    known = {name: column for name, column in cells.items() if set(column) - {MISSING}}
+    names = [r.name for r in timed]
+    return ["case", *known], [list(row) for row in zip(names, *known.values(), strict=True)]
+
+
+def _p95(r: Result) -> float | None:
+    found = percentile(r.samples.values(), 95)
+    return found.value if found else None
