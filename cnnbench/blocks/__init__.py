@@ -1,6 +1,6 @@
 """BLOCK: the catalogue. One file per family; a block is a function from tensor to tensor.
 
->>> from cnnbench.blocks.vgg import vgg_block
+>>> from cnnbench.blocks import vgg_block
 >>> x = keras.Input((256, 256, 3))
 >>> model = keras.Model(x, vgg_block(x, n_filters=64, n_conv=2))
 
@@ -117,6 +117,20 @@ def _all() -> dict[str, Entry]:
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return _ENTRIES
+
+
+def __getattr__(name: str) -> Any:
+    """A block or model by its name, as in `from cnnbench.blocks import vgg_block`.
+
+    Its file is imported when it is asked for, so that nothing but the file lists it.
+    """
+    if not name.startswith("_") and name in catalogue():
+        return _all()[name].function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *catalogue()])
 
 
 def get(name: str) -> Entry:

@@ -24,7 +24,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("build", lambda r: optional(r.build, units.seconds)),
     ("compile", lambda r: optional(r.compile, units.seconds)),
     ("first call", lambda r: optional(r.first_call, units.seconds)),
-    ("steady call", lambda r: optional(r.time and r.time.value, units.seconds)),
+    ("steady call", lambda r: optional(r.time.value if r.time else None, units.seconds)),
     ("95th percentile", lambda r: optional(_p95(r), units.seconds)),
     ("samples/s", lambda r: optional(r.throughput, number)),
     ("new batch", lambda r: optional(r.new_batch, units.seconds)),
