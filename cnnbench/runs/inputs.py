@@ -76,9 +76,11 @@ def _join(folder: Path, runs: Sequence[Run]) -> Run:
         measurements += [replace(m, launch=offset + m.launch) for m in part.measurements]
         offset += 1 + max((m.launch for m in part.measurements), default=-1)
     cases = {case.id: case for part in runs for case in part.plan.cases}
-    plan = replace(runs[0].plan, cases=tuple(cases.values()))
+    papers = {key: paper for part in runs for key, paper in part.plan.papers.items()}
+    problems = {key: reason for part in runs for key, reason in part.problems.items()}
+    plan = replace(runs[0].plan, cases=tuple(cases.values()), papers=papers)
     bad = (f"{part.folder}: {line}" for part in runs for line in part.bad_lines)
-    return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts))
+    return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts), problems=problems)
 
 
 def _unknown(name: str) -> StoreError:

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from cnnbench import blocks
 from cnnbench.cases.answer import Check
-from cnnbench.cases.plan import Plan
+from cnnbench.cases.paper import predicted_peak
+from cnnbench.cases.plan import Comparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.reporting import style, tables, write
 from cnnbench.reporting.runs import machine, sections
@@ -37,10 +38,10 @@ from cnnbench.reporting.runs.sections.scaling import scalings
 from cnnbench.reporting.runs.versus import Versus, swaps, time_swap, versus
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.result import Result, predicted_peak, result, results
+from cnnbench.runs.result import Result, result, results
 from cnnbench.runs.store import Run
 from cnnbench.stats import Doubt, Estimate
-from tests.support import synthetic
+from tests.support import stored, synthetic
 
 
 def trace(name: str, *shape: int) -> Cost:
@@ -66,17 +67,29 @@ def compared(run: Run, found: list[Result]) -> Versus:
     return only
 
 
-def small(launches: int = 2, **changes: object) -> Plan:
+def shortened(comparison: Comparison, most: int) -> Comparison:
+    """The same with its costs up to so many channels only."""
+    base, new = (
+        {name: values[:most] for name, values in costs.items()}
+        for costs in (comparison.base_costs, comparison.new_costs)
+    )
+    channels = comparison.channels[:most]
+    return replace(comparison, range=(1, most), channels=channels, base_costs=base, new_costs=new)
+
+
+def small(launches: int = 2, devices: tuple[str, ...] = ("cpu",)) -> Plan:
     """Few cases: one block at two sizes, and the comparison at two channel counts."""
-    plan = synthetic.plan(launches)
-    pair = replace(plan.comparisons[0], channels=(3, 192), range=(1, 100))
+    plan = synthetic.plan(launches, devices=devices)
     cases = tuple(
         case
         for case in plan.cases
         if case.label == "VGG block" or case.input_shape in ((28, 28, 3), (28, 28, 192))
     )
-    plan = replace(plan, cases=cases, comparisons=(pair,))
-    return replace(plan, **changes)  # type: ignore[arg-type]
+    comparisons = tuple(
+        replace(shortened(c, 100), pairs=tuple(pair for pair in c.pairs if pair[0] in (3, 192)))
+        for c in plan.comparisons
+    )
+    return replace(plan, cases=cases, comparisons=comparisons)
 
 
 @pytest.fixture
@@ -122,8 +135,15 @@ def test_the_rules_cross_where_arithmetic_says(compared: Versus) -> None:
 def test_each_side_of_a_crossing_names_who_has_less(run: Run, found: list[Result]) -> None:
     names = ["naive inception", "reduced inception"]
     pair = run.plan.comparisons[0]
-    turned = replace(pair, base=pair.new, new=pair.base, range=(1, 100))
-    for comparison in (replace(pair, range=(1, 100)), turned):
+    turned = replace(
+        pair,
+        base=pair.new,
+        new=pair.base,
+        pairs=tuple((channels, new, base) for channels, base, new in pair.pairs),
+        base_costs=pair.new_costs,
+        new_costs=pair.base_costs,
+    )
+    for comparison in (pair, turned):
         (v,) = versus(replace(run.plan, comparisons=(comparison,)), found)
         rows = {row[0]: row for row in crossover.rows(v)[1]}
         assert rows["parameters"][2:] == ["69", *names]
@@ -181,7 +201,7 @@ def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: Versus) -
 
 
 def test_what_never_crosses_says_over_which_range(compared: Versus) -> None:
-    short = replace(compared, rules=compared.rules[:50])
+    short = replace(compared, comparison=shortened(compared.comparison, 50))
     row = next(row for row in crossover.rows(short)[1] if row[0] == "parameters")
     assert row[2:] == ["does not cross between 1 and 50", *["naive inception"] * 2]
     assert "never between C = 1 and 50 for parameters" in answer([], [short])[1]
@@ -268,8 +288,8 @@ def test_an_exponent_of_nothing_has_no_sign(found: list[Result]) -> None:
 
 def test_sizes_with_different_channels_are_not_one_line() -> None:
     case = synthetic.plan().cases[0]
-    cases = [replace(case, input_shape=shape) for shape in ((8, 8, 3), (16, 16, 3), (32, 32, 4))]
-    (only,) = scalings(result(c, [synthetic.measure(c, 0)]) for c in cases)
+    cases = [replace(case, inputs=(shape,)) for shape in ((8, 8, 3), (16, 16, 3), (32, 32, 4))]
+    (only,) = scalings(result(c, c.paper(), [synthetic.measure(c, 0)]) for c in cases)
     assert [r.side for r in only.results] == [8, 16]
 
 
@@ -282,9 +302,10 @@ def test_the_predicted_peak_leaves_out_what_was_there_before_the_call() -> None:
 
 def test_the_error_is_of_the_prediction_relative_to_the_measurement(run: Run) -> None:
     case = run.plan.cases[0]
-    predicted = predicted_peak(case.cost())
+    paper = case.paper()
+    predicted = predicted_peak(paper.cost)
     measured = [replace(m, peak_bytes=2 * predicted) for m in run.measurements if m.case == case]
-    one = result(case, measured)
+    one = result(case, paper, measured)
     assert one.peak_error == -0.5
     assert tables.percent(one.peak_error) == "-50.0 %"
     assert "off by 50.0 % (median)" in memory.summary([one])
@@ -301,7 +322,7 @@ def test_modes_of_one_network_are_compared_with_graph(found: list[Result]) -> No
 def test_a_layer_that_differs_from_keras_is_named(found: list[Result]) -> None:
     first = found[0]
     verdict = Check(4, 1, ("layer conv2d: expected 1792 parameters, Keras has 1728",))
-    wrong = result(first.case, [replace(m, check=verdict) for m in first.launches])
+    wrong = result(first.case, first.paper, [replace(m, check=verdict) for m in first.launches])
     _, rows = check.rows([wrong, *found[1:3]])
     assert [row[-1] for row in rows] == [verdict.differences[0], "equal in all 4 layers"]
     assert check.summary([wrong, *found[1:3]]).startswith("2 of 3 cases")
@@ -577,7 +598,8 @@ def test_a_run_cut_short_reports_what_it_has(tmp_path: Path, page: Page) -> None
     assert "3 cases have fewer launches than the 2 planned" in text
     assert "one launch only, so there is no interval" in text
     assert "Lines of the store that could not be read: 1." in text
-    assert "measurements.jsonl:5: not a record" in text
+    # After the plan, the costs of 7 cases and 3 launches.
+    assert "measurements.jsonl:12: not a record" in text
     assert "its time was not compared" in text
 
 
@@ -597,23 +619,19 @@ def test_a_suite_without_comparisons_and_with_one_size(tmp_path: Path, page: Pag
     assert "Scaling" not in text
 
 
-def test_a_case_that_this_version_cannot_trace_is_named_and_left_out(
-    tmp_path: Path, page: Page
-) -> None:
+def test_a_case_whose_costs_are_lost_is_named_and_left_out(tmp_path: Path, page: Page) -> None:
     plan = small()
-    odd = replace(plan.cases[0], target="no_such_block")
-    text = page(synthetic.write(tmp_path / "run", replace(plan, cases=plan.cases[1:])))
-    assert "no_such_block" not in text
-    folder = tmp_path / "odd"
-    with store.create(folder, replace(plan, cases=(odd, *plan.cases[1:]))):
-        pass
-    assert "unknown block or model 'no_such_block'" in page(folder)
+    folder = synthetic.write(tmp_path / "run", plan)
+    first = plan.cases[0]
+    assert f"{first.id}: its costs were not stored" not in page(folder)
+    stored.lose_costs(folder, first)
+    text = page(folder)
+    assert f"{first.id}: its costs were not stored" in text
+    assert "One case was timed" not in text
 
 
 def test_two_devices_have_a_comparison_each(tmp_path: Path, page: Page) -> None:
-    plan = small()
-    both = (*plan.cases, *(replace(case, device="gpu") for case in plan.cases))
-    text = page(synthetic.write(tmp_path / "run", replace(plan, cases=both)))
+    text = page(synthetic.write(tmp_path / "run", small(devices=("cpu", "gpu"))))
     assert "(28x28, batch 4, cpu.)" in text
     assert "(28x28, batch 4, gpu.)" in text
     assert {"compare-2.png", "crossover-2.png", "scaling-2.png"} <= {
@@ -622,7 +640,7 @@ def test_two_devices_have_a_comparison_each(tmp_path: Path, page: Page) -> None:
 
 
 def test_whole_numbers_stay_whole_and_missing_ones_are_empty(found: list[Result]) -> None:
-    table = frame([found[1], result(found[0].case, [])])
+    table = frame([found[1], result(found[0].case, found[0].paper, [])])
     assert str(table["flops"].dtype) == "int64"
     assert list(table["time_s"].isna()) == [False, True]
     assert list(table["outcome"]) == ["ok", "not reached"]

@@ -251,7 +251,8 @@ def test_a_metric_that_nobody_measured_is_refused(tmp_path):
 
 
 def test_flops_of_one_network_against_none_are_infinitely_more(tmp_path):
-    found = of_run(Run("a", Plan("mine", "", (A,)), (launch(A, 0, 1),)))
+    plan = Plan("mine", "", (A,), papers={A.paper_key: A.paper()})
+    found = of_run(Run("a", plan, (launch(A, 0, 1),)))
     (series,) = found.series
     # 8*8*4*9*3 and 8*8*4*9*4 multiply-adds twice; 4*64*4 bias and ReLU; 3 * 16 * 4 of the pool
     assert series.flops == 2 * (8 * 8 * 4 * 27 + 8 * 8 * 4 * 36) + 4 * 64 * 4 + 3 * 16 * 4
@@ -346,10 +347,20 @@ def test_memory_is_more_or_less_not_slower_or_faster(tmp_path, peaks, word):
     assert row["verdict"] == word
 
 
-def test_a_case_that_this_version_does_not_know_is_named(tmp_path):
-    gone = dataclasses.replace(A, target="no_such_block")
-    run = stored.write(tmp_path / "run", [A, gone], [launch(A, n, 1) for n in (0, 1)])
-    assert any("left out: no_such_block" in note for note in api.compare(run, run).notes)
+def test_a_case_whose_costs_are_lost_is_named(tmp_path):
+    run = timed(tmp_path / "run", (A, [1, 1]), (B, [1, 1]))
+    stored.lose_costs(run, B)
+    compared = api.compare(run, run)
+    assert [change.key for change in compared.changes] == [A.id]
+    assert compared.notes == (f"{run}: left out: {B.id}: its costs were not stored",)
+
+
+def test_a_folder_of_runs_has_the_cases_and_costs_of_all(tmp_path):
+    timed(tmp_path / "both" / "0", (A, [1, 1]))
+    timed(tmp_path / "both" / "1", (B, [1, 1]))
+    compared = api.compare(tmp_path / "both", tmp_path / "both")
+    assert [change.key for change in compared.changes] == [A.id, B.id]
+    assert compared.notes == ()
 
 
 def test_a_folder_of_runs_is_one_with_the_launches_of_all(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,14 @@ def write(folder: Path, cases: Sequence[Case], launches: Sequence[Measurement]) 
         for measurement in launches:
             file.append("launch", measurement.to_json())
     return folder
+
+
+def lose_costs(folder: Path, case: Case) -> None:
+    """Delete the line of a stored run that has the costs of a case."""
+    lines = (folder / store.FILE).read_text().splitlines(keepends=True)
+    left = [x for x in lines if json.loads(x).get("of") != case.paper_key]
+    assert len(left) == len(lines) - 1
+    (folder / store.FILE).write_text("".join(left))
 
 
 def timed(
