@@ -1,11 +1,11 @@
-"""No benchmark: how well times and peaks are predicted, for reports/prediction.
+"""Not a benchmark: how well times and peaks are predicted, for reports/prediction.
 
     python -m benchmarks.prediction          both of these, in about eleven minutes
-    python -m benchmarks.prediction measure  measurements.jsonl: the probes and the catalogue; goes
-                                             on with what is there; a number is its seconds
-    python -m benchmarks.prediction report   README.md and the figures, from that alone
+    python -m benchmarks.prediction measure  measures the probes and the catalogue, or continues:
+                                             measurements.jsonl; a number limits the seconds
+    python -m benchmarks.prediction report   writes README.md and its figures from that alone
 
-On an otherwise idle machine. Delete the folder's measurements.jsonl to begin anew.
+Measure on an otherwise idle machine. To begin again, delete measurements.jsonl in the folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LAUNCHES = 4
 SECONDS = 660.0
 MOST_FLOPS = {"block": 3e9, "model": 8e9}
 MOST_LAYERS = 200
-"""Of a model; deeper ones take longer to build than to measure."""
+"""Models with more layers take longer to build than to measure."""
 
 MORE = (
     Case("vgg_block", (56, 56, 64)),
@@ -41,17 +41,17 @@ MORE = (
         for batch in (1, 4)
     ),
 )
-"""Inputs as they are inside a network, where the catalogue shows a block on an image."""
+"""Blocks on inputs as they are inside a network; the catalogue shows these blocks on an image."""
 
 
 def cases() -> tuple[Case, ...]:
     """The probes, then every entry of the catalogue at several sizes and batches."""
-    found = [case for entry in blocks.catalogue().values() for case in _of(entry)]
-    return (*CASES, *found, *MORE)
+    entries = [case for entry in blocks.catalogue().values() for case in _of(entry)]
+    return (*CASES, *entries, *MORE)
 
 
 def _of(entry: Entry) -> Iterator[Case]:
-    """As the catalogue shows it, or smaller if that would take long; half the size; a batch."""
+    """An entry at its own size, or a smaller one if that takes long; at half of it; in batches."""
     *frames, height, width, channels = entry.input_shape
     shape = entry.input_shape
     while (paper := Case(entry.name, shape).cost()).flops > MOST_FLOPS[entry.kind]:
@@ -66,12 +66,12 @@ def _of(entry: Entry) -> Iterator[Case]:
         try:
             case.cost()
         except ShapeError:
-            continue  # too small for it
+            continue  # the input is too small for this block
         yield case
 
 
 def measure(seconds: float = SECONDS) -> None:
-    """Measure, or go on."""
+    """Measure, or continue an earlier measurement."""
     measuring = session.start("tensorflow")
     plan = store.Plan(
         suite="prediction",
@@ -96,9 +96,10 @@ def measure(seconds: float = SECONDS) -> None:
 
 def report() -> None:
     """Write the page and its figures."""
+    from cnnbench.reporting import markdown
     from cnnbench.reporting.prediction import heldout
 
-    print(f"report: {heldout.write(FOLDER)}")
+    print(f"report: {markdown.write(heldout.document(store.read(FOLDER)), FOLDER)}")
 
 
 if __name__ == "__main__":

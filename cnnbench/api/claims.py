@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
+from cnnbench.records import one_line
 from cnnbench.runner import folders
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Verified:
     def __repr__(self) -> str:
         where = f"by the run in {self.run.folder}" if self.run else "on paper"
         count = len(self.claims)
-        return f"Verified({count} claim{'s' * (count != 1)}: {where})"
+        return one_line(self, f"{count} claim{'s' * (count != 1)}", where)
 
     def to_json(self) -> list[dict[str, Any]]:
         """The claims as plain values."""

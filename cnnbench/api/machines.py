@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from cnnbench.api.analysis import as_shapes, resolved
+from cnnbench.api.analysis import trace
 from cnnbench.errors import CnnbenchError
 from cnnbench.rule import Shape
 
@@ -96,11 +96,10 @@ def roofline(
         raise CnnbenchError("a known device and a peak are two answers; choose one")
     if target is None and seconds is not None:
         raise CnnbenchError("a time can be judged only of a network; name one")
-    shapes = as_shapes(input_shape)
-    title, graph, note = "", None, ""
+    graph, note = None, ""
     if target is not None:
-        network = resolved(target, shapes, include_top, params)
-        title, graph = network.title, network.trace(shapes, batch_size, dtype)
+        params |= {"batch_size": batch_size, "dtype": dtype, "include_top": include_top}
+        graph = trace(target, input_shape, **params)
     kind = graph.dtype if graph else dtype or "float32"
     if on is not None:
         ceilings = devices.get(on)
@@ -111,4 +110,4 @@ def roofline(
         if measured.ceiling is None:
             raise CnnbenchError(measured.note)
         ceilings, note = {kind: measured.ceiling}, measured.note
-    return roofline(ceilings, graph, title, seconds, note)
+    return roofline(ceilings, graph, seconds, note)

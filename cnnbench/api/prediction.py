@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnnbench.api.analysis import as_shapes, resolved
+from cnnbench.api.analysis import trace
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
@@ -24,29 +24,29 @@ def predict(
     runtime: str = "tensorflow",
     progress: Progress | None = None,
     **params: Any,
-) -> tuple[str, Prediction]:
-    """What a network is called, and the time and peak memory that it should take here.
+) -> Prediction:
+    """The time and the peak memory that a network should take on this machine.
 
     Args:
         target: as for `trace`, or what `networks.resolve` made of it.
         input_shape: of one sample; the target's own if None.
         batch_size: samples per forward pass.
-        dtype: float32, which is what is calibrated.
+        dtype: float32, the only type that is calibrated.
         include_top: as for `trace`.
-        calibrate: measure this machine again, though it was measured before.
+        calibrate: measure this machine again, even if it was measured before.
         runtime: what measures it.
-        progress: who is told of that; nobody if None.
+        progress: told about each launch of that; nobody is told if None.
         **params: the target's parameters.
 
     Raises:
-        CnnbenchError: what `trace` raises; another type; the machine cannot be calibrated.
+        CnnbenchError: what `trace` raises; the type is not float32; the machine cannot be
+            calibrated.
     """
     from cnnbench.prediction import calibration, forecast
     from cnnbench.runner.progress import Silent
 
-    shapes = as_shapes(input_shape)
-    found = resolved(target, shapes, include_top, params)
-    graph = found.trace(shapes, batch_size, dtype)
-    forecast.check(graph)  # before the time is spent
+    params |= {"batch_size": batch_size, "dtype": dtype, "include_top": include_top}
+    graph = trace(target, input_shape, **params)
+    forecast.check(graph)  # before the time for a calibration is spent
     measured = calibration.find(runtime, progress or Silent(), calibrate)
-    return found.title, forecast.forecast(graph, measured.calibration, measured.note)
+    return forecast.forecast(graph, measured.calibration, measured.note)

@@ -11,6 +11,7 @@ from cnnbench.claims import evidence, on_paper
 from cnnbench.claims.entry import Claim
 from cnnbench.claims.evidence import MeasuredValue
 from cnnbench.claims.on_paper import ClaimVerdict, Segment, Tested
+from cnnbench.records import one_line
 from cnnbench.runs.result import results
 from cnnbench.runs.store import Run
 
@@ -27,8 +28,8 @@ class JudgedClaim:
     measurements: tuple[MeasuredValue, ...]
 
     def __repr__(self) -> str:
-        verdicts = f"on paper {self.on_paper or '-'}, measured {self.measured or '-'}"
-        return f"JudgedClaim({self.claim.name}: {verdicts})"
+        paper, measured = f"on paper {self.on_paper or '-'}", f"measured {self.measured or '-'}"
+        return one_line(self, self.claim.name, paper, measured)
 
     @property
     def segments(self) -> list[Segment]:

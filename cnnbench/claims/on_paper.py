@@ -16,6 +16,7 @@ from cnnbench.claims.said import Exact
 from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.errors import ClaimError, CnnbenchError
 from cnnbench.graph import Graph
+from cnnbench.records import Record
 
 
 class ClaimVerdict(StrEnum):
@@ -47,16 +48,12 @@ class PaperValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Record):
     """From `first` to `last` a test holds, or does not hold; None where nothing is varied."""
 
     first: int | None
     last: int | None
     holds: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,22 +19,23 @@ def predict(
     param: Params = None,
     include_top: IncludeTop = True,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure this machine again: a minute.")
+        bool, typer.Option("--calibrate", help="Measure this machine again, which takes a minute.")
     ] = False,
-    top: Annotated[int, typer.Option(min=1, help="Only so many layers.")] = 10,
-    model: Annotated[bool, typer.Option("--model", help="The coefficients too.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="Show only this many layers.")] = 10,
+    model: Annotated[bool, typer.Option("--model", help="Show the coefficients too.")] = False,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     runtime: Runtime = "tensorflow",
 ) -> None:
-    """Time and peak memory of a network on this machine's CPU, without running it."""
-    from cnnbench.reporting.prediction import forecast
-    from cnnbench.runner.progress import watcher  # here: `analyze` need not wait for pydantic
+    """Predict the time and the peak memory of a network on the CPU of this machine."""
+    from cnnbench.reporting.formats import show
+    from cnnbench.reporting.prediction.forecast import document
+    from cnnbench.runner.progress import watcher  # here, so that `analyze` does not import pydantic
 
-    # Resolved here, for a target may have a parameter that is called like one of `api.predict`.
+    # Resolved here, because a target may have a parameter with the name of one of `api.predict`.
     shapes = None if input is None else units.parse_shapes(input)
     resolved = networks.resolve(target, shapes, include_top, parse_params(param or []))
     with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
-        title, found = api.predict(
+        prediction = api.predict(
             resolved,
             shapes,
             batch_size=batch,
@@ -42,4 +43,4 @@ def predict(
             runtime=runtime,
             progress=progress,
         )
-    print(forecast.render(found, title, format.value, top, model), end="")
+    print(show(document(prediction, top, model), format.value), end="")

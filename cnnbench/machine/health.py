@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.host import environment, hardware
 from cnnbench.machine.noise import Noise
+from cnnbench.records import Record, one_line
 
 BUSY = 0.2
 """From this load a core on, other programs take time that is measured as ours."""
@@ -34,17 +35,13 @@ class HealthStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class HealthFinding:
+class HealthFinding(Record):
     """One property of the machine, what it means for timing, and what to do about it."""
 
     what: str
     value: str
     verdict: HealthStatus
     advice: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,8 @@ class Health:
 
     def __repr__(self) -> str:
         warnings = sum(f.verdict is HealthStatus.WARN for f in self.findings)
-        noise = f", {self.noise}" if self.noise else ""
-        return f"Health({len(self.findings)} findings: {warnings} warnings{noise})"
+        noise = [str(self.noise)] if self.noise else []
+        return one_line(self, f"{len(self.findings)} findings", f"{warnings} warnings", *noise)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

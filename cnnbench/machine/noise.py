@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnbench.cases.case import Case
+from cnnbench.records import one_line
 from cnnbench.runs.result import Result, result
 from cnnbench.stats import LAYOUT, Estimate
 from cnnbench.stats.estimate import half_interval
@@ -49,8 +50,8 @@ class Noise:
     deviation: float
 
     def __repr__(self) -> str:
-        percent = 100 * self.deviation
-        return f"Noise({self.case.target}: {percent:.1f} % over {self.launches} launches)"
+        percent = f"{100 * self.deviation:.1f} %"
+        return one_line(self, self.case.target, f"{percent} over {self.launches} launches")
 
     def resolved(self, launches: int) -> float:
         """The smallest difference that this many launches a case can resolve: 0.05 is 5 %."""

@@ -15,6 +15,7 @@ from enum import StrEnum
 from cnnbench.analysis.demand import Demand
 from cnnbench.graph import ITEMSIZE
 from cnnbench.host.ceiling import Ceiling
+from cnnbench.records import Record
 
 READING = 1.5
 """How much faster than the measured bandwidth memory may be read.
@@ -33,7 +34,7 @@ class Plausibility(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Record):
     """What a ceiling says of a time, and the numbers that it follows from.
 
     Args:

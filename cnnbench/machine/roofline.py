@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnnbench import units
@@ -13,6 +13,7 @@ from cnnbench.graph import ITEMSIZE, Graph
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.bounds import Bound, bounds, least_seconds
 from cnnbench.machine.plausibility import Judgement, judge
+from cnnbench.records import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,6 @@ class Roofline:
     Args:
         ceilings: of the device, by the kind of arithmetic.
         ceiling: the one behind the bounds: the fastest one for the network's data type.
-        target: the network's name, with its parameters.
         cost: of the network.
         bounds: the least time of each of its layers.
         judged: for each ceiling, whether the time that was given is possible.
@@ -31,15 +31,19 @@ class Roofline:
 
     ceilings: Mapping[str, Ceiling]
     ceiling: Ceiling
-    target: str = ""
     cost: Cost | None = None
     bounds: tuple[Bound, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     note: str = ""
 
     def __repr__(self) -> str:
-        least = f"at least {units.seconds(self.least_s)} on " if self.cost else ""
-        return f"Roofline({self.target or 'no network'}: {least}{self.ceiling.name})"
+        least = [f"{units.seconds(self.least_s)} or more"] if self.cost else []
+        return one_line(self, self.target or "no network", *least, self.ceiling.name)
+
+    @property
+    def target(self) -> str:
+        """The network with its parameters; empty where there is none."""
+        return self.cost.name if self.cost else ""
 
     @property
     def least_s(self) -> float:
@@ -60,7 +64,7 @@ class Roofline:
                 "least_s": self.least_s,
                 "layers": [bound.to_json() for bound in self.bounds],
                 "uncounted": [layer.name for layer in self.cost.uncounted],
-                "judged": {kind: asdict(judged) for kind, judged in self.judged.items()},
+                "judged": {kind: judged.to_json() for kind, judged in self.judged.items()},
             }
         return values
 
@@ -68,7 +72,6 @@ class Roofline:
 def roofline(
     ceilings: Mapping[str, Ceiling],
     graph: Graph | None = None,
-    target: str = "",
     seconds: float | None = None,
     note: str = "",
 ) -> Roofline:
@@ -82,7 +85,7 @@ def roofline(
     wanted = demand(graph, costs)
     judged = {} if seconds is None else {k: judge(wanted, c, seconds) for k, c in ceilings.items()}
     layers = tuple(bounds(costs, ceiling))
-    return Roofline(ceilings, ceiling, target, costs, layers, judged, note)
+    return Roofline(ceilings, ceiling, costs, layers, judged, note)
 
 
 def given(peak: float, bandwidth: float | None, dtype: str) -> dict[str, Ceiling]:

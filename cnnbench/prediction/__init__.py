@@ -1,15 +1,15 @@
 """PREDICTION: the time and the peak memory of a network, before it is run here.
 
-    terms        what a layer's time is made of: layers, multiply-adds, bytes
-    memory       what the rise of the peak is made of: buffers, heap, code
+    terms        the terms of a layer's time: layers, multiply-adds, bytes
+    memory       the terms of the rise of the peak memory: buffers, heap, code
     buffers      what a call allocates and frees, and what it writes in place
-    loops        what a convolutional LSTM makes ahead
-    heap         what the graph and its kernels take beside them
-    arena        TensorFlow's allocator, as far as it matters
-    model        coefficients for terms, fitted on what was measured
-    calibration  a minute of probes on this machine, and what it gave, kept
-    forecast     both models on one network
-    heldout      how well they do on blocks that they never saw
+    loops        the buffers that a convolutional LSTM makes in advance
+    heap         what the graph and its kernels need beside the buffers
+    arena        TensorFlow's allocator, as far as it matters here
+    model        the coefficients of the terms, fitted on measured cases
+    calibration  a minute of probes on this machine, and the models that they give, cached
+    forecast     both models, applied to one network
+    heldout      how well the models predict blocks that they have not seen
 
 Everything up to `model` works on graphs and numbers alone.
 """

@@ -1,9 +1,10 @@
-"""ARENA: the allocator that TensorFlow uses on a CPU where oneDNN is on, as far as it matters.
+"""ARENA: the allocator that TensorFlow uses on a CPU with oneDNN, as far as it matters here.
 
-Best fit with coalescing over regions that double in size (tsl/framework/bfc_allocator.cc);
-what is smaller than 256 KiB goes to malloc instead (core/common_runtime/mkl_cpu_allocator.h).
-It never gives anything back, so the resident set grows by what is touched for the first
-time: freed memory is used again only where the next buffer fits into it.
+It takes the best fit and joins free neighbours, in regions that double in size
+(tsl/framework/bfc_allocator.cc). Buffers smaller than 256 KiB go to malloc instead
+(core/common_runtime/mkl_cpu_allocator.h). The arena never gives memory back to the system. The
+resident set grows when an address is used for the first time; freed memory is used again only
+if the next buffer fits into it.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LEAST = 256 * 2**10
-"""Bytes of the smallest buffer that comes from here."""
+"""Bytes of the smallest buffer that comes from the arena."""
 
 _GRAIN = 256
 _ENTRY = 8
-"""Bytes of the chunk's number that the table of a region has for each grain of it."""
+"""Bytes that the table of a region needs for each grain, to hold the number of its chunk."""
 
 _FIRST_REGION = 2 * 2**20
 _WASTE = 128 * 2**20
-"""A larger rest of a chunk is split off, however large the buffer."""
+"""If more than this is left of a chunk, the rest is always split off."""
 
 
 @dataclass(slots=True)
@@ -31,9 +32,10 @@ class _Chunk:
 
 @dataclass(slots=True)
 class Arena:
-    """Regions lie one below the other; `touched` is how many bytes were ever used.
+    """Chunks in regions; `touched` is the number of bytes that were ever used.
 
-    That is where mmap(2) puts them, and of two holes of one size the lower is taken.
+    Each region lies below the one before, where mmap(2) puts it. Of two holes of the same size,
+    the lower one is taken.
     """
 
     touched: int = 0
@@ -45,7 +47,7 @@ class Arena:
 
     @property
     def tables(self) -> int:
-        """Bytes of the tables of all regions, which are filled as soon as there is a region."""
+        """Bytes of the tables of all regions; a table is filled when its region is made."""
         return -self._bottom // _GRAIN * _ENTRY
 
     def allocate(self, size: int) -> int:
@@ -55,7 +57,7 @@ class Arena:
         if address is None:
             self._extend(rounded)
             address = self._best(rounded)
-            assert address is not None  # for it is as large as what was asked for
+            assert address is not None  # the new region is large enough
         chunk = self._chunks[address]
         rest = chunk.size - rounded
         if rest >= min(rounded, _WASTE) and rest:

@@ -1,9 +1,9 @@
-"""BUFFERS: what a first call allocates and frees, as TensorFlow's executor does it.
+"""BUFFERS: what a first call allocates and frees, in the way of TensorFlow's executor.
 
-Not one buffer per layer: activations, additions and batch norms write into an input that
-nobody else needs, and an addition after a convolution becomes part of it
-(core/grappler/optimizers/remapper.cc), which then adds to what is in its output already. Of a
-convolution without a bias not even the activation is part.
+There is not one buffer per layer. Activations, additions and batch norms write into an input
+that no other layer needs. An addition after a convolution becomes part of the convolution
+(core/grappler/optimizers/remapper.cc), which then adds to the values that are already in its
+output. A convolution without a bias takes in nothing, not even the activation after it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ IN_PLACE = frozenset(
 )
 
 TWICE = frozenset(("gelu", "silu", "swish"))
-"""Activations that read their input twice, and so cannot write onto it at once."""
+"""Activations that read their input twice, so that they cannot write over it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One kernel: what it makes, of how many bytes, and what it reads.
+class Kernel:
+    """One operation: its output, the bytes of that, and the values that it reads.
 
-    Outputs go by the number of their node. A layer of two kernels has a value between them,
-    which goes by the complement of that number. A kernel may write onto the inputs `onto`, and
-    is a `view` if it makes nothing but a name. One that is `fused` is an addition inside a
-    convolution, and copies the other summand first where it cannot write onto it. While it
-    runs it uses `scratch` bytes more.
+    A value is known by the number of its node. A layer of two kernels has a value between them,
+    which is known by the complement of that number. A kernel may write over the inputs in
+    `onto`. It is a `view` if it only gives its input a new name. A `fused` kernel is an addition
+    inside a convolution; if it cannot write over the other summand, it copies that first. While
+    it runs, it needs `scratch` bytes more.
     """
 
     output: int
@@ -48,10 +48,10 @@ class Step:
 
 @dataclass(slots=True)
 class Buffer:
-    """Bytes that are alive from one wave to another, both included.
+    """Bytes that are in use from one wave to another, including both.
 
-    Kernels of one wave are equally far from the input. They are ready together, and run side
-    by side as far as there are threads.
+    The kernels of one wave are equally far from the input. They become ready together, and run
+    side by side if there are enough threads.
     """
 
     size: int
@@ -60,10 +60,11 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The buffers of a call in the order of their birth; those of its input are the caller's.
+class BufferPlan:
+    """The buffers of a call in the order in which they are made; its input belongs to the caller.
 
-    `fused` says that there is an addition inside a convolution, `copied` that it had to copy.
+    `fused` says whether there is an addition inside a convolution, and `copied` whether one of
+    these had to copy its summand.
     """
 
     buffers: tuple[Buffer, ...]
@@ -72,60 +73,64 @@ class Plan:
     copied: bool
 
 
-def plan(graph: Graph) -> Plan:
+def plan(graph: Graph) -> BufferPlan:
     """The buffers of one call."""
-    steps = list(_steps(graph))
-    final: dict[int, int] = {}  # by which step the output of a node is read last
-    for place, step in enumerate(steps):
-        for source in step.reads:
+    kernels = list(_kernels(graph))
+    final: dict[int, int] = {}  # the last kernel that reads a value
+    for place, kernel in enumerate(kernels):
+        for source in kernel.reads:
             final[source] = place
     for output in graph.outputs:
-        final[output] = len(steps)
+        final[output] = len(kernels)
     wave = dict.fromkeys(graph.inputs, 0)
-    for step in steps:
-        wave[step.output] = 1 + max((wave[source] for source in step.reads), default=0)
+    for kernel in kernels:
+        wave[kernel.output] = 1 + max((wave[source] for source in kernel.reads), default=0)
     waves = max(wave.values()) + 1
     buffers = list(_ahead(graph, wave))
     where: dict[int, Buffer] = {}
-    free_from: dict[int, int] = {}  # the step that reads a buffer last, by its identity
+    free_from: dict[int, int] = {}  # the last kernel that reads a buffer, by the id of that
     copied = False
-    for place, step in enumerate(steps):
-        now = wave[step.output]
-        sources = step.reads[:1] if step.view else step.onto
+    for place, kernel in enumerate(kernels):
+        now = wave[kernel.output]
+        sources = kernel.reads[:1] if kernel.view else kernel.onto
         held = [where[source] for source in sources if source in where]
         mine = next(
-            (b for b in held if step.view or (b.size == step.size and free_from[id(b)] <= place)),
+            (
+                b
+                for b in held
+                if kernel.view or (b.size == kernel.size and free_from[id(b)] <= place)
+            ),
             None,
         )
         if mine is None:
-            if step.view:
+            if kernel.view:
                 continue  # of the input
-            copied |= step.fused
-            mine = Buffer(step.size, now, now)
+            copied |= kernel.fused
+            mine = Buffer(kernel.size, now, now)
             buffers.append(mine)
-        if step.scratch:
-            buffers.append(Buffer(step.scratch, now, now))
-        where[step.output] = mine
-        end = final.get(step.output, place)
+        if kernel.scratch:
+            buffers.append(Buffer(kernel.scratch, now, now))
+        where[kernel.output] = mine
+        end = final.get(kernel.output, place)
         free_from[id(mine)] = max(free_from.get(id(mine), 0), end)
-        mine.last = max(mine.last, waves if end == len(steps) else wave[steps[end].output])
-    return Plan(tuple(buffers), waves, any(step.fused for step in steps), copied)
+        mine.last = max(mine.last, waves if end == len(kernels) else wave[kernels[end].output])
+    return BufferPlan(tuple(buffers), waves, any(k.fused for k in kernels), copied)
 
 
 def _ahead(graph: Graph, wave: dict[int, int]) -> Iterator[Buffer]:
-    """What loops make ahead, as far as it is large."""
+    """The large buffers that loops make in advance."""
     for loop, sizes in ahead(graph):
         large = [size for size in sizes if size >= LEAST]
         for size in large[: round(AHEAD * len(large))]:
             yield Buffer(size, 0, wave[loop])
 
 
-def _steps(graph: Graph) -> Iterator[Step]:
+def _kernels(graph: Graph) -> Iterator[Kernel]:
     nodes = graph.nodes
     read = [0] * len(nodes)
     for index in (*(i for node in nodes for i in node.inputs), *graph.outputs):
         read[index] += 1
-    inside: dict[int, int] = {}  # an addition, and the convolution that it is part of
+    inside: dict[int, int] = {}  # the convolution that an addition is part of
     for index, node in enumerate(nodes):
         if node.op == "Add" and len(node.inputs) == 2:
             alone = [i for i in node.inputs if read[i] == 1 and _can_add(nodes[i])]
@@ -139,17 +144,17 @@ def _steps(graph: Graph) -> Iterator[Step]:
         if index in inside:
             (other,) = (i for i in node.inputs if i != inside[index])
             of_conv = nodes[inside[index]].inputs
-            onto = () if other in of_conv else (other,)  # it still reads its own input
-            yield Step(index, size, (*of_conv, other), onto, fused=True)
+            onto = () if other in of_conv else (other,)  # its own input is still read
+            yield Kernel(index, size, (*of_conv, other), onto, fused=True)
         elif node.op == "SeparableConv2D":
             _, pointwise, *_ = node.rule.weights or node.shared
-            yield Step(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
-            yield Step(index, size, (~index,))
+            yield Kernel(~index, size // pointwise.shape[-1] * pointwise.shape[-2], node.inputs)
+            yield Kernel(index, size, (~index,))
         elif _is_followed(node):
-            yield Step(~index, size, node.inputs)
-            yield Step(index, size, (~index,), (~index,), scratch=_scratch(node, size))
+            yield Kernel(~index, size, node.inputs)
+            yield Kernel(index, size, (~index,), (~index,), scratch=_scratch(node, size))
         else:
-            yield Step(
+            yield Kernel(
                 index,
                 size,
                 node.inputs,
@@ -160,17 +165,17 @@ def _steps(graph: Graph) -> Iterator[Step]:
 
 
 def _is_followed(node: Node) -> bool:
-    """Whether the activation of a layer with a kernel is a kernel of its own."""
+    """Whether the activation of a layer with weights is a kernel of its own."""
     then = node.attrs.get("activation")
     plain = node.op == "Conv2D" and not node.attrs.get("use_bias", True)
     return bool(node.rule.weights) and not is_linear(then) and (plain or then in TWICE)
 
 
 def _scratch(node: Node, size: int) -> int:
-    """Bytes that a layer uses beside its output.
+    """Bytes that a layer needs beside its output.
 
-    Max pooling has one for each value, of where in its window the largest was (oneDNN's
-    workspace). What a layer norm multiplies by has the shape of what is multiplied.
+    Max pooling needs one byte for each value, to store where in its window the largest value was
+    (oneDNN's workspace). The factors of a layer norm have the shape of its input.
     """
     if node.op.startswith("MaxPooling"):
         return prod(node.rule.shape)
@@ -179,7 +184,7 @@ def _scratch(node: Node, size: int) -> int:
 
 
 def _can_add(node: Node) -> bool:
-    """A convolution with a bias and nothing after it."""
+    """Whether an addition can become part of it: a convolution with a bias and no activation."""
     return (
         node.op == "Conv2D"
         and bool(node.attrs.get("use_bias", True))
@@ -187,11 +192,11 @@ def _can_add(node: Node) -> bool:
     )
 
 
-def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
-    """Bytes that a first call adds: of the arena, of its tables, and of small buffers at once.
+def rise(graph: Graph, buffers: BufferPlan) -> tuple[int, int, int]:
+    """Bytes that a first call adds: to the arena, to its tables, and for small buffers together.
 
-    A small buffer counts two waves longer than it lives: what malloc has back it does not use
-    for the next buffer at once, for something smaller has taken a piece of it.
+    A small buffer counts for two waves more than it is in use. malloc does not use the freed
+    memory for the next buffer, because something smaller has already taken a piece of it.
     """
     arena = prepared(graph)
     touched, tables = arena.touched, arena.tables
@@ -211,9 +216,10 @@ def rise(graph: Graph, buffers: Plan) -> tuple[int, int, int]:
 
 
 def prepared(graph: Graph) -> Arena:
-    """The arena as the weights and the input leave it, which are made before the call.
+    """The arena before the call, when the weights and the input have been made.
 
-    What initialisers free leaves room, in a large network for all its activations.
+    The memory that initialisers have freed is used again; in a large network, it is enough for
+    all activations.
     """
     arena = Arena()
     for node in graph.nodes:
@@ -230,7 +236,7 @@ def prepared(graph: Graph) -> Arena:
 
 
 def _drawn(arena: Arena, size: int) -> int:
-    """Draw values, scale them and shift them, each into a new buffer, and free the first two."""
+    """Draw values, scale them and shift them, each into a new buffer; free the first two."""
     *freed, last = (arena.allocate(size) for _ in range(3))
     for address in freed:
         arena.release(address)
@@ -238,7 +244,7 @@ def _drawn(arena: Arena, size: int) -> int:
 
 
 def _made_orthogonal(arena: Arena, shape: tuple[int, ...], size: int, drawn: int) -> None:
-    """What was drawn is taken apart into Q and R; Q gets R's signs, then the gain."""
+    """Decompose the drawn values into Q and R; give Q the signs of R, then the gain."""
     rows, columns = prod(shape[:-1]), shape[-1]
     q = arena.allocate(size)
     r = min(rows, columns) ** 2 * size // (rows * columns)

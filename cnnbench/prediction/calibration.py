@@ -1,4 +1,4 @@
-"""CALIBRATION: the models of this machine, from a minute of measurement, kept for the next time."""
+"""CALIBRATION: the models of this machine, from a minute of measurement, cached for later."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ CASES: tuple[Case, ...] = (
     *(_unit("max", 14, depth=4), _unit("max", 112), _unit("max", 56, batch=8), _unit("halve", 112)),
     *(_unit("average", 112), _unit("sigmoid", 56), _unit("dense_gelu", 56, depth=1)),
     *(_unit("dense_gelu", 14, 256), _unit("depthwise_wide", 28, 96), _unit("depthwise_wide", 56)),
-    # After a convolution: drawing its kernel has read the code of elementwise kernels already.
+    # After a convolution, whose initialiser has already loaded the code of elementwise kernels.
     *(_unit(unit, 14, stem=True) for unit in ("activation", "add", "batch_norm")),
     *(_unit(unit, 14, stem=True) for unit in ("concat", "gate", "layer_norm")),
     _dense(512, 1000, last=True),
@@ -94,19 +94,19 @@ CASES: tuple[Case, ...] = (
     *(_video(8, 8, 64), _video(8, 8, 32, 2), _video(8, 16, 64, 2)),
     _unit("separable", 14, 512, 1, batch=4),
 )  # fmt: skip
-"""What is measured: each kind of layer small and large, once and several times."""
+"""The probes: each kind of layer, small and large, once and several times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The models of one machine, and the two naive predictors beside them.
+    """The models of one machine, and two naive predictors to compare them with.
 
     Args:
-        machine: what they hold for.
-        time: seconds of a call in graph mode.
-        memory: bytes by which a first call raises the peak.
-        per_mac: seconds; of a predictor that knows only the multiply-adds.
-        per_byte: seconds; of one that knows only the activations.
+        machine: what the models hold for.
+        time: predicts the seconds of a call in graph mode.
+        memory: predicts the bytes by which a first call raises the peak.
+        per_mac: seconds per multiply-add, for a predictor that knows nothing else.
+        per_byte: seconds per byte of the activations, for a predictor that knows nothing else.
     """
 
     machine: dict[str, Any]
@@ -117,50 +117,50 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A calibration, and what the user should know of how it was come by."""
+class MeasuredCalibration:
+    """A calibration, and what the user should know about how it was measured."""
 
     calibration: Calibration
     note: str = ""
 
 
 def seconds(launches: Iterable[float]) -> float | None:
-    """How long a call takes when nothing disturbs it: the fastest launch.
+    """How long a call takes when nothing disturbs it: the time of the fastest launch.
 
-    Not the mean of the launches: on a shared host some run at half speed from their first call
-    to their last, and the model is of what a network takes, not of who else is there. What is
-    disturbed is only ever slower, so the fastest of a few is the one to trust.
+    This is not the mean of the launches. On a shared host some launches run at half speed from
+    their first call to their last, and the model describes the network, not the other programs.
+    A disturbed launch is always slower, so the fastest of a few launches is the one to trust.
     """
     return min(launches, default=None)
 
 
 def time_example(result: Result) -> Example | None:
-    """A measured case for the model of time; None without samples."""
+    """A measured case for the model of time; None if it has no samples."""
     measured = seconds(stats.medians(result.samples.values()))
-    found = terms.total(terms.of_layers(result.case.graph()))
-    return Example(found, measured) if measured else None
+    amounts = terms.total(terms.of_layers(result.case.graph()))
+    return Example(amounts, measured) if measured else None
 
 
 def memory_example(result: Result) -> Example | None:
-    """A measured case for the model of memory; None where no peak was seen.
+    """A measured case for the model of memory; None if its peak was not measured.
 
-    Nor of a network without a kernel. To draw one, an initialiser runs elementwise kernels,
-    whose code then is there before the call; so it is for every network that anybody trains.
+    None also for a network without kernels. To draw a kernel, an initialiser runs elementwise
+    operations, whose code is then loaded before the call, as in every network that is trained.
     """
     peak, graph = result.peak_bytes, result.case.graph()
     drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
     return Example(memory.terms(graph), peak) if peak and drawn else None
 
 
-def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:
-    """The models that some results give.
+def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibration:
+    """Fit the models on measured cases.
 
     Raises:
         CnnbenchError: too few of the cases were measured.
     """
-    times = {r.case.id: (r, e) for r in found if (e := time_example(r))}
-    peaks = {r.case.id: e for r in found if (e := memory_example(r))}
-    seen = sum(1 for r in found if r.peak_bytes)
+    times = {r.case.id: (r, e) for r in measured if (e := time_example(r))}
+    peaks = {r.case.id: e for r in measured if (e := memory_example(r))}
+    seen = sum(1 for r in measured if r.peak_bytes)
     if min(len(times), seen) < len(CASES) / 2:
         raise CnnbenchError(
             f"a calibration needs half of its {len(CASES)} cases; {len(times)} gave a time and "
@@ -169,34 +169,34 @@ def calibrate(found: Sequence[Result], machine: dict[str, Any]) -> Calibration:
     return Calibration(
         machine=machine,
         time=fitted([e for _, e in times.values()], [*times]),
-        memory=fitted([*peaks.values()], [*peaks], memory.SHRUG),
+        memory=fitted([*peaks.values()], [*peaks], memory.HUBER_DELTA),
         per_mac=proportional([(e.measured, r.cost.macs) for r, e in times.values()]),
         per_byte=proportional([(e.measured, r.cost.activation_bytes) for r, e in times.values()]),
     )
 
 
-def find(runtime: str, progress: Progress, anew: bool = False) -> Found:
-    """The calibration that was kept; else one that is measured now, and kept.
+def find(runtime: str, progress: Progress, anew: bool = False) -> MeasuredCalibration:
+    """The calibration in the cache; if there is none, it is measured now and cached.
 
     Args:
         runtime: what measures.
-        progress: who is told.
-        anew: measure, whatever was kept.
+        progress: told about each launch.
+        anew: measure again, even if there is a cached calibration.
 
     Raises:
         CnnbenchError: it cannot be measured.
     """
     wanted = machine(runtime)
-    if not anew and (found := cache.read("calibration", Calibration, wanted, lambda c: c.machine)):
-        return Found(found)
+    if not anew and (known := cache.read("calibration", Calibration, wanted, lambda c: c.machine)):
+        return MeasuredCalibration(known)
     run = session.start(runtime).measure(
         CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
-    return Found(calibration, cache.write("calibration", wanted, calibration))
+    return MeasuredCalibration(calibration, cache.write("calibration", wanted, calibration))
 
 
 def machine(runtime: str) -> dict[str, Any]:
-    """What a calibration depends on; it is measured anew when any of it changes."""
+    """What a calibration depends on; when any of it changes, the machine is measured again."""
     cases = hashlib.sha256(" ".join(case.id for case in CASES).encode()).hexdigest()
     return {**probing.key(runtime, "cpu", "float32", None), "cases": cases[:16]}

@@ -1,9 +1,11 @@
-"""FORECAST: the models of a machine on one network."""
+"""FORECAST: the models of a machine, applied to one network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from cnnbench import units
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
@@ -11,11 +13,12 @@ from cnnbench.prediction import memory, terms
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.model import Model
 from cnnbench.prediction.terms import CALL, Terms
+from cnnbench.records import Record, one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """A value, and the range that held eight of ten cases which the model had not seen."""
+class Expected(Record):
+    """A value, and the range that contained 8 of 10 cases which the model had not seen."""
 
     value: float
     low: float
@@ -23,7 +26,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerTime:
+class LayerTime(Record):
     """Seconds of one layer, and its share of the call; `guessed` as in `terms.LayerTerms`."""
 
     name: str
@@ -39,15 +42,15 @@ class Prediction:
     """What a network should take on the machine of a calibration.
 
     Args:
-        cost: on paper.
+        cost: of the network, on paper.
         time: seconds of a call, in graph mode on the CPU.
-        rise: bytes by which the first call raises the process's peak memory.
-        call_s: of the time, what a call takes whatever is in it.
+        rise: bytes by which the first call raises the peak memory of the process.
+        call_s: the part of the time that every call takes, whatever the network.
         layers: in the order of the network.
-        by_macs: seconds, in proportion to the multiply-adds alone.
-        by_activations: seconds, in proportion to the activations alone.
-        calibration: what it rests on.
-        note: what the user should know of that.
+        by_macs: seconds, if they depended on the multiply-adds alone.
+        by_activations: seconds, if they depended on the activations alone.
+        calibration: what the prediction is based on.
+        note: what the user should know about the calibration.
     """
 
     cost: Cost
@@ -60,17 +63,45 @@ class Prediction:
     calibration: Calibration
     note: str = ""
 
+    def __repr__(self) -> str:
+        time, rise = units.seconds(self.time.value), units.binary(self.rise.value)
+        return one_line(self, self.target, f"{time} a call", f"{rise} more memory")
+
+    @property
+    def target(self) -> str:
+        """The network with its parameters."""
+        return self.cost.name
+
     @property
     def guessed(self) -> tuple[LayerTime, ...]:
         """The layers of a kind that no probe has."""
         return tuple(layer for layer in self.layers if layer.guessed)
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "target": self.target,
+            "machine": self.calibration.machine,
+            "time_s": self.time.to_json(),
+            "rise_bytes": self.rise.to_json(),
+            "weight_bytes": self.cost.weight_bytes,
+            "peak_activation_bytes": self.cost.peak_activation_bytes,
+            "by_macs_s": self.by_macs,
+            "by_activations_s": self.by_activations,
+            "call_s": self.call_s,
+            "layers": [layer.to_json() for layer in self.layers],
+            "uncounted": [layer.name for layer in self.cost.uncounted],
+            "time_model": self.calibration.time.coefficients,
+            "memory_model": self.calibration.memory.coefficients,
+            "note": self.note,
+        }
+
 
 def check(graph: Graph) -> None:
-    """Refuse what no calibration can speak of.
+    """Refuse a graph that no calibration can predict.
 
     Raises:
-        CnnbenchError: it is not in float32, which is all that a calibration measures.
+        CnnbenchError: it is not in float32, the only type that a calibration measures.
     """
     if graph.dtype != "float32":
         raise CnnbenchError(
@@ -79,15 +110,15 @@ def check(graph: Graph) -> None:
 
 
 def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Prediction:
-    """The prediction for a graph.
+    """Predict the time and the memory of a graph.
 
     Raises:
-        CnnbenchError: as `check`.
+        CnnbenchError: what `check` raises.
     """
     check(graph)
-    found = terms.of_layers(graph)
+    of_layers = terms.of_layers(graph)
     paper = cost(graph)
-    time = _expected(calibration.time, terms.total(found))
+    time = _expected(calibration.time, terms.total(of_layers))
     return Prediction(
         cost=paper,
         time=time,
@@ -102,7 +133,7 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
                 share=seconds / time.value if time.value else 0.0,
                 guessed=layer.guessed,
             )
-            for layer in found
+            for layer in of_layers
         ),
         by_macs=calibration.per_mac * paper.macs,
         by_activations=calibration.per_byte * paper.activation_bytes,

@@ -1,7 +1,7 @@
-"""HEAP: what a first call takes from malloc beside the buffers between layers.
+"""HEAP: what a first call takes from malloc, beside the buffers between layers.
 
-malloc keeps what is freed, like the arena, but not all of it can be used again: where
-something small took a piece of a hole, the next piece of the old size does not fit.
+malloc keeps freed memory, as the arena does, but it cannot use all of it again: when something
+small has taken a piece of a hole, the next buffer of the old size does not fit.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _NODES = {
     "copy": 2,
     "recurrent": 160,  # a loop
 }
-"""Operations that Keras makes of a layer without bias, with those that read its weights; a
-bias is five more, with the activation after it. One of any other kind."""
+"""Operations that Keras makes of a layer without bias, including those that read its weights. A
+bias adds five, with the activation after it. A layer of any other kind is one operation."""
 
 _KIB = 2**10
 _A_NODE = 12.2 * _KIB
@@ -35,23 +35,24 @@ _ANY = 225 * _KIB
 _ROOM = 1330 * _KIB
 _A_NODE_HELD = 29 * _KIB
 _TABLES = 448 * _KIB
-"""Of the first three regions of the arena. That of a larger one has a mapping of its own."""
+"""Tables of the first three regions of the arena; the table of a larger one is mapped by itself."""
 
 _MAPPED = 2_090_000
-"""Bytes of a piece that malloc maps by itself, and unmaps, until it has unmapped one as large:
-between 1.8 and 2.1 MB when a first call begins (M_MMAP_THRESHOLD of mallopt(3) is dynamic)."""
+"""A larger piece gets a mapping of its own, which is unmapped when the piece is freed; from then
+on, pieces up to that size do not. It is between 1.8 and 2.1 MB when a first call begins
+(M_MMAP_THRESHOLD of mallopt(3) is dynamic)."""
 
 _AFTER = 9 * 2**20
-"""Code of a first product with a matrix, read and generated when the convolutions are done."""
+"""Code of a first product with a matrix, loaded and generated after all convolutions."""
 
 
 def graph_bytes(graph: Graph) -> float:
-    """The heap that optimising the graph takes: a first call does it before it runs anything.
+    """The heap that a first call needs to optimise the graph, before it runs anything.
 
-    In proportion to the operations (core/grappler/optimizers/meta_optimizer.cc copies the
-    graph for each pass), less the room that building the model left: small kernels and the
-    tables of the arena have used some of it. Constants of TensorFlow 2.21 on Linux, from
-    probes of one to forty layers.
+    It is proportional to the operations (core/grappler/optimizers/meta_optimizer.cc copies the
+    graph for each pass), minus the room that building the model has left. Small weights and the
+    tables of the arena have used some of that room. The constants are those of TensorFlow 2.21
+    on Linux, from probes of one to forty layers.
     """
     nodes = 3 + sum(_nodes(n) for i, n in enumerate(graph.nodes) if i not in graph.inputs)
     sizes = [
@@ -65,7 +66,7 @@ def graph_bytes(graph: Graph) -> float:
 
 
 def has_bias(node: Node) -> bool:
-    """Whether a layer with a kernel adds a bias."""
+    """Whether a layer with weights adds a bias."""
     return bool(node.rule.weights or node.shared) and bool(node.attrs.get("use_bias", True))
 
 
@@ -78,10 +79,11 @@ def _nodes(node: Node) -> int:
 
 
 def reordered(graph: Graph) -> tuple[int, int]:
-    """Bytes of convolutions' kernels that are copied into another order at a larger batch.
+    """Bytes of the weights of convolutions, which are copied into another order at a larger batch.
 
     Returns:
-        What the largest takes, and the holes that smaller ones leave, in which it does not fit.
+        The bytes of the largest copy, and of the holes that smaller ones leave, into which it
+        does not fit.
     """
     kept = most = hole = top = large = peak = 0
     limit = _MAPPED
@@ -89,7 +91,7 @@ def reordered(graph: Graph) -> tuple[int, int]:
     for node in graph.nodes:
         if not reorders(node):
             continue
-        # oneDNN keeps that of a separable convolution twice.
+        # oneDNN keeps the weights of a separable convolution twice.
         size = weight_bytes(graph, node) * (2 if node.op == "SeparableConv2D" else 1)
         shape = (repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape)
         if size > limit:
@@ -97,7 +99,7 @@ def reordered(graph: Graph) -> tuple[int, int]:
         elif size > _MAPPED:
             large = max(large, size)
         elif size > hole:
-            # That of a new shape is followed by what else its primitives need.
+            # After the weights of a new shape comes what else its primitives need.
             kept += size - top
             most = size
             hole, top = (size, size) if shape in seen else (size - 1, 0)
@@ -110,6 +112,6 @@ def reordered(graph: Graph) -> tuple[int, int]:
 
 
 def reorders(node: Node) -> bool:
-    """Whether a layer is a convolution whose kernel oneDNN reorders: those of several images."""
+    """Whether oneDNN reorders the weights of a layer: a convolution of several images."""
     kind, _ = kind_of(node)
     return kind in ("conv 1x1", "conv kxk", "separable") and node.rule.shape[0] > 1

@@ -1,4 +1,4 @@
-"""HELDOUT: how well a model predicts blocks of a family that it was not fitted on."""
+"""HELDOUT: how well a model predicts the blocks of a family that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import memory
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
 from cnnbench.prediction.model import (
-    SHRUG,
+    HUBER_DELTA,
     Example,
     Model,
     coefficients,
@@ -26,17 +26,17 @@ PROBES = "probe"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One case of a block: what was measured, and what each predictor said.
+class HeldOut:
+    """One case of a block: the measured value, and what each predictor said.
 
     Args:
         result: the case, its launches and its cost.
         family: the file of the catalogue that the block is in.
         measured: seconds or bytes.
-        predicted: by a model that was fitted on the probes and all other families.
-        alone: by one that was fitted on the probes only, as `cnnbench predict` does.
-        naive: by each naive predictor, fitted on what `predicted` was.
-        halves: what two halves of the launches gave, each by itself; None of a single one.
+        predicted: by a model that was fitted on the probes and on all other families.
+        alone: by a model that was fitted on the probes only, as `cnnbench predict` does.
+        naive: by each naive predictor, fitted on the same cases as `predicted`.
+        halves: the values from each half of the launches; None for a single launch.
     """
 
     result: Result
@@ -50,7 +50,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How far predictions lie from what was measured, relative to the latter."""
+    """How far predictions are from measured values, relative to the measured values."""
 
     errors: tuple[float, ...]
 
@@ -61,7 +61,7 @@ class Score:
 
     @property
     def median(self) -> float:
-        """The error that half of the cases have at most."""
+        """The median error."""
         return median(self.errors)
 
     def within(self, limit: float) -> float:
@@ -70,12 +70,12 @@ class Score:
 
 
 def score(pairs: Sequence[tuple[float, float]]) -> Score:
-    """The errors of (predicted, measured) pairs, of which there is at least one."""
+    """The errors of (predicted, measured) pairs; there must be at least one."""
     return Score(tuple(abs(predicted / measured - 1) for predicted, measured in pairs))
 
 
-def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
-    """Every case of the catalogue that was timed, and the model of the probes alone."""
+def times(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
+    """Every case of the catalogue that was timed, and the model that only the probes give."""
     return _held_out(
         results,
         time_example,
@@ -84,12 +84,12 @@ def times(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "activations": lambda r: r.cost.activation_bytes,
         },
         lambda r: _halves(stats.medians(r.samples.values()), lambda half: seconds(half) or 0.0),
-        SHRUG,
+        HUBER_DELTA,
     )
 
 
-def peaks(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
-    """Every case of the catalogue whose peak was measured; the model as for `times`."""
+def peaks(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
+    """Every case of the catalogue whose peak was measured, and the model as for `times`."""
     return _held_out(
         results,
         memory_example,
@@ -98,7 +98,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[Judged, ...], Model]:
             "all activations": lambda r: r.cost.activation_bytes,
         },
         lambda r: _halves(r.peaks, median),
-        memory.SHRUG,
+        memory.HUBER_DELTA,
     )
 
 
@@ -107,8 +107,8 @@ def _held_out(
     example: Callable[[Result], Example | None],
     naive: dict[str, Callable[[Result], float]],
     halves: Callable[[Result], tuple[float, float] | None],
-    shrug: float,
-) -> tuple[tuple[Judged, ...], Model]:
+    delta: float,
+) -> tuple[tuple[HeldOut, ...], Model]:
     known = [(r, family(r), e) for r in results if (e := example(r))]
     probes = [(r, e) for r, f, e in known if f == PROBES]
     if len(probes) < 2 or len(probes) == len(known):
@@ -116,17 +116,17 @@ def _held_out(
             f"expected probes and blocks; got {len(probes)} and {len(known) - len(probes)} "
             "with a measurement; see benchmarks/prediction.py"
         )
-    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes], shrug)
-    found = []
+    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes], delta)
+    cases = []
     for held in sorted({f for _, f, _ in known} - {PROBES}):
         rest = [(r, e) for r, f, e in known if f != held]
-        fit = coefficients([e for _, e in rest], shrug)
+        fit = coefficients([e for _, e in rest], delta)
         lines = {
             name: proportional([(e.measured, amount(r)) for r, e in rest])
             for name, amount in naive.items()
         }
-        found += [
-            Judged(
+        cases += [
+            HeldOut(
                 result=r,
                 family=held,
                 measured=e.measured,
@@ -138,11 +138,11 @@ def _held_out(
             for r, f, e in known
             if f == held
         ]
-    return tuple(found), model
+    return tuple(cases), model
 
 
 def family(result: Result) -> str:
-    """The file of the catalogue that a case's block is in; all probes are one."""
+    """The file of the catalogue that holds the block of a case; all probes are one family."""
     entry = blocks.get(result.case.target)
     return PROBES if entry.kind == "probe" else str(entry.function.__module__.split(".")[-1])
 
@@ -150,7 +150,7 @@ def family(result: Result) -> str:
 def _halves(
     values: Sequence[float], estimate: Callable[[Sequence[float]], float]
 ) -> tuple[float, float] | None:
-    """What every other launch gives, and what those between them do."""
+    """The values from every second launch, and from the launches between them."""
     if len(values) < 2:
         return None
     return estimate(values[::2]), estimate(values[1::2])

@@ -1,8 +1,9 @@
-"""LOOPS: what the loop of a convolutional LSTM makes before it needs it.
+"""LOOPS: the buffers that the loop of a convolutional LSTM makes before it needs them.
 
-What does not depend on the last frame runs ahead: for each frame both kernels, split by gates,
-and the input's part of the four gates. That part uses up the first kernel as soon as there is
-input, which a network's first loop has at once; a later one begins without.
+Everything that does not depend on the last frame is made in advance: for each frame both sets of
+weights, split by gates, and the part of the four gates that comes from the input. Making that
+part uses up the first set as soon as there is input. The first loop of a network has its input
+at once; a later loop begins without.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.prediction.terms import kind_of
 
 AHEAD = 0.85
-"""Share of these buffers that are there at once, where they are large; the rest has been used
-up. In eight networks of 128 and 256 filters it was 0.6 to 1, in half of them over 0.84: that
-depends on how fast a machine makes them and uses them."""
+"""The share of these buffers that exist at the same time, where they are large; the others have
+been used up already. In eight networks of 128 and 256 filters it was 0.6 to 1, and in half of
+them over 0.84. It depends on how fast a machine makes the buffers and uses them."""
 
 _GATES = 4
 _MOST = 32
-"""Frames that a loop works on at once: parallel_iterations of tf.while_loop."""
+"""Frames that a loop works on at the same time: parallel_iterations of tf.while_loop."""
 
 
 def ahead(graph: Graph) -> list[tuple[int, list[int]]]:
-    """Each loop's node, the first of the network first, and the bytes of what it makes ahead."""
+    """The node of each loop, in order, and the bytes of each buffer that it makes in advance."""
     loops = [i for i, node in enumerate(graph.nodes) if kind_of(node)[0] == "recurrent"]
     return [(loop, _ahead(graph, graph.nodes[loop], loop == loops[0])) for loop in loops]
 

@@ -1,11 +1,11 @@
-"""MEMORY: the amounts that the rise of a call's peak memory is made of.
+"""MEMORY: the terms of the rise of the peak memory over the first call of a process.
 
-Measured is the rise over the first call of a process, and half of what a small block shows is
-no data: the first time that a kernel runs, the pages of its code are read from the framework's
-library and count as resident (1.4 MiB for a convolution with a bias, 5 MiB for a matrix
-product), the graph is optimised, and oneDNN generates machine code for each convolution.
-Whether a kind of kernel runs at all is therefore a term of its own. Kinds share code, and what
-they share has its own term too. Which pages those are is said by /proc/PID/pagemap.
+For a small block, half of that rise is not data. When a kernel runs for the first time, the
+pages of its code are read from the framework's library and count as resident (1.4 MiB for a
+convolution with a bias, 5 MiB for a matrix product). The graph is optimised, and oneDNN generates
+machine code for each convolution. So whether a kind of kernel runs at all is a term of its own.
+Code that several kinds share also has a term of its own. /proc/PID/pagemap says which pages these
+are.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
 from cnnbench.prediction.loops import ahead
 from cnnbench.prediction.terms import CALL, Terms, kind_of
 
-SHRUG = 0.02
-"""As `model.SHRUG`. Peaks repeat within 1 %: what is further off has something that has no term."""
+HUBER_DELTA = 0.02
+"""As `model.HUBER_DELTA`. Peaks repeat within 1 %; a larger error comes from a missing term."""
 
 _CONVOLUTIONS = ("conv 1x1", "conv kxk")
 
 
 def terms(graph: Graph) -> Terms:
-    """The amounts of one first call, in bytes or as counts."""
+    """The terms of a first call, in bytes or as counts."""
     buffers = plan(graph)
     large, tables, small = rise(graph, buffers)
-    found: Terms = {
+    amounts: Terms = {
         CALL: 1.0,
         "large buffers, bytes": float(large + tables),
         "small buffers, bytes": float(small),
         "graph, bytes": graph_bytes(graph),
     }
-    code: set[str] = set()  # there once, however often it is used
+    code: set[str] = set()  # loaded once, however often it is used
     if buffers.fused:
         code.add("bias and activation")
     if buffers.copied:
@@ -53,18 +53,18 @@ def terms(graph: Graph) -> Terms:
         of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
         shapes.update((kind, *of) for kind in _convolutions(node))
     if frames := [sum(s for s in sizes if s < LEAST) for _, sizes in ahead(graph)]:
-        found["recurrent frames, bytes"] = float(frames[0])
-        found["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
+        amounts["recurrent frames, bytes"] = float(frames[0])
+        amounts["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
     if shapes:
-        found["conv, shapes"] = float(len(shapes))
+        amounts["conv, shapes"] = float(len(shapes))
     if any(reorders(node) for node in graph.nodes):
         largest, before = reordered(graph)
-        found["conv weights reordered, bytes"] = float(largest)
-        found["conv weights reordered before, bytes"] = float(before)
+        amounts["conv weights reordered, bytes"] = float(largest)
+        amounts["conv weights reordered before, bytes"] = float(before)
     if grouped := [n for n in graph.nodes if kind_of(n)[0] == "conv grouped"]:
-        # XLA, which runs these, has its own copies of what such a layer reads and writes.
-        found["conv grouped, bytes"] = float(max(_read_and_written(graph, n) for n in grouped))
-    return found | {f"{name}, code": 1.0 for name in sorted(code)}
+        # XLA runs these layers, on copies of what such a layer reads and writes.
+        amounts["conv grouped, bytes"] = float(max(_read_and_written(graph, n) for n in grouped))
+    return amounts | {f"{name}, code": 1.0 for name in sorted(code)}
 
 
 def _convolutions(node: Node) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def _convolutions(node: Node) -> tuple[str, ...]:
 
 
 def _code(graph: Graph, node: Node) -> Iterator[str]:
-    """What a layer needs to be in memory, by the names of the terms."""
+    """The code that a layer needs in memory, by the names of the terms."""
     kind, _ = kind_of(node)
     then = node.attrs.get("activation")
     dense = kind == "dense"
@@ -98,7 +98,7 @@ def _code(graph: Graph, node: Node) -> Iterator[str]:
     if kind in ("depthwise", "separable"):
         yield "depthwise"
         images, rows, *_ = node.rule.shape
-        if images * rows % 2:  # not as many for each thread: one more kernel is generated
+        if images * rows % 2:  # not the same number for each thread: one more kernel is generated
             yield "depthwise of an odd number of rows"
     if dense:
         yield "dense"

@@ -1,10 +1,10 @@
-"""TERMS: the amounts that a layer's time is made of; the coefficients are in `model`.
+"""TERMS: the terms of a layer's time, as amounts; the coefficients are in `model`.
 
-A call takes a constant, a time per layer of each kind, and time in proportion to work: an
-additive roofline (Williams et al., 2009, take the larger of arithmetic and traffic; their
-sum is as close, and linear, so that non-negative least squares fit it). A convolution's
-efficiency grows with its filters: macs / (P * (1 - s)), s = f0 / (f0 + filters), is
-macs / P + f0 * macs / filters / P, which is linear too, and "taps read" below.
+A call takes a constant time, a time per layer of each kind, and a time proportional to its work.
+This is an additive roofline: Williams et al., 2009, take the larger of arithmetic and traffic;
+their sum is as close and it is linear, so non-negative least squares can fit it. The efficiency
+of a convolution grows with its filters: macs / (P * (1 - s)) with s = f0 / (f0 + filters) is
+macs / P + f0 * macs / filters / P. That is linear too; its second part is "taps read" below.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.layers.activation import activation_cost, is_linear
 
 Terms = dict[str, float]
-"""Amounts by the name of their term."""
+"""The amount of each term, by name."""
 
 CALL = "call"
 
@@ -55,9 +55,9 @@ _KIND_OF = {
 
 @dataclass(frozen=True, slots=True)
 class LayerTerms:
-    """One layer: its kind, and the amounts of the terms of its time.
+    """One layer: its kind, and the terms of its time.
 
-    `guessed` says that no probe holds such a layer: it counts as one of the nearest kind.
+    `guessed` says that no probe has such a layer, which then counts as the nearest kind.
     """
 
     name: str
@@ -68,25 +68,25 @@ class LayerTerms:
 
 
 def of_layers(graph: Graph) -> list[LayerTerms]:
-    """The layers that do something, in the order of the graph."""
+    """The layers that take time, in the order of the graph."""
     return [
-        found
+        of_layer
         for node, layer in zip(graph.nodes, cost(graph).layers, strict=True)
-        if (found := _of_layer(graph, node, layer))
+        if (of_layer := _of_layer(graph, node, layer))
     ]
 
 
 def total(layers: list[LayerTerms]) -> Terms:
     """The terms of a whole call."""
-    found: Terms = {CALL: 1.0}
+    sums: Terms = {CALL: 1.0}
     for layer in layers:
         for name, amount in layer.terms.items():
-            found[name] = found.get(name, 0.0) + amount
-    return found
+            sums[name] = sums.get(name, 0.0) + amount
+    return sums
 
 
 def kind_of(node: Node) -> tuple[str, bool]:
-    """The kind of a layer, and whether that is a guess."""
+    """The kind of a layer, and whether it is a guess."""
     op = node.op.removeprefix("ops.")
     if op == "Conv2D":
         if node.attrs.get("groups", 1) != 1:
@@ -123,19 +123,19 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
         terms["recurrent, weight bytes"] = float(steps * layer.weight_bytes)
     elif kind != "activation":
         inside = node.attrs.get("activation")
-        if not is_linear(inside) and inside != "relu":  # they are no pass of their own
+        if not is_linear(inside) and inside != "relu":  # these are not a pass of their own
             terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
 def weight_bytes(graph: Graph, node: Node) -> int:
-    """Memory of the weights that a layer reads, whoever owns them."""
+    """Bytes of the weights that a layer reads, whichever layer owns them."""
     values = sum(prod(weight.shape) for weight in node.rule.weights or node.shared)
     return values * ITEMSIZE[node.weight_dtype or graph.dtype]
 
 
 def _parts(kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost]]:
-    """A separable convolution runs as two, with what is between them written and read."""
+    """The layer itself; a separable convolution as two, with a value written and read between."""
     if kind != "separable":
         return [(kind, layer)]
     depthwise, pointwise, *biases = node.rule.weights or node.shared

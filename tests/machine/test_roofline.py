@@ -90,9 +90,7 @@ def test_from_python():
     roofline = api.roofline("vgg_block", (8, 8, 3), peak=1e9, n_filters=4)
     assert roofline.target == "vgg_block(n_filters=4, n_conv=2)"
     assert roofline.least_s == pytest.approx(33.472e-6)
-    assert repr(roofline) == (
-        "Roofline(vgg_block(n_filters=4, n_conv=2): at least 33.5 us on the given peak)"
-    )
+    assert repr(roofline) == "Roofline(vgg_block: 33.5 us or more, the given peak)"
     assert repr(api.roofline(on="A100")) == "Roofline(no network: NVIDIA A100 40 GB, FP16/BF16)"
 
 

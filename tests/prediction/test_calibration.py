@@ -15,6 +15,7 @@ from cnnbench.graph import trace
 from cnnbench.layers.norm import rms_normalization
 from cnnbench.prediction import calibration, heldout
 from cnnbench.prediction.forecast import forecast
+from cnnbench.reporting.formats import show
 from cnnbench.reporting.prediction import forecast as page
 from cnnbench.runner import session
 from cnnbench.runner.progress import Silent
@@ -50,16 +51,16 @@ def kept(home, monkeypatch):
 )
 def test_what_the_fake_runtime_takes_is_predicted(kept, target, shape):
     # Its own formula: 20 us a call, 10 us a layer after the input, 1 ns per 100 FLOPs.
-    title, found = api.predict(target, shape, runtime="fake")
+    found = api.predict(target, shape, runtime="fake")
     cost = Case(target, shape).cost()
     truth = 20e-6 + 10e-6 * (len(cost.layers) - 1) + cost.flops / 100 / 1e9
-    assert title.startswith(f"{target}(")
+    assert found.target.startswith(f"{target}(")
     assert found.time.value == pytest.approx(truth, rel=0.08)
     assert found.time.low < found.time.value < found.time.high
 
 
 def test_the_layers_and_the_call_make_up_the_time(kept):
-    _, found = api.predict("inception_module", (28, 28, 192), runtime="fake")
+    found = api.predict("inception_module", (28, 28, 192), runtime="fake")
     layers = sum(layer.seconds for layer in found.layers)
     assert found.call_s + layers == pytest.approx(found.time.value)
     assert sum(layer.share for layer in found.layers) < 1
@@ -199,6 +200,13 @@ def test_the_command_prints_the_call_and_its_dearest_layers(kept, capsys):
 def test_json_holds_everything(kept, capsys):
     _, out, _ = printed(capsys, "vgg_block", "--format", "json", "--batch", "2")
     found = json.loads(out)
+    prediction = api.predict("vgg_block", batch_size=2, runtime="fake")
+    assert found == prediction.to_json()
+    assert found["target"] == "vgg_block(n_filters=64, n_conv=2)"
+    shown = repr(prediction)
+    assert shown.startswith("Prediction(vgg_block: ")
+    assert "\n" not in shown
+    assert len(shown) < 80
     assert [layer["name"] for layer in found["layers"]] == ["conv2d", "conv2d_1", "max_pooling2d"]
     assert found["time_s"]["low"] < found["time_s"]["value"] < found["time_s"]["high"]
     assert found["time_model"]["call"] > 0
@@ -237,7 +245,7 @@ def test_two_halves_of_the_launches_are_kept_apart(measured):
 def test_what_is_a_guess_is_said(kept):
     graph = trace(rms_normalization, (8, 8, 4))
     found = forecast(graph, calibration.find("fake", Silent()).calibration)
-    assert "no probe has RMSNormalization" in page.render(found, "x", "table")
+    assert "no probe has RMSNormalization" in show(page.document(found), "table")
 
 
 @pytest.mark.parametrize(

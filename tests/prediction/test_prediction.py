@@ -157,8 +157,8 @@ def test_one_disturbed_case_hardly_matters():
 def test_how_much_it_matters_is_for_the_caller_to_say():
     examples = [Example({"x": 1.0}, measured) for measured in (1.0, 1.0, 1.0, 1.3)]
     # Least squares of c - 1, three times, and of c / 1.3 - 1: c = (3 + 1/1.3) / (3 + 1/1.69).
-    assert model.coefficients(examples, shrug=1.0)["x"] == pytest.approx(1.0494, abs=1e-4)
-    assert model.coefficients(examples, shrug=0.001)["x"] == pytest.approx(1.0, abs=1e-3)
+    assert model.coefficients(examples, delta=1.0)["x"] == pytest.approx(1.0494, abs=1e-4)
+    assert model.coefficients(examples, delta=0.001)["x"] == pytest.approx(1.0, abs=1e-3)
     assert model.fitted(examples, "abcd", 0.001).coefficients["x"] == pytest.approx(1.0, abs=1e-3)
 
 

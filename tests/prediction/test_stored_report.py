@@ -1,13 +1,13 @@
 """The committed page on predictions is what its raw data give, and says what is true of them."""
 
 import re
-import shutil
 
 import pytest
 
 from cnnbench import blocks
-from cnnbench.errors import CnnbenchError, StoreError
+from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import calibration, heldout
+from cnnbench.reporting import markdown
 from cnnbench.reporting.prediction import heldout as page
 from cnnbench.runs import store
 from cnnbench.runs.result import results
@@ -20,8 +20,7 @@ REPORT = ROOT / "reports" / "prediction"
 def again(tmp_path_factory):
     """The committed raw data, rendered by this version in a folder of its own."""
     folder = tmp_path_factory.mktemp("prediction")
-    shutil.copy(REPORT / store.FILE, folder)
-    page.write(folder)
+    markdown.write(page.document(store.read(REPORT)), folder)
     return folder
 
 
@@ -57,12 +56,10 @@ def test_what_the_page_says_is_counted_here_again():
 def test_damaged_data_would_change_the_page(again, tmp_path):
     lines = (REPORT / store.FILE).read_text().splitlines(keepends=True)
     (tmp_path / store.FILE).write_text("".join(lines[: len(lines) // 2]))
-    page.write(tmp_path)
-    assert (tmp_path / "README.md").read_text() != (again / "README.md").read_text()
+    damaged = markdown.markdown(page.document(store.read(tmp_path)))
+    assert damaged != (again / "README.md").read_text()
 
 
-def test_a_folder_without_a_run_or_without_blocks_is_refused(tmp_path):
-    with pytest.raises(StoreError, match="no run in"):
-        page.write(tmp_path)
+def test_a_run_without_blocks_is_refused():
     with pytest.raises(CnnbenchError, match="expected probes and blocks"):
-        page.write(REPORT.parent / "sample-cpu")
+        page.document(store.read(REPORT.parent / "sample-cpu"))

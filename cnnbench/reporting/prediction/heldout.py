@@ -1,25 +1,24 @@
-"""How well the models predict blocks that they never saw: the page of reports/prediction."""
+"""How well the models predict blocks that they have not seen: the page of reports/prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from matplotlib.ticker import LogLocator
 
 from cnnbench import units
 from cnnbench.prediction import heldout
-from cnnbench.prediction.heldout import PROBES, Judged, score
+from cnnbench.prediction.heldout import PROBES, HeldOut, score
 from cnnbench.prediction.model import Model
+from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.prediction.forecast import coefficients
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.runs.page import Page
 from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
-from cnnbench.reporting.tables import MISSING, Table, percent
-from cnnbench.runs import store
-from cnnbench.runs.result import Result, results
+from cnnbench.reporting.tables import MISSING, percent
+from cnnbench.runs.result import results
+from cnnbench.runs.store import Run
 
 WORST = 12
 OURS = "model"
@@ -28,10 +27,10 @@ ALONE = "model, of the probes alone"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Time or memory: how it is called, shown and judged."""
+    """Time or memory: its name, its cases, and how they are shown and judged."""
 
     name: str
-    found: tuple[Judged, ...]
+    cases: tuple[HeldOut, ...]
     probes: Model
     show: Callable[[float], str]
     unit: str
@@ -42,36 +41,35 @@ class Kind:
     def predictors(self) -> dict[str, list[tuple[float, float]]]:
         """(predicted, measured) of every case, by predictor."""
         return {
-            OURS: [(x.predicted, x.measured) for x in self.found],
-            ALONE: [(x.alone, x.measured) for x in self.found],
+            OURS: [(x.predicted, x.measured) for x in self.cases],
+            ALONE: [(x.alone, x.measured) for x in self.cases],
             **{
-                f"{name}, times a constant": [(x.naive[name], x.measured) for x in self.found]
-                for name in self.found[0].naive
+                f"{name}, times a constant": [(x.naive[name], x.measured) for x in self.cases]
+                for name in self.cases[0].naive
             },
         }
 
 
-def write(folder: Path) -> Path:
-    """Render a stored run of `benchmarks.prediction`; returns the page.
+def document(run: Run) -> Document:
+    """The page of a stored run of `benchmarks.prediction`.
 
     Raises:
-        StoreError: there is no run in the folder.
-        CnnbenchError: it has no probes, or no blocks.
+        CnnbenchError: the run has no probes, or no blocks.
     """
-    run = store.read(folder)
-    found, problems = results(run)
-    times, peaks = heldout.times(found), heldout.peaks(found)
+    measured, problems = results(run)
+    times, peaks = heldout.times(measured), heldout.peaks(measured)
+    probes = sum(heldout.family(result) == PROBES for result in measured)
     kinds = (
         Kind("time", *times, units.seconds, "s", 0.2, 0.8),
         Kind("peak memory", *peaks, units.binary, "B", 0.1, 0.95),
     )
-    page = Page(folder)
+    page = Document()
+    page.heading("Time and peak memory, predicted", 1)
     page.text(
-        "# Time and peak memory, predicted",
         "How far `cnnbench predict` lies from what was measured, for every block and model of "
         "the catalogue, several sizes and batches each. Each family (a file of "
         "`cnnbench/blocks/`) is predicted by a model that was fitted without any case of it: on "
-        f"the {len(_probes(found))} probes of a calibration and on all other families. "
+        f"the {probes} probes of a calibration and on all other families. "
         f'"{ALONE}" is what the command has on a new machine: it has seen no block at all. '
         "Errors are relative to what was measured, and no case is left out.",
     )
@@ -88,23 +86,17 @@ def write(folder: Path) -> Path:
     page.section("Where it was measured")
     page.table(machine_rows(run))
     page.bullets(f"left out: {line}" for line in (*problems, *run.bad_lines))
-    page.bullets(f"{r.name}: {r.outcome}" for r in found if r.outcome != "ok")
+    page.bullets(f"{r.name}: {r.outcome}" for r in measured if r.outcome != "ok")
     page.text("Made by `python -m benchmarks.prediction`, from `measurements.jsonl` beside it.")
-    path = folder / "README.md"
-    path.write_text("\n\n".join(page.blocks) + "\n", encoding="utf-8")
-    return path
+    return page
 
 
-def _probes(found: Sequence[Result]) -> list[Result]:
-    return [r for r in found if heldout.family(r) == PROBES]
-
-
-def _section(page: Page, kind: Kind) -> None:
+def _section(page: Document, kind: Kind) -> None:
     page.section(kind.name.capitalize())
     page.text(_verdict(kind))
     page.table(_scores(kind))
     page.text(_again(kind), _range(kind), _mean(kind))
-    page.figure(
+    page.picture(
         f"{kind.name.split()[-1]}.png", f"predicted over measured {kind.name}", partial(draw, kind)
     )
     page.text(f"The {WORST} cases that are predicted worst:")
@@ -125,14 +117,14 @@ def _scores(kind: Kind) -> Table:
     headers = ["predictor", "cases", "median error", "within 10 %", "within 20 %"]
     rows = []
     for name, pairs in kind.predictors.items():
-        found = score(pairs)
-        shares = [percent(found.within(0.1)), percent(found.within(0.2))]
-        rows.append([name, str(found.cases), percent(found.median), *shares])
+        reached = score(pairs)
+        shares = [percent(reached.within(0.1)), percent(reached.within(0.2))]
+        rows.append([name, str(reached.cases), percent(reached.median), *shares])
     return headers, rows
 
 
 def _again(kind: Kind) -> str:
-    pairs = [x.halves for x in kind.found if x.halves]
+    pairs = [x.halves for x in kind.cases if x.halves]
     if not pairs:
         return ""
     return (
@@ -144,7 +136,7 @@ def _again(kind: Kind) -> str:
 
 
 def _range(kind: Kind) -> str:
-    inside = [kind.probes.low <= x.measured / x.alone <= kind.probes.high for x in kind.found]
+    inside = [kind.probes.low <= x.measured / x.alone <= kind.probes.high for x in kind.cases]
     return (
         f"The range that the command prints, {kind.probes.low:.2f} to {kind.probes.high:.2f} times "
         f"the prediction, held {percent(sum(inside) / len(inside))} of these cases; it is made to "
@@ -155,7 +147,7 @@ def _range(kind: Kind) -> str:
 def _mean(kind: Kind) -> str:
     if kind.unit != "s":
         return ""
-    pairs = [(x.predicted, x.result.time.value) for x in kind.found if x.result.time]
+    pairs = [(x.predicted, x.result.time.value) for x in kind.cases if x.result.time]
     return (
         "A time here is that of the fastest launch, the least disturbed one. Beside the geometric "
         "mean of all launches, which `cnnbench run` reports, the same predictions have "
@@ -165,7 +157,7 @@ def _mean(kind: Kind) -> str:
 
 def _worst(kind: Kind) -> Table:
     headers = ["case", "predicted", "measured", "error", "measured by halves"]
-    order = sorted(kind.found, key=lambda x: -abs(x.predicted / x.measured - 1))
+    order = sorted(kind.cases, key=lambda x: -abs(x.predicted / x.measured - 1))
     return headers, [
         [
             x.result.name,
@@ -183,20 +175,22 @@ def _families(kinds: Sequence[Kind]) -> Table:
     for kind in kinds:
         headers += [f"{kind.name}, median error", f"within {100 * kind.limit:.0f} %"]
     rows = []
-    for name in sorted({x.family for kind in kinds for x in kind.found}):
+    for name in sorted({x.family for kind in kinds for x in kind.cases}):
         row = [name, str(max(len(_of(kind, name)) for kind in kinds))]
         for kind in kinds:
             pairs = _of(kind, name)
-            found = score(pairs) if pairs else None
+            reached = score(pairs) if pairs else None
             row += (
-                [percent(found.median), percent(found.within(kind.limit))] if found else ["-"] * 2
+                [percent(reached.median), percent(reached.within(kind.limit))]
+                if reached
+                else [MISSING] * 2
             )
         rows.append(row)
     return headers, rows
 
 
 def _of(kind: Kind, family: str) -> list[tuple[float, float]]:
-    return [(x.predicted, x.measured) for x in kind.found if x.family == family]
+    return [(x.predicted, x.measured) for x in kind.cases if x.family == family]
 
 
 def _coefficients(kinds: Sequence[Kind]) -> Table:
@@ -207,11 +201,11 @@ def _coefficients(kinds: Sequence[Kind]) -> Table:
 
 
 def draw(kind: Kind) -> Figure:
-    """Predicted against measured, of every predictor; the model's large, with its target."""
+    """Predicted over measured values of every predictor; that of the model is large."""
     drawing = figure(13, 7.5)
     grid = drawing.add_gridspec(2, 2, width_ratios=(2, 1))
     panels = [drawing.add_subplot(grid[:, 0]), *(drawing.add_subplot(grid[i, 1]) for i in (0, 1))]
-    styles = looks(sorted({x.family for x in kind.found}))
+    styles = looks(sorted({x.family for x in kind.cases}))
     names = [OURS, *(name for name in kind.predictors if name not in (OURS, ALONE))]
     for axes, name in zip(panels, names, strict=True):
         _panel(axes, kind, name, styles)
@@ -233,7 +227,7 @@ def _panel(
     values = [value for pair in pairs for value in pair if value > 0]
     ends = min(values) / 1.3, max(values) * 1.3
     for family, (colour, marker) in styles.items():
-        mine = [p for x, p in zip(kind.found, pairs, strict=True) if x.family == family]
+        mine = [p for x, p in zip(kind.cases, pairs, strict=True) if x.family == family]
         axes.plot(
             [measured for _, measured in mine],
             [predicted for predicted, _ in mine],
