@@ -43,6 +43,7 @@ def _row(r: Result) -> dict[str, Any]:
         "parameters": cost.params,
         "macs": cost.macs,
         "flops": r.flops,
+        "uncounted_layers": len(cost.uncounted),
         "activation_bytes": cost.activation_bytes,
         "peak_activation_bytes": cost.peak_activation_bytes,
         "launches_ok": ok,

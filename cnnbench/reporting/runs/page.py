@@ -6,11 +6,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cnnbench import units
 from cnnbench.reporting.runs.versus import Versus
 from cnnbench.reporting.style import Figure, save
-from cnnbench.reporting.tables import Table, markdown
-from cnnbench.runs.result import Result
+from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN, Table, markdown
+from cnnbench.runs.result import Result, flops_rate
 from cnnbench.runs.store import Run
+
+
+def flops(result: Result) -> str:
+    """FLOPs on paper of what is timed; a lower bound, or unknown, where a layer has no rule."""
+    return _counted(result, units.count(result.flops))
+
+
+def speed(result: Result) -> str:
+    """FLOPs a second."""
+    return MISSING if result.speed is None else _counted(result, flops_rate(result.speed))
+
+
+def _counted(result: Result, text: str) -> str:
+    if not result.cost.uncounted:
+        return text
+    return f"{LEAST}{text}" if result.flops else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

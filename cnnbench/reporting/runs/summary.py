@@ -8,6 +8,7 @@ from cnnbench import stats, units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.against import Against, against
 from cnnbench.reporting.runs.answer import answer, payoff
+from cnnbench.reporting.runs.page import flops
 from cnnbench.reporting.runs.versus import versus
 from cnnbench.reporting.tables import MISSING, interval, number, optional
 from cnnbench.runs.result import Result, results
@@ -70,7 +71,7 @@ def ranking(place: Against) -> Table:
             optional(result.throughput, number),
             "1" if result is place.base else interval(found, number),
             stats.verdict(found).value if found else MISSING,
-            units.count(result.flops),
+            flops(result),
             f"{result.cost.params:,}",
             optional(result.peak_bytes, units.binary),
         ]

@@ -68,8 +68,9 @@ def points(found: Sequence[Result], ceiling: Ceiling) -> list[Point]:
     placed = []
     for r, time in timed(found):
         same = (r.case.device, r.case.dtype) == (ceiling.device, ceiling.dtype)
-        # A step of training is three passes, and more bytes: these bounds are of one.
-        if not same or r.case.mode == "train":
+        # A step of training is three passes, and more bytes: these bounds are of one. Of a
+        # network with layers that are not counted nothing could be said.
+        if not same or r.case.mode == "train" or r.cost.uncounted:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
         least = least_seconds(bounds(r.cost, ceiling))

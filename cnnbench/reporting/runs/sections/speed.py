@@ -10,7 +10,7 @@ import numpy as np
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.page import Data, flops, speed
 from cnnbench.reporting.style import (
     GREY,
     Axes,
@@ -22,7 +22,7 @@ from cnnbench.reporting.style import (
     log_axis,
     looks,
 )
-from cnnbench.reporting.tables import Table, interval, optional
+from cnnbench.reporting.tables import Table, interval
 from cnnbench.runs.result import Result, flops_rate, timed
 
 ORDER = 40
@@ -48,9 +48,9 @@ def rows(found: Iterable[Result]) -> Table:
     return headers, [
         [
             r.name,
-            units.count(r.flops),
+            flops(r),
             interval(r.time, units.seconds),
-            optional(r.speed, flops_rate),
+            speed(r),
         ]
         for r in found
     ]
@@ -62,7 +62,7 @@ def draw(found: Sequence[Result]) -> Figure:
     axes = drawing.subplots()
     measured = timed(found)
     for label, (colour, marker) in looks(r.label for r, _ in measured).items():
-        points = [(r.flops, time) for r, time in measured if r.label == label]
+        points = [(r.flops, time) for r, time in measured if r.label == label and r.flops]
         axes.errorbar(
             [x for x, _ in points],
             [time.value for _, time in points],
@@ -89,14 +89,14 @@ def _speed_lines(axes: Axes, speeds: Sequence[float]) -> None:
         return
     x, y = np.array(axes.get_xlim()), axes.get_ylim()
     first, last = np.floor(np.log10(min(speeds))), np.ceil(np.log10(max(speeds)))
-    for speed in 10.0 ** np.arange(first, last + 1):
-        axes.plot(x, x / speed, color=GREY, linewidth=1, zorder=0)
+    for rate in 10.0 ** np.arange(first, last + 1):
+        axes.plot(x, x / rate, color=GREY, linewidth=1, zorder=0)
         # The name sits left of where the line leaves the plot, at its top or at its right.
-        right = min(x[1], y[1] * speed)
-        if right > 8 * x[0] and right / speed > y[0]:
+        right = min(x[1], y[1] * rate)
+        if right > 8 * x[0] and right / rate > y[0]:
             axes.annotate(
-                brief(flops_rate(speed)),
-                (right, right / speed),
+                brief(flops_rate(rate)),
+                (right, right / rate),
                 xytext=(-26, -4),
                 textcoords="offset points",
                 ha="right",
