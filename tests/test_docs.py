@@ -41,7 +41,7 @@ def test_python_in_the_readme_runs(program):
 @pytest.mark.parametrize("text", fenced("toml"))
 def test_a_suite_in_the_readme_loads(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
-    assert suites.load(str(tmp_path / "mine.toml")).cases(["cpu"])
+    assert suites.load(str(tmp_path / "mine.toml")).groups(["cpu"], "tensorflow")
 
 
 def test_the_block_in_contributing_can_be_analysed():
