@@ -63,7 +63,10 @@ def curves(
         for side, one in found.items():
             for name, value in QUANTITIES.items():
                 costs[side][name].append(value(one))
-    return {"channels": channels, "base_costs": costs[base], "new_costs": costs[new]}
+    of_base, of_new = (
+        {name: tuple(values) for name, values in costs[side].items()} for side in (base, new)
+    )
+    return {"channels": tuple(channels), "base_costs": of_base, "new_costs": of_new}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Suite
-from cnnbench.errors import CnnbenchError, StoreError
+from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
 from cnnbench.runner.server import Workers
 
 
@@ -42,8 +42,15 @@ def plan(
         CnnbenchError: a network cannot be opened, or a layer cannot take its input.
     """
     asked = suite.groups(devices, runtime)
-    runtimes.check_modes(runtime, [case.mode for group in asked for case in group])
-    whole, papers = resolved([case for group in asked for case in group], workers, timeout_s)
+    every = [case for group in asked for case in group]
+    if not every:
+        raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}")
+    for case in every:
+        try:
+            runtimes.check_modes(runtime, [case.mode])
+        except UnknownNameError as error:
+            raise suite.fault(case, error) from None
+    whole, papers = resolved(every, workers, timeout_s)
     cases: dict[str, Case] = {}
     together = []
     for group in asked:

@@ -5,7 +5,9 @@ import tomllib
 import pytest
 
 from cnnbench.cases import suites
+from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError
+from tests.support import synthetic
 
 BLOCK = """
 [[block]]
@@ -37,12 +39,24 @@ def suite(tmp_path):
 
 
 @pytest.fixture
-def refused(suite, tmp_path):
+def planned(tmp_path):
+    """Write a suite file and plan a run of it."""
+
+    def plan(text, devices=("cpu",)):
+        path = tmp_path / "own.toml"
+        path.write_text(text, encoding="utf-8")
+        return synthetic.plan(suite=str(path), devices=devices)
+
+    return plan
+
+
+@pytest.fixture
+def refused(planned, tmp_path):
     """The error and its text, after the name of the file."""
 
     def error_of(text):
         with pytest.raises(CnnbenchError) as caught:
-            suite(text)
+            planned(text)
         message = str(caught.value)
         prefix = f"{tmp_path / 'own.toml'}: "
         assert message.startswith(prefix)
@@ -66,10 +80,10 @@ def test_the_default_suite_loads_and_shows_every_block_of_the_tutorials():
         "convolutional_block",
         "resnet50_tutorial",
     }
-    cases = tutorial.cases(["cpu"])
-    assert len({case.id for case in cases}) == len(cases)
-    assert {case.mode for case in cases} == {"eager", "graph", "xla", "predict"}
-    (pair,) = tutorial.comparisons()
+    plan = synthetic.plan()
+    assert len({case.id for case in plan.cases}) == len(plan.cases)
+    assert {case.mode for case in plan.cases} == {"eager", "graph", "xla", "predict"}
+    (pair,) = plan.comparisons
     assert (pair.base, pair.new) == ("naive inception", "reduced inception")
     assert pair.size == (28, 28)
 
@@ -84,7 +98,7 @@ def test_a_file_of_ones_own_is_named_after_the_file(suite):
     assert suite(f'name = "other"\n{BLOCK}').name == "other"
 
 
-def test_a_block_is_a_grid_in_the_order_of_the_file(suite):
+def test_a_block_is_a_grid_in_the_order_of_the_file(planned):
     text = """
     [[block]]
     name = "mine"
@@ -95,7 +109,7 @@ def test_a_block_is_a_grid_in_the_order_of_the_file(suite):
     modes = ["graph", "eager"]
     dtype = "float16"
     """
-    cases = suite(text).cases(["cpu", "gpu"])
+    cases = planned(text, ("cpu", "gpu")).cases
     assert [(c.device, c.input_shape, c.batch_size, c.mode) for c in cases][:9] == [
         ("cpu", (8, 8, 3), 1, "graph"),
         ("cpu", (8, 8, 3), 1, "eager"),
@@ -114,19 +128,65 @@ def test_a_block_is_a_grid_in_the_order_of_the_file(suite):
         assert case.label == "mine"
 
 
-def test_a_block_may_be_kept_from_a_device(suite):
+def test_a_block_may_be_kept_from_a_device(planned):
     text = BLOCK + 'devices = ["cpu"]\n'
-    assert [case.device for case in suite(text).cases(["cpu", "gpu"])] == ["cpu"]
-    assert suite(text).cases(["gpu"]) == ()
+    assert [case.device for case in planned(text, ("cpu", "gpu")).cases] == ["cpu"]
+    with pytest.raises(SuiteError, match=r"^own has nothing to measure on gpu$"):
+        planned(text, ("gpu",))
 
 
-def test_a_case_that_is_there_twice_is_measured_once(suite):
+def test_a_case_that_is_there_twice_is_measured_once(planned):
     text = BLOCK.replace('["8x8x3"]', '["8x8x3", "8x8x3"]') + COMPARE
-    cases = suite(text).cases(["cpu"])
-    assert [case.id for case in cases] == ["vgg_block() 8x8x3 batch=1 float32 cpu graph"]
+    cases = planned(text).cases
+    assert [case.id for case in cases] == ["vgg_block() 8x8x3 batch=1 float32 cpu fake/graph"]
 
 
-def test_a_comparison_measures_both_blocks_at_each_of_its_channels_in_order(suite):
+@pytest.mark.parametrize("inputs", ["", "inputs = []"])
+def test_a_block_without_inputs_has_the_networks_own_size_and_type(planned, inputs):
+    (case,) = planned(BLOCK.replace('inputs = ["8x8x3"]', inputs)).cases
+    # 256x256x3 is what the tutorial of the VGG block builds it for.
+    assert case == Case("vgg_block", (256, 256, 3), runtime="fake", label="mine")
+    assert case.dtype == "float32"
+
+
+def test_the_blocks_of_a_comparison_are_measured_at_its_channels_alone(planned):
+    text = BLOCK.replace('inputs = ["8x8x3"]', "") + COMPARE.replace("[3]", "[5]")
+    assert [case.inputs for case in planned(text).cases] == [((8, 8, 5),)]
+
+
+BASE = """
+base = "narrow"
+[[block]]
+name = "wide"
+target = "vgg_block"
+params = { n_filters = 8 }
+inputs = ["8x8x3", "16x16x3"]
+batches = [1, 2]
+[[block]]
+name = "narrow"
+target = "vgg_block"
+params = { n_filters = 4 }
+inputs = ["8x8x3", "16x16x3"]
+batches = [1, 2]
+"""
+
+
+def test_with_a_base_what_stands_at_one_place_takes_turns(planned):
+    plan = planned(BASE)
+    assert plan.base == "narrow"
+    of = {case.id: case for case in plan.cases}
+    rows = [[of[key] for key in row] for row in plan.together]
+    assert [[(c.label, c.inputs, c.batch_size) for c in row] for row in rows] == [
+        [(label, ((side, side, 3),), batch) for label in ("wide", "narrow")]
+        for side in (8, 16)
+        for batch in (1, 2)
+    ]
+    without = planned(BASE.replace('base = "narrow"', ""))
+    assert (without.base, without.together) == ("", ())
+    assert {case.id for case in without.cases} == of.keys()
+
+
+def test_a_comparison_measures_both_blocks_at_each_of_its_channels_in_order(planned):
     text = """
     [[block]]
     name = "naive"
@@ -144,8 +204,8 @@ def test_a_comparison_measures_both_blocks_at_each_of_its_channels_in_order(suit
     show = [3, 32]
     range = [2, 9]
     """
-    own = suite(text)
-    assert [(c.label, c.input_shape, c.batch_size) for c in own.cases(["cpu"])] == [
+    own = planned(text)
+    assert [(c.label, c.input_shape, c.batch_size) for c in own.cases] == [
         ("naive", (7, 5, 3), 4),
         ("reduced", (7, 5, 3), 4),
         ("naive", (7, 5, 32), 4),
@@ -153,15 +213,33 @@ def test_a_comparison_measures_both_blocks_at_each_of_its_channels_in_order(suit
         ("naive", (7, 5, 64), 4),
         ("reduced", (7, 5, 64), 4),
     ]
-    (pair,) = own.comparisons()
-    assert pair.channels == (3, 32, 64)
+    (pair,) = own.comparisons
+    ids = [case.id for case in own.cases]
+    assert pair.pairs == ((3, *ids[:2]), (32, *ids[2:4]), (64, *ids[4:]))
+    assert own.together == (tuple(ids[:2]), tuple(ids[2:4]), tuple(ids[4:]))
     assert pair.show == (3, 32)
     assert pair.range == (2, 9)
-    assert own.blocks()["naive"] == {
-        "target": "naive_inception_module",
-        "params": {},
-        "dtype": "float32",
-    }
+    assert pair.channels == tuple(range(2, 10))
+    # Naive: 64 filters 1x1, 128 of 3x3 and 32 of 5x5 on c channels, with biases.
+    counted = [64 * c + 128 * 9 * c + 32 * 25 * c + 64 + 128 + 32 for c in pair.channels]
+    assert list(pair.base_costs["parameters"]) == counted
+
+
+def test_each_device_has_a_comparison_of_its_own(planned):
+    plan = planned(BLOCK + COMPARE, ("cpu", "gpu"))
+    assert [pair.device for pair in plan.comparisons] == ["cpu", "gpu"]
+    assert [pair.pairs for pair in plan.comparisons] == [
+        ((3, case.id, case.id),) for case in plan.cases
+    ]
+
+
+def test_only_the_catalogue_is_compared_over_channels(refused):
+    text = BLOCK.replace('"vgg_block"', '"MobileNet"') + COMPARE
+    assert refused(text) == (
+        SuiteError,
+        "[compare]: 'mine' is MobileNet, and only entries of the catalogue are costed over "
+        "channels; see cnnbench list",
+    )
 
 
 def test_an_unknown_suite_is_refused_with_the_nearest():
@@ -210,8 +288,8 @@ def test_malformed_toml_names_file_and_line(refused):
         (BLOCK.replace("target", "#"), "[block] 1: the key 'target' is missing"),
         (BLOCK.replace('name = "mine"', ""), "[block] 1: the key 'name' is missing"),
         (
-            BLOCK.replace("8x8x3", '4x4x3", "8x8'),
-            "[block] 1 inputs 2: a size must look like 224x224x3; got '8x8'",
+            BLOCK.replace("8x8x3", '4x4x3", "8*8'),
+            "[block] 1 inputs 2: a size must look like 224x224x3; got '8*8'",
         ),
         (
             BLOCK.replace("8x8x3", "0x8x3"),
@@ -225,20 +303,13 @@ def test_malformed_toml_names_file_and_line(refused):
             BLOCK + "batches = [1, 0]\n",
             "[block] 1 batches 2: input should be greater than or equal to 1; got 0",
         ),
-        (
-            BLOCK + 'modes = ["lazy"]\n',
-            "[block] 1 modes 1: input should be 'eager', 'graph', 'xla', 'predict' or 'train'; "
-            "got 'lazy'",
-        ),
+        (BLOCK + "modes = [1]\n", "[block] 1 modes 1: input should be a valid string; got 1"),
         (
             BLOCK + 'devices = ["tpu"]\n',
-            "[block] 1 devices 1: input should be 'cpu' or 'gpu'; got 'tpu'",
+            "[block] 1 devices 1: must be one of cpu, gpu; got 'tpu'",
         ),
         (BLOCK + BLOCK, "two blocks named 'mine'; names must be unique"),
-        (
-            BLOCK.replace('inputs = ["8x8x3"]', ""),
-            "no cases; give a block 'inputs' or add a [[compare]]",
-        ),
+        ('base = "mien"\n' + BLOCK, "base: unknown block 'mien'; did you mean mine?"),
         (
             BLOCK + COMPARE.replace('base = "mine"', 'base = "mien"'),
             "[compare]: unknown block 'mien'; did you mean mine?",
@@ -269,9 +340,47 @@ def test_a_wrong_suite_is_refused_with_place_and_reason(refused, text, message):
 def test_a_target_that_is_not_there_is_refused_with_the_nearest(refused):
     assert refused(BLOCK.replace("vgg_block", "vgg_blok")) == (
         UnknownNameError,
-        "'mine': unknown block or model 'vgg_blok'; did you mean vgg_block or "
-        "vgg_three_blocks or convnext_block? (cnnbench list)",
+        "'mine': unknown target 'vgg_blok'; did you mean vgg_block or vgg_three_blocks or "
+        "convnext_block? (see cnnbench list; a file ends in .keras or .h5, a function looks like "
+        "package.module:name)",
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("fast", "unknown mode 'fast'; known: eager, graph, predict, train, xla"),
+        ("grap", "unknown mode 'grap'; did you mean graph?"),
+    ],
+)
+def test_a_mode_that_the_runtime_does_not_have_is_refused_with_its_block(refused, mode, message):
+    assert refused(BLOCK + f'modes = ["graph", "{mode}"]\n') == (
+        UnknownNameError,
+        f"'mine': {message}",
+    )
+
+
+def test_a_size_with_another_number_of_axes_is_refused_with_its_block(refused):
+    assert refused(BLOCK.replace("8x8x3", '8x8x3", "8x8')) == (
+        ShapeError,
+        "'mine': vgg_block takes an input like 256x256x3; got 8x8",
+    )
+    assert refused(BLOCK.replace("8x8x3", "8x8x3,8x8x3")) == (
+        ShapeError,
+        "'mine': vgg_block has one input (256x256x3); got 8x8x3, 8x8x3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("mine.keras", "mine.keras takes no parameters; got a"),
+        ("saved.h5", "saved.h5 takes no parameters; got a"),
+    ],
+)
+def test_parameters_of_a_file_are_refused_before_it_is_opened(refused, target, message):
+    text = BLOCK.replace("vgg_block", target) + "params = { a = 1 }\n"
+    assert refused(text) == (SuiteError, f"'mine': {message}")
 
 
 def test_a_parameter_that_is_not_there_is_refused_with_the_nearest(refused):
@@ -351,7 +460,7 @@ def test_the_example_at_the_head_of_the_folder_has_every_key_and_loads(tmp_path)
     example = (suites.__doc__ or "").split("given (#):", 1)[1]
     path = tmp_path / "mine.toml"
     path.write_text(example)
-    assert len(suites.load(str(path)).cases(["cpu"])) == 4  # two blocks at two channel counts
+    assert len(synthetic.plan(suite=str(path)).cases) == 4  # two blocks at two channel counts
     data = tomllib.loads(example)
     for table, keys in (
         (data, suites.Suite.model_fields),

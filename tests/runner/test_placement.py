@@ -111,7 +111,7 @@ def test_hardware_threads_of_one_core_do_not_follow_each_other(tmp_path, shared,
 WORK = """
 import os
 from cnnbench import runtimes
-from cnnbench.case import Case
+from cnnbench.cases.case import Case
 from cnnbench.runner import placement
 
 def used():

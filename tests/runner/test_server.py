@@ -125,7 +125,8 @@ def test_an_unknown_runtime_is_refused_by_name():
 
 
 def test_a_runtime_that_cannot_start_is_an_error_of_one_line():
-    broken = replace(server.start("fake"), runtime="tests.no_such_module")
+    fake = server.start("fake")  # whose fork server ends with it
+    broken = replace(fake, runtime="tests.no_such_module")
     with pytest.raises(RuntimeMissingError, match="does not start: cannot import") as caught:
         broken.describe()
     assert "\n" not in str(caught.value)
@@ -163,15 +164,12 @@ def test_a_script_without_a_main_guard_may_start_children(tmp_path, given):
 def test_a_fork_server_that_was_killed_is_replaced(children):
     import psutil
 
-    def servers():
-        every = psutil.Process().children()
-        return [p for p in every if "forkserver" in " ".join(p.cmdline())]
-
+    forks = children.servers[MISBEHAVING].forks
     assert outcome(children, "behaves").outcome == "ok"
-    (first,) = servers()
+    first = psutil.Process(forks._forkserver_pid)
     first.kill()
     assert outcome(children, "behaves").outcome == "ok"
-    assert first.pid not in [p.pid for p in servers()]
+    assert forks._forkserver_pid != first.pid
 
 
 def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):

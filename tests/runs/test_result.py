@@ -40,9 +40,12 @@ def test_cases_that_took_turns_are_compared_turn_by_turn():
     # Three times as long in each turn, while the machine slows down by 100.
     a = bursts(A, B, (10, 10), (10, 10), (1000, 1000), (1000, 1000))
     b = bursts(B, A, (30, 30, 30, 30), (30,), (3000,), (3000,))
-    one, other = (result.result(m.case, [m]) for m in (a, b))
+    one, other = (result.result(m.case, m.case.paper(), [m]) for m in (a, b))
     assert result.ratio(one, other).value == pytest.approx(3)
-    apart = [result.result(m.case, [launch(m.case, 0, ns)]) for m, ns in ((a, 10), (b, 50))]
+    apart = [
+        result.result(m.case, m.case.paper(), [launch(m.case, 0, ns)])
+        for m, ns in ((a, 10), (b, 50))
+    ]
     assert result.ratio(*apart).value == pytest.approx(5)
 
 

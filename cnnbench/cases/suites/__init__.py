@@ -19,6 +19,7 @@ All keys, with the values they have if left out, or an example where they must b
     devices = ["cpu", "gpu"]            # of those that `run` measures on
     dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
+    source = ""                         # the file of the network, where `target` only names it
 
     [[block]]
     name = "wide"
@@ -46,7 +47,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cnnbench import schema, units
+from cnnbench import networks, schema, units
 from cnnbench.cases.case import DEVICES, Case
 from cnnbench.cases.plan import Comparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
@@ -92,7 +93,7 @@ class BlockTable(_Table):
     name: Annotated[str, Field(min_length=1)]
     target: str
     params: dict[str, Any] = {}
-    inputs: list[Annotated[tuple[Shape, ...], BeforeValidator(_sample)]] | None = None
+    inputs: list[Annotated[tuple[Shape, ...], BeforeValidator(_sample)]] = []
     batches: Annotated[list[Count], Field(min_length=1)] = [1]
     modes: Annotated[list[str], Field(min_length=1)] = ["graph"]
     devices: (
@@ -144,6 +145,12 @@ class Suite(_Table):
     base: str = ""
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
+    _file: str = ""
+
+    def fault(self, case: Case, error: CnnbenchError) -> CnnbenchError:
+        """What is wrong with a case, with the file and the block that ask for it."""
+        where = f"{self._file}: {case.label!r}: " if self._file else ""
+        return type(error)(f"{where}{error}")
 
     def groups(self, devices: Iterable[str], runtime: str) -> list[Group]:
         """The cases in the order of the file; those of one group are compared, and take turns.
@@ -162,7 +169,7 @@ class Suite(_Table):
                 continue
             compared = {name for pair in self.compare for name in (pair.base, pair.new)}
             alone = [] if table.name in compared else [()]
-            for index, inputs in enumerate(alone if table.inputs is None else table.inputs):
+            for index, inputs in enumerate(table.inputs or alone):
                 for batch in table.batches:
                     for mode in table.modes:
                         case = table.case(inputs, batch, device, runtime, mode)
@@ -184,28 +191,33 @@ class Suite(_Table):
         case = table.case(((*pair.size, channels),), pair.batch, device, runtime)
         return replace(case, dtype=case.dtype or "float32")
 
-    def comparisons(self, devices: Iterable[str], runtime: str) -> tuple[Comparison, ...]:
+    def comparisons(self, devices: Sequence[str], runtime: str) -> tuple[Comparison, ...]:
         """The comparisons on each device, as a plan keeps them."""
         return tuple(
-            self._comparison(pair, device, runtime) for pair in self.compare for device in devices
+            comparison for pair in self.compare for comparison in self._on(pair, devices, runtime)
         )
 
-    def _comparison(self, pair: CompareTable, device: str, runtime: str) -> Comparison:
-        def at(name: str, channels: int) -> Case:
+    def _on(self, pair: CompareTable, devices: Sequence[str], runtime: str) -> Iterator[Comparison]:
+        def at(name: str, channels: int, device: str = devices[0]) -> Case:
             return self._at(pair, name, channels, device, runtime)
 
-        return Comparison(
-            title=pair.title,
-            base=pair.base,
-            new=pair.new,
-            size=pair.size,
-            batch_size=pair.batch,
-            device=device,
-            pairs=tuple((c, at(pair.base, c).id, at(pair.new, c).id) for c in measured(pair)),
-            show=tuple(pair.show),
-            range=pair.range,
-            **curves(at, pair.base, pair.new, pair.range),
-        )
+        on_paper = curves(at, pair.base, pair.new, pair.range)  # the same on every device
+        for device in devices:
+            yield Comparison(
+                title=pair.title,
+                base=pair.base,
+                new=pair.new,
+                size=pair.size,
+                batch_size=pair.batch,
+                device=device,
+                pairs=tuple(
+                    (c, at(pair.base, c, device).id, at(pair.new, c, device).id)
+                    for c in measured(pair)
+                ),
+                show=tuple(pair.show),
+                range=pair.range,
+                **on_paper,
+            )
 
 
 def measured(pair: CompareTable) -> list[int]:
@@ -244,6 +256,7 @@ def load(name: str) -> Suite:
     tables: dict[str, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
     suite = schema.parse(text, source, Suite, tables, SuiteError)
     suite = suite.model_copy(update={"name": suite.name or stem})
+    suite._file = source
     _check(suite, source)
     return suite
 
@@ -257,6 +270,12 @@ def _check(suite: Suite, source: str) -> None:
         for name in (pair.base, pair.new):
             if name not in known:
                 raise SuiteError(f"{source}: [compare]: {unknown('block', name, known)}")
+            target = next(table.target for table in suite.block if table.name == name)
+            if networks.is_known(target) and networks.Network(target).kind != "entry":
+                raise SuiteError(
+                    f"{source}: [compare]: {name!r} is {target}, and only entries of the catalogue "
+                    "are costed over channels; see cnnbench list"
+                )
         if pair.range[0] >= pair.range[1]:
             raise SuiteError(f"{source}: [compare] range: expected first < last; got {pair.range}")
         if pair.range[1] > WIDEST:
@@ -267,17 +286,15 @@ def _check(suite: Suite, source: str) -> None:
     if suite.base and suite.base not in known:
         raise SuiteError(f"{source}: base: {unknown('block', suite.base, known)}")
     cases = [case for group in suite.groups(DEVICES, "tensorflow") for case in group]
-    if not cases:
-        raise SuiteError(f"{source}: no cases; give a block 'inputs' or add a [[compare]]")
     for case in {case.paper_key: case for case in cases}.values():
         try:
             case.network.check()
             if case.network.kind == "entry":
                 case.graph()
         except (ShapeError, UnknownNameError) as error:
-            raise type(error)(f"{source}: {case.label!r}: {error}") from None
+            raise suite.fault(case, error) from None
         except (CnnbenchError, TypeError) as error:
-            raise SuiteError(f"{source}: {case.label!r}: {error}") from None
+            raise suite.fault(case, SuiteError(error)) from None
 
 
 def describe() -> dict[str, str]:
@@ -323,7 +340,7 @@ def of_networks(
                 name=label,
                 target=network.target,
                 params=network.params,
-                inputs=None if inputs is None else [tuple(inputs)],
+                inputs=[tuple(inputs)] if inputs else [],
                 batches=list(dict.fromkeys(batches)),
                 modes=list(dict.fromkeys(modes)),
                 dtype=dtype or "",
