@@ -1,27 +1,24 @@
 """cnnbench: what a convolutional network costs, on paper and on your machine.
 
-In the order in which things happen:
+The rooms, each of which imports only from those above it:
 
-    blocks/       BLOCK        a network, written once, as a function on tensors
-    targets/      TARGET       whatever a user can name: a block, a Keras model, a file
-    graph, layers, rule GRAPH  its layers, each with the rule of what it costs
-    cost          COST         parameters, MACs, FLOPs and memory of a graph
-    views, presets, training, fit, folding, formulas      other readings of a graph
-    agreement/                 the same graph beside Keras, TensorFlow's profiler and XLA
-    suites/, case CASE         what to measure: a block at a size, batch, device and mode
-    runtimes/     RUNTIME      what runs a case: Keras on TensorFlow, or the fake
-    runner/                    each launch of a case in a process of its own
-    measurement   MEASUREMENT  what happened, raw
-    store         STORE        a run's folder, one line a launch
-    stats, result RESULT       a case's launches as estimates, beside its cost
-    space/        SPACE        every configuration of a block at once: the front, the best
-    prediction/   PREDICTION   what a network should take here, from 80 s of measurement
-    recording     RECORDING    what was measured, by a run or by pytest-benchmark (exchange)
-    comparison    COMPARISON   two recordings: ratios, verdicts, a gate; sources, baselines
-    ceilings, machine/ CEILING what the machine can do at most, its health and noise
-    hardware, kept, places     what the kernel says; what was measured, kept; and where
-    claims/       CLAIM        what others say of networks, judged on paper and by a run
-    reporting/    REPORT       tables, figures and the page
+    errors, units, paths, schema, records, stats    know nothing of networks
+    rule, graph, cost    what a layer costs, the layers of a network, the cost of a network
+    layers/, blocks/     the rule of each layer; networks written once, as functions on tensors
+    networks/            whatever a user can name: a block, a Keras model, a file, a function
+    analysis/            other readings of a graph: training, formulas, conventions, capacity
+    host/                the computer: its hardware, its ceilings, what was measured of it before
+    cases/               what to measure: a network at a size and batch, in one way, on one device
+    crosscheck/          a graph beside what Keras, TensorFlow and XLA count
+    runtimes/            what runs a case: Keras on TensorFlow, or the fake
+    runs/                what was measured: stored, joined with its costs, compared, exported
+    runner/              a plan and its launches, each in a process of its own
+    machine/             what a machine can do at most, and whether it is fit for timing
+    design_space/        every configuration of a block at once: the front, the best
+    claims/              what others say of networks, judged on paper and by a run
+    prediction/          what a network should take here, from a minute of measurement
+    reporting/           all of it for a person: documents, their printers, figures
+    api/, cli/           the commands as functions, and on the command line
 
 Importing this package imports no framework, no pandas and no matplotlib.
 """
@@ -32,6 +29,7 @@ from cnnbench.api import (
     analyze,
     capacity,
     check,
+    choose,
     compare,
     conventions,
     doctor,
@@ -55,6 +53,7 @@ __all__ = [
     "analyze",
     "capacity",
     "check",
+    "choose",
     "compare",
     "conventions",
     "doctor",

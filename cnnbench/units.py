@@ -56,8 +56,23 @@ def binary(value: float) -> str:
 
 def binary_step(largest: float) -> tuple[int, str]:
     """Bytes in a unit and its name, for numbers up to `largest`, which is at least ten of it."""
-    factor, prefix = next((step for step in _BINARY[::-1] if largest >= 10 * step[0]), _BINARY[0])
-    return factor, f"{prefix}B"
+    factor, prefix = _step(largest, _BINARY)
+    return int(factor), f"{prefix}B"
+
+
+def count_step(largest: float) -> tuple[float, str]:
+    """As `binary_step` for counts: 25557032 in M."""
+    return _step(largest, _DECIMAL)
+
+
+def seconds_step(largest: float) -> tuple[float, str]:
+    """As `binary_step` for durations: 0.0123 in ms."""
+    factor, prefix = _step(largest, _SECONDS)
+    return factor, f"{prefix}s"
+
+
+def _step(largest: float, steps: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    return next((step for step in steps[::-1] if largest >= 10 * step[0]), steps[0])
 
 
 def seconds(value: float) -> str:

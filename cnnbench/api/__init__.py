@@ -1,6 +1,6 @@
 """The commands as functions. Each imports what it needs when it is called.
 
-analysis      trace, analyze, training, capacity, conventions, check, formula
+analysis      trace, analyze, training, capacity, conventions, check, choose, formula
 sweeps        sweep
 runs          run, report, results
 comparisons   compare, export, baselines
@@ -13,6 +13,7 @@ from cnnbench.api.analysis import (
     analyze,
     capacity,
     check,
+    choose,
     conventions,
     formula,
     trace,
@@ -39,6 +40,7 @@ __all__ = [
     "analyze",
     "capacity",
     "check",
+    "choose",
     "compare",
     "conventions",
     "doctor",

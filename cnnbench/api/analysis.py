@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import blocks, networks, units
@@ -12,11 +13,13 @@ from cnnbench.graph import Graph
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
+    from cnnbench.analysis.candidates import Candidate, Choice
     from cnnbench.analysis.capacity import Capacity
     from cnnbench.analysis.conventions import ToolCount
     from cnnbench.analysis.formulas import Formula
     from cnnbench.analysis.training import Training
     from cnnbench.crosscheck.pairing import Agreement
+    from cnnbench.prediction.calibration import Calibration
 
 Inputs = Shape | Sequence[Shape] | None
 
@@ -176,6 +179,113 @@ def check(
     shapes = as_shapes(input_shape)
     network = resolved(target, shapes, include_top, params)
     return crosscheck.report(*network.in_keras(_graph(network, shapes, batch_size, dtype)))
+
+
+def choose(
+    targets: Sequence[Any] = (),
+    input_shape: Inputs = None,
+    *,
+    all_applications: bool = False,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    sort: str | None = None,
+    max_params: float | str | None = None,
+    max_flops: float | str | None = None,
+    max_memory: float | str | None = None,
+    max_time: float | str | None = None,
+    pareto: str | None = None,
+    runtime: str = "tensorflow",
+    progress: Callable[[str], None] | None = None,
+) -> Choice:
+    """Which of several networks to take, by what they cost on paper and should take here.
+
+    Nothing is measured: times are predicted where this machine was calibrated before.
+
+    Args:
+        targets: each as for `trace`.
+        input_shape: the same for all; the own of each if None.
+        all_applications: besides the targets, all models of `keras.applications`.
+        batch_size: as for `trace`.
+        dtype: as for `trace`.
+        include_top: as for `trace`.
+        sort: params, macs, flops, memory, time or top1; the best first.
+        max_params: the most parameters, as a number or as text: 10M.
+        max_flops: the most FLOPs.
+        max_memory: the most memory of weights and activations: 4MiB.
+        max_time: the longest predicted time of a call: 20ms.
+        pareto: two of what `sort` takes, as top1:time; only networks that no other beats in both
+            are chosen.
+        runtime: that the calibration is of.
+        progress: is told the name of each network before it is analysed.
+
+    Raises:
+        UnknownNameError: a column that is not known.
+        CnnbenchError: none of the networks can be analysed, or a time is asked for and this
+            machine is not calibrated.
+    """
+    from cnnbench.analysis import candidates
+    from cnnbench.networks.applications import SIZES
+    from cnnbench.prediction import calibration
+
+    limits = {
+        key: parse(limit) if isinstance(limit, str) else limit
+        for key, limit, parse in (
+            ("params", max_params, units.parse_count),
+            ("flops", max_flops, units.parse_count),
+            ("memory", max_memory, units.parse_bytes),
+            ("time", max_time, lambda text: units.parse_quantity(text, *units.TIME)),
+        )
+        if limit is not None
+    }
+    axes = candidates.parse_axes(pareto) if pareto else None
+    candidates.choose([], sort=sort, pareto=axes)  # refuse what is wrong before the work
+    machine = calibration.stored(runtime)
+    if machine is None and "time" in (sort, *limits, *(axes or ())):
+        raise CnnbenchError(
+            "times are predicted where this machine is calibrated, and it is not; "
+            "cnnbench predict TARGET does that once, in about a minute"
+        )
+    found = []
+    for target in (*targets, *(SIZES if all_applications else ())):
+        name = target if isinstance(target, str) else getattr(target, "name", str(target))
+        if progress:
+            progress(name)
+        options = {"batch_size": batch_size, "dtype": dtype, "include_top": include_top}
+        found.append(_candidate(name, target, as_shapes(input_shape), options, machine))
+    if all(candidate.reason for candidate in found):
+        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in found)
+        raise CnnbenchError(f"no network can be analysed; {reasons or 'none was named'}")
+    span = (machine.time.low, machine.time.high) if machine else None
+    return candidates.choose(found, sort=sort, limits=limits, pareto=axes, time_range=span)
+
+
+def _candidate(
+    name: str,
+    target: Any,
+    shapes: list[Shape] | None,
+    options: dict[str, Any],
+    machine: Calibration | None,
+) -> Candidate:
+    from cnnbench.analysis import candidates
+    from cnnbench.networks.published import published
+    from cnnbench.prediction import forecast
+
+    try:
+        graph = trace(target, shapes, **options)
+    except CnnbenchError as error:
+        return candidates.Candidate(name, reason=str(error))
+    known = published().get(name.removeprefix("keras.applications."))
+    square = known and (known.input_size, known.input_size, 3)
+    if not isinstance(target, str) or not options["include_top"] or shapes not in (None, [square]):
+        known = None
+    found = candidates.candidate(name, cost(graph))
+    if known:
+        found = replace(found, top1_percent=known.top1_percent)
+    if machine and graph.dtype == "float32":  # which is what is calibrated
+        expected = forecast.forecast(graph, machine)
+        found = replace(found, time_s=expected.time.value, rise_bytes=expected.rise.value)
+    return found
 
 
 def formula(target: str, /, **given: Any) -> Formula:

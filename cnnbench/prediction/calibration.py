@@ -186,14 +186,19 @@ def find(runtime: str, progress: Progress, anew: bool = False) -> MeasuredCalibr
     Raises:
         CnnbenchError: it cannot be measured.
     """
-    wanted = machine(runtime)
-    if not anew and (known := cache.read("calibration", Calibration, wanted, lambda c: c.machine)):
+    if not anew and (known := stored(runtime)):
         return MeasuredCalibration(known)
+    wanted = machine(runtime)
     run = session.start(runtime).measure(
         CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
     return MeasuredCalibration(calibration, cache.write("calibration", wanted, calibration))
+
+
+def stored(runtime: str) -> Calibration | None:
+    """The calibration of this machine, if it was ever measured; nothing is measured now."""
+    return cache.read("calibration", Calibration, machine(runtime), lambda c: c.machine)
 
 
 def machine(runtime: str) -> dict[str, Any]:

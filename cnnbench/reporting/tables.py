@@ -32,12 +32,29 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     return out.getvalue()
 
 
-def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]], style: str) -> str:
-    """A table of texts; columns of numbers are aligned to the right."""
+def text_table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], style: str, wrap: int | None = None
+) -> str:
+    """A table of texts; columns of numbers are aligned to the right.
+
+    Args:
+        headers: one a column.
+        rows: one text a column.
+        style: simple for a terminal, github for Markdown.
+        wrap: the most characters of a line of the last column; None for no limit.
+    """
     body = [[_cell(cell, style) for cell in row] for row in rows]
     columns = list(zip(*body, strict=True)) if body else [()] * len(headers)
     align = ["right" if column and all(map(_numeric, column)) else "left" for column in columns]
-    return tabulate(body, list(headers), tablefmt=style, colalign=align, disable_numparse=True)
+    widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
+    return tabulate(
+        body,
+        list(headers),
+        tablefmt=style,
+        colalign=align,
+        disable_numparse=True,
+        maxcolwidths=widths,
+    )
 
 
 def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

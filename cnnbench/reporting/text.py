@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from tabulate import tabulate
-
 from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Paragraph
 from cnnbench.reporting.tables import text_table
 
@@ -38,7 +36,4 @@ def _plain(words: str) -> str:
 
 def _grid(grid: Grid) -> str:
     headers = [name.replace(" ", "\n", 1) if grid.narrow else name for name in grid.headers]
-    if grid.wrap is None:
-        return text_table(headers, grid.rows, "simple")
-    widths = [None] * (len(headers) - 1) + [grid.wrap]
-    return tabulate(grid.rows, headers, tablefmt="simple", maxcolwidths=widths)
+    return text_table(headers, grid.rows, "simple", grid.wrap)

@@ -1,0 +1,92 @@
+"""Several networks in one table, to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cnnbench import units
+from cnnbench.analysis.candidates import KEYS, Candidate, Choice
+from cnnbench.cost import CONVENTION
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.tables import LEAST, MISSING, number
+
+Step = Callable[[float], tuple[float, str]]
+
+# Header, attribute of `Candidate`, in which unit, and whether it needs the rule of every layer.
+_COLUMNS: tuple[tuple[str, str, Step, bool], ...] = (
+    ("parameters", "params", units.count_step, False),
+    ("MACs", "macs", units.count_step, True),
+    ("FLOPs", "flops", units.count_step, True),
+    ("weights", "weight_bytes", units.binary_step, False),
+    ("peak memory", "peak_bytes", units.binary_step, True),
+    ("time here", "time_s", units.seconds_step, True),
+    ("memory here", "rise_bytes", units.binary_step, True),
+    ("top-1 accuracy", "top1_percent", lambda largest: (1, "%"), False),
+)
+SORT_KEYS = tuple(KEYS)
+_REASON_WIDTH = 50
+PUBLISHED = (
+    "top-1: the accuracy on ImageNet that Keras publishes for its own weights, at the default "
+    "size of the input (keras.io/api/applications)"
+)
+NOT_CALIBRATED = (
+    "no predicted times: this machine is not calibrated; cnnbench predict TARGET does that once, "
+    "in about a minute"
+)
+
+
+def document(choice: Choice) -> Document:
+    """One row a network: those that are chosen, then those that cannot be analysed."""
+    shown = [*choice.chosen, *choice.failed]
+    page = Document(rows=[_plain(candidate) for candidate in shown], data=choice.to_json())
+    columns = [
+        ("network", [candidate.name for candidate in shown]),
+        ("input", [", ".join(map(units.shape, c.input_shapes)) or MISSING for c in shown]),
+        *(_column(shown, *column) for column in _COLUMNS),
+    ]
+    if choice.failed:
+        columns.append(("not analysed", [candidate.reason for candidate in shown]))
+    columns = [column for column in columns if set(column[1]) != {MISSING}]
+    headers, cells = [header for header, _ in columns], zip(*(c for _, c in columns), strict=True)
+    page.table(
+        (headers, list(map(list, cells))),
+        narrow=True,
+        wrap=_REASON_WIDTH if choice.failed else None,
+    )
+    page.text("" if shown else "no network is within the limits")
+    others = ", ".join(f"{c.name} ({c.reason})" for c in (*choice.excluded, *choice.beaten))
+    page.text(f"left out: {others}" if others else "")
+    page.text(
+        PUBLISHED if any(c.top1_percent is not None for c in choice.chosen) else "",
+        _predictions(choice),
+        CONVENTION,
+    )
+    return page
+
+
+def _column(
+    candidates: Sequence[Candidate], header: str, attribute: str, step: Step, work: bool
+) -> tuple[str, list[str]]:
+    """A header with the unit of the largest value, and the values in it."""
+    values: list[float | None] = [getattr(candidate, attribute) for candidate in candidates]
+    factor, unit = step(max((value for value in values if value is not None), default=0))
+    cells = [
+        MISSING if value is None else LEAST * (work and c.lower_bound) + number(value / factor)
+        for c, value in zip(candidates, values, strict=True)
+    ]
+    return f"{header} ({unit})" if unit else header, cells
+
+
+def _predictions(choice: Choice) -> str:
+    if choice.time_range is None:
+        return NOT_CALIBRATED
+    low, high = choice.time_range
+    return (
+        f"here: predicted for a call on this machine's CPU; of ten networks eight take "
+        f"{low:.2f} to {high:.2f} times as long"
+    )
+
+
+def _plain(candidate: Candidate) -> dict[str, object]:
+    values = candidate.to_json()
+    return values | {"input_shapes": ", ".join(map(units.shape, candidate.input_shapes))}

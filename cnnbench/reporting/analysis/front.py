@@ -1,0 +1,135 @@
+"""Networks as points: what each costs against what it gives, and those that none beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox, BboxBase
+
+from cnnbench import units
+from cnnbench.analysis.candidates import Candidate, Choice
+from cnnbench.errors import CnnbenchError
+from cnnbench.reporting import style
+from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, figure, log_axis
+
+_NAMES = {
+    "params": ("parameters", units.count),
+    "macs": ("MACs", units.count),
+    "flops": ("FLOPs", units.count),
+    "memory": ("peak memory", units.binary),
+    "time": ("predicted time of a call here", units.seconds),
+    "top1": ("top-1 accuracy that Keras publishes, %", "{:.0f}".format),
+}
+_LINEAR = ("top1",)
+_DISTANCES = (7, 16, 28, 42, 58)
+"""Points between a network and its name; the nearest that is free."""
+_RIGHT = ((1, 0), (0, -1), (1, -1), (0, 1), (1, 1), (-1, 0), (-1, 1), (-1, -1))
+_LEFT = ((-1, 0), (-1, 1), (0, 1), (0, -1), (-1, -1), (1, 0), (1, 1), (1, -1))
+"""Sides of a point in the order in which they are tried; left of the front is nothing else."""
+
+
+def write(choice: Choice, path: Path) -> None:
+    """Draw the networks that are within the limits.
+
+    Args:
+        choice: with a front.
+        path: of the file, which ends in .png, .svg or .pdf.
+
+    Raises:
+        CnnbenchError: nothing is within the limits, another ending, or a file that cannot be
+            written.
+    """
+    style.check(path)
+    if not choice.chosen:
+        raise CnnbenchError("no network is within the limits, so there is nothing to draw")
+    style.write(lambda: draw(choice), path)
+
+
+def draw(choice: Choice) -> Figure:
+    """A point a network, each with its name; those that no other beats in colour and joined.
+
+    Across is what the network costs: the second of `pareto`, unless that is the accuracy.
+    """
+    assert choice.pareto is not None
+    down, across = choice.pareto if choice.pareto[1] not in _LINEAR else choice.pareto[::-1]
+    front = sorted(choice.chosen, key=lambda c: (_value(c, across), _value(c, down)))
+    networks = [*front, *choice.beaten]
+    points = [(_value(c, across), _value(c, down)) for c in networks]
+    drawing = figure(12, 8)
+    axes = drawing.subplots()
+    x, y = zip(*points, strict=True)
+    best = len(front)
+    axes.plot(x[:best], y[:best], "o-", color=COLOURS[0], label="no other beats it", zorder=3)
+    if choice.beaten:
+        axes.plot(x[best:], y[best:], "o", color=GREY, alpha=0.6, markersize=6, label="beaten")
+    axes.margins(0.08)
+    for key, which, label in ((across, "x", axes.set_xlabel), (down, "y", axes.set_ylabel)):
+        name, show = _NAMES[key]
+        label(name)
+        if key not in _LINEAR:
+            log_axis(axes, which, show, base=2 if key == "memory" else 10)
+    axes.legend(loc="lower right" if down in _LINEAR else "upper right")
+    names = [candidate.name.removeprefix("keras.applications.") for candidate in networks]
+    _name_all(drawing, axes, names, points, best)
+    return drawing
+
+
+def _value(candidate: Candidate, key: str) -> float:
+    value = candidate.value(key)
+    assert value is not None  # of what is within the limits all that makes the front is known
+    return value
+
+
+def _name_all(
+    drawing: Figure,
+    axes: Axes,
+    names: Sequence[str],
+    points: Sequence[tuple[float, float]],
+    best: int,
+) -> None:
+    """Write each name beside its point, where it covers no other; of the first `best` large."""
+    renderer = FigureCanvasAgg(drawing).get_renderer()  # type: ignore[no-untyped-call]
+    drawing.draw_without_rendering()  # from here on the axes stay where they are
+    centres = axes.transData.transform(points)
+    taken = [_square(x, y, 10) for x, y in centres]
+    for (x, y), (to_x, to_y) in pairwise(centres[:best]):  # the line along the front
+        steps = int(max(abs(to_x - x), abs(to_y - y)) // 6) or 1
+        parts = [step / steps for step in range(1, steps)]
+        taken += [_square(x + part * (to_x - x), y + part * (to_y - y), 3) for part in parts]
+    if legend := axes.get_legend():
+        taken.append(legend.get_window_extent(renderer))
+    for place, (name, point) in enumerate(zip(names, points, strict=True)):
+        text = axes.annotate(
+            name,
+            point,
+            (0, 0),
+            textcoords="offset points",
+            fontsize=13 if place < best else 11,
+            color="black" if place < best else GREY,
+            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
+            zorder=4,
+        )
+        text.set_in_layout(False)
+        for distance, (right, up) in product(_DISTANCES, _LEFT if place < best else _RIGHT):
+            text.set_position((right * distance, up * distance))
+            text.set_horizontalalignment(("right", "center", "left")[right + 1])
+            text.set_verticalalignment(("top", "center", "bottom")[up + 1])
+            text.update_positions(renderer)
+            box = Text.get_window_extent(text, renderer)  # without the line to the point
+            if not box.count_overlaps(taken) and _inside(box, axes.bbox):
+                break
+        taken.append(box)
+        if text.arrow_patch:  # which a name right beside its point does not need
+            text.arrow_patch.set_visible(distance > _DISTANCES[0])
+
+
+def _square(x: float, y: float, side: float) -> Bbox:
+    return Bbox.from_bounds(x - side / 2, y - side / 2, side, side)
+
+
+def _inside(box: Bbox, frame: BboxBase) -> bool:
+    return bool(box.x0 > frame.x0 and box.x1 < frame.x1 and box.y0 > frame.y0 and box.y1 < frame.y1)
