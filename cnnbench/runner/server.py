@@ -224,5 +224,6 @@ def start(runtime: str) -> Server:
     ours = ("cnnbench.runner.worker", module.__name__)
     forks.set_forkserver_preload([*module.PRELOAD, *ours, "cnnbench.runner.freeze"])
     server = Server(runtime, multiprocessing.get_context("forkserver"), module.ENVIRONMENT, forks)
-    finalize(server, forks._stop)  # type: ignore[attr-defined]
+    # At the end of this program it ends by itself: nobody need wait for it.
+    finalize(server, forks._stop).atexit = False  # type: ignore[attr-defined]
     return server
