@@ -1,5 +1,6 @@
 """What all tests share: how hard Hypothesis tries, quiet TensorFlow, fresh fork servers, a home."""
 
+import gc
 import os
 import signal
 from multiprocessing import forkserver
@@ -32,6 +33,15 @@ def _a_fork_server_of_its_own():
     """
     yield
     forkserver._forkserver._stop()  # "method used by unit tests to stop the server"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_is_only_looked_for_in_what_a_file_makes():
+    """Keras collects garbage before each model, and the import of TensorFlow alone has left
+    it a million objects to search: what is alive when a file begins is not searched again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

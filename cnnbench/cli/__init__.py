@@ -33,12 +33,13 @@ _ORDER = (
 app.registered_commands.sort(
     key=lambda command: _ORDER.index(getattr(command.callback, "__name__", ""))
 )
+_command = typer.main.get_command(app)  # once: Typer reads the signatures of all commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
     try:
-        return app(args=argv, standalone_mode=False, prog_name="cnnbench") or 0
+        return _command(args=argv, standalone_mode=False, prog_name="cnnbench") or 0
     except CnnbenchError as error:
         message = str(error)
     except typer.TyperException as error:

@@ -24,20 +24,12 @@ with open(DATA / "keras_applications.csv", newline="") as lines:
 SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _frozen():
-    """A quarter of the time goes to looking for garbage among what TensorFlow's import left."""
-    gc.freeze()
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_once():
+    """TensorFlow's graph of a model holds itself, and nothing of it is garbage before the end."""
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def _collected():
-    """TensorFlow's graph of a model holds itself."""
-    yield
     gc.collect()
 
 

@@ -4,7 +4,6 @@ Keras counts its own weights and infers its own shapes, so agreement is evidence
 comparison itself must be able to fail, which the last section shows.
 """
 
-import gc
 import os
 from dataclasses import replace
 
@@ -34,14 +33,6 @@ few = settings(
     max_examples=200 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 15,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def frozen():
-    """Keras collects garbage before each model; what TensorFlow's import left is none."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def assert_agrees(case):

@@ -5,7 +5,6 @@ convolutions of every kind, pooling, normalisation, merges that broadcast, layer
 are called twice, operations of keras.ops.
 """
 
-import gc
 import os
 from collections import Counter
 from functools import partial
@@ -33,14 +32,6 @@ from keras import layers, ops  # noqa: E402
 
 MODELS = 200
 LARGEST = 4000  # values of a tensor that may still grow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _frozen():
-    """Keras collects garbage before each model; what TensorFlow's import left is none."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 # Layers with one input; each is a function of `draw` and the input's shape
