@@ -1,36 +1,18 @@
-"""REPORT: what was found, for a person: an analysis as text, a stored run as a page.
+"""REPORT: results for a person, as documents that are printed as Markdown, plain text, CSV or JSON.
 
-An analysis (`cnnbench analyze`, `cnnbench formula`), without pandas and mostly without matplotlib:
-
-    tables.py       text tables; an analysis as table, Markdown, CSV or JSON
-    columns.py      the columns that it can have
-    budget.py       a training step, and what fits into memory
-    differences.py  what other tools print, and why they differ
-    checked.py      what agrees with Keras and TensorFlow's profiler
-    formulas.py     closed forms as text, LaTeX or Markdown
-    mermaid.py      the graph as a diagram
-    shares.py       each layer's share as a figure
-
-A run (`cnnbench run`, `cnnbench report`):
-
-    comparison.py   two blocks over a range of input channels
-    answer.py       what was found, in three sentences
-    machine.py      where and how it was measured
-    notes.py        doubts about estimates, with what to do
+    document.py     headings, paragraphs, tables and pictures in order, and the same as plain values
+    markdown.py, text.py, formats.py    a document in each format
+    tables.py       numbers and tables as text
     style.py        what all figures share
-    page.py         the page as it grows, and the data that sections read
-    sections/       one file a section: its rows, its words and its figures
-    frame.py        results -> pandas -> results.csv
-    render.py       all of it, in order
+    analysis/       what a network costs (`cnnbench analyze`, `cnnbench formula`)
+    runs/           the page of a stored run, and runs compared, exported and kept as baselines
+    machine/        health and ceilings of the machine (`cnnbench doctor`, `cnnbench roofline`)
+    design_space/   all configurations of a block (`cnnbench sweep`)
+    claims/         what others say of networks, judged (`cnnbench verify`)
+    prediction/     predicted times and memory (`cnnbench predict`)
 
-Stored runs, and the JSON of pytest-benchmark:
-
-    compared.py     two of them beside each other
-    baselines.py    the ones that were kept
-    benchmarks.py     a page of pytest-benchmark's times
-    exported.py     rows for other programs
-
-Nothing on the page is written by hand: the same stored run gives the same bytes.
+No page is written by hand: the same stored run gives the same bytes. An analysis imports no
+pandas, and no matplotlib unless it draws a figure.
 """
 
 from __future__ import annotations
@@ -45,7 +27,7 @@ if TYPE_CHECKING:
 
     from cnnbench.runs.store import Run
 
-# Both import inside: `analyze` must import neither matplotlib nor pandas.
+# Imports are inside the functions: `analyze` must import neither matplotlib nor pandas.
 
 
 def write(folder: Path) -> Path:
@@ -80,7 +62,7 @@ def export(run: Run, format: str, per: str) -> bytes:
     """A stored run as CSV or Parquet, with one row for each case, launch or call.
 
     Raises:
-        UnknownNameError: another format or row.
+        UnknownNameError: the format or the kind of row is unknown.
         StoreError: nothing was measured.
     """
     from cnnbench.reporting.runs import exported
@@ -89,7 +71,7 @@ def export(run: Run, format: str, per: str) -> bytes:
 
 
 def as_frame(folder: Path) -> DataFrame:
-    """The results of a stored run, one row a case in base units: results.csv as a frame.
+    """The results of a stored run, one row for each case in base units: results.csv as a frame.
 
     Raises:
         StoreError: there is no run in the folder.

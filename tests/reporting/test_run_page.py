@@ -21,7 +21,13 @@ from cnnbench.cases.plan import Comparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.reporting import style, tables, write
 from cnnbench.reporting.runs import machine, sections
-from cnnbench.reporting.runs.answer import answer
+from cnnbench.reporting.runs.answer import answer, payoff
+from cnnbench.reporting.runs.compared_blocks import (
+    ComparedBlocks,
+    compared_blocks,
+    swaps,
+    time_swap,
+)
 from cnnbench.reporting.runs.frame import frame
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.sections import (
@@ -35,7 +41,6 @@ from cnnbench.reporting.runs.sections import (
     spread,
 )
 from cnnbench.reporting.runs.sections.scaling import scalings
-from cnnbench.reporting.runs.versus import Versus, swaps, time_swap, versus
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, result, results
@@ -62,8 +67,8 @@ def found(run: Run) -> list[Result]:
 
 
 @pytest.fixture(scope="module")
-def compared(run: Run, found: list[Result]) -> Versus:
-    (only,) = versus(run.plan, found)
+def compared(run: Run, found: list[Result]) -> ComparedBlocks:
+    (only,) = compared_blocks(run.plan, found)
     return only
 
 
@@ -109,7 +114,7 @@ Page = Callable[[Path], str]
 # --- the comparison --------------------------------------------------------------------
 
 
-def test_the_rules_cross_where_arithmetic_says(compared: Versus) -> None:
+def test_the_rules_cross_where_arithmetic_says(compared: ComparedBlocks) -> None:
     # Parameters, naive: 64C + 64 + 9*128C + 128 + 25*32C + 32 = 2016C + 224. Reduced:
     # (64 + 96 + 16 + 32)C + 64 + 96 + 9*96*128 + 128 + 16 + 25*16*32 + 32 + 32
     # = 208C + 123760. 1808C > 123536 from C = 69 (68.3).
@@ -144,13 +149,13 @@ def test_each_side_of_a_crossing_names_who_has_less(run: Run, found: list[Result
         new_costs=pair.base_costs,
     )
     for comparison in (pair, turned):
-        (v,) = versus(replace(run.plan, comparisons=(comparison,)), found)
+        (v,) = compared_blocks(replace(run.plan, comparisons=(comparison,)), found)
         rows = {row[0]: row for row in crossover.rows(v)[1]}
         assert rows["parameters"][2:] == ["69", *names]
         assert rows["time"][3:] == names
 
 
-def test_side_by_side_has_both_blocks_and_their_ratio(compared: Versus) -> None:
+def test_side_by_side_has_both_blocks_and_their_ratio(compared: ComparedBlocks) -> None:
     headers, rows = side_by_side.rows(compared)
     table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
     parameters = table["parameters"]
@@ -158,11 +163,11 @@ def test_side_by_side_has_both_blocks_and_their_ratio(compared: Versus) -> None:
     assert parameters["reduced inception, C = 3"] == "124,384"
     assert parameters["ratio, C = 3"] == "19.8"  # 124384 / 6272 = 19.83
     assert parameters["ratio, C = 192"] == "0.42"  # 163696 / 387296 = 0.4227
-    assert re.fullmatch(r"1\d\.\d \[1\d\.\d, \d+\.\d\]", table["time a call"]["ratio, C = 3"])
+    assert re.fullmatch(r"1\d\.\d \[1\d\.\d, \d+\.\d\]", table["time per call"]["ratio, C = 3"])
     assert table["peak memory, measured"]["ratio, C = 3"] != tables.MISSING
 
 
-def test_the_time_crosses_between_measured_points(compared: Versus) -> None:
+def test_the_time_crosses_between_measured_points(compared: ComparedBlocks) -> None:
     # The fake takes 464 132 against 7 902 117 ns at C = 3, 16.3 against 9.6 ms at C = 128.
     swap = time_swap(compared)
     assert swap is not None
@@ -173,8 +178,8 @@ def test_the_time_crosses_between_measured_points(compared: Versus) -> None:
     assert crossing.below < crossing.at < crossing.above
 
 
-def test_an_undecided_pair_does_not_bound_the_crossing(compared: Versus) -> None:
-    def pairs(middle: tuple[float, float]) -> Versus:
+def test_an_undecided_pair_does_not_bound_the_crossing(compared: ComparedBlocks) -> None:
+    def pairs(middle: tuple[float, float]) -> ComparedBlocks:
         changed = [
             replace(pair, ratio=Estimate(1, *middle, 3)) if pair.channels == 64 else pair
             for pair in compared.pairs
@@ -188,7 +193,7 @@ def test_an_undecided_pair_does_not_bound_the_crossing(compared: Versus) -> None
     assert [(c.below, c.above) for c in decided.crossings] == [(64, 128)]
 
 
-def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: Versus) -> None:
+def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: ComparedBlocks) -> None:
     changed = [replace(pair, ratio=Estimate(1, 0.1, 9.0, 3)) for pair in compared.pairs]
     vague = replace(compared, pairs=tuple(changed))
     swap = time_swap(vague)
@@ -196,24 +201,39 @@ def test_a_crossing_that_no_interval_supports_is_not_claimed(compared: Versus) -
     assert swap.crossings == ()
     assert 64 < (swap.undecided or 0) < 128
     row = next(row for row in crossover.rows(vague)[1] if row[0] == "time")
-    assert "the intervals contain both orders" in row[2]
+    assert "the intervals allow both orders" in row[2]
     assert "may cross" in answer([], [vague])[1]
 
 
-def test_what_never_crosses_says_over_which_range(compared: Versus) -> None:
+def test_what_never_crosses_says_over_which_range(compared: ComparedBlocks) -> None:
     short = replace(compared, comparison=shortened(compared.comparison, 50))
     row = next(row for row in crossover.rows(short)[1] if row[0] == "parameters")
     assert row[2:] == ["does not cross between 1 and 50", *["naive inception"] * 2]
     assert "never between C = 1 and 50 for parameters" in answer([], [short])[1]
 
 
-def test_the_answer_states_the_contradiction(found: list[Result], compared: Versus) -> None:
+def test_the_answer_states_the_contradiction(found: list[Result], compared: ComparedBlocks) -> None:
     (text,) = answer(found, [compared])
     assert "At 3 input channels **reduced inception** has 19.8 times the parameters" in text
     assert "At 192 input channels it has 0.42 times the parameters" in text
     assert "at C = 69 for parameters, at C = 69 for FLOPs and at C = 177 for" in text
-    assert re.search(r"takes 1\d\.\d times \[1\d\.\d, \d+\.\d\] the time", text)
-    assert re.search(r"the measured time crosses between C = \d+ and 128 \(about \d+\)", text)
+    assert re.search(r"takes 1\d\.\d times as long \[1\d\.\d, \d+\.\d\]", text)
+    assert re.search(r"the measured times cross between C = \d+ and 128 \(about \d+\)", text)
+
+
+def test_the_faster_block_is_named_only_where_the_intervals_decide(
+    compared: ComparedBlocks,
+) -> None:
+    # The crossing of the fake runtime is between 64 and 128 channels.
+    assert "input channels on, reduced inception is faster than naive inception**" in payoff(
+        compared
+    )
+    few = tuple(pair for pair in compared.pairs if pair.channels < 64)
+    text = payoff(replace(compared, pairs=few))
+    assert text.startswith("**naive inception is faster at every C from 3 to 32**")
+    vague = tuple(replace(pair, ratio=Estimate(1, 0.1, 9.0, 3)) for pair in few)
+    assert "do not decide" in payoff(replace(compared, pairs=(few[0], *vague[1:])))
+    assert "not both timed" in payoff(replace(compared, pairs=few[:1]))
 
 
 def test_without_a_comparison_the_answer_names_the_extremes(found: list[Result]) -> None:
@@ -255,7 +275,7 @@ range = [1, 10]
     plan = synthetic.plan(3, str(file))
     assert [case.label for case in plan.cases] == ["first name", "reduced"]  # equal ones once
     cases, _ = results(Run(tmp_path, plan, tuple(synthetic.measurements(plan))))
-    (v,) = versus(plan, cases)
+    (v,) = compared_blocks(plan, cases)
     (pair,) = v.timed
     assert pair.base is cases[0]
     assert pair.ratio is not None
@@ -273,8 +293,8 @@ def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
     vgg = table["VGG block, 3 channels"]
     # Everything in the block is per pixel, so that FLOPs and memory go with side^2.
     assert vgg["expected from FLOPs"] == "2.00"
-    assert vgg["expected from the rules"] == "2.00"
-    assert vgg["peak memory ~ side^"].startswith("2.00")
+    assert vgg["expected on paper"] == "2.00"
+    assert vgg["exponent of peak memory"].startswith("2.00")
     assert vgg["sides"] == "32, 64, 128"
     # Batch 4 at 28x28 is measured at one size for each number of channels.
     assert not any("batch 4" in name for name in table)
@@ -388,7 +408,7 @@ def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
 # --- figures ---------------------------------------------------------------------------
 
 
-def test_the_bars_are_the_ratios(compared: Versus) -> None:
+def test_the_bars_are_the_ratios(compared: ComparedBlocks) -> None:
     axes = side_by_side.draw(compared).axes[0]
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
     expected = [e.value for pair in compared.shown for _, e in side_by_side.ratios(pair)]
@@ -396,13 +416,13 @@ def test_the_bars_are_the_ratios(compared: Versus) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "time, measured"
 
 
-def test_the_crossover_panels_draw_rules_times_and_crossings(compared: Versus) -> None:
+def test_the_crossover_panels_draw_rules_times_and_crossings(compared: ComparedBlocks) -> None:
     panels = crossover.draw(compared).axes
     assert [axes.get_title() for axes in panels] == [
         "parameters",
         "FLOPs",
         "activation memory",
-        "time a call, measured",
+        "time per call, measured",
     ]
     naive = panels[0].lines[0]
     assert list(naive.get_ydata()) == [2016 * c + 224 for c in range(1, 513)]
@@ -415,7 +435,7 @@ def test_the_crossover_panels_draw_rules_times_and_crossings(compared: Versus) -
 def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run) -> None:
     nothing = replace(run, measurements=())
     cases, _ = results(nothing)
-    (unmeasured,) = versus(nothing.plan, cases)
+    (unmeasured,) = compared_blocks(nothing.plan, cases)
     assert crossover.draw(unmeasured).axes[3].get_title() == "peak memory, predicted"
 
 
@@ -517,7 +537,7 @@ def test_a_run_without_measurements_is_a_report_on_paper(tmp_path: Path, page: P
     assert "**Nothing was measured:**" in text
     assert "has 19.8 times the parameters" in text
     assert "its time was not compared" in text
-    assert "7 of 7 cases were never reached" in text
+    assert "7 of 7 cases were not reached" in text
     assert sorted(p.name for p in (tmp_path / "run").glob("*.png")) == [
         "compare.png",
         "crossover.png",
@@ -594,10 +614,10 @@ def test_a_run_cut_short_reports_what_it_has(tmp_path: Path, page: Page) -> None
     with open(folder / store.FILE, "ab") as file:
         file.write(b'{"schema": 1, "type": "lau')
     text = page(folder)
-    assert "4 of 7 cases were never reached" in text
+    assert "4 of 7 cases were not reached" in text
     assert "3 cases have fewer launches than the 2 planned" in text
     assert "one launch only, so there is no interval" in text
-    assert "Lines of the store that could not be read: 1." in text
+    assert "Lines of measurements.jsonl that could not be read: 1." in text
     # After the plan, the costs of 7 cases and 3 launches.
     assert "measurements.jsonl:12: not a record" in text
     assert "its time was not compared" in text

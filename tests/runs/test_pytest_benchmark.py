@@ -332,7 +332,7 @@ def test_the_figure_has_the_slowest_and_their_names(tmp_path, monkeypatch):
     )
     drawn, draw = [], benchmarks.draw
     monkeypatch.setattr(benchmarks, "draw", lambda timed: drawn.append(timed) or draw(timed[:2]))
-    assert "The figure has the 40 slowest of 50." in api.report(file).read_text()
+    assert "The figure has only the 40 slowest of 50." in api.report(file).read_text()
     assert [series.name for series, _ in drawn[0]] == [f"test_{n}" for n in range(50, 10, -1)]
     monkeypatch.undo()
     timed = [(s, s.time) for s in pytest_benchmark.read(file).series][:3]

@@ -1,4 +1,4 @@
-"""Networks beside the one that a run compares them with, place by place."""
+"""Networks beside the base of a run, setting by setting."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cnnbench.stats import Estimate
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What took turns at one place of the grid: the base, and each other with its ratio to it.
+    """The networks that took turns in one setting: the base, and the others with their ratios.
 
-    A ratio is time over the base's time; None where one of the two was not timed.
+    A ratio is of times, network / base; None if one of the two was not timed.
     """
 
     base: Result
@@ -23,13 +23,13 @@ class Against:
 
     @property
     def ranked(self) -> list[tuple[Result, Estimate | None]]:
-        """All of them, the fastest first and those without a time last; the base has no ratio."""
+        """All networks, the fastest first and those without a time last; the base has no ratio."""
         everyone = [(self.base, None), *self.others]
         return sorted(everyone, key=lambda one: one[0].time.value if one[0].time else float("inf"))
 
     @property
     def where(self) -> str:
-        """What all of them share."""
+        """The setting that all of them share."""
         cases = [result.case for result, _ in self.ranked]
         words = {sizes(case.inputs) for case in cases}
         case = self.base.case
@@ -38,13 +38,13 @@ class Against:
 
 
 def against(run: Run, results: Sequence[Result]) -> list[Against]:
-    """Every place at which the base of a run stands beside others; none where it has no base."""
+    """Every setting in which the base of a run has others beside it; none without a base."""
     known = {result.case.id: result for result in results}
     rows = [[known[key] for key in row if key in known] for row in run.plan.together]
-    found = []
+    settings = []
     for row in rows:
         base = next((result for result in row if result.label == run.plan.base), None)
         if base:
             others = [(result, ratio(base, result)) for result in row if result is not base]
-            found.append(Against(base, tuple(others)))
-    return found
+            settings.append(Against(base, tuple(others)))
+    return settings

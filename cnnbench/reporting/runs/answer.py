@@ -1,11 +1,18 @@
-"""The answer: what the run found, in three sentences computed from it."""
+"""The answer: what the run says, in a few sentences computed from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from cnnbench import units
-from cnnbench.reporting.runs.versus import Pair, Swap, Versus, crossing_text, swaps, time_swap
+from cnnbench.reporting.runs.compared_blocks import (
+    ComparedBlocks,
+    Pair,
+    Swap,
+    crossing_text,
+    swaps,
+    time_swap,
+)
 from cnnbench.reporting.tables import number
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
@@ -13,10 +20,10 @@ from cnnbench.stats import Estimate
 _ASKED = ("parameters", "FLOPs", "activation memory")
 
 
-def answer(found: Sequence[Result], compared: Sequence[Versus]) -> list[str]:
-    """One paragraph a comparison; without one, the extremes of what was timed."""
-    paragraphs = [_comparison(v) for v in compared]
-    measured = timed(found)
+def answer(results: Sequence[Result], comparisons: Sequence[ComparedBlocks]) -> list[str]:
+    """One paragraph for each comparison; without a comparison, the fastest and slowest case."""
+    paragraphs = [_comparison(blocks) for blocks in comparisons]
+    measured = timed(results)
     if not measured:
         paragraphs.insert(0, "**Nothing was measured:** what follows is on paper only.")
     elif not paragraphs:
@@ -24,32 +31,36 @@ def answer(found: Sequence[Result], compared: Sequence[Versus]) -> list[str]:
     return paragraphs
 
 
-def payoff(v: Versus) -> str:
-    """From how many channels on which of two blocks is faster, in one sentence."""
-    swap = time_swap(v)
-    base, new = v.comparison.base, v.comparison.new
+def payoff(blocks: ComparedBlocks) -> str:
+    """Which of two blocks is faster from how many channels on, in one sentence."""
+    swap = time_swap(blocks)
+    base, new = blocks.comparison.base, blocks.comparison.new
     if swap is None:
         return f"{new} and {base} were not both timed at two sizes."
-    if not swap.crossings:
-        first, last = swap.span
-        if swap.undecided is not None:
-            return f"Whether {new} or {base} is faster, the intervals leave open ({v.where})."
-        return f"**{swap.better} is faster at every C from {first} to {last}** ({v.where})."
-    crossing = swap.crossings[0]
-    winner, loser = (new, base) if crossing.a_first else (base, new)
+    if swap.crossings:
+        crossing = swap.crossings[0]
+        winner, loser = (new, base) if crossing.a_first else (base, new)
+        return (
+            f"**From about {crossing.at:.0f} input channels on, {winner} is faster than {loser}**, "
+            f"with fewer it is slower ({blocks.where}; the times cross between "
+            f"{crossing.below:.0f} and {crossing.above:.0f} channels)."
+        )
+    first, last = swap.span
+    if all(pair.ratio and pair.ratio.decided for pair in blocks.timed):
+        return f"**{swap.better} is faster at every C from {first} to {last}** ({blocks.where})."
     return (
-        f"**From about {crossing.at:.0f} input channels on, {winner} is faster than {loser}**; "
-        f"below, it is slower ({v.where}; between {crossing.below:.0f} and {crossing.above:.0f})."
+        f"At some C from {first} to {last} the intervals do not decide whether {new} or {base} is "
+        f"faster ({blocks.where})."
     )
 
 
-def _comparison(v: Versus) -> str:
-    first, last = v.shown[0], v.shown[-1]
-    subject = f"**{v.comparison.new}** has"
-    sentences = [_at(first, subject, f" of **{v.comparison.base}**")]
+def _comparison(blocks: ComparedBlocks) -> str:
+    first, last = blocks.shown[0], blocks.shown[-1]
+    subject = f"**{blocks.comparison.new}** has"
+    sentences = [_at(first, subject, f" of **{blocks.comparison.base}**")]
     if last is not first:
         sentences.append(_at(last, "it has", ""))
-    return f"{' '.join(sentences)} {_crossings(v)} ({v.where}.)"
+    return f"{' '.join(sentences)} {_crossings(blocks)} ({blocks.where}.)"
 
 
 def _at(pair: Pair, subject: str, base: str) -> str:
@@ -67,24 +78,24 @@ def _times(ratio: Estimate | None) -> str:
     if ratio is None:
         return "its time was not compared"
     if ratio.low is None or ratio.high is None:
-        return f"takes {number(ratio.value)} times the time (one launch, so no interval)"
-    text = f"takes {number(ratio.value)} times [{number(ratio.low)}, {number(ratio.high)}] the time"
-    return text if ratio.decided else f"{text}, which leaves open which is faster"
+        return f"takes {number(ratio.value)} times as long (one launch, so no interval)"
+    text = f"takes {number(ratio.value)} times as long [{number(ratio.low)}, {number(ratio.high)}]"
+    return text if ratio.decided else f"{text}, so that it is open which one is faster"
 
 
-def _crossings(v: Versus) -> str:
-    found = swaps(v)
-    on_paper = [_paper(swap) for swap in found if swap.quantity in _ASKED]
-    time = next((_time(swap) for swap in found if swap.quantity == "time"), "")
-    lead = "By the rules the two swap order "
+def _crossings(blocks: ComparedBlocks) -> str:
+    quantities = swaps(blocks)
+    on_paper = [_paper(swap) for swap in quantities if swap.quantity in _ASKED]
+    time = next((_time(swap) for swap in quantities if swap.quantity == "time"), "")
+    lead = "On paper the two swap order "
     return f"{lead}{', '.join(on_paper[:-1])} and {on_paper[-1]}{time}." if on_paper else ""
 
 
 def _paper(swap: Swap) -> str:
     if not swap.crossings:
         return f"never between C = {swap.span[0]} and {swap.span[1]} for {swap.quantity}"
-    places = " and ".join(crossing_text(swap, crossing) for crossing in swap.crossings)
-    return f"at C = {places} for {swap.quantity}"
+    channels = " and ".join(crossing_text(swap, crossing) for crossing in swap.crossings)
+    return f"at C = {channels} for {swap.quantity}"
 
 
 def _time(swap: Swap) -> str:
@@ -93,21 +104,21 @@ def _time(swap: Swap) -> str:
             f"between C = {c.below:.0f} and {c.above:.0f} (about {c.at:.0f})"
             for c in swap.crossings
         )
-        return f"; the measured time crosses {between}"
+        return f"; the measured times cross {between}"
     if swap.undecided is not None:
-        return f"; the measured time may cross about C = {swap.undecided:.0f}"
-    return f"; the measured time does not cross between C = {swap.span[0]} and {swap.span[1]}"
+        return f"; the measured times may cross near C = {swap.undecided:.0f}"
+    return f"; the measured times do not cross between C = {swap.span[0]} and {swap.span[1]}"
 
 
 def _extremes(measured: Sequence[tuple[Result, Estimate]]) -> str:
     ordered = sorted(measured, key=lambda pair: pair[1].value)
     (fast, fast_time), (slow, slow_time) = ordered[0], ordered[-1]
     if len(ordered) == 1:
-        return f"One case was timed: {fast.name} takes {units.seconds(fast_time.value)} a call."
+        return f"One case was timed: {fast.name} takes {units.seconds(fast_time.value)} per call."
     speeds = sorted((r.speed or 0.0, r.name) for r, _ in measured)
     return (
         f"Of {len(ordered)} timed cases the fastest is {fast.name} "
-        f"({units.seconds(fast_time.value)} a call). The slowest is {slow.name} "
+        f"({units.seconds(fast_time.value)} per call). The slowest is {slow.name} "
         f"({units.seconds(slow_time.value)}). The highest speed is "
         f"{flops_rate(speeds[-1][0])} ({speeds[-1][1]}), the lowest {flops_rate(speeds[0][0])} "
         f"({speeds[0][1]})."

@@ -1,4 +1,4 @@
-"""A page of what pytest-benchmark measured (`cnnbench report FILE.json`)."""
+"""The page of what pytest-benchmark measured (`cnnbench report FILE.json`)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cnnbench.runs.recording import Recording, Series
 from cnnbench.stats import Estimate
 
 MOST = 40
-"""Benchmarks that one figure has room for."""
+"""The most benchmarks that one figure has room for."""
 
 
 def write(path: Path) -> Path:
     """Write the page of a file or folder of benchmarks into `PATH-report`; returns it."""
     recording = pytest_benchmark.read(path)
-    path = path.resolve()  # "." has no name to put a report beside
+    path = path.resolve()  # "." has no name that the folder of the report could get
     folder = path.with_name(f"{path.stem}-report")
     folder.mkdir(exist_ok=True)
     return markdown.write(document(recording, path.name), folder)
@@ -36,9 +36,9 @@ def document(recording: Recording, name: str) -> Document:
     page = Document()
     page.heading(f"Benchmarks of pytest: {name}", 1)
     page.text(
-        "Times of one call, as pytest-benchmark measured them. A file is one launch: its rounds "
-        "are calls of one process, and processes differ more than calls do. The interval (95 %) is "
-        "over launches, and needs several files in one folder.",
+        "Times per call, as pytest-benchmark measured them. A file is one launch: its rounds are "
+        "calls in one process, and processes differ more than calls. So the 95 % interval is over "
+        "launches, and needs several files in one folder.",
     )
     page.table(_machine(recording))
     page.table(rows(recording.series))
@@ -47,21 +47,28 @@ def document(recording: Recording, name: str) -> Document:
     if timed:
         slowest = sorted(timed, key=lambda pair: -pair[1].value)[:MOST]
         if len(timed) > MOST:
-            page.text(f"The figure has the {MOST} slowest of {len(timed)}.")
+            page.text(f"The figure has only the {MOST} slowest of {len(timed)}.")
         page.picture("times.png", "time of every benchmark", partial(draw, slowest))
     return page
 
 
-def _machine(found: Recording) -> Table:
-    rows = [[key, ", ".join(values)] for key, values in found.environment.items()]
+def _machine(recording: Recording) -> Table:
+    rows = [[key, ", ".join(values)] for key, values in recording.environment.items()]
     return ["machine and versions", ""], rows
 
 
-def rows(found: Sequence[Series]) -> Table:
-    """Every benchmark, with how far its rounds and its launches lie apart."""
-    headers = ["benchmark", "time a call", "launches", "rounds", "between launches", "within one"]
+def rows(benchmarks: Sequence[Series]) -> Table:
+    """Every benchmark, and how much its launches and its rounds vary."""
+    headers = [
+        "benchmark",
+        "time per call",
+        "launches",
+        "rounds",
+        "CV of launches",
+        "IQR of rounds",
+    ]
     body = []
-    for series in found:
+    for series in benchmarks:
         launches = series.samples.values()
         apart = stats.spread(launches)
         body.append(
@@ -69,7 +76,7 @@ def rows(found: Sequence[Series]) -> Table:
                 series.name,
                 interval(series.time, units.seconds) if launches else series.outcome,
                 str(len(launches)),
-                # The first of a launch only holds a place; see `exchange`.
+                # The first of a launch is not a round; see `runs.pytest_benchmark`.
                 str(sum(len(calls) - 1 for calls in launches)),
                 optional(apart.between if apart else None, percent),
                 percent(apart.within) if apart else MISSING,
@@ -79,26 +86,28 @@ def rows(found: Sequence[Series]) -> Table:
 
 
 def draw(timed: Sequence[tuple[Series, Estimate]]) -> Figure:
-    """Times of one call, the slowest on top; grey is where half of all rounds lie."""
+    """Times per call, the slowest on top; half of all rounds are in the grey range."""
     drawing = figure(12, 2 + 0.45 * len(timed))
     axes = drawing.subplots()
-    places = range(len(timed))[::-1]
-    for place, (series, _) in zip(places, timed, strict=True):
+    heights = range(len(timed))[::-1]
+    for height, (series, _) in zip(heights, timed, strict=True):
         rounds = [seconds for calls in series.samples.values() for seconds in calls[1:]]
         low, high = np.percentile(rounds, (25, 75))
-        axes.plot([low, high], [place, place], color="#cccccc", linewidth=9, solid_capstyle="butt")
+        axes.plot(
+            [low, high], [height, height], color="#cccccc", linewidth=9, solid_capstyle="butt"
+        )
     times = [time for _, time in timed]
     axes.errorbar(
         [time.value for time in times],
-        list(places),
+        list(heights),
         xerr=bars(times),
         color=COLOURS[0],
         marker="o",
         linestyle="none",
         capsize=4,
     )
-    axes.set_yticks(list(places), [series.name for series, _ in timed])
+    axes.set_yticks(list(heights), [series.name for series, _ in timed])
     axes.grid(axis="y", visible=False)
     log_axis(axes, "x", units.seconds)
-    axes.set_xlabel("time a call: median, its 95 % interval over launches, and half of all rounds")
+    axes.set_xlabel("time per call: median, 95 % interval over launches, half of all rounds (grey)")
     return drawing

@@ -17,10 +17,10 @@ from cnnbench.runs.store import Run
 
 
 def export(run: Run, format: str, per: str) -> bytes:
-    """One row for each case, launch or call, in base units.
+    """The data as a file, with one row for each case, launch or call, in base units.
 
     Raises:
-        UnknownNameError: another format or row.
+        UnknownNameError: the format or the kind of row is unknown.
         StoreError: nothing was measured.
     """
     for kind, name, known in (("format", format, FORMATS), ("row", per, PER)):
@@ -56,7 +56,7 @@ def _launches(run: Run) -> pd.DataFrame:
 
 
 def _calls(run: Run) -> pd.DataFrame:
-    return pd.DataFrame(row for m in run.measurements for row in _of_a_launch(m))
+    return pd.DataFrame(row for m in run.measurements for row in _calls_of(m))
 
 
 def _case(m: Measurement) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _case(m: Measurement) -> dict[str, Any]:
 
 def _launch(m: Measurement) -> dict[str, Any]:
     seconds = [ns / 1e9 for ns in m.samples_ns]
-    found = stats.medians([seconds]) if m.ok and seconds else []
+    medians = stats.medians([seconds]) if m.ok and seconds else []
     return {
         **_case(m),
         "outcome": m.outcome,
@@ -73,8 +73,8 @@ def _launch(m: Measurement) -> dict[str, Any]:
         "started_s": m.started,
         "wall_s": m.wall_s,
         "calls": len(seconds),
-        "warmup_calls": stats.warmup(seconds) if found else None,
-        "median_s": found[0] if found else None,
+        "warmup_calls": stats.warmup(seconds) if medians else None,
+        "median_s": medians[0] if medians else None,
         "build_s": _seconds(m.build_ns),
         "compile_s": _seconds(m.compile_ns),
         "new_batch_s": _seconds(m.new_batch_ns),
@@ -88,8 +88,8 @@ def _seconds(ns: int | None) -> float | None:
     return None if ns is None else ns / 1e9
 
 
-def _of_a_launch(m: Measurement) -> Iterator[dict[str, Any]]:
-    """The calls in order, those of the warm-up marked."""
+def _calls_of(m: Measurement) -> Iterator[dict[str, Any]]:
+    """The calls in order; those of the warm-up are marked."""
     leading = stats.warmup([ns / 1e9 for ns in m.samples_ns]) if m.samples_ns else 0
     for call, ns in enumerate(m.samples_ns):
         yield {**_case(m), "call": call, "warmup": call < leading, "ns": ns}
@@ -100,6 +100,6 @@ PER: dict[str, Callable[[Run], pd.DataFrame]] = {
     "launch": _launches,
     "call": _calls,
 }
-"""What a row can stand for."""
+"""What one row can be."""
 
 FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": csv_bytes, "parquet": as_parquet}

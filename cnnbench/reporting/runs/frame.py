@@ -1,4 +1,4 @@
-"""Results as rows, as a pandas frame, and as results.csv: one row a case, in base units."""
+"""Results as rows, as a pandas frame, and as results.csv: one row for each case, in base units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnbench.runs.result import Result
 
 
 def frame(results: Iterable[Result]) -> pd.DataFrame:
-    """One row a case; what was not measured is missing, never zero."""
+    """One row for each case; what was not measured is missing, never zero."""
     return pd.DataFrame(rows(results))
 
 
@@ -23,7 +23,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One mapping a case, all with the same keys."""
+    """One mapping for each case, all with the same keys."""
     return [_row(r) for r in results]
 
 

@@ -14,7 +14,7 @@ from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.store import Run
 
 PAUSE_S = 60.0
-"""A longer gap between launches is one run stopped and continued, not harness time."""
+"""If the gap between two launches is longer, the run was stopped and continued in between."""
 
 _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("host", "host", str),
@@ -30,7 +30,7 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def machine_rows(run: Run) -> Table:
-    """What is known of the machine and the method; what is not recorded has no row."""
+    """What is known of the machine and the method; no row for what was not recorded."""
     environments = [m.environment for m in run.measurements]
     rows = [
         [name, ", ".join(values)]
@@ -68,7 +68,7 @@ def _stops(reasons: dict[str, str]) -> str:
 
 
 def _named(kinds: dict[str, list[str]]) -> list[str]:
-    # A runtime that has no name for a device calls it by its kind.
+    # A runtime without a name for a device gives its kind as the name.
     return [
         kind if names == [kind] else f"{kind}: {', '.join(names)}"
         for kind, names in kinds.items()
@@ -84,15 +84,15 @@ def _distinct(
 
 
 def _versions(environments: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    found: dict[str, dict[str, None]] = {}
+    known: dict[str, dict[str, None]] = {}
     for environment in environments:
         for name, version in (environment.get("versions") or {}).items():
-            found.setdefault(name, {})[str(version)] = None
-    return {name: list(versions) for name, versions in sorted(found.items())}
+            known.setdefault(name, {})[str(version)] = None
+    return {name: list(versions) for name, versions in sorted(known.items())}
 
 
 def varied(run: Run) -> list[str]:
-    """What changed in the middle of the run and so differs between its launches."""
+    """What changed during the run and so differs between its launches."""
     environments = [m.environment for m in run.measurements]
     several = [name for name, key, show in _MACHINE if len(_distinct(environments, key, show)) > 1]
     several += [name for name, versions in _versions(environments).items() if len(versions) > 1]
@@ -100,7 +100,7 @@ def varied(run: Run) -> list[str]:
         return []
     return [
         f"Note: launches of this run differ in {', '.join(several)}, so that their times may "
-        "not be comparable. To do: measure again in one go."
+        "not be comparable. To do: measure all of it again in one run."
     ]
 
 
@@ -110,7 +110,7 @@ def _when(measurements: Iterable[Measurement]) -> list[list[str]]:
     if not launches:
         return []
     total, end = 0.0, launches[0].started
-    # Cases that took turns have one wall time between them.
+    # Cases that took turns share one wall time.
     for m in {(m.started, m.wall_s): m for m in launches}.values():
         gap = m.started - end
         total += m.wall_s + (gap if 0 < gap <= PAUSE_S else 0.0)

@@ -1,4 +1,4 @@
-"""Notes: the doubts about estimates, in one line each, with what to do."""
+"""Notes: doubts about estimates, one line each, with what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADVICE = {
 
 
 def notes(estimates: Iterable[tuple[str, Estimate | None]]) -> list[str]:
-    """One line a doubt: what is doubted, what to do, and which estimates it concerns."""
+    """One line for each doubt: what it is, which estimates it concerns, and what to do."""
     names: dict[Doubt, list[str]] = {}
     count = 0
     for name, estimate in estimates:
@@ -36,7 +36,7 @@ def notes(estimates: Iterable[tuple[str, Estimate | None]]) -> list[str]:
 
 
 def _listed(names: Sequence[str], of: int, limit: int = 6) -> str:
-    """The names themselves while they are few, else how many of how many."""
+    """The names if they are few, else how many of all."""
     if len(names) <= limit:
         return ", ".join(names)
     return "all cases" if len(names) == of else f"{len(names)} of {of} cases"

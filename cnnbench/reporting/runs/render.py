@@ -12,9 +12,9 @@ from cnnbench.reporting import markdown
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer
+from cnnbench.reporting.runs.compared_blocks import compared_blocks
 from cnnbench.reporting.runs.frame import csv_bytes, rows
 from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.runs.versus import versus
 from cnnbench.reporting.style import saved
 from cnnbench.runs import store
 from cnnbench.runs.result import results
@@ -41,8 +41,8 @@ def document(run: Run) -> Document:
     page.table(machine.machine_rows(run))
     page.bullets(machine.varied(run))
     page.text(
-        f"Convention: {CONVENTION}. Times are of one call on the whole batch, with 95 % "
-        "intervals in brackets and as bars; where a bar leaves a figure, the table has its ends."
+        f"Convention: {CONVENTION}. Times are per call, for the whole batch. Brackets and bars are "
+        "95 % intervals; if a bar is cut off by the edge of a figure, the table has its ends."
     )
     for section in sections.load():
         section.add(page, data)
@@ -51,7 +51,7 @@ def document(run: Run) -> Document:
 
 def _data(run: Run) -> Data:
     joined, problems = results(run)
-    comparisons = (v for v in versus(run.plan, joined) if v.shown)
+    comparisons = (blocks for blocks in compared_blocks(run.plan, joined) if blocks.shown)
     return Data(run, tuple(joined), tuple(comparisons), tuple(problems))
 
 

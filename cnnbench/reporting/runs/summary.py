@@ -1,4 +1,4 @@
-"""The end of a run on one screen: what was asked, the answer, how far to trust it, what to do."""
+"""The end of a run on one screen: the question, the answer, how reliable it is, what to do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from cnnbench import stats, units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.against import Against, against
 from cnnbench.reporting.runs.answer import answer, payoff
+from cnnbench.reporting.runs.compared_blocks import compared_blocks
 from cnnbench.reporting.runs.page import flops
-from cnnbench.reporting.runs.versus import versus
 from cnnbench.reporting.tables import MISSING, interval, number, optional
 from cnnbench.runs.result import Result, results
 from cnnbench.runs.store import Run
 from cnnbench.stats import NOISY, Doubt, Estimate
 
 SHOWN = 12
-"""Rows of networks that are not compared with a base: more do not fit on a screen."""
+"""The most rows of networks that are not compared with a base: more do not fit on a screen."""
 
 
 def document(run: Run) -> Document:
@@ -25,7 +25,7 @@ def document(run: Run) -> Document:
     page = Document()
     page.text(run.plan.description)
     beside = against(run, known)
-    comparisons = [v for v in versus(run.plan, known) if v.shown]
+    comparisons = [blocks for blocks in compared_blocks(run.plan, known) if blocks.shown]
     for place in beside:
         page.text(sentence(place))
         page.table(ranking(place))
@@ -39,19 +39,19 @@ def document(run: Run) -> Document:
 
 
 def sentence(place: Against) -> str:
-    """Who is faster than the base at one place, in words."""
-    said = [_said(result, found, place.base.label) for result, found in place.others]
+    """Which networks are faster than the base in one setting, in words."""
+    said = [_said(result, ratio, place.base.label) for result, ratio in place.others]
     return f"**{place.where}:** {'; '.join(said)}."
 
 
-def _said(result: Result, found: Estimate | None, base: str) -> str:
-    if found is None:
+def _said(result: Result, ratio: Estimate | None, base: str) -> str:
+    if ratio is None:
         return f"{result.label} was not compared ({result.outcome})"
-    times = interval(found, number)
-    if not found.decided:
+    times = interval(ratio, number)
+    if not ratio.decided:
         return f"{result.label} takes {times} times as long as {base}, which may be no difference"
-    if found.value < 1:
-        faster = Estimate(1 / found.value, _over(found.high), _over(found.low), found.n)
+    if ratio.value < 1:
+        faster = Estimate(1 / ratio.value, _over(ratio.high), _over(ratio.low), ratio.n)
         return f"{result.label} is {interval(faster, number)} times as fast as {base}"
     return f"{result.label} takes {times} times as long as {base}"
 
@@ -61,32 +61,32 @@ def _over(value: float | None) -> float | None:
 
 
 def ranking(place: Against) -> Table:
-    """The networks of one place, the fastest first."""
-    headers = ["network", "time a call", "samples/s", f"times {place.base.label}", "verdict"]
+    """The networks in one setting, the fastest first."""
+    headers = ["network", "time per call", "samples/s", f"times {place.base.label}", "verdict"]
     headers += ["FLOPs", "parameters", "peak memory"]
     return headers, [
         [
             result.label,
             interval(result.time, units.seconds) if result.time else result.outcome,
             optional(result.throughput, number),
-            "1" if result is place.base else interval(found, number),
-            stats.verdict(found).value if found else MISSING,
+            "1" if result is place.base else interval(ratio, number),
+            stats.verdict(ratio).value if ratio else MISSING,
             flops(result),
             f"{result.cost.params:,}",
             optional(result.peak_bytes, units.binary),
         ]
-        for result, found in place.ranked
+        for result, ratio in place.ranked
     ]
 
 
 def _fastest(known: Sequence[Result]) -> Table:
-    """The fastest cases; all of them where they are few."""
+    """All cases, the fastest first, if they are few; else none."""
     timed = sorted(((r.time.value, r) for r in known if r.time), key=lambda pair: pair[0])
     rows = [
         [r.name, interval(r.time, units.seconds), optional(r.throughput, number)]
         for _, r in timed[:SHOWN]
     ]
-    return ["case", "time a call", "samples/s"], rows if len(timed) <= SHOWN else []
+    return ["case", "time per call", "samples/s"], rows if len(timed) <= SHOWN else []
 
 
 def _trust(known: Sequence[Result]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Batches: what a sample takes at each batch size."""
+"""Batches: the time per sample at each batch size."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ORDER = 33
 
 
 def add(document: Document, data: Data) -> None:
-    """A table and a figure of the networks that were timed at two batch sizes or more."""
+    """A table and a figure of the networks that were timed at two or more batch sizes."""
     groups = series(data.results)
     if not groups:
         return
     document.section("Batch sizes")
     document.table(rows(groups))
-    document.picture("batches.png", "samples a second over the batch", partial(draw, groups))
+    document.picture("batches.png", "samples per second over the batch size", partial(draw, groups))
 
 
 def series(results: Iterable[Result]) -> dict[str, list[Result]]:
-    """Networks at several batch sizes, all else equal, by a name."""
+    """By name, the networks at several batch sizes, all else equal."""
     groups: dict[str, list[Result]] = {}
     for r in results:
         if r.time:
@@ -42,8 +42,8 @@ def series(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def rows(groups: dict[str, list[Result]]) -> Table:
-    """Time a call, a sample, and samples a second, at each batch."""
-    headers = ["network", "batch", "time a call", "time a sample", "samples/s", "peak memory"]
+    """Time per call, time per sample and samples per second, at each batch size."""
+    headers = ["network", "batch", "time per call", "time per sample", "samples/s", "peak memory"]
     return headers, [
         [
             f"{r.label} {sizes(r.case.inputs)} {r.case.mode}",
@@ -59,7 +59,7 @@ def rows(groups: dict[str, list[Result]]) -> Table:
 
 
 def draw(groups: Mapping[str, Sequence[Result]]) -> Figure:
-    """Samples a second over the batch, a line a network."""
+    """Samples per second over the batch size, one line for each network."""
     drawing = figure(12, 7)
     axes = drawing.subplots()
     names = {name: f"{group[0].label} {group[0].case.mode}" for name, group in groups.items()}
@@ -71,6 +71,6 @@ def draw(groups: Mapping[str, Sequence[Result]]) -> Figure:
     fixed_log_axis(axes, {r.case.batch_size for group in groups.values() for r in group})
     log_axis(axes, "y", number)
     axes.set_xlabel("samples per call")
-    axes.set_ylabel("samples a second, measured")
+    axes.set_ylabel("samples per second, measured")
     drawing.legend(loc="outside right upper")
     return drawing

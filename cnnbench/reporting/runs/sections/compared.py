@@ -1,4 +1,4 @@
-"""Compared: every network beside the one that the run compares with."""
+"""Compared: every network beside the base of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORDER = 5
 
 
 def add(document: Document, data: Data) -> None:
-    """A sentence and a ranking for every place of the grid, and all ratios in one figure."""
+    """A sentence and a ranking for every setting (size, batch, ...), and a figure of all ratios."""
     places = against(data.run, data.results)
     if not places:
         return
@@ -30,7 +30,7 @@ def add(document: Document, data: Data) -> None:
 
 
 def draw(places: list[Against]) -> Figure:
-    """The ratios with their intervals, a row a network and place."""
+    """The ratios with their intervals, one row for each network and setting."""
     rows = [
         (f"{result.label}, {place.where}", ratio)
         for place in places

@@ -1,4 +1,4 @@
-"""Memory: the predicted against the measured peak."""
+"""Memory: the predicted peak beside the measured one."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ ORDER = 50
 
 
 def add(document: Document, data: Data) -> None:
-    """The cases whose peak was measured; the figure where any rose."""
-    found, table = data.results, rows(data.results)
+    """The cases whose peak was measured, and a figure if the peak of any rose."""
+    results, table = data.results, rows(data.results)
     if not table[1]:
         return
-    sources = sorted({m.peak_source for r in found for m in r.launches if m.peak_source})
+    sources = sorted({m.peak_source for r in results for m in r.launches if m.peak_source})
     document.section("Predicted and measured peak memory")
     document.text(
-        "Measured is the rise of the process's peak memory over its first call, the median "
-        f"over launches (source: {', '.join(sources) or 'not recorded'}). Predicted is the "
-        "most activation memory alive at once, without the input and the weights, which "
-        "exist before that call.",
-        summary(found),
+        "Measured: by how much the first call raises the peak memory of the process, the median "
+        f"over launches (source: {', '.join(sources) or 'not recorded'}). Predicted: the most "
+        "memory that activations need at any one time, without the input and the weights, "
+        "because these exist before that call.",
+        summary(results),
     )
     document.table(table)
-    # Where nothing rose there is only zero, which has no place on a logarithmic axis.
-    if _known(found):
-        document.picture("memory.png", "measured over predicted peak", partial(draw, found))
+    # If no peak rose there are only zeros, which a logarithmic axis cannot show.
+    if _known(results):
+        document.picture("memory.png", "measured over predicted peak", partial(draw, results))
 
 
-def rows(found: Iterable[Result]) -> Table:
-    """Predicted against measured rise of the peak memory."""
+def rows(results: Iterable[Result]) -> Table:
+    """The predicted and the measured rise of the peak memory."""
     headers = ["case", "predicted", "measured", "error of the prediction"]
     return headers, [
         [
@@ -46,41 +46,41 @@ def rows(found: Iterable[Result]) -> Table:
             units.binary(r.peak_bytes),
             optional(r.peak_error, percent),
         ]
-        for r in found
+        for r in results
         if r.peak_bytes is not None
     ]
 
 
-def _known(found: Iterable[Result]) -> list[tuple[Result, int, float]]:
+def _known(results: Iterable[Result]) -> list[tuple[Result, int, float]]:
     """The cases with a predicted and a measured peak, with both in bytes."""
     return [
         (r, r.predicted_peak_bytes, r.peak_bytes)
-        for r in found
+        for r in results
         if r.peak_bytes and r.predicted_peak_bytes
     ]
 
 
-def summary(found: Iterable[Result]) -> str:
-    """The middle and the largest error of the predictions, in two sentences."""
-    known = _known(found)
+def summary(results: Iterable[Result]) -> str:
+    """The median and the largest error of the predictions, in two sentences."""
+    known = _known(results)
     errors = [(abs(predicted / measured - 1), r.name) for r, predicted, measured in known]
     if not errors:
         return ""
     worst, name = max(errors)
-    middle = median(error for error, _ in errors)
+    typical = median(error for error, _ in errors)
     excess = median(measured - predicted for _, predicted, measured in known)
     return (
-        f"Over {len(errors)} cases the prediction is off by {percent(middle)} (median) and by at "
+        f"Over {len(errors)} cases the prediction is off by {percent(typical)} (median) and by at "
         f"most {percent(worst)} ({name}). Measured minus predicted is {units.binary(excess)} "
-        "(median), which weighs the more the smaller the case."
+        "(median), which matters most for small cases."
     )
 
 
-def draw(found: Sequence[Result]) -> Figure:
-    """Measured rise of the peak memory over the predicted one, with the identity."""
+def draw(results: Sequence[Result]) -> Figure:
+    """The measured rise of the peak memory over the predicted one, and where both are equal."""
     drawing = figure(12, 8)
     axes = drawing.subplots()
-    known = [(r.label, predicted, measured) for r, predicted, measured in _known(found)]
+    known = [(r.label, predicted, measured) for r, predicted, measured in _known(results)]
     for label, (colour, marker) in looks(label for label, _, _ in known).items():
         axes.plot(
             [x for name, x, _ in known if name == label],

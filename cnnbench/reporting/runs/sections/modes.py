@@ -21,14 +21,14 @@ def add(document: Document, data: Data) -> None:
         document.table(table)
 
 
-def rows(found: Iterable[Result]) -> Table:
-    """The same network under several execution modes; empty rows where there is none."""
+def rows(results: Iterable[Result]) -> Table:
+    """Networks that were timed in several execution modes; no rows if there are none."""
     groups: dict[str, list[Result]] = {}
-    for r in found:
+    for r in results:
         case = r.case
         fields = (case.target, case.params, case.input_shape, case.batch_size, case.dtype)
         groups.setdefault(repr((*fields, case.device)), []).append(r)
-    headers = ["network", "mode", "time a call", "ratio to graph"]
+    headers = ["network", "mode", "time per call", "ratio to graph"]
     body = []
     for group in groups.values():
         measured = timed(group)

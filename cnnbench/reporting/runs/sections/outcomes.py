@@ -1,4 +1,4 @@
-"""Outcomes: what failed, was never reached, or could not be read."""
+"""Outcomes: what failed, what was not reached, and what could not be read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.tables import MISSING, Table
+from cnnbench.runs import store
 from cnnbench.runs.result import Result
 from cnnbench.runs.store import Run
 
@@ -14,7 +15,7 @@ ORDER = 90
 
 
 def add(document: Document, data: Data) -> None:
-    """Every failure and every gap; a sentence where there is none."""
+    """Every failure and every gap; one sentence if there is none."""
     table = rows(data.run)
     lines = [*unreached(data.run, data.results), *data.problems]
     document.section("Outcomes")
@@ -25,7 +26,7 @@ def add(document: Document, data: Data) -> None:
 
 
 def rows(run: Run) -> Table:
-    """Every launch that is not ok, launches of one case and reason in one row."""
+    """Every launch that failed; launches of a case that failed for one reason share a row."""
     groups: dict[tuple[str, str, str], list[int]] = {}
     for m in run.measurements:
         if not m.ok:
@@ -37,15 +38,15 @@ def rows(run: Run) -> Table:
     ]
 
 
-def unreached(run: Run, found: Iterable[Result]) -> list[str]:
-    """What the plan has and the run has not, and lines of the store that are lost."""
-    never = [r.name for r in found if not r.launches]
-    fewer = [r.name for r in found if 0 < len({m.launch for m in r.launches}) < run.plan.launches]
+def unreached(run: Run, results: Iterable[Result]) -> list[str]:
+    """What was planned but not measured, and the lines of the file that could not be read."""
+    never = [r.name for r in results if not r.launches]
+    fewer = [r.name for r in results if 0 < len({m.launch for m in r.launches}) < run.plan.launches]
     lines = []
     if never:
         lines.append(
-            f"{len(never)} of {len(run.plan.cases)} cases were never reached before the run "
-            f"ended: {', '.join(never)}. To do: continue with --resume, or a longer --time-budget."
+            f"{len(never)} of {len(run.plan.cases)} cases were not reached before the run ended: "
+            f"{', '.join(never)}. To do: continue with --resume, or give a longer --time-budget."
         )
     if fewer:
         lines.append(
@@ -53,6 +54,6 @@ def unreached(run: Run, found: Iterable[Result]) -> list[str]:
             "To do: continue the run with --resume."
         )
     if run.bad_lines:
-        lines.append(f"Lines of the store that could not be read: {len(run.bad_lines)}.")
+        lines.append(f"Lines of {store.FILE} that could not be read: {len(run.bad_lines)}.")
         lines += run.bad_lines
     return lines

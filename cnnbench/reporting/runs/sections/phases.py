@@ -1,4 +1,4 @@
-"""Phases: what a process pays before its calls are steady, and what it pays after."""
+"""Phases: what a process spends before its calls are steady, and what it spends later."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cnnbench.stats import percentile
 ORDER = 43
 
 _TEXT = (
-    "Medians over launches, each a new process. Build: load the file, or build the network and "
-    "draw its weights. Compile: trace it, before its first call; in mode xla the compiler runs in "
-    "the first call. New batch: the first call with one sample more, with all that it takes (a new "
-    "trace). Growth: memory of the process a call, in the second half of a launch."
+    "Medians over launches, each in a new process. Build: load the file, or build the network and "
+    "draw its weights. Compile: trace the network before its first call; in mode xla the compiler "
+    "runs in the first call. New batch: the first call with one sample more, including a new "
+    "trace. Growth: of the process's memory per call, in the second half of a launch."
 )
 
 _COLUMNS: tuple[tuple[str, Callable[[Result], str]], ...] = (
@@ -28,19 +28,19 @@ _COLUMNS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("95th percentile", lambda r: optional(_p95(r), units.seconds)),
     ("samples/s", lambda r: optional(r.throughput, number)),
     ("new batch", lambda r: optional(r.new_batch, units.seconds)),
-    ("growth a call", lambda r: optional(r.growth_bytes, units.binary)),
+    ("growth per call", lambda r: optional(r.growth_bytes, units.binary)),
 )
 
 
 def add(document: Document, data: Data) -> None:
-    """The cases of which a phase was measured, and the leaks by name."""
+    """The phases of every case, and the names of cases whose memory grows."""
     if not any(r.build is not None for r in data.results):
         return
     document.section("From loading to steady calls")
     document.text(_TEXT)
     document.table(rows(data.results))
     document.bullets(
-        f"**Memory grows** in {r.name}: by {units.binary(r.leak_bytes)} a call, in every launch. "
+        f"**Memory grows** in {r.name}: by {units.binary(r.leak_bytes)} per call, in every launch. "
         "To do: look for tensors that are kept from call to call."
         for r in data.results
         if r.leak_bytes
@@ -48,7 +48,7 @@ def add(document: Document, data: Data) -> None:
 
 
 def rows(results: Iterable[Result]) -> Table:
-    """A row a case that was timed; a column that nobody has is left out."""
+    """One row for each timed case; a column without any value is left out."""
     timed = [r for r in results if r.time]
     cells = {header: [show(r) for r in timed] for header, show in _COLUMNS}
     known = {name: column for name, column in cells.items() if set(column) - {MISSING}}
@@ -57,5 +57,5 @@ def rows(results: Iterable[Result]) -> Table:
 
 
 def _p95(r: Result) -> float | None:
-    found = percentile(r.samples.values(), 95)
-    return found.value if found else None
+    estimate = percentile(r.samples.values(), 95)
+    return estimate.value if estimate else None

@@ -1,4 +1,4 @@
-"""Reproduce: how to get this page, and this run, again."""
+"""Reproduce: how to make this run and this page again."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def add(document: Document, data: Data) -> None:
         document.code(data.run.plan.command)
     document.text(
         "`cnnbench report FOLDER` renders this page again from "
-        f"`{store.FILE}`; [results.csv](results.csv) has one row a case, in base units."
+        f"`{store.FILE}`; [results.csv](results.csv) has one row per case, in base units."
     )

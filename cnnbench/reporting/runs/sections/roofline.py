@@ -1,4 +1,4 @@
-"""Roofline: what each case reached of what the machine can do, and whether its time is possible."""
+"""Roofline: how much of what the machine can do each case reached; which times are impossible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDER = 45
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A timed case under its ceiling: FLOPs a byte, the least time, and the verdict."""
+    """A timed case below its ceiling: FLOPs per byte, least time, and how plausible it is."""
 
     result: Result
     time: Estimate
@@ -41,35 +41,36 @@ class Point:
 
 def add(document: Document, data: Data) -> None:
     """A table and a figure for every device and data type whose ceilings were measured."""
-    known = [(c, found) for c in data.run.ceilings if (found := points(data.results, c))]
+    known = [(c, placed) for c in data.run.ceilings if (placed := points(data.results, c))]
     if not known:
         return
     document.section("Roofline")
     document.text(
-        "FLOPs per byte: over inputs, weights and outputs of all layers, each moved once. Least "
-        "time: of each layer the longer of FLOPs / peak and bytes / bandwidth, added up; a "
-        "runtime that fuses layers, finds data in a cache or multiplies less (Winograd, FFT) can "
-        "be faster. Share: of the measured time that is the least time. A time that takes such a "
-        "convolution, or that even one could not reach, is named below its table."
+        "FLOPs per byte: the FLOPs divided by the bytes of the inputs, weights and outputs of all "
+        "layers, each moved once. Least time: for each layer the longer of FLOPs / peak and "
+        "bytes / bandwidth, added up over the layers. A runtime can be faster than that if it "
+        "fuses layers, finds data in a cache, or multiplies less (Winograd, FFT). Share: the least "
+        "time divided by the measured one. A time that only such a fast convolution could reach, "
+        "or that nothing could reach, is named below its table."
     )
-    for index, (ceiling, found) in enumerate(known):
+    for index, (ceiling, placed) in enumerate(known):
         document.text(about(ceiling))
-        document.table(rows(found))
-        document.bullets(flagged(found))
+        document.table(rows(placed))
+        document.bullets(flagged(placed))
         document.picture(
             numbered("roofline", index),
             f"speed over intensity, {ceiling.device}, {ceiling.dtype}",
-            partial(draw, found, ceiling),
+            partial(draw, placed, ceiling),
         )
 
 
-def points(found: Sequence[Result], ceiling: Ceiling) -> list[Point]:
-    """The timed forward passes that a ceiling is for."""
+def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
+    """The timed forward passes on the device and with the data type of a ceiling."""
     placed = []
-    for r, time in timed(found):
+    for r, time in timed(results):
         same = (r.case.device, r.case.dtype) == (ceiling.device, ceiling.dtype)
-        # A step of training is three passes, and more bytes: these bounds are of one. Of a
-        # network with layers that are not counted nothing could be said.
+        # A step of training is three passes and moves more bytes; these bounds are for one pass.
+        # A network with layers that are not counted has no bounds.
         if not same or r.case.mode == "train" or r.cost.uncounted:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
@@ -86,14 +87,14 @@ def about(ceiling: Ceiling) -> str:
         cache = f", last-level cache {units.binary(ceiling.cache_bytes)}"
     return (
         f"{ceiling.device}, {ceiling.dtype}: {flops_rate(ceiling.flops_per_s)} and "
-        f"{bandwidth(ceiling.bytes_per_s)}, so that memory is the limit below "
-        f"{number(ceiling.ridge)} FLOPs a byte ({ceiling.source}{cache})."
+        f"{bandwidth(ceiling.bytes_per_s)}, so memory is the limit below "
+        f"{number(ceiling.ridge)} FLOPs per byte ({ceiling.source}{cache})."
     )
 
 
-def rows(found: Sequence[Point]) -> Table:
-    """Every point: intensity, speed, least time and what was reached of it."""
-    headers = ["case", "FLOPs per byte", "speed", "time a call", "least time", "share", "verdict"]
+def rows(placed: Sequence[Point]) -> Table:
+    """Every point: intensity, speed, least time, and how close the measured time is to it."""
+    headers = ["case", "FLOPs per byte", "speed", "time per call", "least time", "share", "verdict"]
     return headers, [
         [
             point.result.name,
@@ -104,19 +105,19 @@ def rows(found: Sequence[Point]) -> Table:
             percent(point.least_s / point.time.value),
             point.judged.verdict.value,
         ]
-        for point in found
+        for point in placed
     ]
 
 
-def flagged(found: Sequence[Point]) -> list[str]:
+def flagged(placed: Sequence[Point]) -> list[str]:
     """One line for every time that is too short to be believed."""
     return [
         f"**{point.judged.verdict.value}**: {point.result.name} in "
         f"{units.seconds(point.time.value)} needs {flops_rate(point.judged.rate)}, "
-        f"{percent(point.judged.share)} of the peak; {_reading(point.judged)}. To do: look "
-        "whether the call is complete when the clock is read, and measure the ceilings again "
+        f"{percent(point.judged.share)} of the peak; {_reading(point.judged)}. To do: check "
+        "that the call is complete when the clock is read, and measure the ceilings again "
         "on an idle machine (cnnbench roofline --again)."
-        for point in found
+        for point in placed
         if point.judged.verdict is not Plausibility.PLAUSIBLE
     ]
 
@@ -124,17 +125,17 @@ def flagged(found: Sequence[Point]) -> list[str]:
 def _reading(judged: Judgement) -> str:
     if judged.verdict is Plausibility.IMPOSSIBLE:
         least = units.seconds(judged.least_s)
-        return f"at least {least} are needed, with fast convolutions (Winograd, FFT) too"
-    return "only a fast convolution, which multiplies less, could be that quick"
+        return f"even fast convolutions (Winograd, FFT) need at least {least}"
+    return "only a fast convolution, which multiplies less, could be that fast"
 
 
-def draw(found: Sequence[Point], ceiling: Ceiling) -> Figure:
+def draw(placed: Sequence[Point], ceiling: Ceiling) -> Figure:
     """Speed over intensity, below the two roofs."""
     drawing = figure(12, 8)
     axes = drawing.subplots()
-    _roofs(axes, ceiling, found)
-    for label, (colour, marker) in looks(p.result.label for p in found).items():
-        mine = [p for p in found if p.result.label == label]
+    _roofs(axes, ceiling, placed)
+    for label, (colour, marker) in looks(p.result.label for p in placed).items():
+        mine = [p for p in placed if p.result.label == label]
         axes.plot(
             [p.intensity for p in mine],
             [p.speed for p in mine],
@@ -145,21 +146,21 @@ def draw(found: Sequence[Point], ceiling: Ceiling) -> Figure:
         )
     log_axis(axes, "x", number)
     log_axis(axes, "y", flops_rate)
-    axes.set_xlabel("FLOPs per byte moved, from the rules")
+    axes.set_xlabel("FLOPs per byte moved, on paper")
     axes.set_ylabel("speed, measured")
     drawing.legend(loc="outside right upper")
     return drawing
 
 
-def _roofs(axes: Axes, ceiling: Ceiling, found: Sequence[Point]) -> None:
-    """The bandwidth up to the ridge and the peak after it; the legend has the numbers."""
-    known = [p.intensity for p in found if p.intensity]
+def _roofs(axes: Axes, ceiling: Ceiling, placed: Sequence[Point]) -> None:
+    """The bandwidth up to the ridge and the peak beyond it; the legend has the numbers."""
+    known = [p.intensity for p in placed if p.intensity]
     low, high = min(*known, ceiling.ridge) / 3, max(*known, ceiling.ridge) * 3
     x = np.array([low, ceiling.ridge, high])
     roof = np.minimum(ceiling.flops_per_s, x * ceiling.bytes_per_s)
     roofs = f"{bandwidth(ceiling.bytes_per_s)}, {flops_rate(ceiling.flops_per_s)}"
     axes.plot(x, roof, color="black", linewidth=2, zorder=0, label=roofs)
-    ridge = f"{number(ceiling.ridge)} FLOPs a byte"
+    ridge = f"{number(ceiling.ridge)} FLOPs per byte"
     axes.axvline(ceiling.ridge, color=GREY, linestyle=":", linewidth=2, zorder=0, label=ridge)
     axes.set_xlim(low, high)
-    axes.set_ylim(min(p.speed for p in found) / 2, ceiling.flops_per_s * 3)
+    axes.set_ylim(min(p.speed for p in placed) / 2, ceiling.flops_per_s * 3)

@@ -36,7 +36,7 @@ ORDER = 30
 class Scaling:
     """One block at two or more input sizes, all else equal.
 
-    Exponents are of the side length in pixels: 2 is linear in the number of pixels.
+    Exponents are those of the side length in pixels: 2 is linear in the number of pixels.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Scaling:
 
 
 def add(document: Document, data: Data) -> None:
-    """A table of exponents, and a figure a device."""
+    """A table of exponents, and one figure for each device."""
     scaled = scalings(data.results)
     if not scaled:
         return
     document.section("Scaling with the input size")
     document.text(
-        "Exponents of the side length, fitted on log-log scale: 2 is proportional to the "
-        "number of pixels. A smaller exponent than expected means a fixed cost that small "
-        "inputs do not amortise."
+        "How time and memory grow with the side length of the input: the exponents of power laws, "
+        "fitted on log-log scale. An exponent of 2 is proportional to the number of pixels. One "
+        "that is smaller than expected means a fixed cost, which weighs more for small inputs."
     )
     document.table(rows(scaled))
     for index, device in enumerate(devices(data.results)):
@@ -69,10 +69,10 @@ def add(document: Document, data: Data) -> None:
             )
 
 
-def scalings(found: Iterable[Result]) -> list[Scaling]:
+def scalings(scaled: Iterable[Result]) -> list[Scaling]:
     """Every block that was measured at two or more sizes."""
     groups: dict[str, list[Result]] = {}
-    for result in found:
+    for result in scaled:
         if result.time:
             groups.setdefault(_group(result), []).append(result)
     return [
@@ -106,7 +106,7 @@ def _scaling(group: list[Result]) -> Scaling:
     case = group[0].case
     channels = _channels(group[0])
     parts = [group[0].label, *([f"{channels[-1]} channels"] if channels else []), *group[0].unusual]
-    # Every launch is a point, so that the interval contains what varies between launches.
+    # Every launch is a point, so the interval contains the variation between launches.
     times = [
         (r.side, median(calls))
         for r in group
@@ -130,15 +130,15 @@ def _fit(points: list[tuple[float, float]]) -> Estimate | None:
     return stats.exponent([x for x, _ in positive], [y for _, y in positive])
 
 
-def rows(found: Iterable[Scaling]) -> Table:
-    """Fitted exponents beside those that the rules lead one to expect."""
+def rows(scaled: Iterable[Scaling]) -> Table:
+    """Fitted exponents beside those that one expects on paper."""
     headers = [
         "block",
         "sides",
-        "time ~ side^",
+        "exponent of time",
         "expected from FLOPs",
-        "peak memory ~ side^",
-        "expected from the rules",
+        "exponent of peak memory",
+        "expected on paper",
     ]
     return headers, [
         [
@@ -149,7 +149,7 @@ def rows(found: Iterable[Scaling]) -> Table:
             interval(s.memory, _power),
             _power(s.memory_on_paper.value) if s.memory_on_paper else MISSING,
         ]
-        for s in found
+        for s in scaled
     ]
 
 
@@ -157,17 +157,16 @@ def _power(value: float) -> str:
     return f"{value:z.2f}"
 
 
-def draw(found: Sequence[Scaling]) -> Figure:
-    """Time and measured peak memory over the input size, a line a block."""
-    memory = any(r.peak_bytes for s in found for r in s.results)
+def draw(scaled: Sequence[Scaling]) -> Figure:
+    """Time and measured peak memory over the input size, one line for each block."""
+    memory = any(r.peak_bytes for s in scaled for r in s.results)
     drawing = figure(12, 8)
     panels = drawing.subplots(1, 2 if memory else 1, squeeze=False)[0]
-    look = looks(s.name for s in found)
-    for index, s in enumerate(found):
+    look = looks(s.name for s in scaled)
+    for index, s in enumerate(scaled):
         colour, marker = look[s.name]
-        # Later lines are thinner, so that a line which coincides with an earlier one hides
-        # neither.
-        thin = 1 - index / len(found)
+        # Later lines are thinner, so that two lines which coincide can both be seen.
+        thin = 1 - index / len(scaled)
         sizes = {"linewidth": 1.2 + 3 * thin, "markersize": 6 + 6 * thin}
         times = [(r.side, time) for r, time in timed(s.results)]
         panels[0].errorbar(
@@ -184,14 +183,14 @@ def draw(found: Sequence[Scaling]) -> Figure:
         peaks = [(r.side, r.peak_bytes) for r in s.results if r.peak_bytes]
         if peaks:
             panels[1].plot(*zip(*peaks, strict=True), color=colour, marker=marker, **sizes)
-    panels[0].set_title("time a call, measured")
-    around(panels[0], [time.value for s in found for _, time in timed(s.results)])
+    panels[0].set_title("time per call, measured")
+    around(panels[0], [time.value for s in scaled for _, time in timed(s.results)])
     log_axis(panels[0], "y", units.seconds)
     if memory:
         panels[1].set_title("peak memory, measured")
         log_axis(panels[1], "y", units.binary, base=2)
     for axes in panels:
-        fixed_log_axis(axes, {r.side for s in found for r in s.results})
+        fixed_log_axis(axes, {r.side for s in scaled for r in s.results})
         axes.set_xlabel("input side length (pixels)")
     guides = [_guide(axes) for axes in panels]
     handles = [*panels[0].containers, guides[0]]
@@ -200,7 +199,7 @@ def draw(found: Sequence[Scaling]) -> Figure:
 
 
 def _guide(axes: Axes) -> Line2D:
-    """A line of slope 2 through the middle, behind all else; leaves the limits."""
+    """A line of slope 2 through the middle of the plot, behind everything; limits stay."""
     x, y = np.array(axes.get_xlim()), axes.get_ylim()
     middle = math.sqrt(y[0] * y[1]) / (x[0] * x[1])
     (line,) = axes.plot(

@@ -8,9 +8,9 @@ from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
 from cnnbench.cases.plan import Comparison
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.compared_blocks import SHOW, ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.runs.versus import SHOW, Pair, Versus
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
@@ -23,22 +23,24 @@ def add(document: Document, data: Data) -> None:
     """A table and a figure for every comparison on every device."""
     if data.comparisons:
         document.section("Side by side")
-    for index, v in enumerate(data.comparisons):
-        document.heading(v.title, 3)
-        document.table(rows(v))
-        document.bullets(notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in v.shown))
+    for index, blocks in enumerate(data.comparisons):
+        document.heading(blocks.title, 3)
+        document.table(rows(blocks))
+        document.bullets(
+            notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in blocks.shown)
+        )
         document.picture(
             numbered("compare", index),
-            f"{v.comparison.new} over {v.comparison.base}, quantity by quantity",
-            partial(draw, v),
+            f"{blocks.comparison.new} over {blocks.comparison.base}, quantity by quantity",
+            partial(draw, blocks),
         )
 
 
-def rows(v: Versus) -> Table:
+def rows(blocks: ComparedBlocks) -> Table:
     """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
-    headers = ["", *(text for pair in v.shown for text in _heads(v.comparison, pair))]
-    columns = [_column(pair) for pair in v.shown]
-    names = [*QUANTITIES, "peak memory, measured", "time a call", "speed"]
+    headers = ["", *(text for pair in blocks.shown for text in _heads(blocks.comparison, pair))]
+    columns = [_column(pair) for pair in blocks.shown]
+    names = [*QUANTITIES, "peak memory, measured", "time per call", "speed"]
     return headers, [
         [name, *(cell for column in columns for cell in column[index])]
         for index, name in enumerate(names)
@@ -73,58 +75,58 @@ def _ratio(base: float | None, new: float | None) -> str:
 
 
 def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
-    """New over base in every quantity that both have; those from the rules are exact."""
+    """New over base in every quantity that both have; without an interval where it is exact."""
     values: list[tuple[str, float | None, float | None]] = [
         (name, value(pair.base.cost), value(pair.new.cost)) for name, value in QUANTITIES.items()
     ]
     values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
-    found = [
+    known = [
         (name, Estimate(new / base, None, None, 1)) for name, base, new in values if base and new
     ]
-    return [*found, ("time, measured", pair.ratio)] if pair.ratio else found
+    return [*known, ("time, measured", pair.ratio)] if pair.ratio else known
 
 
-def draw(v: Versus) -> Figure:
-    """Bars: the new block over the base one, quantity by quantity, at each shown count."""
+def draw(blocks: ComparedBlocks) -> Figure:
+    """Bars: the new block over the base, quantity by quantity, at each shown channel count."""
     drawing = figure(12, 7)
     axes = drawing.subplots()
-    names = list(dict.fromkeys(name for pair in v.shown for name, _ in ratios(pair)))
-    height = 0.8 / len(v.shown)
-    for index, pair in enumerate(v.shown):
+    names = list(dict.fromkeys(name for pair in blocks.shown for name, _ in ratios(pair)))
+    thickness = 0.8 / len(blocks.shown)
+    for index, pair in enumerate(blocks.shown):
         known = ratios(pair)
-        offset = (index - (len(v.shown) - 1) / 2) * height
-        places = [names.index(name) + offset for name, _ in known]
+        offset = (index - (len(blocks.shown) - 1) / 2) * thickness
+        heights = [names.index(name) + offset for name, _ in known]
         values = [estimate.value for _, estimate in known]
         axes.barh(
-            places,
+            heights,
             [value - 1 for value in values],
-            height * 0.92,
+            thickness * 0.92,
             left=1,
             color=COLOURS[index % len(COLOURS)],
             label=f"{pair.channels} input channels",
         )
-        for place, (_, estimate) in zip(places, known, strict=True):
-            _bar_label(axes, place, estimate)
+        for height, (_, estimate) in zip(heights, known, strict=True):
+            _bar_label(axes, height, estimate)
     log_axis(axes, "x", lambda value: f"{value:g}x")
     axes.margins(x=0.15)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"{v.comparison.new} / {v.comparison.base}")
-    axes.set_title(v.title)
-    drawing.legend(loc="outside lower center", ncols=max(2, len(v.shown)))
+    axes.set_xlabel(f"{blocks.comparison.new} / {blocks.comparison.base}")
+    axes.set_title(blocks.title)
+    drawing.legend(loc="outside lower center", ncols=max(2, len(blocks.shown)))
     return drawing
 
 
-def _bar_label(axes: Axes, place: float, estimate: Estimate) -> None:
+def _bar_label(axes: Axes, height: float, estimate: Estimate) -> None:
     low, high = estimate.low or estimate.value, estimate.high or estimate.value
     if low != high:
-        axes.plot([low, high], [place, place], color="black", linewidth=2)
+        axes.plot([low, high], [height, height], color="black", linewidth=2)
     right = estimate.value >= 1
     axes.annotate(
         number(estimate.value),
-        (high if right else low, place),
+        (high if right else low, height),
         xytext=(6 if right else -6, 0),
         textcoords="offset points",
         ha="left" if right else "right",

@@ -1,4 +1,4 @@
-"""Speed: time a call against FLOPs on paper."""
+"""Speed: time per call against FLOPs on paper."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ ORDER = 40
 
 
 def add(document: Document, data: Data) -> None:
-    """Every case, timed or not; the figure where any was timed."""
+    """Every case, timed or not, and a figure if any was timed."""
     measured = timed(data.results)
     document.section("Time against FLOPs")
     document.text(
-        "Time is the geometric mean over launches of the median steady call; speed is FLOPs "
-        "from the rules over that time."
+        "Time: the geometric mean over launches of the median call after the warm-up. Speed: the "
+        "FLOPs on paper divided by that time."
     )
     document.table(rows(data.results))
     document.bullets(notes((r.name, time) for r, time in measured))
     if measured:
-        document.picture("flops.png", "time a call over FLOPs", partial(draw, data.results))
+        document.picture("flops.png", "time per call over FLOPs", partial(draw, data.results))
 
 
-def rows(found: Iterable[Result]) -> Table:
-    """FLOPs on paper, time a call and the speed achieved; every case, timed or not."""
-    headers = ["case", "FLOPs", "time a call", "speed"]
+def rows(results: Iterable[Result]) -> Table:
+    """FLOPs on paper, time per call and the speed reached, of every case, timed or not."""
+    headers = ["case", "FLOPs", "time per call", "speed"]
     return headers, [
         [
             r.name,
@@ -52,15 +52,15 @@ def rows(found: Iterable[Result]) -> Table:
             interval(r.time, units.seconds),
             speed(r),
         ]
-        for r in found
+        for r in results
     ]
 
 
-def draw(found: Sequence[Result]) -> Figure:
+def draw(results: Sequence[Result]) -> Figure:
     """Measured time over FLOPs on paper, with lines of constant speed."""
     drawing = figure(12, 8)
     axes = drawing.subplots()
-    measured = timed(found)
+    measured = timed(results)
     for label, (colour, marker) in looks(r.label for r, _ in measured).items():
         points = [(r.flops, time) for r, time in measured if r.label == label and r.flops]
         axes.errorbar(
@@ -77,21 +77,21 @@ def draw(found: Sequence[Result]) -> Figure:
     log_axis(axes, "x", units.count)
     log_axis(axes, "y", units.seconds)
     _speed_lines(axes, [r.speed for r, _ in measured if r.speed])
-    axes.set_xlabel("FLOPs of one call, from the rules")
-    axes.set_ylabel("time a call, measured")
+    axes.set_xlabel("FLOPs of one call, on paper")
+    axes.set_ylabel("time per call, measured")
     drawing.legend(loc="outside right upper")
     return drawing
 
 
 def _speed_lines(axes: Axes, speeds: Sequence[float]) -> None:
-    """Lines of 1, 10, 100 ... GFLOP/s across what is drawn, each with its name."""
+    """Lines of 1, 10, 100 ... GFLOP/s across the plot, each with its name."""
     if not speeds:
         return
     x, y = np.array(axes.get_xlim()), axes.get_ylim()
     first, last = np.floor(np.log10(min(speeds))), np.ceil(np.log10(max(speeds)))
     for rate in 10.0 ** np.arange(first, last + 1):
         axes.plot(x, x / rate, color=GREY, linewidth=1, zorder=0)
-        # The name sits left of where the line leaves the plot, at its top or at its right.
+        # The name stands to the left of the point at which the line leaves the plot.
         right = min(x[1], y[1] * rate)
         if right > 8 * x[0] and right / rate > y[0]:
             axes.annotate(

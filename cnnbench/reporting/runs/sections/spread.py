@@ -1,4 +1,4 @@
-"""Spread: how far launches lie apart, and the calls within one."""
+"""Spread: how much launches differ from each other, and calls within a launch."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from cnnbench.stats import BEYOND, FEW, percentile, steady
 ORDER = 60
 
 SUPPORT = (
-    f"A percentile of the calls is given where {FEW} launches or more have each "
-    f"{BEYOND} calls beyond it."
+    f"The percentile is given only if there are {FEW} launches or more, each with at least "
+    f"{BEYOND} calls above it."
 )
 
 _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
-"""Percents that lie far enough apart on a logarithmic axis."""
+"""Percentages that are far enough apart on a logarithmic axis."""
 
 
 def add(document: Document, data: Data) -> None:
-    """Every case with a steady call, and each of its launches in the figure."""
+    """Every case with calls after the warm-up; the figure has each of its launches."""
     table = rows(data.results)
     if not table[1]:
         return
@@ -39,8 +39,8 @@ def add(document: Document, data: Data) -> None:
     document.picture("spread.png", "spread of every launch", partial(draw, data.results))
 
 
-def rows(found: Iterable[Result]) -> Table:
-    """Launches, calls, how far both lie apart, and what 5 % of the calls exceed, if they say."""
+def rows(results: Iterable[Result]) -> Table:
+    """Launches, calls, how much both vary, and the time that 5 % of the calls exceed."""
     headers = ["case", "launches", "calls", "of these warm-up", "CV of launches", "IQR of calls"]
     return [*headers, "95th percentile of calls"], [
         [
@@ -52,27 +52,27 @@ def rows(found: Iterable[Result]) -> Table:
             percent(r.spread.within),
             interval(percentile(r.samples.values(), 95), units.seconds),
         ]
-        for r in found
+        for r in results
         if r.spread
     ]
 
 
-def summary(found: Iterable[Result]) -> str:
-    """The middle spread between and within launches, in a sentence."""
-    spreads = [r.spread for r in found if r.spread]
+def summary(results: Iterable[Result]) -> str:
+    """The median spread between and within launches, in a sentence."""
+    spreads = [r.spread for r in results if r.spread]
     between = [s.between for s in spreads if s.between is not None]
     if not spreads:
         return ""
     within = percent(median(s.within for s in spreads))
-    text = f"Median over the cases: calls within a launch spread by {within} (IQR / median)"
+    text = f"Median over the cases: calls within a launch vary by {within} (IQR / median)"
     if not between:
         return f"{text}; no case has two launches."
     return f"{text}, launches by {percent(median(between))} (CV of their medians)."
 
 
-def draw(found: Sequence[Result]) -> Figure:
+def draw(results: Sequence[Result]) -> Figure:
     """Every launch of every case: its middle 80 % of calls and its median."""
-    measured = timed(found)
+    measured = timed(results)
     drawing = figure(12, 1.8 + 0.32 * len(measured))
     axes = drawing.subplots()
     launches = [
@@ -81,17 +81,17 @@ def draw(found: Sequence[Result]) -> Figure:
         for index, samples in enumerate(r.samples.values())
         if steady(samples)
     ]
-    places = [place for place, _ in launches]
+    heights = [height for height, _ in launches]
     low, middle, high = np.array([np.percentile(calls, (10, 50, 90)) for _, calls in launches]).T
-    colours = [COLOURS[round(place) % 2] for place in places]
-    axes.hlines(places, low, high, colors=colours, linewidth=1.5, alpha=0.6)
-    axes.scatter(middle, places, c=colours, s=22)
+    colours = [COLOURS[round(height) % 2] for height in heights]
+    axes.hlines(heights, low, high, colors=colours, linewidth=1.5, alpha=0.6)
+    axes.scatter(middle, heights, c=colours, s=22)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(measured)), [r.name for r, _ in measured])
     axes.set_ylim(len(measured) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     ticks = [1 + percent / 100 for percent in _TICKS]
-    # One tick beyond the data on either side, where there is one.
+    # One tick beyond the data on each side, if there is one.
     first, last = bisect_left(ticks, low.min()) - 1, bisect_right(ticks, high.max())
     fixed_log_axis(axes, ticks[max(first, 0) : last + 1], _difference)
     axes.set_xlabel("difference from the case's time (dot: a launch's median; line: 80 % of calls)")

@@ -1,4 +1,4 @@
-"""Two blocks over a range of input channels: measured pairs, costs, and where they swap order."""
+"""Two blocks over a range of input channels: measured pairs, costs, and where the order changes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Versus:
-    """A comparison with what was measured of it."""
+class ComparedBlocks:
+    """Two blocks that a suite compares on one device, and what was measured of them."""
 
     comparison: Comparison
     pairs: tuple[Pair, ...]
@@ -67,10 +67,15 @@ class Versus:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Where two blocks swap order in one quantity; no crossings where they never do.
+    """Where two blocks swap their order in one quantity.
 
-    `better` is the block with less at the low end of the range; `undecided` is where the
-    values swap though the intervals leave the order open.
+    Args:
+        quantity: its name.
+        measured: whether it was measured; otherwise it is computed from the rules.
+        crossings: where the order changes, if it does.
+        better: the block with the lower value at the low end of the range.
+        span: the lowest and the highest number of channels.
+        undecided: where the values cross, if the intervals do not decide that they do.
     """
 
     quantity: str
@@ -81,11 +86,11 @@ class Swap:
     undecided: float | None = None
 
 
-def versus(plan: Plan, results: Sequence[Result]) -> list[Versus]:
-    """Every comparison with its pairs; a pair of which one has no costs is left out."""
+def compared_blocks(plan: Plan, results: Sequence[Result]) -> list[ComparedBlocks]:
+    """Every comparison of a plan; pairs in which a block has no known costs are left out."""
     known = {r.case.id: r for r in results}
     return [
-        Versus(
+        ComparedBlocks(
             comparison,
             tuple(
                 Pair(channels, known[base], known[new], ratio(known[base], known[new]))
@@ -97,42 +102,49 @@ def versus(plan: Plan, results: Sequence[Result]) -> list[Versus]:
     ]
 
 
-def swaps(v: Versus) -> list[Swap]:
-    """Where the blocks swap order: exactly by the rules, between measured points else."""
-    found = [_swap(v, name, False, *v.curve(name)) for name in SHOW if v.comparison.channels]
-    if times := time_swap(v):
-        found.append(times)
+def swaps(blocks: ComparedBlocks) -> list[Swap]:
+    """Where the blocks swap their order in each quantity.
+
+    What the rules give is exact; a measured quantity crosses between two measured points.
+    """
+    known = [
+        _swap(blocks, name, False, *blocks.curve(name))
+        for name in SHOW
+        if blocks.comparison.channels
+    ]
+    if times := time_swap(blocks):
+        known.append(times)
     peaks = [
         (p.channels, p.base.peak_bytes, p.new.peak_bytes)
-        for p in v.pairs
+        for p in blocks.pairs
         if p.base.peak_bytes and p.new.peak_bytes
     ]
     if len(peaks) > 1:
         x, a, b = zip(*peaks, strict=True)
-        found.append(_swap(v, "peak memory, measured", True, x, a, b))
-    return found
+        known.append(_swap(blocks, "peak memory, measured", True, x, a, b))
+    return known
 
 
-def time_swap(v: Versus) -> Swap | None:
-    """Where the measured times swap order; None with fewer than two measured pairs.
+def time_swap(blocks: ComparedBlocks) -> Swap | None:
+    """Where the measured times swap their order; None with fewer than two measured pairs.
 
-    A pair whose ratio has an interval around 1 has no order, so that it bounds nothing;
-    it still places the crossing between its neighbours. Where no launch is enough for an
-    interval the order of the values is taken as it is.
+    A pair whose interval contains 1 has no order, so it cannot bound a crossing. Its values still
+    help to place the crossing between the neighbours that do. A pair without an interval, because
+    there was only one launch, counts in the order of its values.
     """
-    pairs = v.timed
+    pairs = blocks.timed
     if len(pairs) < 2:
         return None
     x = [p.channels for p in pairs]
     base = [p.base.time.value for p in pairs if p.base.time]
     new = [p.new.time.value for p in pairs if p.new.time]
-    plain = _swap(v, "time", True, x, base, new)
+    plain = _swap(blocks, "time", True, x, base, new)
     sure = [i for i, p in enumerate(pairs) if p.ratio and (p.ratio.decided or p.ratio.low is None)]
     bounds = stats.crossings([x[i] for i in sure], [base[i] for i in sure], [new[i] for i in sure])
     crossings = []
     for bound in bounds:
         inside = [c.at for c in plain.crossings if bound.below <= c.at <= bound.above]
-        # Several crossings inside one bound are noise around one; the middle one stands.
+        # Several crossings within one bound are noise around a single one: take the middle one.
         at = inside[len(inside) // 2] if inside else bound.at
         crossings.append(Crossing(at, bound.below, bound.above, bound.a_first))
     undecided = plain.crossings[0].at if plain.crossings and not crossings else None
@@ -140,7 +152,7 @@ def time_swap(v: Versus) -> Swap | None:
 
 
 def _swap(
-    v: Versus,
+    blocks: ComparedBlocks,
     quantity: str,
     measured: bool,
     x: Sequence[int],
@@ -149,7 +161,7 @@ def _swap(
 ) -> Swap:
     crossings = tuple(stats.crossings(x, base, new))
     first = next(((a, b) for a, b in zip(base, new, strict=True) if a != b), None)
-    pair = v.comparison
+    pair = blocks.comparison
     better = (pair.base if first[0] < first[1] else pair.new) if first else ""
     return Swap(quantity, measured, crossings, better, (x[0], x[-1]))
 
