@@ -117,7 +117,10 @@ class Network:
         if self.kind == "entry":
             entry = blocks.get(self.target)
             entry.check(self.params)  # before they could be taken for arguments of `trace` itself
-            (size,) = _fitting(self.target, [entry.input_shape], inputs)
+            # A probe takes whatever its layers take, of other ranks too.
+            if entry.kind != "probe" or not inputs:
+                inputs = _fitting(self.target, [entry.input_shape], inputs)
+            (size,) = inputs
             return entry.trace(size, batch_size=batch_size, dtype=dtype or "float32", **self.params)
         from cnnbench.networks.reader import read
 
