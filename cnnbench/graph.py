@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, wraps
+from functools import cache, partial, wraps
+from types import CodeType
 from typing import Any
 
 from cnnbench.errors import ShapeError
@@ -233,12 +234,19 @@ RULES: dict[str, Callable[..., Rule]] = {}
 
 def argument_names(rule: Callable[..., Rule]) -> tuple[str, ...]:
     """The arguments of a rule after the shapes: those of the Keras class that it needs."""
-    return rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+    code, first = _code(rule)
+    return code.co_varnames[first + 1 : code.co_argcount]
 
 
 def merges(rule: Callable[..., Rule]) -> bool:
     """Whether a rule takes a list of shapes, which it says by the name of its argument: xs."""
-    return rule.__code__.co_varnames[0] == "xs"
+    code, first = _code(rule)
+    return code.co_varnames[first] == "xs"
+
+
+def _code(rule: Callable[..., Rule]) -> tuple[CodeType, int]:
+    """The code of a rule and the position of the shape among its arguments: behind a rank."""
+    return (rule.func.__code__, 1) if isinstance(rule, partial) else (rule.__code__, 0)
 
 
 def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
@@ -275,6 +283,26 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
         return call
 
     return register
+
+
+def ranked_layers(
+    op: str, rule: Callable[..., Rule], ranks: Sequence[int] = (1, 2, 3)
+) -> tuple[Callable[..., Any], ...]:
+    """The layer functions of Keras classes that differ only in their number of spatial axes.
+
+    Args:
+        op: the classes, such as "Conv{}D" for Conv1D, Conv2D and Conv3D.
+        rule: as for `layer`, with the number of spatial axes first: `rule(rank, x, *arguments)`.
+        ranks: the numbers of spatial axes.
+    """
+    functions = []
+    for rank in ranks:
+        name, bound = op.format(rank), partial(rule, rank)
+        vars(bound).update(
+            __name__=snake_case(name), __doc__=rule.__doc__, __module__=rule.__module__
+        )
+        functions.append(layer(name)(bound))
+    return tuple(functions)
 
 
 @cache

@@ -3,7 +3,16 @@
 import pytest
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import RULES, Graph, Tensor, layer, trace
+from cnnbench.graph import (
+    RULES,
+    Graph,
+    Tensor,
+    argument_names,
+    layer,
+    merges,
+    ranked_layers,
+    trace,
+)
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
@@ -170,6 +179,23 @@ def test_a_new_layer_is_one_function():
     assert graph.nodes[-1].rule.shape == (1, 4, 4, 3)
     assert names(graph) == ["input_layer", "halve", "halve_1"]
     assert halve.__doc__ == "Every other row."
+
+
+@pytest.mark.usefixtures("no_new_rules")
+def test_one_rule_makes_a_layer_for_each_number_of_spatial_axes():
+    def thin(rank, x, step=2):
+        """Every other position on each spatial axis."""
+        return Rule((x[0], *(size // step for size in x[1 : rank + 1]), x[-1]))
+
+    thin1d, thin2d = ranked_layers("Thin{}D", thin, (1, 2))
+    graph = trace(lambda x: thin2d(thin2d(x), 3), (12, 12, 3))
+    assert [node.rule.shape for node in graph.nodes[1:]] == [(1, 6, 6, 3), (1, 2, 2, 3)]
+    assert names(graph) == ["input_layer", "thin2d", "thin2d_1"]
+    assert trace(thin1d, (12, 3)).nodes[-1].rule.shape == (1, 6, 3)
+    assert (thin1d.__name__, thin1d.__doc__) == ("thin1d", thin.__doc__)
+    assert argument_names(RULES["Thin1D"]) == ("step",)
+    assert not merges(RULES["Thin1D"])
+    assert RULES["Thin1D"].__module__ == __name__
 
 
 @pytest.mark.usefixtures("no_new_rules")

@@ -216,7 +216,7 @@ def sees(x: Shape, axes: tuple[int, ...]) -> Window | None:
     return () if axes == (len(x) - 1,) else WHOLE
 
 
-def kernel_and_bias(kernel: Shape, units: int, use_bias: bool) -> tuple[Weight, ...]:
-    """The weights of a convolution or dense layer."""
-    weights = (Weight("kernel", kernel),)
+def kernels_and_bias(units: int, use_bias: bool, **kernels: Shape) -> tuple[Weight, ...]:
+    """Kernels by their names, and a bias for each unit."""
+    weights = tuple([Weight(name, shape) for name, shape in kernels.items()])
     return (*weights, Weight("bias", (units,))) if use_bias else weights

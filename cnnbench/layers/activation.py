@@ -1,7 +1,7 @@
 """Activations, alone or as an argument of another layer."""
 
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import layer
@@ -77,13 +77,29 @@ def is_linear(activation: str | None) -> bool:
     return activation in (None, "linear")
 
 
-def saved(activation: str | None) -> Literal["input", "both"]:
-    """What a product with weights and then an activation keeps for its backward pass.
+def affine(out: Shape, weights: tuple[Weight, ...], activation: str | None, **counts: Any) -> Rule:
+    """The rule of a product with weights, followed by an activation.
 
-    The gradient of the weights needs the input; that of an activation its output, or what it
-    was before, which is as large.
+    The gradient of the weights needs the input; that of an activation needs its output, or the
+    values before it, which are as many.
+
+    Args:
+        out: shape of the product.
+        weights: a bias, if there is one, comes last and is added to every value.
+        activation: by name.
+        **counts: the other fields of the rule.
     """
-    return "input" if is_linear(activation) else "both"
+    forward, backward = _operations(activation)
+    shape = activated(activation, out)
+    values, bias = prod(shape), prod(out) * int(weights[-1].name == "bias")
+    return Rule(
+        shape,
+        weights=weights,
+        elementwise=bias + forward * values,
+        backward=bias + backward * values,
+        saves="input" if is_linear(activation) else "both",
+        **counts,
+    )
 
 
 def _operations(activation: Any) -> tuple[int, int]:

@@ -5,11 +5,11 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import layer
+from cnnbench.graph import layer, ranked_layers
 from cnnbench.layers._sizes import (
     Sizes,
     join,
-    kernel_and_bias,
+    kernels_and_bias,
     positive,
     reaches,
     sizes,
@@ -17,7 +17,7 @@ from cnnbench.layers._sizes import (
     strided_or_dilated,
     taps_landing,
 )
-from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.layers.activation import affine
 from cnnbench.rule import Rule, Shape
 
 
@@ -26,18 +26,18 @@ def _transposed(
     x: Shape,
     filters: int,
     kernel_size: Any,
-    strides: Any,
-    padding: str,
-    output_padding: Any,
-    data_format: str | None,
-    dilation_rate: Any,
-    activation: str | None,
-    use_bias: bool,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    activation: str | None = None,
+    use_bias: bool = True,
 ) -> Rule:
-    """One MAC for each input position, tap, input channel and filter.
+    """The mirror of a convolution: h * w * c inputs, each spread over kh * kw * filters outputs.
 
-    Those that land outside the output of "same" padding count too. An output position sees
-    ceil(reach / stride) input positions at most.
+    Strides make the output larger. Taps that land outside the output of "same" padding count
+    too. An output position sees ceil(reach / stride) input positions at most.
     """
     n, spatial, c = split(x, rank, data_format)
     size, step = sizes(kernel_size, rank, "kernel_size"), sizes(strides, rank, "strides")
@@ -48,15 +48,12 @@ def _transposed(
     grown = _grown(spatial, reach, step, padding, output_padding)
     inside = taps_landing(spatial, grown, size, step, dilation) if padding == "same" else None
     out = join(n, grown, filters, data_format)
-    bias = prod(out) * int(bool(use_bias))
-    return Rule(
-        activated(activation, out),
-        weights=kernel_and_bias((*size, filters, c), filters, use_bias),
+    return affine(
+        out,
+        kernels_and_bias(filters, use_bias, kernel=(*size, filters, c)),
+        activation,
         macs=prod(x) * prod(size) * filters,
-        elementwise=bias + activation_cost(activation, out),
         inside=None if inside is None else n * inside * c * filters,
-        backward=bias + activation_backward(activation, out),
-        saves=saved(activation),
         window=tuple((-(-r // s), Fraction(1, s)) for r, s in zip(reach, step, strict=True)),
     )
 
@@ -91,44 +88,7 @@ def _grown(
     return out
 
 
-@layer("Conv1DTranspose")
-def conv1d_transpose(
-    x: Shape,
-    filters: int,
-    kernel_size: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-    activation: str | None = None,
-    use_bias: bool = True,
-) -> Rule:
-    """The mirror of a convolution over steps: strides make the output longer."""
-    return _transposed(
-        1, x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
-        activation, use_bias,
-    )  # fmt: skip
-
-
-@layer("Conv2DTranspose")
-def conv2d_transpose(
-    x: Shape,
-    filters: int,
-    kernel_size: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-    activation: str | None = None,
-    use_bias: bool = True,
-) -> Rule:
-    """The mirror of a convolution: h * w * c inputs, each spread over kh * kw * filters outputs."""
-    return _transposed(
-        2, x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
-        activation, use_bias,
-    )  # fmt: skip
+conv1d_transpose, conv2d_transpose = ranked_layers("Conv{}DTranspose", _transposed, (1, 2))
 
 
 @layer("Conv3DTranspose")
@@ -144,7 +104,7 @@ def conv3d_transpose(
     activation: str | None = None,
     use_bias: bool = True,
 ) -> Rule:
-    """The mirror of a convolution over volumes."""
+    """The same with Keras' other order of `data_format` and `output_padding`."""
     return _transposed(
         3, x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
         activation, use_bias,

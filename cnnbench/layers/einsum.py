@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnbench.errors import ShapeError
 from cnnbench.graph import layer
-from cnnbench.layers.activation import activated, activation_backward, activation_cost, saved
+from cnnbench.layers.activation import affine
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 Axes = tuple[str | int, ...]
@@ -62,16 +62,7 @@ def einsum_dense(
         first = min(places)
         bias = tuple(n if i in places else 1 for i, n in enumerate(out[first:], first))
         weights.append(Weight("bias", bias))
-    added = prod(out) * int(bias_axes is not None)
-    return Rule(
-        activated(activation, out),
-        weights=tuple(weights),
-        macs=prod(size.values()),
-        elementwise=added + activation_cost(activation, out),
-        backward=added + activation_backward(activation, out),
-        saves=saved(activation),
-        window=WHOLE,
-    )
+    return affine(out, tuple(weights), activation, macs=prod(size.values()), window=WHOLE)
 
 
 def _parsed(equation: str, rank: int) -> tuple[Axes, str, Axes]:

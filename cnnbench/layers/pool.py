@@ -1,163 +1,141 @@
-"""Pooling."""
+"""Pooling: over windows that slide, over everything, and to a given output size."""
 
-from math import prod
+from fractions import Fraction
+from math import gcd, prod
 from typing import Any
 
-from cnnbench.graph import layer
+from cnnbench.errors import ShapeError
+from cnnbench.graph import ranked_layers
 from cnnbench.layers._sizes import join, sizes, split, window, windows
-from cnnbench.rule import WHOLE, Rule, Shape
+from cnnbench.rule import WHOLE, Rule, Shape, Window
 
 
-def _pooled(
+def _pooled(out: Shape, values: int, average: bool, seen: Window | None) -> Rule:
+    """Outputs over windows that hold `values` values in all; padded positions count.
+
+    A mean takes one operation for each value, a maximum one less for each output. Backward, a
+    mean sends a part of dy to each value of its window, a maximum sends dy to one of them.
+    """
+    return Rule(
+        out,
+        elementwise=values if average else values - prod(out),
+        backward=values if average else prod(out),
+        saves="" if average else "both",
+        window=seen,
+    )
+
+
+def _sliding(
     rank: int,
     x: Shape,
     pool_size: Any,
     strides: Any,
     padding: str,
     data_format: str | None,
-    average: bool = False,
+    average: bool,
 ) -> Rule:
-    """The largest value of each window, or the mean; padded positions count.
-
-    Backward, a maximum sends dy to one position and a mean dy / taps to each.
-    """
     n, spatial, c = split(x, rank, data_format)
     size = sizes(pool_size, rank, "pool_size")
     step = size if strides is None else sizes(strides, rank, "strides")
     out = join(n, windows(spatial, size, step, padding), c, data_format)
-    outputs, taps = prod(out), prod(size)
-    return Rule(
-        out,
-        elementwise=outputs * (taps if average else taps - 1),
-        backward=outputs * taps if average else outputs,
-        saves="" if average else "both",
-        window=window(size, step),
-    )
+    return _pooled(out, prod(out) * prod(size), average, window(size, step))
 
 
-@layer("MaxPooling1D")
-def max_pooling1d(
+def _max(
+    rank: int,
     x: Shape,
     pool_size: Any = 2,
     strides: Any = None,
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Rule:
-    """Costs k - 1 comparisons per output."""
-    return _pooled(1, x, pool_size, strides, padding, data_format)
+    """The largest value of each window: kh * kw - 1 comparisons per output."""
+    return _sliding(rank, x, pool_size, strides, padding, data_format, average=False)
 
 
-@layer("MaxPooling2D")
-def max_pooling2d(
-    x: Shape,
-    pool_size: Any = (2, 2),
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Rule:
-    """Costs kh * kw - 1 comparisons per output."""
-    return _pooled(2, x, pool_size, strides, padding, data_format)
-
-
-@layer("MaxPooling3D")
-def max_pooling3d(
-    x: Shape,
-    pool_size: Any = (2, 2, 2),
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Rule:
-    """Costs kd * kh * kw - 1 comparisons per output."""
-    return _pooled(3, x, pool_size, strides, padding, data_format)
-
-
-@layer("AveragePooling1D")
-def average_pooling1d(
+def _average(
+    rank: int,
     x: Shape,
     pool_size: Any,
     strides: Any = None,
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Rule:
-    """Costs k - 1 additions and one division per output."""
-    return _pooled(1, x, pool_size, strides, padding, data_format, average=True)
+    """The mean of each window: kh * kw - 1 additions and one division per output."""
+    return _sliding(rank, x, pool_size, strides, padding, data_format, average=True)
 
 
-@layer("AveragePooling2D")
-def average_pooling2d(
-    x: Shape,
-    pool_size: Any,
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Rule:
-    """Costs kh * kw - 1 additions and one division per output."""
-    return _pooled(2, x, pool_size, strides, padding, data_format, average=True)
+max_pooling1d, max_pooling2d, max_pooling3d = ranked_layers("MaxPooling{}D", _max)
+average_pooling1d, average_pooling2d, average_pooling3d = ranked_layers(
+    "AveragePooling{}D", _average
+)
 
 
-@layer("AveragePooling3D")
-def average_pooling3d(
-    x: Shape,
-    pool_size: Any,
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Rule:
-    """Costs kd * kh * kw - 1 additions and one division per output."""
-    return _pooled(3, x, pool_size, strides, padding, data_format, average=True)
-
-
-def _global(
-    rank: int, x: Shape, data_format: str | None, keepdims: bool, average: bool = False
-) -> Rule:
+def _global(rank: int, x: Shape, data_format: str | None, keepdims: bool, average: bool) -> Rule:
     n, _, c = split(x, rank, data_format)
     out = join(n, (1,) * rank, c, data_format) if keepdims else (n, c)
-    return Rule(
-        out,
-        elementwise=prod(x) if average else prod(x) - n * c,
-        backward=prod(x) if average else n * c,
-        saves="" if average else "both",
-        window=WHOLE,
-    )
+    return _pooled(out, prod(x), average, WHOLE)
 
 
-@layer("GlobalMaxPooling1D")
-def global_max_pooling1d(x: Shape, data_format: str | None = None, keepdims: bool = False) -> Rule:
-    """The largest value of each channel: a comparison less than it has values."""
-    return _global(1, x, data_format, keepdims)
+def _global_max(
+    rank: int, x: Shape, data_format: str | None = None, keepdims: bool = False
+) -> Rule:
+    """The largest value of each channel: one comparison fewer than it has values."""
+    return _global(rank, x, data_format, keepdims, average=False)
 
 
-@layer("GlobalMaxPooling2D")
-def global_max_pooling2d(x: Shape, data_format: str | None = None, keepdims: bool = False) -> Rule:
-    """The largest value of each channel: a comparison less than it has values."""
-    return _global(2, x, data_format, keepdims)
-
-
-@layer("GlobalMaxPooling3D")
-def global_max_pooling3d(x: Shape, data_format: str | None = None, keepdims: bool = False) -> Rule:
-    """The largest value of each channel: a comparison less than it has values."""
-    return _global(3, x, data_format, keepdims)
-
-
-@layer("GlobalAveragePooling1D")
-def global_average_pooling1d(
-    x: Shape, data_format: str | None = None, keepdims: bool = False
+def _global_average(
+    rank: int, x: Shape, data_format: str | None = None, keepdims: bool = False
 ) -> Rule:
     """The mean of each channel: one operation per input element."""
-    return _global(1, x, data_format, keepdims, average=True)
+    return _global(rank, x, data_format, keepdims, average=True)
 
 
-@layer("GlobalAveragePooling2D")
-def global_average_pooling2d(
-    x: Shape, data_format: str | None = None, keepdims: bool = False
+global_max_pooling1d, global_max_pooling2d, global_max_pooling3d = ranked_layers(
+    "GlobalMaxPooling{}D", _global_max
+)
+global_average_pooling1d, global_average_pooling2d, global_average_pooling3d = ranked_layers(
+    "GlobalAveragePooling{}D", _global_average
+)
+
+
+def _adaptive(
+    rank: int, x: Shape, output_size: Any, data_format: str | None, average: bool
 ) -> Rule:
-    """The mean of each channel: one operation per input element."""
-    return _global(2, x, data_format, keepdims, average=True)
+    """Output i of m is over inputs floor(i * n / m) to ceil((i + 1) * n / m) - 1 of n.
+
+    Windows overlap where m does not divide n (Keras, `adaptive_average_pool`).
+    """
+    n, spatial, c = split(x, rank, data_format)
+    size = sizes(output_size, rank, "output_size")
+    if not all(isinstance(number, int) for number in (*spatial, *size)):
+        raise ShapeError("adaptive pooling needs plain numbers for its input and output sizes")
+    # The windows of an axis are length / m long and both ends are rounded outwards; what that
+    # adds up to follows from floor(i * length / m) summed over i (Graham, Knuth, Patashnik,
+    # "Concrete Mathematics", section 3.5).
+    axes = list(zip(spatial, size, strict=True))
+    totals = [length + m - gcd(length, m) for length, m in axes]
+    longest = [-(-total // m) for total, m in zip(totals, size, strict=True)]
+    seen = [(most, Fraction(*axis)) for most, axis in zip(longest, axes, strict=True)]
+    out = join(n, size, c, data_format)
+    return _pooled(out, n * c * prod(totals), average, tuple(seen))
 
 
-@layer("GlobalAveragePooling3D")
-def global_average_pooling3d(
-    x: Shape, data_format: str | None = None, keepdims: bool = False
+def _adaptive_max(rank: int, x: Shape, output_size: Any, data_format: str | None = None) -> Rule:
+    """The largest value of each cell of a grid of `output_size`."""
+    return _adaptive(rank, x, output_size, data_format, average=False)
+
+
+def _adaptive_average(
+    rank: int, x: Shape, output_size: Any, data_format: str | None = None
 ) -> Rule:
-    """The mean of each channel: one operation per input element."""
-    return _global(3, x, data_format, keepdims, average=True)
+    """The mean of each cell of a grid of `output_size`."""
+    return _adaptive(rank, x, output_size, data_format, average=True)
+
+
+adaptive_max_pooling1d, adaptive_max_pooling2d, adaptive_max_pooling3d = ranked_layers(
+    "AdaptiveMaxPooling{}D", _adaptive_max
+)
+adaptive_average_pooling1d, adaptive_average_pooling2d, adaptive_average_pooling3d = ranked_layers(
+    "AdaptiveAveragePooling{}D", _adaptive_average
+)

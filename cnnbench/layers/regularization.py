@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from cnnbench.errors import ShapeError
-from cnnbench.graph import layer
+from cnnbench.graph import layer, ranked_layers
 from cnnbench.layers._sizes import split
 from cnnbench.rule import Rule, Shape
 
@@ -13,7 +13,11 @@ def _noise(x: Shape, training: int, backward: int) -> Rule:
     return Rule(x, view=True, training=training, backward=backward, saves="")
 
 
-def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None) -> Rule:
+def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None = None) -> Rule:
+    """Drops whole channels in training: one draw and one comparison a channel of a sample.
+
+    Then scale and select, on each value (2), forward and backward.
+    """
     n, _, c = split(x, rank, data_format)
     on = int(bool(rate))
     return _noise(x, on * (2 * n * c + 2 * prod(x)), on * 2 * prod(x))
@@ -21,23 +25,11 @@ def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None) 
 
 @layer("SpatialDropout1D")
 def spatial_dropout1d(x: Shape, rate: float) -> Rule:
-    """Drops whole channels in training: one draw and one comparison a channel of a sample.
-
-    Then scale and select, on each value (2), forward and backward.
-    """
-    return _spatial_dropout(1, x, rate, None)
+    """As `SpatialDropout2D`, on steps; Keras has no `data_format` here."""
+    return _spatial_dropout(1, x, rate)
 
 
-@layer("SpatialDropout2D")
-def spatial_dropout2d(x: Shape, rate: float, data_format: str | None = None) -> Rule:
-    """As `SpatialDropout1D`, on images."""
-    return _spatial_dropout(2, x, rate, data_format)
-
-
-@layer("SpatialDropout3D")
-def spatial_dropout3d(x: Shape, rate: float, data_format: str | None = None) -> Rule:
-    """As `SpatialDropout1D`, on volumes."""
-    return _spatial_dropout(3, x, rate, data_format)
+spatial_dropout2d, spatial_dropout3d = ranked_layers("SpatialDropout{}D", _spatial_dropout, (2, 3))
 
 
 @layer("AlphaDropout")

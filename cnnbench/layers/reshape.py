@@ -5,7 +5,7 @@ from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import ShapeError
-from cnnbench.graph import layer
+from cnnbench.graph import layer, ranked_layers
 from cnnbench.layers._sizes import channels_first, join, positive, split
 from cnnbench.rule import WHOLE, Rule, Shape
 
@@ -53,50 +53,6 @@ def repeat_vector(x: Shape, n: int) -> Rule:
     return Rule(out, backward=prod(out), saves="", window=WHOLE)
 
 
-@layer("ZeroPadding1D")
-def zero_padding1d(x: Shape, padding: Any = 1, data_format: str | None = None) -> Rule:
-    """Zeros before and after the steps; a copy, no arithmetic."""
-    return _bordered(1, x, padding, 1, data_format, "padding")
-
-
-@layer("ZeroPadding2D")
-def zero_padding2d(x: Shape, padding: Any = (1, 1), data_format: str | None = None) -> Rule:
-    """Zeros around the two spatial axes; a copy, no arithmetic.
-
-    `data_format="channels_first"` pads the last two axes instead of the middle two. On a
-    channels-last tensor that pads the width and the channels (see `pad_channels`).
-    """
-    return _bordered(2, x, padding, 1, data_format, "padding")
-
-
-@layer("ZeroPadding3D")
-def zero_padding3d(
-    x: Shape, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
-) -> Rule:
-    """Zeros around the three spatial axes; a copy, no arithmetic."""
-    return _bordered(3, x, padding, 1, data_format, "padding")
-
-
-@layer("Cropping1D")
-def cropping1d(x: Shape, cropping: Any = (1, 1)) -> Rule:
-    """The steps without some at both ends; a copy."""
-    return _bordered(1, x, cropping, -1, None, "cropping")
-
-
-@layer("Cropping2D")
-def cropping2d(x: Shape, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None) -> Rule:
-    """The image without some rows and columns; a copy."""
-    return _bordered(2, x, cropping, -1, data_format, "cropping")
-
-
-@layer("Cropping3D")
-def cropping3d(
-    x: Shape, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
-) -> Rule:
-    """The volume without some planes on each side; a copy."""
-    return _bordered(3, x, cropping, -1, data_format, "cropping")
-
-
 def _bordered(
     rank: int, x: Shape, sides: Any, sign: int, data_format: str | None, what: str
 ) -> Rule:
@@ -114,6 +70,36 @@ def _bordered(
     if any(isinstance(size, int) and size < 1 for size in out):
         raise ShapeError(f"{what} {sides!r} leaves nothing of {units.shape(spatial)}")
     return Rule(join(n, out, c, data_format), saves="")
+
+
+def _zero_padding(rank: int, x: Shape, padding: Any = 1, data_format: str | None = None) -> Rule:
+    """Zeros on both sides of each spatial axis; a copy, no arithmetic.
+
+    `data_format="channels_first"` pads the last axes instead of the middle ones. On a
+    channels-last image that pads the width and the channels (see `pad_channels`).
+    """
+    return _bordered(rank, x, padding, 1, data_format, "padding")
+
+
+zero_padding1d, zero_padding2d, zero_padding3d = ranked_layers("ZeroPadding{}D", _zero_padding)
+
+
+@layer("Cropping1D")
+def cropping1d(x: Shape, cropping: Any = 1) -> Rule:
+    """The steps without some at both ends; a copy."""
+    return _bordered(1, x, cropping, -1, None, "cropping")
+
+
+@layer("Cropping2D")
+def cropping2d(x: Shape, cropping: Any = 0, data_format: str | None = None) -> Rule:
+    """The image without some rows and columns; a copy."""
+    return _bordered(2, x, cropping, -1, data_format, "cropping")
+
+
+@layer("Cropping3D")
+def cropping3d(x: Shape, cropping: Any = 1, data_format: str | None = None) -> Rule:
+    """The volume without some planes on each side; a copy."""
+    return _bordered(3, x, cropping, -1, data_format, "cropping")
 
 
 def pad_channels(x: Any, channels: int) -> Any:

@@ -38,13 +38,13 @@ def up_sampling1d(x: Shape, size: int = 2) -> Rule:
 
 @layer("UpSampling2D")
 def up_sampling2d(
-    x: Shape, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest"
+    x: Shape, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest"
 ) -> Rule:
-    """Each pixel several times, or interpolated: see `preprocessing.interpolated` for the work."""
+    """Each pixel several times, or interpolated (see `preprocessing.interpolated`)."""
     return _repeated(2, x, size, data_format, interpolation.lower())
 
 
 @layer("UpSampling3D")
-def up_sampling3d(x: Shape, size: Any = (2, 2, 2), data_format: str | None = None) -> Rule:
+def up_sampling3d(x: Shape, size: Any = 2, data_format: str | None = None) -> Rule:
     """Each voxel several times: a copy."""
     return _repeated(3, x, size, data_format)

@@ -24,8 +24,7 @@ from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import layer_normalization
-from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
-from cnnbench.layers.pool_adaptive import adaptive_max_pooling2d
+from cnnbench.layers.pool import adaptive_max_pooling2d, global_average_pooling2d, max_pooling2d
 from cnnbench.layers.reshape import reshape
 from cnnbench.reporting.analysis.formulas import document, latex, latex_of, latex_rows
 from cnnbench.reporting.formats import show

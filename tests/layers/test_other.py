@@ -20,7 +20,6 @@ FILES = (
     "merge",
     "norm",
     "pool",
-    "pool_adaptive",
     "reshape",
     "resize",
 )
