@@ -42,10 +42,12 @@ MAY = {
         "runs": "errors units paths records schema stats cost host cases",
         "runner": "errors units stats host cases runtimes runs",
         # What follows from both.
-        "machine": "errors units stats graph cost blocks analysis host cases runtimes runs runner",
-        "design_space": "errors rule graph cost blocks cases runs runner",
-        "claims": "errors units schema stats graph cost blocks cases runs",
-        "prediction": "errors stats graph cost layers blocks host cases runs runner machine",
+        "machine": "errors units records stats graph cost blocks analysis host cases runtimes runs"
+        " runner",
+        "design_space": "errors units records rule graph cost blocks cases runs runner",
+        "claims": "errors units records schema stats graph cost blocks cases runs",
+        "prediction": "errors units records stats graph cost layers blocks host cases runs runner"
+        " machine",
         # For a person: it never measures.
         "reporting": "errors units stats graph cost analysis host cases runs machine design_space"
         " claims prediction",

@@ -1,4 +1,4 @@
-"""Every configuration of a block."""
+"""Every configuration of a block, and the best of them."""
 
 from __future__ import annotations
 
@@ -38,42 +38,42 @@ def sweep(
     launches: int = 3,
     time_budget: float = 120.0,
 ) -> Sweep:
-    """Cost every combination of some parameters and sizes of a block, and keep the best.
+    """Compute the cost of every combination of some parameters and sizes of a block; keep the best.
 
-    The metrics are params, macs, flops, activation, peak (of activation memory), memory (that
-    and the weights), all of which one wants small, and channels, those of the output: the width
-    that a block hands to the next one, which is what the cost on paper buys. So by default the
-    FLOPs should be small and the output channels many. The parameters can be that in their
-    place (`maximize=["params"]`); at stride 1 they are nearly proportional to the FLOPs.
+    The metrics are params, macs, flops, activation, peak (of the activation memory), memory (that
+    peak and the weights) and channels (of the output). All should be small but channels: that is
+    the width which a block hands to the next one, and so what the cost buys. By default the FLOPs
+    should be small and the output channels many. The parameters can take the place of the
+    channels (`maximize=["params"]`); at stride 1 they are nearly proportional to the FLOPs.
 
     Args:
         target: a name from `cnnbench list`.
-        grid: a range or a list of values by parameter, or one value; also of `input_size`
+        grid: by parameter, a range, a list of values or one value; also for `input_size`
             (square), `input_channels` and `batch`.
         input_shape: of one sample, as (h, w, c); the entry's own if None.
         dtype: float32, float16 or bfloat16.
-        at_most: what a metric may be.
-        at_least: what a metric must be.
-        minimize: metrics; FLOPs if None.
-        maximize: metrics; output channels if None.
-        pareto: keep those that no other beats in all of these, exactly; of equal ones the
-            first. Else keep the best in one metric, then in the next: those to maximize first,
-            unless only others are given.
-        top: rows that are kept, of a front evenly along it; 0 for all.
-        sample: configurations to try, drawn evenly from the grid; all if None.
+        at_most: the most that a metric may be, by metric.
+        at_least: the least that a metric must be, by metric.
+        minimize: metrics to minimize; FLOPs if None.
+        maximize: metrics to maximize; output channels if None.
+        pareto: keep the configurations that no other one beats in all of these metrics; of equal
+            ones the first. Else keep the best in one metric, then in the next: first those to
+            maximize, unless only metrics to minimize are given.
+        top: how many rows to keep, evenly along a front; 0 for all.
+        sample: how many configurations to try, drawn evenly from the grid; all if None.
         seed: of the sample.
-        watch: told how many configurations are done, and of how many.
-        measure: rows to put on a stopwatch, on the CPU.
-        progress: who is told of that.
-        out: a folder that keeps what was measured; none if None.
+        watch: called with the number of configurations that are done, and of all.
+        measure: how many rows to measure, on the CPU.
+        progress: told about each launch of that.
+        out: a folder to store the measurements in; they are not stored if None.
         runtime: tensorflow, fake, or a module of your own.
         launches: processes per row.
         time_budget: seconds for all launches.
 
     Raises:
-        UnknownNameError: no such entry, parameter or metric.
-        CnnbenchError: an empty grid, one that is too large, or nothing in it that can be built
-            within the limits.
+        UnknownNameError: there is no such entry, parameter or metric.
+        CnnbenchError: the grid is empty or too large, or nothing in it can be built within the
+            limits.
     """
     from cnnbench import design_space
     from cnnbench.design_space.grid import grid as grid_of
@@ -83,13 +83,13 @@ def sweep(
     if measure:
         from cnnbench.runner import session
 
-        # What is wrong with these is said before minutes are spent.
+        # Refused now, before minutes are spent.
         if measure < 0:
             raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
         if out is not None:
             store.check_free(Path(out))
         started = session.start(runtime)
-    found = design_space.sweep(
+    result = design_space.sweep(
         grid_of(blocks.get(target), grid, input_shape, dtype),
         at_most=at_most or {},
         at_least=at_least or {},
@@ -102,11 +102,11 @@ def sweep(
         watch=watch,
     )
     if started is None:
-        return found
+        return result
     from cnnbench.design_space.measured import measure as measured
     from cnnbench.runner.progress import Silent
 
     folder = None if out is None else Path(out)
     watching = progress or Silent()
     plan = {"launches": launches, "time_budget_s": time_budget}
-    return replace(found, measured=measured(found, measure, started, watching, folder, **plan))
+    return replace(result, measured=measured(result, measure, started, watching, folder, **plan))

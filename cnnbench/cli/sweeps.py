@@ -1,4 +1,4 @@
-"""The command that costs a whole space of configurations: sweep."""
+"""The command that computes the cost of a whole design space: sweep."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cnnbench.cli.app import Format, Runtime, app, literal
 from cnnbench.errors import CnnbenchError
 
 MOST_VALUES = 10**6
-"""In a list; a range alone may be longer."""
+"""The most values of a list; a single range may be longer."""
 PATIENCE_S = 2.0
-"""After which a bar says how far it is."""
+"""The time after which a progress bar appears."""
 
 _Count = Annotated[str | None, typer.Option(metavar="100M")]
 _Bytes = Annotated[str | None, typer.Option(metavar="4MiB")]
@@ -32,8 +32,8 @@ def sweep(
         typer.Option(
             "--param",
             "-p",
-            help="16:256 with both ends, 16:256:16 in steps, 16:256:x2 doubled, or 8,12,16; "
-            "texts too: A,B.",
+            help="16:256 includes both ends, 16:256:16 has steps, 16:256:x2 doubles; or 8,12,16; "
+            "or texts: A,B.",
             metavar="NAME=VALUES",
         ),
     ] = None,
@@ -41,10 +41,10 @@ def sweep(
         str | None, typer.Option(help="Size of one sample, as 28x28x192.", metavar="SIZE")
     ] = None,
     input_size: Annotated[
-        str | None, typer.Option(help="Sides of a square input.", metavar="VALUES")
+        str | None, typer.Option(help="Side lengths of a square input.", metavar="VALUES")
     ] = None,
     input_channels: Annotated[
-        str | None, typer.Option(help="Its channels.", metavar="VALUES")
+        str | None, typer.Option(help="Channels of the input.", metavar="VALUES")
     ] = None,
     batch: Annotated[
         str | None, typer.Option(help="Samples per forward pass.", metavar="VALUES")
@@ -64,31 +64,32 @@ def sweep(
         str | None,
         typer.Option(
             help="params, macs, flops, activation, peak (of activations), memory (and weights) "
-            "or channels (of the output); several as flops,peak; none [default: flops].",
+            "or channels (of the output); several as flops,peak; or none [default: flops].",
             metavar="NAMES",
         ),
     ] = None,
     maximize: Annotated[
-        str | None, typer.Option(help="The same [default: channels].", metavar="NAMES")
+        str | None, typer.Option(help="As --minimize [default: channels].", metavar="NAMES")
     ] = None,
     pareto: Annotated[
-        bool, typer.Option("--pareto", help="Only those that no other beats in all of these.")
+        bool,
+        typer.Option("--pareto", help="Only those that no other one beats in all of these."),
     ] = False,
-    top: Annotated[int, typer.Option(min=0, help="Rows; 0 for all.")] = 20,
+    top: Annotated[int, typer.Option(min=0, help="How many rows to show; 0 for all.")] = 20,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Try only so many, drawn evenly from the grid.")
+        int | None, typer.Option(min=1, help="Try only this many, drawn evenly from the grid.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     measure: Annotated[
-        int, typer.Option(min=0, help="Put so many rows on a stopwatch, on the CPU.")
+        int, typer.Option(min=0, help="Measure the times of this many rows, on the CPU.")
     ] = 0,
     out: Annotated[
-        str | None, typer.Option(help="Folder that keeps what was measured.", metavar="FOLDER")
+        str | None, typer.Option(help="Folder to store the measurements in.", metavar="FOLDER")
     ] = None,
     runtime: Runtime = "tensorflow",
     launches: Annotated[int, typer.Option(min=1, help="Processes per row.")] = 3,
     time_budget: Annotated[
-        str, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
+        str, typer.Option(help="Time for all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = "2m",
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     figure: Annotated[
@@ -96,16 +97,17 @@ def sweep(
         typer.Option(help="Draw the first two objectives into this file: .png, .svg, .pdf."),
     ] = None,
 ) -> None:
-    """Cost all configurations of a block, and show the best within a budget or the Pareto front."""
-    if out == "":  # which pathlib takes for the folder that we are in
-        raise CnnbenchError("--out must be a folder; got an empty name")
+    """The cost of all configurations of a block: the best within limits, or the Pareto front."""
+    if out == "":  # pathlib would take it for the current folder
+        raise CnnbenchError("--out must name a folder; got an empty name")
     if out and not measure:
-        raise CnnbenchError("--out keeps what was measured; say how many rows with --measure")
+        raise CnnbenchError("--out stores measurements; say how many rows with --measure")
     if figure is not None:
         from cnnbench.reporting import style
 
         style.check(figure)
-    from cnnbench.reporting.design_space import sweep
+    from cnnbench.reporting.design_space.sweep import document
+    from cnnbench.reporting.formats import show
     from cnnbench.runner.progress import watcher
 
     sizes = {"input_size": input_size, "input_channels": input_channels, "batch": batch}
@@ -117,7 +119,7 @@ def sweep(
     talks = measure and format is Format.table and sys.stdout.isatty()
     progress = watcher(quiet=not talks, as_json=False)
     with progress:
-        found = api.sweep(
+        result = api.sweep(
             target,
             grid,
             None if input is None else units.parse_shape(input, ranks=(1, 3, 4)),
@@ -141,17 +143,17 @@ def sweep(
             launches=launches,
             time_budget=units.parse_duration(time_budget),
         )
-    text = sweep.render(found, format.value)
+    text = show(document(result), format.value)
     if figure is not None:
         from cnnbench.reporting.design_space import plane
 
-        plane.plane(found, figure)
+        plane.plane(result, figure)
         text += f"\nfigure: {figure}\n" if format is Format.table else ""
     print(text, end="")
 
 
 def _names(text: str | None) -> list[str] | None:
-    """flops,peak as a list; none as an empty one."""
+    """flops,peak as a list of two; none as an empty list."""
     if text is None:
         return None
     return [] if text == "none" else [name.strip() for name in text.split(",")]
@@ -175,12 +177,13 @@ _RANGE = re.compile(r"(-?\d{1,18}):(-?\d{1,18})(?::(x?)(\d{1,18}))?")
 def values(name: str, text: str) -> Any:
     """16:256, 16:256:16, 16:256:x2 or 16,24,32:64 as a range, a list, or one value.
 
-    A range includes its end, if a step leads there. Brackets keep a comma: (64,64,256).
+    A range includes its end, if a step leads there. A comma inside brackets belongs to a value:
+    (64,64,256).
 
     Raises:
-        CnnbenchError: no values, or a range that is none.
+        CnnbenchError: there are no values, or the text is not a range.
     """
-    found: list[Any] = []
+    listed: list[Any] = []
     parts = re.split(r",(?![^(\[{]*[)\]}])", text)
     for part in map(str.strip, parts):
         if not part:
@@ -191,10 +194,10 @@ def values(name: str, text: str) -> Any:
                 return numbers
             if len(numbers) > MOST_VALUES:
                 raise CnnbenchError(f"{name} lists more than {MOST_VALUES:,} values; use a range")
-            found += numbers
+            listed += numbers
         else:
-            found.append(literal(part))
-    return found if len(found) > 1 else found[0]
+            listed.append(literal(part))
+    return listed if len(listed) > 1 else listed[0]
 
 
 def _numbers(name: str, text: str) -> range | list[int]:
@@ -219,7 +222,7 @@ def _numbers(name: str, text: str) -> range | list[int]:
 
 
 class _Bar:
-    """A bar on the standard error for a sweep that takes long."""
+    """A progress bar on the standard error, for a sweep that takes long."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

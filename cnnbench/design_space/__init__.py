@@ -1,9 +1,9 @@
-"""SPACE: the cost of every configuration of a block, and which of them are worth a look.
+"""DESIGN SPACE: the cost of every configuration of a block, and which ones are worth a look.
 
-The rules that cost one configuration cost many at once, on columns of numbers. Where a block
-or a rule compares two of them, a column is split into those that go one way and those that go
-the other (`column`), so that every configuration costs what it costs by itself. `grid` counts
-them up, `front` keeps the best, `measured` puts some of them on a stopwatch.
+The rules for the cost of one configuration are applied to many at once, on columns of numbers.
+Where a block or a rule compares two numbers, a column is split by the answer (`column`), so that
+every configuration costs exactly what it costs by itself. `grid` numbers the configurations,
+`front` keeps the best ones, and `measured` times some of them.
 """
 
 from __future__ import annotations
@@ -14,42 +14,44 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnbench.cost import Cost
+from cnnbench import units
+from cnnbench.cost import CONVENTION, Cost
 from cnnbench.design_space.column import Ints, array
 from cnnbench.design_space.front import Best, Cloud, Front
-from cnnbench.design_space.grid import METRICS, Grid
+from cnnbench.design_space.grid import LABELS, METRICS, Grid
 from cnnbench.errors import CnnbenchError, ShapeError, unknown
+from cnnbench.records import one_line
 
 if TYPE_CHECKING:
     from cnnbench.runs.result import Result
 
 MOST = 10**9
-"""Configurations that are tried without asking for a sample: some minutes."""
+"""The most configurations that are tried without a sample, which takes some minutes."""
 MOST_ROWS = 10**6
 CLOUD = 20_000
 """Configurations in the sample that a figure shows."""
 CHUNK = 50_000  # its columns stay in the processor's cache
 
 Watch = Callable[[int, int], None]
-"""Told how many configurations are done, and of how many."""
+"""Called with the number of configurations that are done, and of all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A metric that should be small, or large."""
+    """A metric that should be small, or large if `maximize`."""
 
     metric: str
     maximize: bool = False
 
     @property
     def sign(self) -> int:
-        """What makes a number of it one that should be small."""
+        """The factor that turns its values into values that should be small."""
         return -1 if self.maximize else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a metric must be at most, or at least."""
+    """The most that a metric may be, or the least if `least`."""
 
     metric: str
     value: int
@@ -57,63 +59,120 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredRows:
     """Some rows of a sweep with their times.
 
     Args:
         rows: their places in the sweep.
         results: one a row, in the same order; without a time where every launch failed.
-        correlation: Spearman's rank correlation of FLOPs and time, over those that have a
-            time: 1 where more FLOPs always took longer. None of fewer than three, or where all
-            have the same FLOPs.
+        correlation: Spearman's rank correlation of FLOPs and time, over the rows that have a
+            time; 1 if more FLOPs always took longer. None for fewer than three such rows, or if
+            all have the same FLOPs.
     """
 
     rows: tuple[int, ...]
     results: tuple[Result, ...]
     correlation: float | None
 
+    @property
+    def times(self) -> dict[int, dict[str, Any]]:
+        """The time of each row with its interval, and the outcome."""
+        return {
+            row: {
+                "time_s": result.time and result.time.value,
+                "time_low_s": result.time and result.time.low,
+                "time_high_s": result.time and result.time.high,
+                "outcome": result.outcome,
+            }
+            for row, result in zip(self.rows, self.results, strict=True)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What came out of a grid.
+    """The best configurations of a grid, as rows.
 
     Args:
-        grid: what was asked for.
-        tried: configurations, which are all of the grid or a sample.
-        refused: how many of them the block cannot be built in.
-        refusal: one of those, and why.
-        kept: how many are within the limits.
-        limits: what was asked of them.
-        objectives: by which the rows were chosen, the more important first.
-        pareto: whether they are those that no other beats, or the first of all.
-        found: how many rows there would be with nothing left out.
-        numbers: of the rows, in the grid.
-        values: what each axis takes, a list of one entry a row; `costs` has each metric.
+        grid: all configurations.
+        tried: how many of them were tried: all, or a sample.
+        refused: how many of these the block cannot be built with.
+        refusal: one refused configuration, and the reason.
+        within_limits: how many configurations are within the limits.
+        limits: what the metrics may or must be.
+        objectives: what the rows were chosen by, the most important first.
+        pareto: whether the rows are the Pareto front; else they are the best in order.
+        candidates: how many rows there would be if none was left out.
+        numbers: the numbers of the rows in the grid.
+        values: the values of each axis, a list with one entry a row.
+        costs: the values of each metric, in the same way.
         line: the objectives of the whole front, or of the rows.
-        cloud: the same of a uniform sample of all that are within the limits.
-        measured: some rows on a stopwatch, where that was asked for.
+        cloud: the objectives of a uniform sample of all configurations within the limits.
+        measured: the times of some rows, if they were asked for.
     """
 
     grid: Grid
     tried: int
     refused: int
     refusal: str
-    kept: int
+    within_limits: int
     limits: tuple[Limit, ...]
     objectives: tuple[Objective, ...]
     pareto: bool
-    found: int
+    candidates: int
     numbers: Ints
     values: dict[str, list[Any]]
     costs: dict[str, list[int]]
     line: Ints
     cloud: Ints
-    measured: Measured | None = None
+    measured: MeasuredRows | None = None
 
     def records(self) -> list[dict[str, Any]]:
-        """A dictionary a row: what each axis takes and every metric, for a pandas frame."""
-        columns = {**self.values, **self.costs}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        """One dictionary a row, of its values and all metrics, for a pandas frame."""
+        return _rows(self.values | self.costs, len(self.numbers))
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.numbers):,} rows of {units.count(self.tried)} configurations"
+        goals = (f"{'most' if o.maximize else 'least'} {o.metric}" for o in self.objectives)
+        return one_line(self, self.grid.entry.name, rows, *goals)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        grid, measured, count = self.grid, self.measured, len(self.numbers)
+        names = {name: text.lower().replace(" ", "_") for name, text in LABELS.items()}
+        values = _rows(self.values, count)
+        costs = _rows({names[name]: column for name, column in self.costs.items()}, count)
+        rows = [{"values": v, "costs": c} for v, c in zip(values, costs, strict=True)]
+        for place, time in measured.times.items() if measured else ():
+            rows[place]["measured"] = time
+        return {
+            "target": grid.entry.name,
+            "convention": CONVENTION,
+            "input_shape": grid.shape,
+            "dtype": grid.dtype,
+            "fixed": grid.fixed,
+            "grid": {axis.name: str(axis) for axis in grid.axes},
+            "configurations": grid.size,
+            "tried": self.tried,
+            "refused": self.refused,
+            "refusal": self.refusal or None,
+            "limits": [
+                {"metric": names[x.metric], "at_least" if x.least else "at_most": x.value}
+                for x in self.limits
+            ],
+            "within_limits": self.within_limits,
+            "objectives": [
+                {"metric": names[o.metric], "goal": "maximize" if o.maximize else "minimize"}
+                for o in self.objectives
+            ],
+            "pareto": self.pareto,
+            "found": self.candidates,
+            "rows": rows,
+            "rank_correlation": measured and measured.correlation,
+        }
+
+
+def _rows(columns: dict[str, list[Any]], count: int) -> list[dict[str, Any]]:
+    return [{name: values[row] for name, values in columns.items()} for row in range(count)]
 
 
 def sweep(
@@ -142,22 +201,22 @@ def sweep(
     most = len(objectives)
     best = Front(most) if pareto else Best(most, top or MOST_ROWS + 1)
     cloud = Cloud(most, CLOUD, random)
-    kept, refused, refusal = 0, 0, grid.size
+    within, refused, refusal = 0, 0, grid.size
     for done, numbers in _chunks(grid.size, tried, random):
         points, places, bad = _judged(grid, numbers, objectives, limits)
         best.add(points, places)
         cloud.add(points)
-        kept += len(places)
+        within += len(places)
         refused += len(bad)
         refusal = min([refusal, *bad[:1].tolist()])
         if watch:
             watch(done, tried)
     why = _refusal(grid, refusal) if refused else ""
-    if not kept:
+    if not within:
         raise CnnbenchError(_nothing(tried, refused, why))
     if top == 0 and len(best.numbers) > MOST_ROWS:
         raise CnnbenchError(f"more than {MOST_ROWS:,} rows; narrow the limits, or ask for a top")
-    # Of a front as many as asked for, evenly along it; of the best just those were kept.
+    # Of a front, as many rows as asked for, evenly along it; of the best, no others were kept.
     rows = evenly(len(best.numbers), top or MOST_ROWS)
     signs = np.array([objective.sign for objective in objectives])
     return Sweep(
@@ -165,11 +224,11 @@ def sweep(
         tried=tried,
         refused=refused,
         refusal=why,
-        kept=kept,
+        within_limits=within,
         limits=tuple(limits),
         objectives=objectives,
         pareto=pareto,
-        found=len(best.numbers) if pareto else kept,
+        candidates=len(best.numbers) if pareto else within,
         numbers=best.numbers[rows],
         values=grid.values(best.numbers[rows]),
         costs=_costs(grid, best.numbers[rows]),
@@ -183,22 +242,22 @@ def _objectives(
 ) -> tuple[Objective, ...]:
     small = [Objective(name) for name in (("flops",) if minimize is None else minimize)]
     large = [Objective(name, True) for name in (("channels",) if maximize is None else maximize)]
-    # A front begins where it is cheap. A list with what was asked for before what was not.
+    # A front begins at its cheap end. A list is ordered first by the objective that was given.
     first = pareto or (minimize is not None and maximize is None)
-    found = (*small, *large) if first else (*large, *small)
-    names = [objective.metric for objective in found]
+    objectives = (*small, *large) if first else (*large, *small)
+    names = [objective.metric for objective in objectives]
     for name in names:
         if names.count(name) > 1:
             raise CnnbenchError(f"{name} can be one objective only; it is named twice")
-    if not found:
+    if not objectives:
         raise CnnbenchError("expected an objective; name one to minimize or to maximize")
-    if pareto and len(found) not in (2, 3):
-        raise CnnbenchError(f"a front has two or three objectives; got {len(found)}")
-    return found
+    if pareto and len(objectives) not in (2, 3):
+        raise CnnbenchError(f"a front has two or three objectives; got {len(objectives)}")
+    return objectives
 
 
 def _tried(grid: Grid, sample: int | None) -> int:
-    """How many configurations will be."""
+    """How many configurations will be tried."""
     if sample is not None and sample < 1:
         raise CnnbenchError(f"a sample must be at least 1; got {sample}")
     tried = min(grid.size, sample or grid.size)
@@ -208,16 +267,16 @@ def _tried(grid: Grid, sample: int | None) -> int:
         )
     if tried > MOST:
         raise CnnbenchError(
-            f"{tried:,} configurations, and at most {MOST:,} are tried; give the ranges a step, "
-            "as in 16:256:16, or ask for a sample of 1000000"
+            f"the grid has {tried:,} configurations, and at most {MOST:,} are tried; give the "
+            "ranges a step, as in 16:256:16, or ask for a sample of 1000000"
         )
     return tried
 
 
 def _chunks(size: int, tried: int, random: np.random.Generator) -> Iterator[tuple[int, Ints]]:
-    """How many are done after it, and the numbers of some configurations, in ascending order.
+    """The numbers of some configurations, ascending, and how many are done after them.
 
-    Those of a sample are drawn one from each of as many equal stretches of the grid.
+    A sample draws one configuration from each of many equal stretches of the grid.
     """
     stretch, longer = divmod(size, tried)
     for start in range(0, tried, CHUNK):
@@ -234,7 +293,7 @@ def _judged(
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
 ) -> tuple[Ints, Ints, Ints]:
-    """The objectives and the numbers of those within the limits; the numbers refused."""
+    """The objectives and the numbers of those within the limits, and the numbers of the refused."""
     empty = np.empty(0, np.int64)
     points, places, refused = [np.empty((0, len(objectives)), np.int64)], [empty], [empty]
     for part, total in grid.costs(numbers):
@@ -256,7 +315,7 @@ def _column(metric: str, total: Cost, length: int) -> Ints:
 
 
 def evenly(count: int, most: int) -> Ints:
-    """Places of at most so many of a row, with both ends."""
+    """At most this many places, spread evenly over `count` with both ends."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
@@ -264,18 +323,18 @@ def _costs(grid: Grid, numbers: Ints) -> dict[str, list[int]]:
     """Every metric of some configurations, in their order."""
     order = np.argsort(numbers)
     ascending = numbers[order]
-    found = {name: np.empty(len(numbers), np.int64) for name in METRICS}
+    columns = {name: np.empty(len(numbers), np.int64) for name in METRICS}
     for start in range(0, len(numbers), CHUNK):
         for part, total in grid.costs(ascending[start : start + CHUNK]):
             assert total, "a row that was refused"
             places = order[np.searchsorted(ascending, part)]
             for name in METRICS:
-                found[name][places] = _column(name, total, len(part))
-    return {name: values.tolist() for name, values in found.items()}
+                columns[name][places] = _column(name, total, len(part))
+    return {name: values.tolist() for name, values in columns.items()}
 
 
 def _refusal(grid: Grid, number: int) -> str:
-    """Why a configuration is refused, by itself."""
+    """Why one configuration is refused."""
     values = ", ".join(f"{name}={value!r}" for name, value in grid.at(number).items())
     try:
         grid.case(number).graph()

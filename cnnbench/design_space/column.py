@@ -1,4 +1,4 @@
-"""Many whole numbers that act as one, so that a block is traced for all of them at once."""
+"""Many whole numbers that act as one, so that a block is traced once for all of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LARGEST = int(np.iinfo(np.int64).max)
 
 
 class SplitError(Exception):
-    """A question that the numbers answer in different ways: each part must be asked by itself.
+    """The numbers of a column give different answers to one question, so it must be split.
 
     Args:
-        parts: positions in the column; those that give one answer are together.
+        parts: positions in the column; numbers with the same answer are in the same part.
     """
 
     def __init__(self, *parts: NDArray[np.intp]) -> None:
@@ -28,13 +28,13 @@ class SplitError(Exception):
 
 
 class Column:
-    """One whole number of each of many configurations; together they act as one number.
+    """One whole number for each of many configurations; together they act as one number.
 
-    To `isinstance` it is an int, so that rules and blocks check it and branch on it. Sums,
-    differences, products, quotients and remainders are taken of each number. What needs one
-    answer, such as a comparison or a count of repetitions, raises `SplitError` unless all
-    numbers give the same. Arithmetic is exact: `low` and `high` bound the numbers, and what
-    could leave int64 is refused.
+    For `isinstance` it is an int, so rules and blocks can check it and branch on it. Sums,
+    differences, products, quotients and remainders are computed for each number. An operation
+    that needs one answer, such as a comparison or a count of repetitions, raises `SplitError`
+    unless all numbers give the same answer. Arithmetic is exact: `low` and `high` are bounds of
+    the numbers, and a result that might not fit into int64 is refused.
     """
 
     __slots__ = ("high", "low", "values")
@@ -69,12 +69,12 @@ class Column:
 
     @property
     def numerator(self) -> int:
-        """What `Fraction` asks a whole number for."""
+        """The numerator, which `Fraction` asks for."""
         return int(self)
 
     @property
     def denominator(self) -> int:
-        """The other half of that."""
+        """The denominator, which `Fraction` asks for too."""
         return 1
 
     def __bool__(self) -> bool:
@@ -164,7 +164,7 @@ def array(value: Any, length: int) -> Ints:
 
 
 def larger(first: Any, second: Any) -> Any:
-    """The larger of two numbers, of each configuration."""
+    """The larger of two numbers, for each configuration."""
     if type(first) is not Column and type(second) is not Column:
         return max(first, second)
     (low, high), (least, most) = _bounds(first), _bounds(second)
@@ -197,14 +197,14 @@ def _one_answer(mask: NDArray[np.bool_]) -> bool:
 
 
 def _join(operate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    if not isinstance(left, int) or not isinstance(right, int):  # a float: no array can do that
+    if not isinstance(left, int) or not isinstance(right, int):  # no int64 can hold a float
         plain = (int(side) if type(side) is Column else side for side in (left, right))
         return operate(*plain)
     a, b = _values(left), _values(right)
-    if operate in (operator.floordiv, operator.mod):  # never further from 0 than left or right
+    if operate in (operator.floordiv, operator.mod):  # never further from 0 than `left` or `right`
         return Column(operate(a, b))
     low, high = _corners(operate, _bounds(left), _bounds(right))
-    if -low > LARGEST or high > LARGEST:  # perhaps only since the bounds are wide
+    if -low > LARGEST or high > LARGEST:  # perhaps only because the bounds are wide
         exact = [(int(np.min(side)), int(np.max(side))) for side in (a, b)]
         low, high = _corners(operate, *exact)
         if -low > LARGEST or high > LARGEST:
@@ -215,9 +215,9 @@ def _join(operate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
 def _corners(
     operate: Callable[[int, int], int], left: tuple[int, int], right: tuple[int, int]
 ) -> tuple[int, int]:
-    # A sum, a difference or a product is extreme where both sides are.
-    found = [operate(x, y) for x in left for y in right]
-    return min(found), max(found)
+    # A sum, a difference or a product has its extremes where both sides have theirs.
+    corners = [operate(x, y) for x in left for y in right]
+    return min(corners), max(corners)
 
 
 def _too_large() -> CnnbenchError:

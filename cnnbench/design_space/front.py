@@ -1,4 +1,4 @@
-"""What is kept of many points, chunk by chunk: those that none beats, the first, or a sample."""
+"""The points to keep of many, chunk by chunk: those that no other beats, the best, or a sample."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from cnnbench.errors import CnnbenchError
 
 Points = NDArray[np.int64]
-"""(points, objectives), each to be small."""
+"""An array of (points, objectives), in which smaller is better."""
 PROBES = 32
 MOST = 20_000
-"""Points of a front of three objectives, which is worked out anew for each chunk."""
+"""The most points of a front of three objectives, which is computed again for each chunk."""
 
 
 class Front:
-    """The points that no other beats: as good in every objective, and better in one.
+    """The points that no other point beats: being as good in every objective, and better in one.
 
-    Of equal points the one with the lowest number stays (Pareto front; Kung, Luccio and
-    Preparata, "On finding the maxima of a set of vectors", J. ACM 22(4), 1975). Exact, for two
-    or three objectives.
+    This is the Pareto front (Kung, Luccio and Preparata, "On finding the maxima of a set of
+    vectors", J. ACM 22(4), 1975), exact for two or three objectives. Of equal points, the one
+    with the lowest number is kept.
     """
 
     def __init__(self, objectives: int) -> None:
@@ -29,15 +29,15 @@ class Front:
         self.numbers: Points = np.empty(0, np.int64)
 
     def add(self, points: Points, numbers: Points) -> None:
-        """Points and the number of each, which is above all that were added before.
+        """Add points, each with a number that is larger than all numbers before.
 
         Raises:
-            CnnbenchError: there are too many on the front to be of use.
+            CnnbenchError: the front has too many points to be of use.
         """
         new = ~_beaten(points, self.points)
         points = np.concatenate([self.points, points[new]])
         numbers = np.concatenate([self.numbers, numbers[new]])
-        # By the first objective, then the second, ...: whatever beats a point is before it.
+        # By the first objective, then the second, ...: a point that beats another comes before it.
         order = np.lexsort((numbers, *points.T[::-1]))
         kept = order[_unbeaten(points[order])]
         self.points, self.numbers = points[kept], numbers[kept]
@@ -49,7 +49,7 @@ class Front:
 
 
 class Best:
-    """The first `most` points in the order of the objectives, then of their numbers."""
+    """The first `most` points, ordered by the objectives, then by their numbers."""
 
     def __init__(self, objectives: int, most: int) -> None:
         self.points: Points = np.empty((0, objectives), np.int64)
@@ -57,10 +57,10 @@ class Best:
         self._most = most
 
     def add(self, points: Points, numbers: Points) -> None:
-        """Points and the number of each."""
+        """Add points, each with its number."""
         if len(self.points) == self._most:
-            hopeful = points[:, 0] <= self.points[-1, 0]
-            points, numbers = points[hopeful], numbers[hopeful]
+            possible = points[:, 0] <= self.points[-1, 0]
+            points, numbers = points[possible], numbers[possible]
         points = np.concatenate([self.points, points])
         numbers = np.concatenate([self.numbers, numbers])
         kept = np.lexsort((numbers, *points.T[::-1]))[: self._most]
@@ -68,7 +68,7 @@ class Best:
 
 
 class Cloud:
-    """A uniform sample of at most `most` points: those with the lowest random marks."""
+    """A uniform sample of at most `most` points: those with the lowest random numbers."""
 
     def __init__(self, objectives: int, most: int, random: np.random.Generator) -> None:
         self.points: Points = np.empty((0, objectives), np.int64)
@@ -77,7 +77,7 @@ class Cloud:
         self._random = random
 
     def add(self, points: Points) -> None:
-        """Points of one more chunk."""
+        """Add the points of one more chunk."""
         marks = self._random.random(len(points))
         if len(self._marks) == self._most:
             low = marks < self._marks[-1]
@@ -88,16 +88,16 @@ class Cloud:
 
 
 def _beaten(points: Points, front: Points) -> NDArray[np.bool_]:
-    """Which points a front, sorted as `Front` sorts it, has equalled or beaten."""
+    """Which points are equalled or beaten by a front that is sorted as `Front` sorts it."""
     if not len(front):
         return np.zeros(len(points), bool)
     if points.shape[1] == 2:
-        # Along the front the second objective falls: the last that is as good in the first one
-        # is the best in the second.
+        # Along the front the second objective falls. So of all points that are as good in the
+        # first objective, the last one is the best in the second.
         last = np.searchsorted(front[:, 0], points[:, 0], side="right") - 1
         beaten: NDArray[np.bool_] = (last >= 0) & (front[last, 1] <= points[:, 1])
         return beaten
-    # Of a front of three a few points beat most of the others already; `_staircase` does the rest.
+    # With three objectives, a few points beat most of the others; `_staircase` does the rest.
     left = np.arange(len(points))
     for best in front[:: len(front) // PROBES + 1]:
         left = left[(points[left] < best).any(axis=1)]
@@ -107,7 +107,7 @@ def _beaten(points: Points, front: Points) -> NDArray[np.bool_]:
 
 
 def _unbeaten(points: Points) -> NDArray[np.intp]:
-    """Places of the sorted points that none before them equals or beats."""
+    """The places of the sorted points that no point before them equals or beats."""
     if points.shape[1] == 3:
         return np.array(_staircase(points[:, 1].tolist(), points[:, 2].tolist()), np.intp)
     least = np.minimum.accumulate(points[:, 1])
@@ -115,9 +115,10 @@ def _unbeaten(points: Points) -> NDArray[np.intp]:
 
 
 def _staircase(second: list[int], third: list[int]) -> list[int]:
-    """Places of points, in the order of a first objective, that two others do not beat.
+    """The places of the points that no point before them beats in two more objectives.
 
-    `x` and `y` hold the best pairs so far: along ascending `x`, `y` falls.
+    The points are in the order of a first objective. `x` and `y` hold the best pairs so far:
+    where `x` rises, `y` falls.
     """
     x: list[int] = []
     y: list[int] = []

@@ -35,28 +35,47 @@ METRICS: dict[str, Callable[[Cost], Any]] = {
     "memory": lambda total: total.weight_bytes + _peak(total),
     "channels": lambda total: total.output_shape[-1],
 }
-"""What a configuration is judged by: `activation`, `peak` (of activations) and `memory` (that
-and the weights) in bytes, `channels` those of the output."""
+"""The metrics of a configuration: `activation`, `peak` (of the activations) and `memory` (that peak
+and the weights) in bytes; `channels` are those of the output."""
+
+LABELS = {
+    "params": "parameters",
+    "macs": "MACs",
+    "flops": "FLOPs",
+    "activation": "activation bytes",
+    "peak": "peak activation bytes",
+    "memory": "peak bytes with weights",
+    "channels": "output channels",
+}
+"""What users read for each metric. Metrics that say so are in bytes, all others are counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What one parameter or size takes; `numeric` if all of that are whole numbers."""
+    """The values of one parameter or size; `numeric` if all of them are whole numbers."""
 
     name: str
     values: range | tuple[Any, ...]
     numeric: bool
 
     def take(self, places: Ints) -> Ints:
-        """The numbers at some places; of what is not numeric the places themselves."""
+        """The numbers at some places; the places themselves if the values are not numbers."""
         if isinstance(self.values, range):
             return self.values.start + self.values.step * places
         return np.asarray(self.values, np.int64)[places] if self.numeric else places
 
+    def __str__(self) -> str:
+        """The values as the command line takes them; only the first ones if there are many."""
+        if isinstance(self.values, range):
+            first, last, step = self.values[0], self.values[-1], self.values.step
+            return f"{first}:{last}" + (f":{step}" if step > 1 else "")
+        shown = ",".join(map(str, self.values[:8]))
+        return f"{shown},..." if len(self.values) > 8 else shown
+
 
 @dataclass(slots=True)
 class _Checked(Graph):
-    """A graph that refuses an impossible size, of a column too, in the layer that makes it."""
+    """A graph that refuses an impossible size in the layer that makes it, also in a column."""
 
     def append(self, node: Node) -> Any:
         if any(size < 1 for shape in (node.rule.shape, *node.rule.others) for size in shape):
@@ -66,13 +85,13 @@ class _Checked(Graph):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Every combination of what some parameters and sizes of a block take.
+    """Every combination of the values of some parameters and sizes of a block.
 
     Args:
-        entry: of the catalogue.
+        entry: the block, from the catalogue.
         shape: of one sample, where no size varies.
         dtype: float32, float16 or bfloat16.
-        axes: what varies, the last one fastest.
+        axes: the parameters and sizes that vary; the last one varies fastest.
         fixed: the other parameters and sizes that were given.
         size: how many configurations there are.
     """
@@ -88,23 +107,23 @@ class Grid:
         object.__setattr__(self, "size", prod(len(axis.values) for axis in self.axes))
 
     def columns(self, numbers: Ints) -> dict[str, Ints]:
-        """What `Axis.take` gives for the configurations of some numbers, by axis."""
-        found = {}
+        """The result of `Axis.take` for the configurations of some numbers, by axis."""
+        columns = {}
         for axis in reversed(self.axes):
             numbers, places = np.divmod(numbers, len(axis.values))
-            found[axis.name] = axis.take(places)
-        return found
+            columns[axis.name] = axis.take(places)
+        return columns
 
     def at(self, number: int) -> dict[str, Any]:
         """The values of one configuration, by axis."""
-        found = {}
+        values = {}
         for axis in reversed(self.axes):
             number, place = divmod(number, len(axis.values))
-            found[axis.name] = axis.values[place]
-        return {axis.name: found[axis.name] for axis in self.axes}
+            values[axis.name] = axis.values[place]
+        return {axis.name: values[axis.name] for axis in self.axes}
 
     def values(self, numbers: Ints) -> dict[str, list[Any]]:
-        """The values of some configurations, by axis, a list of one entry a configuration."""
+        """The values of some configurations, by axis: a list with one entry a configuration."""
         columns = {name: column.tolist() for name, column in self.columns(numbers).items()}
         return {
             axis.name: columns[axis.name]
@@ -114,15 +133,15 @@ class Grid:
         }
 
     def case(self, number: int) -> Case:
-        """One configuration by itself."""
+        """One configuration as a case."""
         batch, shape, params = self.arguments(self.at(number))
         return Case(self.entry.name, (shape,), params, batch, self.dtype)
 
     def costs(self, numbers: Ints) -> Iterator[tuple[Ints, Cost | None]]:
-        """The costs of many configurations, in parts that are built of the same layers.
+        """The costs of many configurations, in parts that are built from the same layers.
 
-        Each part comes as the numbers of its configurations and their cost, in which columns
-        stand for what differs; None if the block refuses them.
+        A part is the numbers of its configurations and their cost, in which columns stand for
+        the values that differ; the cost is None if the block refuses these configurations.
         """
         waiting = [(numbers, self.columns(numbers))]
         while waiting:
@@ -145,7 +164,7 @@ class Grid:
         return cost(follow(_Checked(self.dtype), self.entry.function, (batch, *shape), params))
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
-        """The batch, the shape of one sample and the parameters, with what each axis takes."""
+        """The batch, the shape of one sample and the parameters, for some values of the axes."""
         params = {**self.fixed, **values}
         *outer, channels = self.shape
         batch = params.pop("batch", 1)
@@ -159,16 +178,16 @@ def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: st
     """Every combination of values of parameters and of SIZES.
 
     Args:
-        entry: of the catalogue.
-        values: a range or a list of values by name, or one value. What is a number in none of
-            them comes before all others in the order of the grid.
+        entry: the block, from the catalogue.
+        values: a range, a list of values or one value, by name. In the order of the grid, axes
+            that are not numbers come first.
         shape: of one sample, as (h, w, c); the entry's own if None.
         dtype: float32, float16 or bfloat16.
 
     Raises:
         UnknownNameError: the entry has no such parameter.
-        ShapeError: sizes that no input has.
-        CnnbenchError: no values, or numbers that are too large to count with.
+        ShapeError: a size that no input can have.
+        CnnbenchError: there are no values, or numbers that are too large to count with.
     """
     if shape is not None and len(shape) != len(entry.input_shape):
         raise ShapeError(

@@ -1,4 +1,4 @@
-"""Some configurations of a sweep on a stopwatch, beside what they cost on paper."""
+"""The times of some configurations of a sweep, beside their cost on paper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnnbench.design_space import Measured, Sweep, evenly
+from cnnbench.design_space import MeasuredRows, Sweep, evenly
 from cnnbench.errors import CnnbenchError
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.session import Session
@@ -21,20 +21,20 @@ def measure(
     progress: Progress,
     folder: Path | None,
     **plan: Any,
-) -> Measured:
-    """Measure rows of a sweep: the first ones, or so many evenly along a front.
+) -> MeasuredRows:
+    """Measure rows of a sweep: the first ones, or rows spread evenly along a front.
 
     Args:
-        sweep: which has been made.
-        count: how many rows, at least 1; all if there are fewer.
+        sweep: the rows.
+        count: how many rows to measure, at least 1; all if there are fewer.
         session: a runtime that is ready.
-        progress: who is told.
-        folder: where the run is kept; nowhere if None.
+        progress: told about each launch.
+        folder: where the run is stored; it is not stored if None.
         **plan: launches, time_budget_s, ... of the `store.Plan`.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; what was measured before is in the folder.
-        StoreError: the folder holds a run already, or cannot be written.
+        KeyboardInterrupt: Ctrl-C; what was measured so far is in the folder.
+        StoreError: the folder already holds a run, or it cannot be written.
     """
     there = len(sweep.numbers)
     rows = evenly(there, count) if sweep.pareto else range(min(there, count))
@@ -44,14 +44,14 @@ def measure(
         label = " ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
         cases.append(replace(case, label=label))
     run = session.measure(cases, progress, folder, suite="sweep", **plan)
-    found, problems = results(run)
+    measured, problems = results(run)
     if problems:
         raise CnnbenchError(problems[0])
-    return Measured(tuple(map(int, rows)), tuple(found), _correlation(found))
+    return MeasuredRows(tuple(map(int, rows)), tuple(measured), _correlation(measured))
 
 
-def _correlation(found: Sequence[Result]) -> float | None:
-    pairs = [(result.cost.flops, time.value) for result, time in timed(found)]
+def _correlation(measured: Sequence[Result]) -> float | None:
+    pairs = [(result.cost.flops, time.value) for result, time in timed(measured)]
     flops, times = zip(*pairs, strict=True) if pairs else ((), ())
     if len(pairs) < 3 or len(set(flops)) == 1 or len(set(times)) == 1:
         return None

@@ -17,10 +17,9 @@ from cnnbench.cli.sweeps import values
 from cnnbench.design_space import measured
 from cnnbench.design_space.column import Column, SplitError, larger
 from cnnbench.design_space.front import Best, Cloud, Front
-from cnnbench.design_space.grid import METRICS, SIZES
+from cnnbench.design_space.grid import LABELS, METRICS, SIZES
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError
 from cnnbench.reporting.design_space import plane
-from cnnbench.reporting.design_space.sweep import HEADERS
 from cnnbench.runs import store
 from tests.support.fuzz import Command, check, elsewhere, run
 
@@ -124,8 +123,8 @@ def test_each_configuration_costs_what_it_costs_by_itself(name):
     grid["batch"] = [1, 3]
     few = 20 if entry.kind == "model" else 100
     found = cnnbench.sweep(name, grid, top=0, sample=few)
-    assert found.kept == len(found.numbers)
-    assert found.tried - found.refused == found.kept
+    assert found.within_limits == len(found.numbers)
+    assert found.tried - found.refused == found.within_limits
     for row, record in zip(found.numbers, found.records(), strict=True):
         total = found.grid.case(int(row)).cost()
         assert [record[metric] for metric in METRICS] == [
@@ -247,7 +246,7 @@ def test_how_the_grid_is_cut_into_chunks_changes_nothing(monkeypatch, pareto):
     monkeypatch.setattr(design_space, "CHUNK", 7)
     parts = cnnbench.sweep("residual_module", RESIDUAL, (8, 8, 1), **options)
     assert parts.records() == whole.records()
-    assert parts.kept == whole.kept
+    assert parts.within_limits == whole.within_limits
     assert whole.grid.size == 2 * 19 * 19
 
 
@@ -266,7 +265,7 @@ def test_limits_and_order_are_those_of_a_plain_loop():
         channels = cost.output_shape[-1]
         if cost.params <= 3000 and cost.peak_activation_bytes <= 9000 and channels >= 5:
             rows.append((-channels, cost.flops, number))
-    assert found.kept == len(rows)
+    assert found.within_limits == len(rows)
     assert found.numbers.tolist() == [number for *_, number in sorted(rows)[:10]]
 
 
@@ -294,7 +293,7 @@ def test_what_is_asked_for_comes_first():
 def test_of_a_long_front_rows_are_taken_evenly_with_both_ends():
     grid = {"n_filters": range(1, 101)}  # all on the front: more channels, more FLOPs
     found = cnnbench.sweep("vgg_block", grid, pareto=True, top=4)
-    assert found.found == 100
+    assert found.candidates == 100
     assert found.values["n_filters"] == [1, 34, 67, 100]
     assert len(found.line) == 100
 
@@ -470,6 +469,9 @@ def test_json_and_csv_hold_the_same_rows():
     _, text, _ = run((*VGG, "--format", "json", "--pareto"))
     _, table, _ = run((*VGG, "--format", "csv", "--pareto"))
     document = json.loads(text)
+    sweep = cnnbench.sweep("vgg_block", {"n_filters": range(2, 7, 2)}, (8, 8, 3), pareto=True)
+    assert document == json.loads(json.dumps(sweep.to_json()))
+    assert repr(sweep) == "Sweep(vgg_block: 3 rows of 3 configurations, least flops, most channels)"
     assert document["grid"] == {"n_filters": "2:6:2"}
     assert (document["configurations"], document["found"]) == (3, 3)
     assert document["objectives"] == [
@@ -481,7 +483,7 @@ def test_json_and_csv_hold_the_same_rows():
     for row, record in zip(rows, document["rows"], strict=True):
         found = {**record["values"], **record["costs"]}
         assert [int(value) for value in row.values()] == list(found.values())
-    assert set(rows[0]) == {"n_filters", *HEADERS.values()}
+    assert set(rows[0]) == {"n_filters", *LABELS.values()}
 
 
 def test_rows_are_measured_and_kept(tmp_path):

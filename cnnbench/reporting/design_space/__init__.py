@@ -1,1 +1,1 @@
-"""A sweep for a person: as a table, and as a figure."""
+"""A sweep as a table and as a figure."""

@@ -1,4 +1,4 @@
-"""A sweep as a figure: the plane of two objectives, with the configurations in it."""
+"""A sweep as a figure: the configurations in the plane of two objectives."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from matplotlib.ticker import FuncFormatter
 
 from cnnbench import units
 from cnnbench.design_space import Sweep
+from cnnbench.design_space.grid import LABELS
 from cnnbench.errors import CnnbenchError
-from cnnbench.reporting.design_space.sweep import HEADERS, header, title
+from cnnbench.reporting.design_space.sweep import header, title
 from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, brief, figure, log_axis, write
 
 WIDE = 8
-"""The largest value of an axis over its smallest from which on the axis is logarithmic."""
+"""From this ratio of its largest value to its smallest on, an axis is logarithmic."""
 MOST_DOTS = 60
-"""Points of a front that are still seen one by one."""
+"""The most points of a front that can still be seen one by one."""
 
 
 def plane(sweep: Sweep, path: Path) -> None:
     """Draw the first two objectives of a sweep into a file.
 
     Raises:
-        CnnbenchError: a single objective, or a file that cannot be written.
+        CnnbenchError: there is only one objective, or the file cannot be written.
     """
     if len(sweep.objectives) < 2:
         raise CnnbenchError("a figure needs two objectives, one for each axis; got one")
@@ -30,14 +31,15 @@ def plane(sweep: Sweep, path: Path) -> None:
 
 
 def draw(sweep: Sweep) -> Figure:
-    """A sample of the configurations, and above them the front, or the first rows.
+    """A sample of the configurations, and on top of them the front, or the first rows.
 
-    Of two objectives the front is a line: on its better side there is nothing.
+    With two objectives the front is a line; there is nothing on its better side.
     """
     drawing = figure(12, 8)
     axes = drawing.subplots()
     cloud, line = sweep.cloud, sweep.line[sweep.line[:, 0].argsort(kind="stable")]
-    many = f"{len(cloud):,} of {sweep.kept:,}" if len(cloud) < sweep.kept else f"{sweep.kept:,}"
+    shown, within = len(cloud), sweep.within_limits
+    many = f"{shown:,} of {within:,}" if shown < within else f"{within:,}"
     axes.scatter(
         cloud[:, 0],
         cloud[:, 1],
@@ -68,7 +70,7 @@ def draw(sweep: Sweep) -> Figure:
 
 
 def _best(sweep: Sweep, count: int) -> str:
-    """What the dots are, and the first and the last of them."""
+    """The legend of the dots: what they are, and the first and the last of them."""
     ends = [
         ", ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
         for row in (0, -1)
@@ -78,7 +80,7 @@ def _best(sweep: Sweep, count: int) -> str:
 
 
 def _axis(axes: Axes, which: str, metric: str, wide: bool) -> None:
-    show = units.binary if "bytes" in HEADERS[metric] else units.count
+    show = units.binary if "bytes" in LABELS[metric] else units.count
     goal = header(metric)
     if which == "x":
         axes.set_xlabel(goal)

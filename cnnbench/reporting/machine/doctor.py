@@ -14,7 +14,7 @@ USUAL = 5
 
 def document(health: Health) -> Document:
     """The findings with what to do about each, then the noise floor or why there is none."""
-    page = Document(data=health.to_json())
+    page = Document(data=health.to_json)
     rows = [[f.verdict.value, f.what, f.value, f.advice or MISSING] for f in health.findings]
     page.table((["verdict", "what", "value", "to do"], rows))
     if noise := health.noise:

@@ -39,7 +39,7 @@ def document(roofline: Roofline, top: int | None = None) -> Document:
         top: how many layers to show, those with the most time first. If None, all layers are
             shown in their order, or the first of them by time where there are many.
     """
-    page = Document(data=roofline.to_json())
+    page = Document(data=roofline.to_json)
     cost = roofline.cost
     if cost is not None:
         page.rows = [bound.to_json() for bound in _ordered(roofline.bounds, top)]

@@ -22,7 +22,7 @@ def document(prediction: Prediction, top: int = TOP, model: bool = False) -> Doc
         top: how many layers to show, those that take longest.
         model: whether to show the coefficients too.
     """
-    page = Document(data=prediction.to_json())
+    page = Document(data=prediction.to_json)
     page.rows = [
         {"layer": layer.pop("name"), "type": layer.pop("op"), **layer}
         for layer in (layer.to_json() for layer in prediction.layers)
