@@ -16,6 +16,7 @@ from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.records import Record, one_line
 from cnnbench.runs.case_change import METRICS, CaseChange, case_change
 from cnnbench.runs.gate import Gate, gate
+from cnnbench.runs.network_change import NetworkChange, network_changes
 from cnnbench.runs.recording import Recording, Series
 
 EXPECTED = ("commit",)
@@ -50,6 +51,7 @@ class RunComparison(Record):
         changes: the cases that both sides have.
         only_base: the names of cases that only the base has.
         only_new: the names of cases that only the new side has.
+        networks: the cases whose network itself is another one now.
         differences: what else differs between the two sides.
         notes: what a reader has to know of either side.
     """
@@ -60,6 +62,7 @@ class RunComparison(Record):
     changes: tuple[CaseChange, ...]
     only_base: tuple[str, ...]
     only_new: tuple[str, ...]
+    networks: tuple[NetworkChange, ...]
     differences: tuple[EnvironmentDifference, ...]
     notes: tuple[str, ...]
 
@@ -90,6 +93,7 @@ class RunComparison(Record):
             "cases": cases,
             "only_base": list(self.only_base),
             "only_new": list(self.only_new),
+            "networks": [asdict(network) for network in self.networks],
             "differences": [asdict(difference) for difference in self.differences],
             "notes": list(self.notes),
         }
@@ -137,7 +141,8 @@ def compare(
         changes=changes,
         only_base=tuple(s.name for key, s in left.items() if key not in right),
         only_new=tuple(s.name for key, s in right.items() if key not in left),
-        differences=() if paired else (*_environments(base, new), *_counts(left, right, metric)),
+        networks=() if paired else network_changes(left, right),
+        differences=() if paired else tuple(_environments(base, new)),
         notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *_beside(changes)))),
     )
 
@@ -156,21 +161,6 @@ def _environments(base: Recording, new: Recording) -> list[EnvironmentDifference
         EnvironmentDifference(key, ", ".join(left[key]), ", ".join(right[key]))
         for key in left
         if key in right and key not in EXPECTED and set(left[key]) != set(right[key])
-    ]
-
-
-def _counts(
-    left: Mapping[str, Series], right: Mapping[str, Series], metric: str
-) -> list[EnvironmentDifference]:
-    """The cases whose network has another number of parameters now, though the id is the same."""
-    if metric == "params":
-        return []
-    return [
-        EnvironmentDifference(f"parameters of {base.name}", f"{base.params:,}", f"{new.params:,}")
-        for key, base in left.items()
-        if (new := right.get(key))
-        and base.params != new.params
-        and None not in (base.params, new.params)
     ]
 
 

@@ -10,6 +10,7 @@ import scipy.stats
 
 from cnnbench import api
 from cnnbench.cases.plan import Plan
+from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
 from cnnbench.runs.comparison import compare
 from cnnbench.runs.recording import of_run
@@ -187,13 +188,36 @@ def test_what_else_differs_is_named_by_its_key(tmp_path):
     assert api.compare(base, base).differences == ()
 
 
+def test_a_network_that_changed_is_said_first_with_what_it_was_and_is(tmp_path, capsys):
+    base = stored.write(tmp_path / "base", [A], [launch(A, n, 100) for n in (0, 1)])
+    # The same id, but of a network with another convolution: as if the block had been changed.
+    other = dataclasses.replace(A, params={"n_filters": 5})
+    new = stored.write(
+        tmp_path / "new", [A], [launch(A, n, 100) for n in (0, 1)], {A.paper_key: other.paper()}
+    )
+    (change,) = api.compare(base, new).networks
+    assert change.digest[0] != change.digest[1]
+    # 3x3 from 3 to 4 or 5 channels and on to as many: (27 + 36) * 4 and (27 + 45) * 5 weights,
+    # each used at 64 places; and 8 or 10 biases.
+    assert change.params == (252 + 8, 360 + 10)
+    assert change.macs == (64 * 252, 64 * 360)
+    assert main(["compare", str(base), str(new)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("The network itself changed in 1 of 1 cases:\n")
+    assert "260 -> 370" in said
+    assert said.index("260 -> 370") < said.index("less is better")
+    assert api.compare(base, base).networks == ()
+    assert "changed" not in str(api.compare(base, base).notes)
+
+
 def test_an_id_that_stands_for_another_network_is_named(tmp_path):
     base, new = (
         stored.write(tmp_path / name, [A], [launch(A, n, 100, params=p) for n in (0, 1)])
         for name, p in (("base", 1000), ("new", 1040))
     )
-    (difference,) = api.compare(base, new).differences
-    assert dataclasses.astuple(difference) == ("parameters of narrow 8x8x3", "1,000", "1,040")
+    (change,) = api.compare(base, new).networks
+    assert (change.case, change.params) == ("narrow 8x8x3", (1000, 1040))
+    assert change.digest[0] == change.digest[1]  # Keras counted otherwise; the graph is the same
     change = only(api.compare(base, new, metric="params"))
     assert (change.base, change.new, change.ratio.low, change.ratio.high) == (
         *(1000, 1040),

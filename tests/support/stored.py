@@ -10,6 +10,7 @@ from typing import Any
 
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
@@ -60,9 +61,16 @@ def launch(
     )
 
 
-def write(folder: Path, cases: Sequence[Case], launches: Sequence[Measurement]) -> Path:
-    """A run's folder."""
-    with store.create(folder, Plan("mine", "", tuple(cases), launches=3)) as file:
+def write(
+    folder: Path,
+    cases: Sequence[Case],
+    launches: Sequence[Measurement],
+    papers: Mapping[str, Paper] | None = None,
+) -> Path:
+    """A run's folder; costs that are not given are worked out."""
+    with store.create(
+        folder, Plan("mine", "", tuple(cases), launches=3, papers=dict(papers or {}))
+    ) as file:
         for measurement in launches:
             file.append("launch", measurement.to_json())
     return folder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
@@ -34,6 +35,10 @@ def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
     if gate:
         data["gate"] = gate.to_json()
     page = Document(rows=comparison.records(), data=data)
+    if comparison.networks:
+        count = len(comparison.networks)
+        page.text(f"The network itself changed in {count} of {len(comparison.changes)} cases:")
+        page.table(_networks(comparison))
     page.text(f"{comparison.metric} of {comparison.new} against {comparison.base}; less is better")
     page.table(_table(comparison))
     page.text(comparison.summary)
@@ -80,6 +85,25 @@ def _table(comparison: RunComparison) -> Table:
             change.word or change.reason,
         ]
         for change in comparison.changes
+    ]
+
+
+def _networks(comparison: RunComparison) -> Table:
+    """What each changed network was and is; a count that is equal stands once."""
+
+    def both(values: Sequence[object], show: Callable[[Any], str] = str) -> str:
+        shown = [optional(value, show) for value in values]  # type: ignore[arg-type]
+        return shown[0] if values[0] == values[1] else " -> ".join(shown)
+
+    return ["case", "graph", "parameters", "MACs", "FLOPs"], [
+        [
+            change.case,
+            both(change.digest),
+            both(change.params, "{:,}".format),
+            both(change.macs, units.count),
+            both(change.flops, units.count),
+        ]
+        for change in comparison.networks
     ]
 
 
