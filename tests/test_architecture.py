@@ -56,7 +56,7 @@ MAY = {
         " crosscheck runs runner machine design_space claims prediction reporting",
         "types": "graph cost analysis crosscheck runs api",
         "benchmarking": "rule blocks cases runtimes runs",
-        "cli": "errors units blocks networks cases runs runner reporting api",
+        "cli": "errors units blocks networks cases runner reporting api",
         "__init__": "errors api",
         "__main__": "cli",
     }.items()
