@@ -137,9 +137,11 @@ def _samples(side: Side) -> dict[int, list[float]]:
 
 
 def _result(side: Side) -> Result:
-    """The launches as those of one run, whichever pairs they come from."""
+    """The launches as those of one run, whichever pairs they come from; for their ratio only."""
     case = side[0].case
-    return result.result(case, [replace(m, case=case, launch=i) for i, m in enumerate(side)])
+    launches = tuple(replace(m, case=case, launch=i) for i, m in enumerate(side))
+    samples = {number: tuple(calls) for number, calls in _samples(side).items()}
+    return Result(case, case.paper(), launches, samples, time=None, spread=None)
 
 
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {

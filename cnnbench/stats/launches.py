@@ -43,7 +43,9 @@ def warmup(samples: Sequence[float]) -> int:
     half = len(logs) // 2
     if half < 2:
         return 1
-    inner = np.median([logs[:-2], logs[1:-1], logs[2:]], axis=0)
+    before, here, after = logs[:-2], logs[1:-1], logs[2:]
+    low, high = np.minimum(before, here), np.maximum(before, here)
+    inner = np.maximum(low, np.minimum(high, after))  # their medians
     smooth = np.concatenate([logs[:1], inner, inner[-1:]])
     # Centred on the steady level, so that the sums of squares below lose no digits.
     smooth -= np.median(smooth[half:])

@@ -17,7 +17,7 @@ def side(case, label, launch, ns, reference_ns=1000.0, started=0.0):
     return Measurement(
         Case(case.target, case.input_shape, label=label),
         launch,
-        "ok",
+        outcome="ok",
         started=started,
         samples_ns=(9 * ns, *[ns] * 8),
         bursts=(2, 2, 2, 2),
