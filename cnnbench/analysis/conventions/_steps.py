@@ -205,7 +205,7 @@ def _activation(op: str, arguments: Mapping[str, Any]) -> str:
 @cache
 def _defaults(op: str) -> dict[str, Any]:
     """The arguments of a layer's rule that have a default."""
-    rule = RULES.get(op)
-    values = (rule.__defaults__ if rule else None) or ()
-    names = argument_names(rule) if rule else ()
+    if (rule := RULES.get(op)) is None:
+        return {}
+    names, values = argument_names(rule), getattr(rule, "func", rule).__defaults__ or ()
     return dict(zip(names[len(names) - len(values) :], values, strict=True))
