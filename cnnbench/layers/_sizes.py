@@ -6,7 +6,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.errors import ShapeError
 from cnnbench.graph import LARGEST
-from cnnbench.rule import WHOLE, Shape, Weight, Window
+from cnnbench.rule import WHOLE, Shape, Window
 
 Sizes = tuple[int, ...]
 
@@ -214,9 +214,3 @@ def window(reach: Sizes, strides: Sizes) -> Window:
 def sees(x: Shape, axes: tuple[int, ...]) -> Window | None:
     """What one position sees where values along some axes are put in relation."""
     return () if axes == (len(x) - 1,) else WHOLE
-
-
-def kernels_and_bias(units: int, use_bias: bool, **kernels: Shape) -> tuple[Weight, ...]:
-    """Kernels by their names, and a bias for each unit."""
-    weights = tuple([Weight(name, shape) for name, shape in kernels.items()])
-    return (*weights, Weight("bias", (units,))) if use_bias else weights

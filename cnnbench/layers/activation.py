@@ -6,7 +6,7 @@ from typing import Any
 from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import layer
 from cnnbench.layers._sizes import axes_of, sees
-from cnnbench.rule import Rule, Shape, Weight
+from cnnbench.rule import Rule, Shape, Weight, Window
 
 OPERATIONS: dict[str, tuple[int, int]] = {
     "linear": (0, 0),
@@ -77,28 +77,36 @@ def is_linear(activation: str | None) -> bool:
     return activation in (None, "linear")
 
 
-def affine(out: Shape, weights: tuple[Weight, ...], activation: str | None, **counts: Any) -> Rule:
-    """The rule of a product with weights, followed by an activation.
+def affine(
+    out: Shape,
+    *kernels: Weight,
+    bias: Shape | None,
+    activation: str | None,
+    macs: int,
+    inside: int | None = None,
+    scratch: int = 0,
+    window: Window | None,
+) -> Rule:
+    """The rule of a product with kernels, then a bias of this shape and an activation.
 
-    The gradient of the weights needs the input; that of an activation needs its output, or the
-    values before it, which are as many.
-
-    Args:
-        out: shape of the product.
-        weights: a bias, if there is one, comes last and is added to every value.
-        activation: by name.
-        **counts: the other fields of the rule.
+    `out` is the shape of the product; its counts are those of `Rule`. The gradient of the weights
+    needs the input; that of an activation needs its output, or the values before it, which are
+    as many.
     """
     forward, backward = _operations(activation)
     shape = activated(activation, out)
-    values, bias = prod(shape), prod(out) * int(weights[-1].name == "bias")
+    values = prod(shape)
+    added = 0 if bias is None else prod(out)
     return Rule(
         shape,
-        weights=weights,
-        elementwise=bias + forward * values,
-        backward=bias + backward * values,
+        weights=kernels if bias is None else (*kernels, Weight("bias", bias)),
+        macs=macs,
+        elementwise=added + forward * values,
+        inside=inside,
+        scratch=scratch,
+        backward=added + backward * values,
         saves="input" if is_linear(activation) else "both",
-        **counts,
+        window=window,
     )
 
 

@@ -7,7 +7,6 @@ from cnnbench.errors import ShapeError
 from cnnbench.graph import ranked_layers
 from cnnbench.layers._sizes import (
     join,
-    kernels_and_bias,
     positive,
     sizes,
     slide,
@@ -15,7 +14,7 @@ from cnnbench.layers._sizes import (
     strided_or_dilated,
 )
 from cnnbench.layers.activation import affine
-from cnnbench.rule import Rule, Shape
+from cnnbench.rule import Rule, Shape, Weight
 
 
 def _convolution(
@@ -48,8 +47,9 @@ def _convolution(
     out, per_tap = join(n, positions, filters, data_format), c // groups
     return affine(
         out,
-        kernels_and_bias(filters, use_bias, kernel=(*size, per_tap, filters)),
-        activation,
+        Weight("kernel", (*size, per_tap, filters)),
+        bias=(filters,) if use_bias else None,
+        activation=activation,
         macs=prod(out) * prod(size) * per_tap,
         inside=None if inside is None else n * inside * per_tap * filters,
         window=window,

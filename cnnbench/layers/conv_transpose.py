@@ -9,7 +9,6 @@ from cnnbench.graph import layer, ranked_layers
 from cnnbench.layers._sizes import (
     Sizes,
     join,
-    kernels_and_bias,
     positive,
     reaches,
     sizes,
@@ -18,7 +17,7 @@ from cnnbench.layers._sizes import (
     taps_landing,
 )
 from cnnbench.layers.activation import affine
-from cnnbench.rule import Rule, Shape
+from cnnbench.rule import Rule, Shape, Weight
 
 
 def _transposed(
@@ -50,8 +49,9 @@ def _transposed(
     out = join(n, grown, filters, data_format)
     return affine(
         out,
-        kernels_and_bias(filters, use_bias, kernel=(*size, filters, c)),
-        activation,
+        Weight("kernel", (*size, filters, c)),
+        bias=(filters,) if use_bias else None,
+        activation=activation,
         macs=prod(x) * prod(size) * filters,
         inside=None if inside is None else n * inside * c * filters,
         window=tuple((-(-r // s), Fraction(1, s)) for r, s in zip(reach, step, strict=True)),

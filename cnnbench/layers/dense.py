@@ -5,9 +5,9 @@ from math import prod
 from cnnbench import units as texts
 from cnnbench.errors import ShapeError
 from cnnbench.graph import layer
-from cnnbench.layers._sizes import kernels_and_bias, positive
+from cnnbench.layers._sizes import positive
 from cnnbench.layers.activation import affine
-from cnnbench.rule import WHOLE, Rule, Shape
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 @layer("Dense")
@@ -17,6 +17,11 @@ def dense(x: Shape, units: int, activation: str | None = None, use_bias: bool = 
         raise ShapeError(f"expected an input of at least two axes; got {texts.shape(x)}")
     positive(units, "units")
     out = (*x[:-1], units)
-    weights = kernels_and_bias(units, use_bias, kernel=(x[-1], units))
-    window = WHOLE if len(x) == 2 else ()
-    return affine(out, weights, activation, macs=prod(out) * x[-1], window=window)
+    return affine(
+        out,
+        Weight("kernel", (x[-1], units)),
+        bias=(units,) if use_bias else None,
+        activation=activation,
+        macs=prod(out) * x[-1],
+        window=WHOLE if len(x) == 2 else (),
+    )

@@ -4,9 +4,9 @@ from math import prod
 from typing import Any
 
 from cnnbench.graph import ranked_layers
-from cnnbench.layers._sizes import join, kernels_and_bias, positive, sizes, slide, split
+from cnnbench.layers._sizes import join, positive, sizes, slide, split
 from cnnbench.layers.activation import affine
-from cnnbench.rule import Rule, Shape
+from cnnbench.rule import Rule, Shape, Weight
 
 
 def _depthwise(
@@ -34,8 +34,9 @@ def _depthwise(
     out = join(n, positions, channels, data_format)
     return affine(
         out,
-        kernels_and_bias(channels, use_bias, kernel=(*size, c, depth_multiplier)),
-        activation,
+        Weight("kernel", (*size, c, depth_multiplier)),
+        bias=(channels,) if use_bias else None,
+        activation=activation,
         macs=prod(out) * prod(size),
         inside=None if inside is None else n * inside * channels,
         window=window,
@@ -58,7 +59,10 @@ def _separable(
     activation: str | None = None,
     use_bias: bool = True,
 ) -> Rule:
-    """A depthwise convolution, then a 1x1 convolution that mixes channels; between is scratch."""
+    """A depthwise convolution, then a 1x1 convolution that mixes channels.
+
+    The values between the two are scratch.
+    """
     first = _depthwise(
         rank, x, kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate,
         use_bias=False,
@@ -67,14 +71,12 @@ def _separable(
     n, positions, channels = split(first.shape, rank, data_format)
     out = join(n, positions, filters, data_format)
     second = prod(out) * channels
-    kernels = {
-        "depthwise_kernel": first.weights[0].shape,
-        "pointwise_kernel": (*(1,) * rank, channels, filters),
-    }
     return affine(
         out,
-        kernels_and_bias(filters, use_bias, **kernels),
-        activation,
+        Weight("depthwise_kernel", first.weights[0].shape),
+        Weight("pointwise_kernel", (*(1,) * rank, channels, filters)),
+        bias=(filters,) if use_bias else None,
+        activation=activation,
         macs=first.macs + second,
         inside=None if first.inside is None else first.inside + second,
         scratch=prod(first.shape),

@@ -54,15 +54,21 @@ def einsum_dense(
     if lost:
         raise ShapeError(f"axis {lost[0]!r} of {equation!r} has no size in input and kernel")
     out = tuple(size[axis] for axis in after)
-    weights = [Weight("kernel", tuple(size[axis] for axis in kernel))]
+    bias = None
     if bias_axes is not None:
         places = [after.index(axis) for axis in bias_axes if axis in named]
         if not places or len(places) != len(bias_axes):
             raise ShapeError(f"bias_axes must be letters of the output {named}; got {bias_axes!r}")
         first = min(places)
         bias = tuple(n if i in places else 1 for i, n in enumerate(out[first:], first))
-        weights.append(Weight("bias", bias))
-    return affine(out, tuple(weights), activation, macs=prod(size.values()), window=WHOLE)
+    return affine(
+        out,
+        Weight("kernel", tuple(size[axis] for axis in kernel)),
+        bias=bias,
+        activation=activation,
+        macs=prod(size.values()),
+        window=WHOLE,
+    )
 
 
 def _parsed(equation: str, rank: int) -> tuple[Axes, str, Axes]:

@@ -16,13 +16,10 @@ def _pooled(out: Shape, values: int, average: bool, seen: Window | None) -> Rule
     A mean takes one operation for each value, a maximum one less for each output. Backward, a
     mean sends a part of dy to each value of its window, a maximum sends dy to one of them.
     """
-    return Rule(
-        out,
-        elementwise=values if average else values - prod(out),
-        backward=values if average else prod(out),
-        saves="" if average else "both",
-        window=seen,
-    )
+    if average:
+        return Rule(out, elementwise=values, backward=values, saves="", window=seen)
+    outputs = prod(out)
+    return Rule(out, elementwise=values - outputs, backward=outputs, window=seen)
 
 
 def _sliding(

@@ -6,7 +6,6 @@ from typing import Any
 from cnnbench.graph import ranked_layers
 from cnnbench.layers._sizes import (
     join,
-    kernels_and_bias,
     positive,
     sizes,
     slide,
@@ -15,7 +14,7 @@ from cnnbench.layers._sizes import (
     taps_inside,
 )
 from cnnbench.layers.recurrent import lstm_elementwise, over_time, step_of
-from cnnbench.rule import WHOLE, Rule, Shape
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 def _conv_lstm(
@@ -56,11 +55,14 @@ def _conv_lstm(
     if first is not None and again is not None:
         inside = n * width * (first * c + again * filters)
     biases = int(bool(use_bias))
-    kernels = {"kernel": (*size, c, width), "recurrent_kernel": (*size, filters, width)}
+    kernels = (
+        Weight("kernel", (*size, c, width)),
+        Weight("recurrent_kernel", (*size, filters, width)),
+    )
     forward, backward = lstm_elementwise(state, activation, recurrent_activation)
     cell = Rule(
         state,
-        weights=kernels_and_bias(width, use_bias, **kernels),
+        weights=(*kernels, Weight("bias", (width,))) if use_bias else kernels,
         macs=outputs * prod(size) * c + recurrent,
         elementwise=outputs * (1 + biases) + forward,
         inside=inside,
