@@ -13,7 +13,7 @@ from cnnbench.errors import ShapeError
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BlockComparison:
     """Two blocks side by side on one device, at one size and several numbers of input channels.
 
     Args:
@@ -48,7 +48,7 @@ class Comparison:
 def curves(
     at: Callable[[str, int], Case], base: str, new: str, range_: tuple[int, int]
 ) -> dict[str, Any]:
-    """The last three fields of a `Comparison`, from the case of a label at so many channels."""
+    """The last three fields of a `BlockComparison`, from the case of a label at so many channels."""
     channels: list[int] = []
     costs: dict[str, dict[str, list[int]]] = {
         side: {name: [] for name in QUANTITIES} for side in (base, new)
@@ -82,7 +82,7 @@ class Plan:
     suite: str
     description: str
     cases: tuple[Case, ...]
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[BlockComparison, ...] = ()
     base: str = ""
     together: tuple[tuple[str, ...], ...] = ()
     launches: int = 5

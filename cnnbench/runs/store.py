@@ -99,10 +99,12 @@ def create(folder: Path, plan: Plan) -> Store:
         StoreError: the folder already holds a run, or cannot be written.
     """
     check_free(folder)
+    # Worked out before anything is written: what is refused leaves no trace.
+    papers = {case.paper_key: plan.paper(case).to_json() for case in plan.cases}
     store = _opened(folder)
     store.append("plan", plan.to_json())
-    for key, case in {case.paper_key: case for case in plan.cases}.items():
-        store.append("paper", {"of": key, **plan.paper(case).to_json()})
+    for key, costs in papers.items():
+        store.append("paper", {"of": key, **costs})
     return store
 
 

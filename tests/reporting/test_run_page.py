@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from cnnbench import blocks
 from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import predicted_peak
-from cnnbench.cases.plan import Comparison, Plan
+from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.reporting import style, tables, write
 from cnnbench.reporting.runs import machine, sections
@@ -72,7 +72,7 @@ def compared(run: Run, found: list[Result]) -> ComparedBlocks:
     return only
 
 
-def shortened(comparison: Comparison, most: int) -> Comparison:
+def shortened(comparison: BlockComparison, most: int) -> BlockComparison:
     """The same with its costs up to so many channels only."""
     base, new = (
         {name: values[:most] for name, values in costs.items()}

@@ -7,7 +7,7 @@ import pytest
 
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
-from cnnbench.cases.plan import Comparison, Plan
+from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.errors import StoreError
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
@@ -19,7 +19,7 @@ PLAN = Plan(
     description="d",
     cases=(CASE, replace(CASE, mode="eager")),
     comparisons=(
-        Comparison(
+        BlockComparison(
             title="t",
             base="a",
             new="b",

@@ -49,7 +49,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cnnbench import networks, schema, units
 from cnnbench.cases.case import DEVICES, Case
-from cnnbench.cases.plan import Comparison, curves
+from cnnbench.cases.plan import BlockComparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
 from cnnbench.networks import Network
 from cnnbench.rule import Shape
@@ -191,19 +191,21 @@ class Suite(_Table):
         case = table.case(((*pair.size, channels),), pair.batch, device, runtime)
         return replace(case, dtype=case.dtype or "float32")
 
-    def comparisons(self, devices: Sequence[str], runtime: str) -> tuple[Comparison, ...]:
+    def comparisons(self, devices: Sequence[str], runtime: str) -> tuple[BlockComparison, ...]:
         """The comparisons on each device, as a plan keeps them."""
         return tuple(
             comparison for pair in self.compare for comparison in self._on(pair, devices, runtime)
         )
 
-    def _on(self, pair: CompareTable, devices: Sequence[str], runtime: str) -> Iterator[Comparison]:
+    def _on(
+        self, pair: CompareTable, devices: Sequence[str], runtime: str
+    ) -> Iterator[BlockComparison]:
         def at(name: str, channels: int, device: str = devices[0]) -> Case:
             return self._at(pair, name, channels, device, runtime)
 
         on_paper = curves(at, pair.base, pair.new, pair.range)  # the same on every device
         for device in devices:
-            yield Comparison(
+            yield BlockComparison(
                 title=pair.title,
                 base=pair.base,
                 new=pair.new,

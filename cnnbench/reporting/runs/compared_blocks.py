@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnnbench import stats, units
-from cnnbench.cases.plan import Comparison, Plan
+from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.runs.result import Result, ratio
 from cnnbench.stats import Crossing, Estimate
 
@@ -34,7 +34,7 @@ class Pair:
 class ComparedBlocks:
     """Two blocks that a suite compares on one device, and what was measured of them."""
 
-    comparison: Comparison
+    comparison: BlockComparison
     pairs: tuple[Pair, ...]
 
     def curve(self, quantity: str) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:

@@ -6,7 +6,7 @@ from functools import partial
 
 from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
-from cnnbench.cases.plan import Comparison
+from cnnbench.cases.plan import BlockComparison
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import SHOW, ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
@@ -47,7 +47,7 @@ def rows(blocks: ComparedBlocks) -> Table:
     ]
 
 
-def _heads(comparison: Comparison, pair: Pair) -> list[str]:
+def _heads(comparison: BlockComparison, pair: Pair) -> list[str]:
     at = f"C = {pair.channels}"
     return [f"{comparison.base}, {at}", f"{comparison.new}, {at}", f"ratio, {at}"]
 
