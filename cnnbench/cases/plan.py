@@ -48,7 +48,7 @@ class BlockComparison:
 def curves(
     at: Callable[[str, int], Case], base: str, new: str, range_: tuple[int, int]
 ) -> dict[str, Any]:
-    """The last three fields of a `BlockComparison`, from the case of a label at so many channels."""
+    """The last three fields of a `BlockComparison`, from the case of a label at a channel count."""
     channels: list[int] = []
     costs: dict[str, dict[str, list[int]]] = {
         side: {name: [] for name in QUANTITIES} for side in (base, new)
