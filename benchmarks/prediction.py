@@ -18,6 +18,7 @@ from pathlib import Path
 from cnnbench import blocks
 from cnnbench.blocks import Entry
 from cnnbench.cases.case import Case
+from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 from cnnbench.prediction.calibration import CASES
 from cnnbench.runner import session
@@ -54,7 +55,7 @@ def _of(entry: Entry) -> Iterator[Case]:
     """An entry at its own size, or a smaller one if that takes long; at half of it; in batches."""
     *frames, height, width, channels = entry.input_shape
     shape = entry.input_shape
-    while (paper := Case(entry.name, shape).cost()).flops > MOST_FLOPS[entry.kind]:
+    while (paper := cost(Case(entry.name, shape).graph())).flops > MOST_FLOPS[entry.kind]:
         height, width = height // 2, width // 2
         shape = (*frames, height, width, channels)
     if len(paper.layers) > MOST_LAYERS:
@@ -64,7 +65,7 @@ def _of(entry: Entry) -> Iterator[Case]:
     for batch in (1, 4) if entry.kind == "block" else (2,):
         case = Case(entry.name, half, batch_size=batch)
         try:
-            case.cost()
+            case.graph()
         except ShapeError:
             continue  # the input is too small for this block
         yield case

@@ -42,13 +42,15 @@ def a_run(name, seconds, launches=5, peak=None):
                 Measurement(
                     case,
                     launch,
-                    "ok",
+                    outcome="ok",
                     samples_ns=(9 * ns, *[ns] * 6),
                     peak_bytes=bytes_,
                     environment={"cpu": "Fake CPU", "cores": 2, "versions": {"fake": "1"}},
                 )
             )
-    return Run(Path(), Plan("claims", "", tuple(cases.values())), tuple(measured))
+    papers = {case.paper_key: case.paper() for case in cases.values()}
+    plan = Plan("claims", "", tuple(cases.values()), papers=papers)
+    return Run(Path(), plan, tuple(measured))
 
 
 def finding(name, seconds, **options):
@@ -133,7 +135,7 @@ def test_memory_is_compared_by_the_measured_peaks():
 
 def test_time_per_flop_is_time_over_the_work():
     # Each takes a nanosecond a FLOP, so that all are equally fast.
-    f = finding("ops-predict-time", lambda case: case.cost().flops * 1e-9)
+    f = finding("ops-predict-time", lambda case: case.paper().flops * 1e-9)
     assert [p.estimate.value for p in f.measurements] == pytest.approx([1, 1], rel=0.01)
     assert f.measured is ClaimVerdict.confirmed
     f = finding("ops-predict-time", lambda case: 0.1)  # VGG-16 has four times the FLOPs

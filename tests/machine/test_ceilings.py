@@ -152,7 +152,9 @@ def test_measured_again_the_better_counts():
 
 
 def test_without_a_probe_of_each_kind_there_is_no_ceiling():
-    failed = Measurement(Case("probe_copy", (8, 8, 8)), 0, outcome="out-of-memory", detail="no room")
+    failed = Measurement(
+        Case("probe_copy", (8, 8, 8)), 0, outcome="out-of-memory", detail="no room"
+    )
     assert probing.measured([launch("probe_matmul", 1.0), failed], {}) is None
     assert probing.measured([], {}) is None
 

@@ -344,11 +344,12 @@ def beside(ratios):
     """Launches of a case that took so many times as long as the reference, turn by turn."""
     return result(
         noise.CASE,
+        noise.CASE.paper(),
         [
             Measurement(
                 noise.CASE,
                 launch,
-                "ok",
+                outcome="ok",
                 samples_ns=(9000, *[1000 * ratio] * 8),
                 bursts=(2, 2, 2, 2),
                 reference="r",

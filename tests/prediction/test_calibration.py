@@ -52,7 +52,7 @@ def kept(home, monkeypatch):
 def test_what_the_fake_runtime_takes_is_predicted(kept, target, shape):
     # Its own formula: 20 us a call, 10 us a layer after the input, 1 ns per 100 FLOPs.
     found = api.predict(target, shape, runtime="fake")
-    cost = Case(target, shape).cost()
+    cost = Case(target, shape).paper().cost
     truth = 20e-6 + 10e-6 * (len(cost.layers) - 1) + cost.flops / 100 / 1e9
     assert found.target.startswith(f"{target}(")
     assert found.time.value == pytest.approx(truth, rel=0.08)

@@ -305,7 +305,7 @@ def test_a_network_without_a_kernel_says_nothing_about_others():
     def example(stem):
         case = Case("unit_layers", (8, 8, 4), {"unit": "batch_norm", "depth": 1, "stem": stem})
         launch = Measurement(case, 0, outcome="ok", samples_ns=(1,), peak_bytes=1_000)
-        return memory_example(result(case, [launch]))
+        return memory_example(result(case, case.paper(), [launch]))
 
     assert example(stem=True).measured == 1_000
     assert example(stem=False) is None
