@@ -215,6 +215,7 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
         "from cnnbench.cli import main; assert main(['analyze', 'vgg_blok']) == 2",
         "from cnnbench.cli import main; assert main(['analyze', 'resnet18', '--as', 'thop']) == 0",
         "from cnnbench.cli import main; main(['analyze', 'vgg16', '--memory', '1GiB'])",
+        "from cnnbench.cli import main; assert main(['analyze', 'vgg_block', 'vgg16']) == 0",
         "from cnnbench.cli import main; assert main(['formula', 'vgg_block']) == 0",
         "from cnnbench.cli import main; assert main(['sweep', 'vgg_block', '--batch', '1:9']) == 0",
         "from cnnbench.cli import main; assert main(['doctor', '--no-noise']) == 0",

@@ -108,6 +108,23 @@ def test_a_column_of_bytes_takes_a_unit_of_which_its_largest_is_ten(largest, ste
 
 
 @pytest.mark.parametrize(
+    ("step", "largest", "expected"),
+    [
+        (units.count_step, 9_999, (1, "")),
+        (units.count_step, 10_000, (1e3, "k")),
+        (units.count_step, below(1e7), (1e3, "k")),
+        (units.count_step, 25_557_032, (1e6, "M")),
+        (units.seconds_step, 0.0099, (1e-6, "us")),
+        (units.seconds_step, 0.01, (1e-3, "ms")),
+        (units.seconds_step, 10, (1, "s")),
+        (units.seconds_step, 0, (1e-9, "ns")),
+    ],
+)
+def test_a_column_is_in_the_unit_of_its_largest(step, largest, expected):
+    assert step(largest) == expected
+
+
+@pytest.mark.parametrize(
     ("value", "text", "text_below"),
     [
         (0.9995, "1.00 s", "999 ms"),

@@ -7,6 +7,8 @@ import pytest
 import cnnbench
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
+from cnnbench.prediction import calibration
+from cnnbench.runner.progress import Silent
 
 
 def printed(capsys, *argv):
@@ -64,6 +66,48 @@ def test_what_other_tools_print():
     assert thop.ratio == 4_133_742_592 / tools["cnnbench"].count.total
     with pytest.raises(UnknownNameError, match="unknown preset 'pytorch'"):
         cnnbench.conventions("resnet50", tool="pytorch")
+
+
+def test_networks_are_chosen_by_limits_in_numbers_or_text():
+    for most in (12_000_000, "12M"):
+        choice = cnnbench.choose(["resnet50", "resnet18", "vgg_block"], max_params=most)
+        assert [net.name for net in choice.chosen] == ["resnet18", "vgg_block"]
+    # 38,720 parameters, 5,078,253,568 FLOPs of a 256x256 image
+    assert (choice.chosen[1].params, choice.chosen[1].flops) == (38_720, 5_078_253_568)
+    small = cnnbench.choose(["vgg_block"], (128, 128, 3), batch_size=4).chosen[0]
+    assert small.flops == 5_078_253_568
+    assert small.input_shapes == ((4, 128, 128, 3),)
+
+
+def test_times_are_predicted_where_the_machine_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
+    monkeypatch.setattr(calibration, "LAUNCHES", 1)
+    before = cnnbench.choose(["vgg_block"], runtime="fake")
+    assert before.time_range is None
+    assert before.chosen[0].time_s is None
+    assert list(tmp_path.iterdir()) == []  # nothing is measured
+    calibration.find("fake", Silent())
+    choice = cnnbench.choose(["vgg_block", "resnet50"], max_time="1s", runtime="fake")
+    for net in choice.chosen:
+        assert net.time_s == cnnbench.predict(net.name, runtime="fake").time.value
+        assert net.rise_bytes > 0
+    low, high = choice.time_range
+    assert 0 < low < high
+    half = cnnbench.choose(["vgg_block"], dtype="float16", runtime="fake")
+    assert half.chosen[0].time_s is None  # which is not what is calibrated
+
+
+@pytest.mark.tensorflow
+def test_an_accuracy_is_for_the_weights_that_it_was_published_for():
+    def top1(target, *args, **options):
+        return cnnbench.choose([target], *args, **options).chosen[0].top1_percent
+
+    # https://keras.io/api/applications
+    assert top1("MobileNetV2") == top1("keras.applications.MobileNetV2") == 71.3
+    assert top1("MobileNetV2", (224, 224, 3)) == 71.3
+    assert top1("MobileNetV2", (96, 96, 3)) is None
+    assert top1("MobileNetV2", include_top=False) is None
+    assert top1("resnet50") is None  # of the catalogue: it has no weights
 
 
 def test_the_name_of_a_network_has_its_parameters():

@@ -83,6 +83,68 @@ def test_folded_batch_norms(capsys):
     assert totals["parameters"] == 2 * (9 * 64 * 64 + 64)
 
 
+# Several networks
+
+
+def test_several_networks_are_one_row_each(capsys):
+    text = out(capsys, "analyze", "vgg_block", "resnet50", "nothing_like_it", "--sort", "params")
+    lines = text.split("\n\n")[0].splitlines()[3:]
+    rows = [line.split() for line in lines if not line.startswith(" ")]  # not the next of a reason
+    # 25,610,152 and 38,720 parameters: tests/blocks/test_blocks.py
+    assert [row[:3] for row in rows] == [
+        ["vgg_block", "1x256x256x3", "0.039"],
+        ["resnet50", "1x224x224x3", "25.6"],
+        ["nothing_like_it", "-", "-"],
+    ]
+    assert "unknown target" in text
+    assert "this machine is not calibrated" in text
+
+
+def test_networks_within_limits(capsys):
+    argv = ("analyze", "vgg_block", "resnet18", "resnet50", "--max-params", "12M", "--format")
+    text = out(capsys, *argv, "csv")
+    assert [line.split(",")[0] for line in text.splitlines()] == ["name", "vgg_block", "resnet18"]
+    found = json.loads(out(capsys, *argv, "json", "--max-flops", "1G"))
+    assert [net["name"] for net in found["excluded"]] == ["vgg_block", "resnet18", "resnet50"]
+    assert found["chosen"] == []
+    assert out(capsys, "analyze", "vgg_block", "--max-memory", "1KiB").startswith(
+        "no network is within the limits\n\nleft out: vgg_block (32.9 MiB memory, more than 1.00"
+    )
+
+
+def test_a_front_and_its_figure(capsys, tmp_path):
+    path = tmp_path / "front.png"
+    argv = ("analyze", "vgg_block", "resnet18", "resnet50", "--pareto", "params:memory")
+    text = out(capsys, *argv, "--figure", str(path))
+    assert "resnet50 (beaten by vgg_block)" in text
+    assert text.endswith(f"figure: {path}\n")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "name a network (see cnnbench list), or give --all-applications"),
+        (["vgg_block", "vgg16", "--view", "tree"], "--view: for one network, not to compare"),
+        (["vgg_block", "vgg16", "--depth", "1", "--check"], "--depth, --check: for one network"),
+        (["vgg_block", "--max-params", "1M", "--as", "thop"], "--as: for one network"),
+        (["vgg_block", "vgg16", "-p", "n_conv=1"], "--param: for one network"),
+        (["vgg_block", "vgg16", "--format", "mermaid"], "--format mermaid: for one network"),
+        (["vgg_block", "vgg16", "--figure", "a.png"], "needs --pareto, as top1:flops"),
+        (["vgg_block", "vgg16", "--sort", "parameters"], "unknown column 'parameters'; did you"),
+        (["vgg_block", "vgg16", "--pareto", "params"], "needs two columns, as top1:time"),
+        (["vgg_block", "vgg16", "--max-params", "many"], "a count must look like 100M"),
+        (["vgg_block", "vgg16", "--max-time", "20"], "a time must look like 4.16ms"),
+        (["vgg_block", "vgg16", "--max-time", "20ms"], "where this machine is calibrated"),
+        (["vgg_block", "vgg16", "--sort", "time"], "where this machine is calibrated"),
+        (["no_such", "none.keras"], "no network can be analysed; no_such: unknown target"),
+        (["vgg_block", "resnet18", "--input", "8x8"], "no network can be analysed; vgg_block: "),
+    ],
+)
+def test_comparing_badly_is_one_line(capsys, options, message):
+    assert message in refused(capsys, "analyze", *options)
+
+
 # Other tools
 
 

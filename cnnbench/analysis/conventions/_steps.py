@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnbench.graph import RULES, Node, argument_names
 from cnnbench.layers._sizes import axes_of, channels_first
-from cnnbench.layers.activation import activation_cost, is_linear
+from cnnbench.layers.activation import activated, is_linear
 from cnnbench.rule import Shape
 
 _KINDS = {
@@ -162,7 +162,7 @@ def steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
     if arguments["use_bias"]:
         yield Step("bias", "", x, out, arguments, work=prod(out), name=kind)
     if not is_linear(activation):
-        work = activation_cost(activation, out)
+        _, work, _ = activated(activation, out)
         label = f"Activation({activation})"
         yield Step(
             "activation", label, out, rule.shape, arguments, work=work, name=activation, fused=True
