@@ -128,8 +128,8 @@ def test_the_ceilings_of_a_gpu_are_kept_for_that_gpu(monkeypatch):
                 measurements=[launch(f"probe_{what}", seconds) for what in ("matmul", "copy")]
             )
 
-        described = {"devices": {"cpu": ["c"], "gpu": [name]}}
-        started = SimpleNamespace(described=described, measure=measure)
+        devices = {"cpu": ["c"], "gpu": [name]}
+        started = SimpleNamespace(devices=lambda: devices, measure=measure)
         monkeypatch.setattr(session, "start", lambda runtime: started)
         return probing.find("fake", "gpu", "float32", None, Silent()).ceiling
 
