@@ -50,26 +50,23 @@ _FROM_OUTPUT = frozenset(
 """Whose gradient TensorFlow computes from the output; all others need their input."""
 
 
-def activation_cost(activation: str | None, shape: Shape) -> int:
-    """Elementwise operations of an activation on a tensor, forward."""
-    return _operations(activation)[0] * prod(activated(activation, shape))
+def activated(activation: str | None, shape: Shape) -> tuple[Shape, int, int]:
+    """The shape after an activation, and its elementwise operations forward and backward.
 
-
-def activation_backward(activation: str | None, shape: Shape) -> int:
-    """Elementwise operations of an activation on a tensor, backward."""
-    return _operations(activation)[1] * prod(activated(activation, shape))
-
-
-def activated(activation: str | None, shape: Shape) -> Shape:
-    """The shape after an activation: "glu" halves the last axis, all others keep it.
-
-    Keras keeps it on paper even for "glu", and then builds the next layer too large.
+    "glu" halves the last axis. Keras keeps it on paper even so, and then builds the next layer
+    too large.
     """
-    if activation != "glu":
-        return shape
-    if isinstance(shape[-1], int) and shape[-1] % 2:
-        raise ShapeError(f"activation 'glu' needs an even last axis; got {shape[-1]}")
-    return (*shape[:-1], shape[-1] // 2)
+    if activation == "glu":
+        if isinstance(shape[-1], int) and shape[-1] % 2:
+            raise ShapeError(f"activation 'glu' needs an even last axis; got {shape[-1]}")
+        shape = (*shape[:-1], shape[-1] // 2)
+        forward, backward = GLU
+    elif activation is None or (isinstance(activation, str) and activation in OPERATIONS):
+        forward, backward = OPERATIONS[activation or "linear"]
+    else:
+        raise ShapeError(str(unknown("activation", str(activation), (*OPERATIONS, "glu"))))
+    values = prod(shape)
+    return shape, forward * values, backward * values
 
 
 def is_linear(activation: str | None) -> bool:
@@ -93,41 +90,30 @@ def affine(
     needs the input; that of an activation needs its output, or the values before it, which are
     as many.
     """
-    forward, backward = _operations(activation)
-    shape = activated(activation, out)
-    values = prod(shape)
+    shape, forward, backward = activated(activation, out)
     added = 0 if bias is None else prod(out)
     return Rule(
         shape,
         weights=kernels if bias is None else (*kernels, Weight("bias", bias)),
         macs=macs,
-        elementwise=added + forward * values,
+        elementwise=added + forward,
         inside=inside,
         scratch=scratch,
-        backward=added + backward * values,
+        backward=added + backward,
         saves="input" if is_linear(activation) else "both",
         window=window,
     )
-
-
-def _operations(activation: Any) -> tuple[int, int]:
-    if activation is None:
-        return OPERATIONS["linear"]
-    if isinstance(activation, str) and activation in OPERATIONS:
-        return OPERATIONS[activation]
-    if activation == "glu":
-        return GLU
-    raise ShapeError(str(unknown("activation", str(activation), (*OPERATIONS, "glu"))))
 
 
 @layer("Activation")
 def activation(x: Shape, activation: str) -> Rule:
     """An activation by name."""
     linear = is_linear(activation)
+    shape, forward, backward = activated(activation, x)
     return Rule(
-        activated(activation, x),
-        elementwise=activation_cost(activation, x),
-        backward=activation_backward(activation, x),
+        shape,
+        elementwise=forward,
+        backward=backward,
         view=linear,
         saves="" if linear else "output" if activation in _FROM_OUTPUT else "input",
     )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from cnnbench import units
 from cnnbench.errors import ShapeError
 from cnnbench.graph import layer
+from cnnbench.layers._sizes import axes_of
 from cnnbench.rule import WHOLE, Rule, Shape
 
 
@@ -103,10 +104,7 @@ def _two(xs: Sequence[Shape]) -> None:
 def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
     """Inputs joined along one axis: no arithmetic, but every input is copied."""
     first, *others = xs
-    rank = len(first)
-    if not -rank <= axis < rank:
-        raise ShapeError(f"axis must be from {-rank} to {rank - 1}; got {axis}")
-    axis = axis % rank
+    (axis,) = axes_of(axis, len(first))
     if any((*s[:axis], *s[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]) for s in xs):
         raise ShapeError(
             f"inputs must agree outside axis {axis}; got {' and '.join(map(units.shape, xs))}"

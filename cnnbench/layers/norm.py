@@ -6,7 +6,7 @@ from typing import Any
 from cnnbench.errors import ShapeError
 from cnnbench.graph import layer
 from cnnbench.layers._sizes import axes_of, sees
-from cnnbench.rule import WHOLE, Rule, Shape, Weight
+from cnnbench.rule import WHOLE, Rule, Shape, Weight, Window
 
 
 @layer("BatchNormalization")
@@ -45,38 +45,41 @@ def _gamma_beta(shape: Shape, scale: bool, center: bool) -> tuple[Weight, ...]:
 def layer_normalization(
     x: Shape, axis: Any = -1, center: bool = True, scale: bool = True, rms_scaling: bool = False
 ) -> Rule:
-    """Mean and variance of each sample, computed at inference too.
+    """Mean and variance of each sample, over one axis or several, computed at inference too.
+
+    `rms_scaling`, which Keras deprecates, divides by the standard deviation without subtracting
+    the mean; it always scales and never shifts.
+    """
+    if rms_scaling:
+        center, scale = False, True
+    axes = axes_of(axis, len(x))
+    return _normalized(x, _along(x, axis), center, scale, sees(x, axes), 1 - int(rms_scaling))
+
+
+def _normalized(
+    x: Shape, shape: Shape, center: bool, scale: bool, window: Window | None, mean: int = 1
+) -> Rule:
+    """Normalisation by the input's own statistics, with weights of this shape.
 
     Per element: mean (1), variance (3: subtract, square, add), normalise (2: subtract,
     multiply), scale (1) and shift (1). Backward, with x_hat the normalised value: the sums of
     dy and of dy * x_hat and dx, as in a batch normalisation (8); the scale, which differs within
     a sum here: dy * gamma, x_hat again and the sum of dy * x_hat (4); the shift: a sum of dy (1).
-
-    Args:
-        x: shape of the input.
-        axis: one or several, normalised together.
-        center: whether to shift.
-        scale: whether to scale.
-        rms_scaling: divide by the standard deviation without subtracting the mean; always
-            scale, never shift. Deprecated by Keras.
     """
-    axes = axes_of(axis, len(x))
-    shape = tuple(x[a] for a in _sorted(axis))
-    weights = _gamma_beta(shape, scale or rms_scaling, center and not rms_scaling)
-    scaled, shifted = int(scale or rms_scaling), int(center and not rms_scaling)
+    scaled, shifted = int(bool(scale)), int(bool(center))
     return Rule(
         x,
-        weights=weights,
-        elementwise=(6 - int(rms_scaling) + scaled + shifted) * prod(x),
+        weights=_gamma_beta(shape, scale, center),
+        elementwise=(5 + mean + scaled + shifted) * prod(x),
         backward=(8 + 4 * scaled + shifted) * prod(x),
         saves="input",
-        window=sees(x, axes),
+        window=window,
     )
 
 
-def _sorted(axis: Any) -> list[int]:
-    # As Keras sorts them: as they were given, so that -1 comes before 1.
-    return sorted(axis) if isinstance(axis, (tuple, list)) else [axis]
+def _along(x: Shape, axis: Any) -> Shape:
+    # Keras sorts the axes as they were given, so that -1 comes before 1.
+    return tuple(x[a] for a in (sorted(axis) if isinstance(axis, (tuple, list)) else [axis]))
 
 
 @layer("GroupNormalization")
@@ -94,15 +97,7 @@ def group_normalization(
         raise ShapeError(f"groups must be -1 or a whole number of at least 1; got {groups!r}")
     if isinstance(c, int) and c % groups:
         raise ShapeError(f"groups={groups} must divide {c} channels")
-    scaled, shifted = int(bool(scale)), int(bool(center))
-    return Rule(
-        x,
-        weights=_gamma_beta((c,), scale, center),
-        elementwise=(6 + scaled + shifted) * prod(x),
-        backward=(8 + 4 * scaled + shifted) * prod(x),
-        saves="input",
-        window=WHOLE,
-    )
+    return _normalized(x, (c,), center, scale, WHOLE)
 
 
 @layer("RMSNormalization")
@@ -115,7 +110,7 @@ def rms_normalization(x: Shape, axis: Any = -1) -> Rule:
     axes = axes_of(axis, len(x))
     return Rule(
         x,
-        weights=(Weight("scale", tuple(x[a] for a in _sorted(axis))),),
+        weights=(Weight("scale", _along(x, axis)),),
         elementwise=4 * prod(x),
         backward=9 * prod(x),
         saves="input",

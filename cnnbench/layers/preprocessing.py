@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError, ShapeError
-from cnnbench.graph import layer
+from cnnbench.graph import RULES, layer
 from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split, taps_inside, windows
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
@@ -114,9 +114,8 @@ def center_crop(x: Shape, height: int, width: int, data_format: str | None = Non
     out = join(n, (height, width), c, data_format)
     if not any(isinstance(old, int) and old < new for old, new in ((h, height), (w, width))):
         return Rule(out, view=_equal((h, w), (height, width)), saves="", window=WHOLE)
-    old = max(min(h, w * height // width), 1), max(min(w, h * width // height), 1)
-    taps = interpolated(n, c, old, (height, width), "bilinear")
-    return Rule(out, elementwise=taps, backward=taps, saves="", window=WHOLE)
+    rule = RULES["Resizing"]
+    return rule(x, height, width, crop_to_aspect_ratio=True, data_format=data_format)
 
 
 def _equal(old: Sizes, new: Sizes) -> bool:

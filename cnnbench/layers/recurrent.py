@@ -10,9 +10,9 @@ from math import prod
 
 from cnnbench import units as texts
 from cnnbench.errors import ShapeError
-from cnnbench.graph import layer
+from cnnbench.graph import RULES, layer
 from cnnbench.layers._sizes import positive
-from cnnbench.layers.activation import activation_backward, activation_cost
+from cnnbench.layers.activation import activated
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
@@ -88,8 +88,8 @@ def simple_rnn_cell(
     Backward: the activation, the sum for b, and that of the two gradients of h.
     """
     gates = _gates(x, units, 1, use_bias)
-    forward = activation_cost(activation, gates.shape)
-    return _cell(gates, 1, forward, activation_backward(activation, gates.shape) + x[0] * units)
+    _, forward, backward = activated(activation, gates.shape)
+    return _cell(gates, 1, forward, backward + x[0] * units)
 
 
 @layer("LSTMCell")
@@ -119,12 +119,9 @@ def lstm_elementwise(
     f * c, i * g and o * h (6), and the sums of the two gradients of h and of c (2).
     """
     values = prod(state)
-    forward = 3 * activation_cost(recurrent_activation, state)
-    backward = 3 * activation_backward(recurrent_activation, state)
-    return (
-        forward + 2 * activation_cost(activation, state) + 4 * values,
-        backward + 2 * activation_backward(activation, state) + 8 * values,
-    )
+    _, gate, gate_back = activated(recurrent_activation, state)
+    _, own, own_back = activated(activation, state)
+    return 3 * gate + 2 * own + 4 * values, 3 * gate_back + 2 * own_back + 8 * values
 
 
 @layer("GRUCell")
@@ -144,21 +141,10 @@ def gru_cell(
     1406.1078).
     """
     gates = _gates(x, units, 3, use_bias, rows=2 if reset_after else 1)
-    state = gates.shape
-    forward = 2 * activation_cost(recurrent_activation, state)
-    backward = 2 * activation_backward(recurrent_activation, state)
-    return _cell(
-        gates,
-        1,
-        forward + activation_cost(activation, state) + 5 * prod(state),
-        backward + activation_backward(activation, state) + 8 * prod(state),
-    )
-
-
-simple_rnn_rule, lstm_rule, gru_rule = (
-    cell.__wrapped__  # type: ignore[attr-defined]
-    for cell in (simple_rnn_cell, lstm_cell, gru_cell)
-)
+    values = prod(gates.shape)
+    _, gate, gate_back = activated(recurrent_activation, gates.shape)
+    _, own, own_back = activated(activation, gates.shape)
+    return _cell(gates, 1, 2 * gate + own + 5 * values, 2 * gate_back + own_back + 8 * values)
 
 
 @layer("SimpleRNN")
@@ -171,7 +157,7 @@ def simple_rnn(
     return_state: bool = False,
 ) -> Rule:
     """A `SimpleRNNCell` at each step."""
-    cell = simple_rnn_rule(step_of(x, 3), units, activation, use_bias)
+    cell = RULES["SimpleRNNCell"](step_of(x, 3), units, activation, use_bias)
     return over_time(cell, x[1], return_sequences, return_state)
 
 
@@ -186,7 +172,7 @@ def lstm(
     return_state: bool = False,
 ) -> Rule:
     """An `LSTMCell` at each step; its states are the output and the cell's memory."""
-    cell = lstm_rule(step_of(x, 3), units, activation, recurrent_activation, use_bias)
+    cell = RULES["LSTMCell"](step_of(x, 3), units, activation, recurrent_activation, use_bias)
     return over_time(cell, x[1], return_sequences, return_state)
 
 
@@ -202,6 +188,6 @@ def gru(
     return_state: bool = False,
 ) -> Rule:
     """A `GRUCell` at each step."""
-    step = step_of(x, 3)
-    cell = gru_rule(step, units, activation, recurrent_activation, use_bias, reset_after)
+    step, cell_rule = step_of(x, 3), RULES["GRUCell"]
+    cell = cell_rule(step, units, activation, recurrent_activation, use_bias, reset_after)
     return over_time(cell, x[1], return_sequences, return_state)

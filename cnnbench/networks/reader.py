@@ -14,7 +14,7 @@ from typing import Any
 from cnnbench import layers
 from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import ITEMSIZE, Graph, Node, Tensor, argument_names, checked, merges
-from cnnbench.layers.operations import operation_rule
+from cnnbench.layers.operations import OPERATIONS
 from cnnbench.networks.matching import (
     arguments,
     call_arguments,
@@ -102,7 +102,7 @@ class _Reader:
         called = call.operation
         try:
             if not isinstance(called, keras.Layer):
-                rule = operation_rule(operation_key(called))
+                rule = OPERATIONS.get(operation_key(called))
                 if rule is None:
                     raise NoRuleError("there is no rule for this operation")
                 return self.operation(call, rule, inputs)

@@ -15,7 +15,7 @@ from math import prod
 
 from cnnbench.cost import LayerCost, cost
 from cnnbench.graph import ITEMSIZE, Graph, Node
-from cnnbench.layers.activation import activation_cost, is_linear
+from cnnbench.layers.activation import activated, is_linear
 
 Terms = dict[str, float]
 """The amount of each term, by name."""
@@ -124,7 +124,8 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
     elif kind != "activation":
         inside = node.attrs.get("activation")
         if not is_linear(inside) and inside != "relu":  # these are not a pass of their own
-            terms["activation, operations"] = float(activation_cost(inside, layer.output_shape))
+            _, operations, _ = activated(inside, layer.output_shape)
+            terms["activation, operations"] = float(operations)
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 

@@ -22,8 +22,3 @@ OPERATIONS: dict[str, Operation] = {
     **AS_LAYERS,
 }
 """The rule of each operation by its module in `keras.ops` and class, such as "numpy.Add"."""
-
-
-def operation_rule(key: str) -> Operation | None:
-    """The rule of an operation, if there is one."""
-    return OPERATIONS.get(key)

@@ -1,7 +1,6 @@
 """What the rules of operations share."""
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
 from cnnbench.rule import Rule, Shape
@@ -14,8 +13,3 @@ Operation = Callable[[Shapes, Out, dict[str, Any]], Rule]
 def first(out: Out) -> Shape:
     """The shape of the first output."""
     return out[0] if isinstance(out, list) else out
-
-
-def values(out: Out) -> int:
-    """Values of all outputs."""
-    return sum(map(prod, out)) if isinstance(out, list) else prod(out)

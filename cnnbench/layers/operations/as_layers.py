@@ -1,6 +1,6 @@
 """Operations that a layer of the same kind computes: its rule, with the weights as operands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -12,24 +12,21 @@ from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
 from cnnbench.rule import Rule
 
 
-def _as(
-    layer: Callable[[int], str], arguments: Callable[[Shapes, dict[str, Any]], dict[str, Any]]
-) -> Operation:
-    """The rule of the layer for so many spatial axes, with arguments from operands and attrs."""
+def _as(layer: str, arguments: Callable[[Shapes, dict[str, Any]], dict[str, Any]]) -> Operation:
+    """The rule of a layer, with arguments from operands and attrs.
+
+    Where the layer has a variant for each number of spatial axes, its name is like "Conv{}D".
+    """
 
     def rule(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
         x = shapes[0]
-        name = layer(len(x) - 2)
+        name = layer.format(len(x) - 2)
         if name not in RULES:
             raise NoRuleError(f"there is no rule for an input of {len(x)} axes")
         result = RULES[name](x, **arguments(shapes, attrs))
         return replace(result, shape=first(out), weights=())
 
     return rule
-
-
-def _ranked(name: str) -> Callable[[int], str]:
-    return lambda rank: name.format(rank)
 
 
 _SLIDING = ("strides", "padding", "data_format")
@@ -39,24 +36,20 @@ def _picked(attrs: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: attrs[name] for name in names}
 
 
+def _slid(size: Iterable[int], attrs: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """The arguments of a layer that slides a kernel of this size, without a bias."""
+    slid = _picked(attrs, *_SLIDING, "dilation_rate")
+    return {"kernel_size": tuple(size), "use_bias": False, **slid, **arguments}
+
+
 def _conv(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     *size, _, filters = shapes[1]  # Keras has no groups here
-    return {
-        "filters": filters,
-        "kernel_size": tuple(size),
-        "use_bias": False,
-        **_picked(attrs, *_SLIDING, "dilation_rate"),
-    }
+    return _slid(size, attrs, filters=filters)
 
 
 def _depthwise(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     *size, _, multiplier = shapes[1]
-    return {
-        "kernel_size": tuple(size),
-        "depth_multiplier": multiplier,
-        "use_bias": False,
-        **_picked(attrs, *_SLIDING, "dilation_rate"),
-    }
+    return _slid(size, attrs, depth_multiplier=multiplier)
 
 
 def _separable(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -65,12 +58,7 @@ def _separable(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 
 def _transposed(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     *size, filters, _ = shapes[1]
-    return {
-        "filters": filters,
-        "kernel_size": tuple(size),
-        "use_bias": False,
-        **_picked(attrs, *_SLIDING, "dilation_rate", "output_padding"),
-    }
+    return _slid(size, attrs, filters=filters, output_padding=attrs["output_padding"])
 
 
 def _pool(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -94,24 +82,19 @@ def _patches(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     """A convolution with a kernel of zeros and ones, which is how Keras takes patches."""
     size = tuple(attrs["size"])
     _, _, c = split(shapes[0], len(size), attrs["data_format"])
-    return {
-        "filters": prod(size) * c,
-        "kernel_size": size,
-        "use_bias": False,
-        **_picked(attrs, *_SLIDING, "dilation_rate"),
-    }
+    return _slid(size, attrs, filters=prod(size) * c)
 
 
 def _rms_norm(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """Without a scale it is the work of dividing by the length."""
     name = "RMSNormalization" if len(shapes) > 1 else "UnitNormalization"
-    return _as(_ranked(name), _axis)(shapes, out, attrs)
+    return _as(name, _axis)(shapes, out, attrs)
 
 
 def _normalize(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     if attrs["order"] != 2 or attrs["axis"] is None:
         raise NoRuleError("there is a rule for the Euclidean length over given axes only")
-    return _as(_ranked("UnitNormalization"), _axis)(shapes, out, attrs)
+    return _as("UnitNormalization", _axis)(shapes, out, attrs)
 
 
 def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -123,18 +106,18 @@ def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 AS_LAYERS: dict[str, Operation] = {
-    "nn.Conv": _as(_ranked("Conv{}D"), _conv),
-    "nn.DepthwiseConv": _as(_ranked("DepthwiseConv{}D"), _depthwise),
-    "nn.SeparableConv": _as(_ranked("SeparableConv{}D"), _separable),
-    "nn.ConvTranspose": _as(_ranked("Conv{}DTranspose"), _transposed),
-    "nn.MaxPool": _as(_ranked("MaxPooling{}D"), _pool),
-    "nn.AveragePool": _as(_ranked("AveragePooling{}D"), _pool),
-    "nn.AdaptiveMaxPool": _as(_ranked("AdaptiveMaxPooling{}D"), _adaptive),
-    "nn.AdaptiveAveragePool": _as(_ranked("AdaptiveAveragePooling{}D"), _adaptive),
-    "nn.BatchNorm": _as(_ranked("BatchNormalization"), _axis),
+    "nn.Conv": _as("Conv{}D", _conv),
+    "nn.DepthwiseConv": _as("DepthwiseConv{}D", _depthwise),
+    "nn.SeparableConv": _as("SeparableConv{}D", _separable),
+    "nn.ConvTranspose": _as("Conv{}DTranspose", _transposed),
+    "nn.MaxPool": _as("MaxPooling{}D", _pool),
+    "nn.AveragePool": _as("AveragePooling{}D", _pool),
+    "nn.AdaptiveMaxPool": _as("AdaptiveMaxPooling{}D", _adaptive),
+    "nn.AdaptiveAveragePool": _as("AdaptiveAveragePooling{}D", _adaptive),
+    "nn.BatchNorm": _as("BatchNormalization", _axis),
     "nn.Normalize": _normalize,
     "nn.RMSNorm": _rms_norm,
-    "nn.LayerNorm": _as(_ranked("LayerNormalization"), _layer_norm),
-    "image.ExtractPatches": _as(_ranked("Conv{}D"), _patches),
-    "image.Resize": _as(_ranked("Resizing"), _resize),
+    "nn.LayerNorm": _as("LayerNormalization", _layer_norm),
+    "image.ExtractPatches": _as("Conv{}D", _patches),
+    "image.Resize": _as("Resizing", _resize),
 }
