@@ -8,8 +8,8 @@ READY := .venv/.ready
 run: $(READY)  ## measure the default suite; prints where the report is
 	$(BIN)/cnnbench run $(ARGS)
 
-test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## the whole test suite, in two processes; ARGS=-n0 for one
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-jax: $(READY)  ## the counts of XLA, with Keras on JAX
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[jax]"
