@@ -54,7 +54,7 @@ MAY = {
         # For a program, and for the command line.
         "api": "errors units records stats rule graph cost blocks networks analysis cases"
         " crosscheck runs runner machine design_space claims prediction reporting",
-        "types": "graph cost analysis crosscheck runs api",
+        "types": "graph cost analysis crosscheck runs machine design_space claims prediction api",
         "benchmarking": "rule blocks cases runtimes runs",
         "cli": "errors units blocks networks cases runner reporting api",
         "__init__": "errors api",

@@ -74,6 +74,10 @@ class MeasuredRows:
     results: tuple[Result, ...]
     correlation: float | None
 
+    def __repr__(self) -> str:
+        rho = "-" if self.correlation is None else f"{self.correlation:.2f}"
+        return one_line(self, f"{len(self.rows)} rows", f"rank correlation {rho}")
+
     @property
     def times(self) -> dict[int, dict[str, Any]]:
         """The time of each row with its interval, and the outcome."""

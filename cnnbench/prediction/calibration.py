@@ -14,6 +14,7 @@ from cnnbench.host import cache
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, terms
 from cnnbench.prediction.model import Example, Model, fitted, proportional
+from cnnbench.records import Record, one_line
 from cnnbench.runner import session
 from cnnbench.runs.result import Result, results
 
@@ -98,7 +99,7 @@ CASES: tuple[Case, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Record):
     """The models of one machine, and two naive predictors to compare them with.
 
     Args:
@@ -114,6 +115,9 @@ class Calibration:
     memory: Model
     per_mac: float
     per_byte: float
+
+    def __repr__(self) -> str:
+        return one_line(self, self.machine["cpu"], f"{self.time.examples} probes")
 
 
 @dataclass(frozen=True, slots=True)

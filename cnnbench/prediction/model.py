@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from cnnbench.prediction.terms import Terms
+from cnnbench.records import Record, one_line
 
 HUBER_DELTA = 0.1
 """The relative error from which on a case counts less. For times, as launches are disturbed."""
@@ -25,7 +26,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Model(Record):
     """A sum of terms, each with a coefficient of at least zero.
 
     Args:
@@ -40,6 +41,10 @@ class Model:
     low: float
     high: float
     examples: int
+
+    def __repr__(self) -> str:
+        span = f"{self.low:.2f} to {self.high:.2f} times the prediction"
+        return one_line(self, f"{len(self.coefficients)} terms", f"{self.examples} examples", span)
 
     def predict(self, terms: Terms) -> float:
         """Seconds or bytes; a term without a coefficient counts as zero."""

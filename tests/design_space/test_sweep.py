@@ -532,8 +532,12 @@ def result(flops, seconds):
     ],
 )
 def test_the_rank_correlation_is_spearmans(pairs, expected):
-    found = measured._correlation([result(*pair) for pair in pairs])
+    results = [result(*pair) for pair in pairs]
+    found = measured._correlation(results)
     assert found == (None if expected is None else pytest.approx(expected))
+    rows = design_space.MeasuredRows(tuple(range(len(pairs))), tuple(results), found)
+    rho = "-" if expected is None else f"{expected:.2f}"
+    assert repr(rows) == f"MeasuredRows({len(pairs)} rows: rank correlation {rho})"
 
 
 def test_the_figure_shows_the_front_above_all_configurations(tmp_path):

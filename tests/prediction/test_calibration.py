@@ -207,6 +207,10 @@ def test_json_holds_everything(kept, capsys):
     assert shown.startswith("Prediction(vgg_block: ")
     assert "\n" not in shown
     assert len(shown) < 80
+    calibration = prediction.calibration
+    assert repr(calibration).endswith(f": {calibration.time.examples} probes)")
+    assert f": {calibration.time.examples} examples, 0." in repr(calibration.time)
+    assert calibration.to_json()["memory"]["coefficients"] == found["memory_model"]
     assert [layer["name"] for layer in found["layers"]] == ["conv2d", "conv2d_1", "max_pooling2d"]
     assert found["time_s"]["low"] < found["time_s"]["value"] < found["time_s"]["high"]
     assert found["time_model"]["call"] > 0
