@@ -3,7 +3,6 @@
 import pytest
 
 from cnnbench import api, blocks
-from cnnbench.cases import suites
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 
@@ -95,11 +94,11 @@ def test_a_suite_of_videos_is_run_and_reported(tmp_path):
         'launches = 1\n[[block]]\nname = "video"\ntarget = "convlstm_block"\n'
         'params = {n_filters = 4}\ninputs = ["4x16x16x3", "4x32x64x3"]\n'
     )
-    assert [case.input_shape for case in suites.load(str(suite)).cases(["cpu"])] == [
+    finished = api.run(str(suite), out=tmp_path / "run", runtime="fake", device="cpu", launches=2)
+    assert [case.input_shape for case in finished.run.plan.cases] == [
         (4, 16, 16, 3),
         (4, 32, 64, 3),
     ]
-    finished = api.run(str(suite), out=tmp_path / "run", runtime="fake", device="cpu", launches=2)
     page = finished.page.read_text(encoding="utf-8")
     assert "video 4x16x16x3" in page
     assert "video 4x32x64x3" in page

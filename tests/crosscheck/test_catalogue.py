@@ -44,7 +44,7 @@ def assert_agrees(case):
     assert check.layers == len(model.layers) == len(graph.nodes)
     assert check.params == model.count_params()
     assert sorted(node.name for node in graph.nodes) == sorted(x.name for x in model.layers)
-    assert model.output_shape == case.cost().output_shape
+    assert model.output_shape == cost(graph).output_shape
 
 
 # Every entry

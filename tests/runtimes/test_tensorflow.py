@@ -4,23 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from cnnbench.cases.case import MODES, Case
+from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
 from cnnbench.cli import main
 from cnnbench.runner import server
+from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
 from cnnbench.runs import store
+from cnnbench.runtimes import tensorflow
 
 pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
 def children():
-    return server.start("tensorflow")
+    return Workers({"tensorflow": server.start("tensorflow")})
 
 
 def measured(children, case):
-    (answer,) = children.measure([Order("tensorflow", case, 0, None)], 0.05, 120.0)
-    assert answer["outcome"] == "ok", answer
+    (answer,) = children.measure([Order(case, case.paper(), 0, None)], 0.05, 120.0)
+    assert answer.outcome == "ok", answer
     return answer
 
 
@@ -28,32 +31,32 @@ def test_the_runtime_names_its_versions_and_devices(children):
     import keras
     import tensorflow as tf
 
-    described = children.describe()
+    described = children.servers["tensorflow"].describe()
     assert described["versions"] == {"tensorflow": tf.__version__, "keras": keras.__version__}
     assert described["devices"]["cpu"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", tensorflow.MODES)
 def test_every_mode_runs_and_agrees_with_keras(children, mode):
     answer = measured(children, Case("residual_module", (16, 16, 8), {"n_filters": 8}, mode=mode))
-    assert len(answer["samples_ns"]) >= 5
-    assert min(answer["samples_ns"]) > 0
+    assert len(answer.samples_ns) >= 5
+    assert min(answer.samples_ns) > 0
     # 3x3x8x8 and 8 biases, twice: 2 * 584.
-    assert answer["check"] == {"layers": 5, "params": 1168, "differences": []}
+    assert answer.check == Check(layers=5, params=1168, differences=())
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_every_dtype_runs(children, dtype):
     case = Case("vgg_block", (16, 16, 3), {"n_filters": 8}, dtype=dtype)
-    assert measured(children, case)["check"]["differences"] == []
+    assert measured(children, case).check.equal
 
 
 def test_the_peak_of_the_first_call_is_about_what_the_paper_says(children):
     case = Case("naive_inception_module", (128, 128, 3), batch_size=8)
-    cost = case.cost()
+    cost = case.paper().cost
     # The input is there before the call: 8 * 128 * 128 * 3 * 4 bytes.
     expected = cost.peak_activation_bytes - 8 * 128 * 128 * 3 * 4
-    assert 0.8 * expected < measured(children, case)["peak_bytes"] < 1.6 * expected
+    assert 0.8 * expected < measured(children, case).peak_bytes < 1.6 * expected
 
 
 def test_a_different_model_in_keras_fails_the_check(children, monkeypatch):
@@ -76,9 +79,9 @@ def test_a_different_model_in_keras_fails_the_check(children, monkeypatch):
 def test_a_network_larger_than_its_memory_is_out_of_memory(children):
     # 2**24 positions of 2**15 channels of 4 bytes: 2 TiB, which the allocator refuses.
     case = Case("vgg_block", (4096, 4096, 3), {"n_filters": 2**15, "n_conv": 1}, mode="eager")
-    (answer,) = children.measure([Order("tensorflow", case, 0, None)], 0.05, 120.0)
-    assert answer["outcome"] in ("out-of-memory", "killed", "crashed"), answer
-    assert answer["detail"]
+    (answer,) = children.measure([Order(case, None, 0, None)], 0.05, 120.0)
+    assert answer.outcome in ("out-of-memory", "killed", "crashed"), answer
+    assert answer.detail
 
 
 def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
@@ -92,7 +95,7 @@ def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
         'inputs = ["16x16x3", "32x32x3"]\n'
         'modes = ["graph", "eager"]\n'
     )
-    argv = ["--device", "cpu", "--time-budget", "20s", "--launches", "2", "--out", "r"]
+    argv = ["--device", "cpu", "--time-budget", "60s", "--launches", "2", "--out", "r"]
     assert main(["run", "small.toml", *argv]) == 0
     run = store.read(Path("r"))
     assert [m.outcome for m in run.measurements] == ["ok"] * 8
@@ -104,7 +107,7 @@ def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
 
 
 def test_a_gpu_that_is_not_there_is_an_error(tmp_path, monkeypatch, capsys, children):
-    if children.describe()["devices"]["gpu"]:
+    if children.servers["tensorflow"].describe()["devices"]["gpu"]:
         pytest.skip("this machine has a GPU")
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--device", "gpu"]) == 2

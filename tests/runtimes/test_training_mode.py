@@ -1,5 +1,7 @@
 """A step of training as a mode of a case: its time, its work and its memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from cnnbench import reporting
@@ -11,23 +13,27 @@ from cnnbench.runs.result import result
 from cnnbench.runtimes import fake
 from tests.support.synthetic import measure
 
-BLOCK = {"target": "vgg_block", "params": {"n_filters": 4, "n_conv": 1}, "input_shape": (8, 8, 3)}
-FORWARD = Case(**BLOCK)
-TRAIN = Case(**BLOCK, mode="train")
+FORWARD = Case("vgg_block", (8, 8, 3), {"n_filters": 4, "n_conv": 1})
+TRAIN = replace(FORWARD, mode="train")
+ON_PAPER = {case.mode: case.paper() for case in (FORWARD, TRAIN)}
 
 # On paper: the convolution has 8*8*4 = 256 outputs of 27 products each, 6912 MACs, with bias
 # and ReLU 2*256 operations; pooling 16*4 = 64 outputs of 3 comparisons. 2*6912 + 512 + 192.
 FORWARD_FLOPS = 14_528
 
 
+def measured(case):
+    return result(case, ON_PAPER[case.mode], [measure(case, 0)])
+
+
 def test_the_step_of_the_fake_runtime_takes_three_times_the_forward_pass():
     # 20 us, 10 us for each of two layers, and a nanosecond for 100 FLOPs
-    assert fake.call_ns(FORWARD) == 40_000 + FORWARD_FLOPS // 100
-    assert fake.call_ns(TRAIN) == 3 * (40_000 + FORWARD_FLOPS // 100)
+    assert fake.call_ns(FORWARD, ON_PAPER["graph"]) == 40_000 + FORWARD_FLOPS // 100
+    assert fake.call_ns(TRAIN, ON_PAPER["train"]) == 3 * (40_000 + FORWARD_FLOPS // 100)
 
 
 def test_the_speed_of_a_step_counts_the_work_of_the_step():
-    forward, train = (result(case, [measure(case, 0)]) for case in (FORWARD, TRAIN))
+    forward, train = map(measured, (FORWARD, TRAIN))
     assert forward.flops == FORWARD_FLOPS
     # Backward: the products again, for the weights' gradients alone, for nothing before the
     # convolution is trained; so more than two forward passes and less than three.
@@ -36,8 +42,8 @@ def test_the_speed_of_a_step_counts_the_work_of_the_step():
 
 
 def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
-    train, forward = result(TRAIN, [measure(TRAIN, 0)]), result(FORWARD, [measure(FORWARD, 0)])
-    assert FORWARD.training() is None
+    train, forward = measured(TRAIN), measured(FORWARD)
+    assert forward.paper.step is None
     assert train.predicted_peak_bytes is None
     assert train.peak_error is None
     assert memory.rows([train])[1][0][1] == "-"
@@ -51,11 +57,11 @@ def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
 
 
 def test_a_step_that_would_not_fit_is_not_started_though_the_forward_pass_would():
-    forward, train = FORWARD.peak_bytes(), TRAIN.peak_bytes()
-    assert forward < train
-    assert too_large(FORWARD, train - 1) == ""
-    assert "needs" in too_large(TRAIN, train - 1)
-    assert too_large(TRAIN, train) == ""
+    forward, train = ON_PAPER["graph"], ON_PAPER["train"]
+    assert forward.peak_bytes < train.peak_bytes
+    assert too_large(FORWARD, forward, train.peak_bytes - 1) == ""
+    assert "needs" in too_large(TRAIN, train, train.peak_bytes - 1)
+    assert too_large(TRAIN, train, train.peak_bytes) == ""
 
 
 @pytest.mark.tensorflow

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from benchmarks.calibration import resampling
 from cnnbench import stats
 from cnnbench.cases.case import Case
 from cnnbench.reporting.runs.sections import spread
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
-from cnnbench.stats import Doubt, resampling
+from cnnbench.stats import Doubt
 
 
 def flat(launches: list[list[float]], values: list[float]) -> None:
     """The interval of the mean is that of scipy's bootstrap of the values."""
-    low, high = stats.bootstrap(launches, np.mean, resamples=20_000)
+    low, high = resampling.bootstrap(launches, np.mean, resamples=20_000)
     oracle = scipy.stats.bootstrap(
         (values,), np.mean, n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
@@ -44,7 +45,7 @@ def test_one_launch_is_an_ordinary_bootstrap_of_its_calls() -> None:
 def test_both_levels_are_drawn_again() -> None:
     random = np.random.default_rng(3)
     launches = random.normal(10, 0.1, (20, 1)) + random.normal(0, 1.5, (20, 25))
-    low, high = stats.bootstrap(launches.tolist(), np.mean, resamples=20_000)
+    low, high = resampling.bootstrap(launches.tolist(), np.mean, resamples=20_000)
     # Variance of a resample's mean: that of the launches' means over 20 launches, and the
     # mean variance within launches over 500 calls; both of what is drawn from, so over n.
     between, within = launches.mean(axis=1).var() / 20, launches.var(axis=1).mean() / 500
@@ -56,7 +57,7 @@ def test_both_levels_are_drawn_again() -> None:
 def test_every_launch_weighs_the_same() -> None:
     # Means 1 and 3 with 300 and 100 calls: of the launches 2, of the calls 1.5.
     launches = [[1.0] * 300, [3.0] * 100] * 20
-    low, high = stats.bootstrap(launches, np.mean)
+    low, high = resampling.bootstrap(launches, np.mean)
     assert (low + high) / 2 == pytest.approx(2.0, abs=0.05)
 
 
@@ -71,7 +72,7 @@ def test_the_statistic_sees_launches_and_calls_of_every_resample(
         return values.max(axis=axis)
 
     # 3 launches of 4 calls on average: 8 resamples hold 96 numbers, so 20 take three blocks.
-    low, high = stats.bootstrap([[1.0, 2.0], [1.0] * 4, [2.0] * 6], highest, resamples=20)
+    low, high = resampling.bootstrap([[1.0, 2.0], [1.0] * 4, [2.0] * 6], highest, resamples=20)
     assert shapes == [(8, 3, 4), (8, 3, 4), (4, 3, 4)]
     assert 1 <= low <= high == 2
 
@@ -79,9 +80,9 @@ def test_the_statistic_sees_launches_and_calls_of_every_resample(
 def test_one_seed_gives_one_interval() -> None:
     random = Random(4)
     launches = [[random.random() for _ in range(9)] for _ in range(5)]
-    first = stats.bootstrap(launches, np.mean)
-    assert stats.bootstrap(launches, np.mean) == first
-    assert stats.bootstrap(launches, np.mean, seed=1) != first
+    first = resampling.bootstrap(launches, np.mean)
+    assert resampling.bootstrap(launches, np.mean) == first
+    assert resampling.bootstrap(launches, np.mean, seed=1) != first
 
 
 def test_three_launches_do_not_cover_their_median() -> None:
@@ -90,7 +91,7 @@ def test_three_launches_do_not_cover_their_median() -> None:
     hits = 0
     for _ in range(300):
         launches = np.exp(random.normal(0, 0.15, (3, 1)) + random.normal(0, 0.1, (3, 20)))
-        low, high = stats.bootstrap(launches.tolist(), np.median, resamples=300)
+        low, high = resampling.bootstrap(launches.tolist(), np.median, resamples=300)
         hits += low <= 1 <= high
     assert 0.6 < hits / 300 < 0.8
 
@@ -157,8 +158,10 @@ def test_the_report_gives_a_percentile_or_a_dash() -> None:
     case = Case("vgg_block", (8, 8, 3))
 
     def last_cell(calls: int) -> str:
-        launches = [Measurement(case, i, outcome="ok", samples_ns=(1_000_000,) * calls) for i in range(3)]
-        return spread.rows([result(case, launches)])[1][0][-1]
+        launches = [
+            Measurement(case, i, outcome="ok", samples_ns=(1_000_000,) * calls) for i in range(3)
+        ]
+        return spread.rows([result(case, case.paper(), launches)])[1][0][-1]
 
     assert last_cell(101) == "1.00 ms [1.00 ms, 1.00 ms]"  # the first call is warm-up
     assert last_cell(100) == "-"
