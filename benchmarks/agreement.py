@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import xla_counts
 from cnnbench import units
 from cnnbench.cost import cost
-from cnnbench.crosscheck import pairing, profiler, xla
+from cnnbench.crosscheck import pairing, profiler
 from cnnbench.networks import resolve
 from cnnbench.networks.applications import SIZES
 
@@ -183,9 +184,9 @@ def jax() -> None:
         for node in graph.nodes:
             if node.rule.macs:
                 shape = graph.nodes[node.inputs[0]].rule.shape
-                key = xla.key(node, shape)
+                key = xla_counts.key(node, shape)
                 if key not in known:
-                    known[key] = xla.flops(node, shape)
+                    known[key] = xla_counts.flops(node, shape)
                 layer = "/".join((*node.scope, node.name))
                 rows.append((name, size, layer, f"{known[key]:.0f}"))
     _write("xla.csv.gz", XLA, rows)

@@ -9,7 +9,7 @@ The rooms, each of which imports only from those above it:
     analysis/            other readings of a graph: training, formulas, conventions, capacity
     host/                the computer: its hardware, its ceilings, what was measured of it before
     cases/               what to measure: a network at a size and batch, in one way, on one device
-    crosscheck/          a graph beside what Keras, TensorFlow and XLA count
+    crosscheck/          a graph beside what Keras and TensorFlow count
     runtimes/            what runs a case: Keras on TensorFlow, or the fake
     runs/                what was measured: stored, joined with its costs, compared, exported
     runner/              a plan and its launches, each in a process of its own

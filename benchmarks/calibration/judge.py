@@ -15,6 +15,7 @@ import numpy as np
 from pytest_benchmark.utils import PercentageRegressionCheck
 from scipy.stats import binomtest
 
+from benchmarks.calibration.resampling import bootstrap
 from cnnbench import stats
 from cnnbench.runs import result
 from cnnbench.runs.measurement import Measurement
@@ -248,7 +249,7 @@ def coverage(recording: Sequence[Measurement]) -> list[Covered]:
 
 def _bootstrap(side: Side) -> tuple[float, float]:
     calls = [stats.steady(launch) for launch in _samples(side).values()]
-    return stats.bootstrap(calls, np.median, resamples=400)
+    return bootstrap(calls, np.median, resamples=400)
 
 
 def _ends(found: Estimate) -> tuple[float, float]:

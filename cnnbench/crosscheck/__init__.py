@@ -4,7 +4,6 @@ compare   parameters and output shapes of a block's layers beside Keras' (for `r
 report    any model: parameters, shapes and multiply-adds beside Keras and TensorFlow
 layers    the same, a row for each call of a layer
 profiler  what TensorFlow runs for each layer, and what its profiler counts there
-xla       what XLA counts for one layer: only taps inside the input
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from cnnbench.stats.launches import (
     warmup,
 )
 from cnnbench.stats.ratios import DRIFT, LAYOUT, duet, ratio, relative, separate, unpaired
-from cnnbench.stats.resampling import bootstrap
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
@@ -43,7 +42,6 @@ __all__ = [
     "RatioVerdict",
     "Spread",
     "Stop",
-    "bootstrap",
     "crossings",
     "duet",
     "enough",

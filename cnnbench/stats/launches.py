@@ -90,8 +90,8 @@ def percentile(launches: Collection[Sequence[float]], q: float) -> Estimate | No
     """The time that q % of the steady calls of a launch do not exceed, over launches.
 
     The geometric mean of each launch's own percentile, with the interval of `location`. The
-    percentile of all calls together would be that of the few slowest launches, which the
-    interval of `bootstrap` covers 47 to 75 times in 100.
+    percentile of all calls together would be that of the few slowest launches, which a
+    hierarchical bootstrap covers 47 to 75 times in 100.
 
     None where the sample does not support it: fewer than 3 launches, or fewer than 5 calls
     beyond it in any. Their number is uncertain by twice its square root, so that with 4 the

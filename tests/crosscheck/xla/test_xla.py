@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import xla_counts
 from cnnbench import layers
-from cnnbench.crosscheck import profiler, xla
+from cnnbench.crosscheck import profiler
 from cnnbench.errors import RuntimeMissingError
 from cnnbench.graph import RULES, trace
 from cnnbench.networks import resolve
@@ -29,7 +30,7 @@ layers.load_all()
 
 def agrees(node, shape):
     macs = node.rule.macs if node.rule.inside is None else node.rule.inside
-    return np.float32(2 * macs) == xla.flops(node, shape)
+    return np.float32(2 * macs) == xla_counts.flops(node, shape)
 
 
 def node_of(op, shape, **arguments):
@@ -49,11 +50,11 @@ def seen():
 def test_the_products_of_an_application(name, seen):
     graph = resolve(f"keras.applications.{name}").trace(None, 1, None)
     compared = [node for node in graph.nodes if node.rule.macs]
-    assert {node.op for node in compared} <= set(xla.LAYERS)
+    assert {node.op for node in compared} <= set(xla_counts.LAYERS)
     assert len(compared) >= 16  # of VGG16
     for node in compared:
         shape = graph.nodes[node.inputs[0]].rule.shape
-        key = xla.key(node, shape)
+        key = xla_counts.key(node, shape)
         if key not in seen:
             assert agrees(node, shape), (node.name, *key)
             seen.add(key)
@@ -91,7 +92,7 @@ def test_a_random_product(kind, rank, data):
 )
 def test_what_xla_says_of_a_small_layer(op, shape, arguments, flops):
     node = node_of(op, shape, **arguments)
-    assert xla.flops(node, shape) == flops
+    assert xla_counts.flops(node, shape) == flops
     assert agrees(node, shape)
 
 

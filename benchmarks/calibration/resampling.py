@@ -1,4 +1,4 @@
-"""RESAMPLING: intervals of what has no formula, by drawing the launches and calls again."""
+"""Intervals of statistics that have no formula, by drawing the launches and calls again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnbench.stats.estimate import LEVEL
+from cnnbench.stats import LEVEL
 
 _BLOCK = 1_000_000
 """Calls drawn at once: enough to be fast, few enough for 30 MB."""
@@ -26,15 +26,15 @@ def bootstrap(
     replacement, as a launch has on average, so that every launch weighs the same
     (Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013).
 
-    It is no interval for few launches, and so not that of a case's time: it draws their
-    variance too small by (n - 1) / n, and no resample leaves the range of the data, so that
-    it covers the median with at most 1 - 2^(1-n), 75 % at three. Simulated, with launches
-    that differ by 15 % and calls by 10 % (log-normal, 400 samples), it covers the median of
-    all calls in 69, 86, 89 and 94 of 100 at 3, 5, 10 and 20 launches, and their 95th
-    percentile in 47, 60, 67 and 75, which is that of the slowest launches.
+    It is too narrow for few launches, which is why no report uses it for the time of a case: it
+    underestimates their variance by (n - 1) / n, and no resample leaves the range of the data, so
+    that it covers the median with at most 1 - 2^(1-n), 75 % at three launches. In a simulation
+    with launches that differ by 15 % and calls by 10 % (log-normal, 400 samples) it covers the
+    median of all calls in 69, 86, 89 and 94 of 100 cases at 3, 5, 10 and 20 launches, and their
+    95th percentile, which the slowest launches decide, in 47, 60, 67 and 75.
 
     Args:
-        launches: the calls to draw from, as they are: cut the warm-up first.
+        launches: the calls to draw from; cut the warm-up first.
         statistic: called as `statistic(values, axis=(-2, -1))` on an array of resamples,
             launches and calls; gives one number a resample. `numpy.median` will do.
         resamples: how many.
@@ -47,12 +47,12 @@ def bootstrap(
         row[: len(launch)] = launch
     size = round(float(lengths.mean()))
     random = np.random.default_rng(seed)
-    found: list[NDArray[np.float64]] = []
+    values: list[NDArray[np.float64]] = []
     block = max(1, _BLOCK // (len(calls) * size))
     for start in range(0, resamples, block):
         count = min(block, resamples - start)
         drawn = random.integers(len(calls), size=(count, len(calls), 1))
-        places = (random.random((count, len(calls), size)) * lengths[drawn]).astype(int)
-        found.append(np.asarray(statistic(table[drawn, places], axis=(-2, -1))))
-    low, high = np.quantile(np.concatenate(found), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        positions = (random.random((count, len(calls), size)) * lengths[drawn]).astype(int)
+        values.append(np.asarray(statistic(table[drawn, positions], axis=(-2, -1))))
+    low, high = np.quantile(np.concatenate(values), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)
