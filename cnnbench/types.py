@@ -1,5 +1,6 @@
 """TYPES: the records that the functions of cnnbench return, for annotations."""
 
+from cnnbench.analysis.candidates import Candidate, Choice
 from cnnbench.analysis.capacity import Capacity
 from cnnbench.analysis.conventions import ToolCount
 from cnnbench.analysis.formulas import Formula
@@ -28,8 +29,10 @@ __all__ = [
     "Baseline",
     "Bound",
     "Calibration",
+    "Candidate",
     "Capacity",
     "CaseChange",
+    "Choice",
     "Cost",
     "EnvironmentDifference",
     "Expected",

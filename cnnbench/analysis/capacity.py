@@ -69,9 +69,9 @@ def largest(
 ) -> Capacity:
     """The largest batch, and the largest input, that fit.
 
-    Spatial axes are those before the channels, the last axis: the last two of an image or a
-    video, one of a sequence. They grow together: the longest is the one that is searched, the
-    other keeps the aspect ratio, rounded.
+    What grows of the input are its spatial axes: the two before the channels of an image or a
+    video, the one before them of a sequence. They grow together: the longer one is searched, and
+    the other keeps the aspect ratio, rounded.
 
     Args:
         trace: the network, at a shape and a batch size.

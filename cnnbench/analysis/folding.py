@@ -15,10 +15,11 @@ from cnnbench.rule import Rule
 
 
 def folded(graph: Graph) -> Graph:
-    """The graph without those batch norms that alone read a convolution or dense layer.
+    """The graph with batch norms as part of the convolution or dense layer before them.
 
-    They stay in it and do nothing; the layer before has a bias then, and no activation of its
-    own may lie between. A layer that is called several times is left as it is.
+    A batch norm is folded if nothing else reads that layer and the layer has no activation of
+    its own. It stays in the graph but does nothing, and the layer before it gets a bias. A layer
+    that is called several times is left as it is.
     """
     readers = Counter(source for node in graph.nodes for source in node.inputs)
     readers.update(graph.outputs)

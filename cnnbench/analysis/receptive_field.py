@@ -18,10 +18,10 @@ class Field:
     """What one output position of a layer depends on.
 
     Args:
-        axes: on each spatial axis of the input the size of the field, and the distance of
-            the fields of two neighbouring positions; both in input positions, and not cut
-            to the size of the input. Fractions come from upsampling. None is the whole input.
-        least: a layer without a rule is in it, so that the true one may be larger.
+        axes: for each spatial axis, the size of the field and the distance between the fields
+            of two neighbouring positions, both in positions of the input. The size may exceed
+            that of the input. Fractions come from upsampling. None is the whole input.
+        least: whether there is a layer without a rule in it, so that it may be larger.
     """
 
     axes: Axes | None
@@ -38,7 +38,7 @@ class ReceptiveField:
     """What each layer of a graph sees of its input.
 
     Args:
-        fields: one a node.
+        fields: one for each node.
         output: that of all outputs together.
         whole_from: the first layer that sees the whole input; empty if none does.
         local: the field before that layer, or of the output where no layer sees it all.

@@ -1,6 +1,6 @@
-"""Readings of one analysis: nested by name, by layer type, the most expensive layers.
+"""Ways to read one analysis: a tree by names, sums by layer type, the most expensive layers.
 
-Numbers only; `reporting` turns them into text and pictures.
+These are numbers only; `reporting` turns them into text and pictures.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Part:
 
     Args:
         path: of the part in the tree, or the layer type.
-        name: the end of the path that is not the parent's.
+        name: the path without that of the part around it.
         depth: in the tree, from 1.
-        members: places of its layers in `Cost.layers`.
+        members: the indices of its layers in `Cost.layers`.
         share: of the network's FLOPs, from 0 to 1.
         uncounted: how many of its layers have no rule; its work is then a lower bound.
     """
@@ -53,16 +53,18 @@ class Part:
 
 
 def tree(cost: Cost, depth: int | None = None) -> list[Part]:
-    """The layers nested by name, each part above what is in it; parts sum their layers.
+    """The layers nested by name: first each part with the sum of its layers, then what is in it.
 
-    A path is the blocks or models around a layer, without those around all layers, and its
-    name, split at "/". An explicit name outside any block, as those of `keras.applications`
-    (`conv2_block1_1_conv`), is also split at "_"; an automatic one (`conv2d_12`) is not. A
-    part that holds one other is merged with it.
+    The path of a layer is the names of the blocks or models around it, without those that are
+    around all layers, and its own name. It is split at "/". A name that somebody gave to a layer
+    outside any block, as in `keras.applications` (`conv2_block1_1_conv`), is also split at "_";
+    a name that Keras gave (`conv2d_12`) is not. A part that holds only one other part is merged
+    with it.
 
     Args:
         cost: of the network.
-        depth: deeper layers count in the part around them; every layer has a row if None.
+        depth: how deep the tree is; deeper layers count in the part around them. If None, every
+            layer has a row.
     """
     root = _Nest("")
     total = cost.flops
@@ -78,7 +80,7 @@ def tree(cost: Cost, depth: int | None = None) -> list[Part]:
 
 
 def leaves(rows: Sequence[Part]) -> list[bool]:
-    """For each row of a tree whether it has no others below it."""
+    """For each row of a tree, whether it has no other rows below it."""
     depths = [row.depth for row in rows] + [0]
     return [after <= depth for depth, after in pairwise(depths)]
 
@@ -94,7 +96,7 @@ def folded(cost: Cost, most: int) -> list[Part] | None:
 
 
 def paths(cost: Cost) -> list[str]:
-    """The name of each layer behind the blocks it is in, without those around all layers."""
+    """The path of each layer, as `tree` splits it."""
     scopes = [f"{layer.scope}/".split("/") for layer in cost.layers if layer.op != "InputLayer"]
     around = ""
     # What the first and the last in alphabetical order share, all in between share.
@@ -108,7 +110,7 @@ def paths(cost: Cost) -> list[str]:
 
 @dataclass(slots=True)
 class _Nest:
-    """A part as the tree grows; its parts by path, its layers by place."""
+    """A part of the tree that is being built; its parts by path, its layers by index."""
 
     path: str
     members: list[int] = field(default_factory=list)
@@ -116,9 +118,9 @@ class _Nest:
 
 
 def _cuts(layer: LayerCost, path: str) -> list[int]:
-    """Where the path of a layer ends each part that it is in."""
-    # The class in lower case is Keras' automatic name but for underscores, a number behind it,
-    # and which call it is of a layer that is called several times.
+    """The positions in the path of a layer where the name of each part around it ends."""
+    # Keras' automatic name is that of the class in lower case with underscores and a number; a
+    # layer that is called several times has the number of the call behind it.
     plain = layer.name.partition(" (call ")[0].rstrip(digits).replace("_", "")
     automatic = plain == layer.op.removeprefix("ops.").rstrip(digits).lower()
     marks = "/" if layer.scope or automatic else "/_"
@@ -161,18 +163,18 @@ def _part(path: str, name: str, depth: int, members: Sequence[int], cost: Cost, 
 
 def by_type(cost: Cost) -> list[Part]:
     """The layers of each type together, most FLOPs first."""
-    found: dict[str, list[int]] = {}
+    of_type: dict[str, list[int]] = {}
     for place, layer in enumerate(cost.layers):
-        found.setdefault(layer.op, []).append(place)
+        of_type.setdefault(layer.op, []).append(place)
     total = cost.flops
-    parts = [_part(op, op, 1, members, cost, total) for op, members in found.items()]
+    parts = [_part(op, op, 1, members, cost, total) for op, members in of_type.items()]
     return sorted(parts, key=lambda part: -part.flops)
 
 
 def most_expensive(
     cost: Cost, key: str = "flops", top: int | None = 10
 ) -> list[tuple[int, LayerCost]]:
-    """Layers with their places in the network, those with most of `key` first.
+    """Layers with their indices in the network, those with most of `key` first.
 
     Args:
         cost: of the network.

@@ -246,18 +246,18 @@ def choose(
             "times are predicted where this machine is calibrated, and it is not; "
             "cnnbench predict TARGET does that once, in about a minute"
         )
-    found = []
+    compared = []
     for target in (*targets, *(SIZES if all_applications else ())):
         name = target if isinstance(target, str) else getattr(target, "name", str(target))
         if progress:
             progress(name)
         options = {"batch_size": batch_size, "dtype": dtype, "include_top": include_top}
-        found.append(_candidate(name, target, as_shapes(input_shape), options, machine))
-    if all(candidate.reason for candidate in found):
-        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in found)
+        compared.append(_candidate(name, target, as_shapes(input_shape), options, machine))
+    if all(candidate.reason for candidate in compared):
+        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in compared)
         raise CnnbenchError(f"no network can be analysed; {reasons or 'none was named'}")
     span = (machine.time.low, machine.time.high) if machine else None
-    return candidates.choose(found, sort=sort, limits=limits, pareto=axes, time_range=span)
+    return candidates.choose(compared, sort=sort, limits=limits, pareto=axes, time_range=span)
 
 
 def _candidate(
@@ -279,13 +279,13 @@ def _candidate(
     square = known and (known.input_size, known.input_size, 3)
     if not isinstance(target, str) or not options["include_top"] or shapes not in (None, [square]):
         known = None
-    found = candidates.candidate(name, cost(graph))
+    candidate = candidates.candidate(name, cost(graph))
     if known:
-        found = replace(found, top1_percent=known.top1_percent)
+        candidate = replace(candidate, top1_percent=known.top1_percent)
     if machine and graph.dtype == "float32":  # which is what is calibrated
         expected = forecast.forecast(graph, machine)
-        found = replace(found, time_s=expected.time.value, rise_bytes=expected.rise.value)
-    return found
+        candidate = replace(candidate, time_s=expected.time.value, rise_bytes=expected.rise.value)
+    return candidate
 
 
 def formula(target: str, /, **given: Any) -> Formula:

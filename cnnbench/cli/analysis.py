@@ -42,7 +42,7 @@ def analyze(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="Names from `cnnbench list`, .keras files, SavedModels, or module:function. "
             "Several are compared, one row each.",
             show_default=False,

@@ -15,14 +15,13 @@ from cnnbench.reporting.document import Table as Table
 if TYPE_CHECKING:
     from cnnbench.stats import Estimate  # only a name here: it would import SciPy
 
-FORMATS = ("table", "markdown", "csv", "json")
 MISSING = "-"
 UNKNOWN = "?"
 LEAST = ">= "
 WHOLE = "whole"
 """The receptive field of a layer that sees all of the input."""
 MOST = 60
-"""Rows that one reads without having asked for them."""
+"""The most rows that are shown to somebody who did not ask for all of them."""
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:

@@ -123,10 +123,10 @@ def _sum(graph: Graph, preset: Preset) -> Count:
     ignored: set[str] = set()
     reasons: set[str] = set()
     for node in graph.nodes:
-        found = preset.count(node, _shapes(graph, node, preset.pads))
-        parts.update(found.parts)
-        ignored.update(found.ignored)
-        reasons.update(found.reasons)
+        counted = preset.count(node, _shapes(graph, node, preset.pads))
+        parts.update(counted.parts)
+        ignored.update(counted.ignored)
+        reasons.update(counted.reasons)
     return Count(dict(parts), tuple(sorted(ignored)), tuple(sorted(reasons)))
 
 

@@ -139,11 +139,11 @@ def _inside(step: Step) -> int:
 def _averages(step: Step) -> int:
     """Additions and a division; with padding also how many values each window has."""
     window = _window(step)
-    found = prod(window) * step.outputs
+    work = prod(window) * step.outputs
     if step.arguments["padding"] == "same":
         counted = zip(_positions(step), window, strict=True)
-        found += (prod(window) - 1) * prod(n for n, size in counted if size > 1)
-    return found
+        work += (prod(window) - 1) * prod(n for n, size in counted if size > 1)
+    return work
 
 
 def _rescaled(step: Step) -> int:
