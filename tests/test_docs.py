@@ -34,7 +34,8 @@ def test_there_are_commands_to_run():
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("program", fenced("python"))
-def test_python_in_the_readme_runs(program):
+def test_python_in_the_readme_runs(program, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a run goes into a folder
     exec(compile(program, "README.md", "exec"), {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import networks, runtimes
+from cnnbench import networks
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, unknown
 from cnnbench.networks import Network
 from cnnbench.runner import folders
@@ -118,7 +117,7 @@ def run(
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
     """
-    from cnnbench import reporting, stats
+    from cnnbench import reporting, runtimes, stats
     from cnnbench.cases.case import several
     from cnnbench.machine import probing
     from cnnbench.runner import planning
@@ -205,6 +204,8 @@ def results(folder: Path | str) -> DataFrame:
 @contextmanager
 def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any]) -> Iterator[Suite]:
     """What is asked for as a suite; Keras models are in files as long as this lasts."""
+    import tempfile
+
     from cnnbench.cases import suites
 
     name = targets[0] if targets else "tutorial"

@@ -7,7 +7,6 @@ first needs no framework.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -145,6 +144,8 @@ class Network:
         """
         if self.kind != "file":
             return ""
+        import hashlib  # here: the catalogue needs no file
+
         path = Path(self.source or self.target)
         path = path / "saved_model.pb" if path.is_dir() else path
         try:
