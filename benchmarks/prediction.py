@@ -18,6 +18,7 @@ from pathlib import Path
 from cnnbench import blocks
 from cnnbench.blocks import Entry
 from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 from cnnbench.prediction.calibration import CASES
@@ -74,7 +75,7 @@ def _of(entry: Entry) -> Iterator[Case]:
 def measure(seconds: float = SECONDS) -> None:
     """Measure, or continue an earlier measurement."""
     measuring = session.start("tensorflow")
-    plan = store.Plan(
+    plan = Plan(
         suite="prediction",
         description="the probes of a calibration, and the catalogue",
         cases=cases(),
