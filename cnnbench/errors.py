@@ -1,14 +1,4 @@
-"""What can be wrong with what the user gave us, each said in one line.
-
-CnnbenchError
-├── UnknownNameError   a block, model, suite, parameter or device that does not exist
-├── ShapeError         a layer that cannot take its input, or an impossible size
-├── NoRuleError        a layer inside another that has no rule
-├── TargetError        a file or a function that gives no Keras model
-├── SuiteError         a suite file that cannot be read
-├── ClaimError         a claim that cannot be read or judged
-├── StoreError         a run folder that cannot be read, written or continued
-└── RuntimeMissingError  a runtime that is not installed or has no such device
+"""What can be wrong with the user's input, each in one line.
 
 The command line prints the message and exits with 2; any other exception is a bug.
 """
@@ -17,11 +7,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 280
-"""Characters of a message; what it quotes may be a page."""
+"""The most characters of a message: what it quotes may be a page long."""
 
 
 def one_line(text: str) -> str:
-    """A message as one line that a terminal can show; of a long one the middle is left out."""
+    """A message as one line that a terminal can show; the middle of a long one is left out."""
     words = " ".join(text.split())
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 105]} ... {line[-100:]}"
@@ -35,23 +25,23 @@ class CnnbenchError(Exception):
 
 
 class UnknownNameError(CnnbenchError):
-    """A name that we do not have."""
+    """A block, model, suite, parameter or device that does not exist."""
 
 
 class ShapeError(CnnbenchError):
-    """A shape, size or channel count that a layer cannot take."""
+    """A shape, size or channel count that a layer cannot take, or that is impossible."""
 
 
 class NoRuleError(CnnbenchError):
-    """A layer or operation whose cost is not known; it is reported by name, not counted."""
+    """A layer or operation whose cost is not known: it is reported by name, not counted."""
 
 
 class TargetError(CnnbenchError):
-    """A file or a function that gives no Keras model."""
+    """A file or a function that does not give a Keras model."""
 
 
 class SuiteError(CnnbenchError):
-    """A suite that cannot be read."""
+    """A suite file that cannot be read."""
 
 
 class ClaimError(CnnbenchError):
@@ -63,7 +53,7 @@ class StoreError(CnnbenchError):
 
 
 class RuntimeMissingError(CnnbenchError):
-    """A runtime or a device that is not on this machine."""
+    """A runtime that is not installed, or a device that is not on this machine."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownNameError:

@@ -1,6 +1,7 @@
 """Base units to text and back; the only file that knows a prefix.
 
-Everything inside the package is in bytes, seconds, nanoseconds and plain counts.
+Everything inside the package is in bytes, seconds, nanoseconds and plain counts. Each of the
+`parse_...` functions raises CnnbenchError for any text of another form, and for zero.
 """
 
 import re
@@ -10,15 +11,7 @@ from fractions import Fraction
 from cnnbench.errors import CnnbenchError
 
 _DECIMAL = ((1e0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P"), (1e18, "E"))
-_BINARY = (
-    (2**0, ""),
-    (2**10, "Ki"),
-    (2**20, "Mi"),
-    (2**30, "Gi"),
-    (2**40, "Ti"),
-    (2**50, "Pi"),
-    (2**60, "Ei"),
-)
+_BINARY = ((1, ""), *((1024**k, f"{letter}i") for k, letter in enumerate("KMGTPE", start=1)))
 _SECONDS = ((1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""))
 
 
@@ -27,7 +20,7 @@ def _scaled(value: float, steps: Sequence[tuple[float, str]], unit: str, base: i
     (least, none), *prefixed = steps
     texts = [(_plain(value / least), none)]
     texts += [(_three(value / factor), prefix) for factor, prefix in prefixed]
-    # `not >=`, for what is not a number takes no prefix.
+    # `not >=` and not `<`: NaN takes no prefix.
     fitting = (step for step in texts if not abs(float(step[0])) >= base)
     text, prefix = next(fitting, texts[-1])
     return f"{text} {prefix}{unit}".rstrip()
@@ -86,16 +79,12 @@ def shape(values: Iterable[int]) -> str:
 
 
 def parse_shape(text: str, ranks: tuple[int, ...] = (3,)) -> tuple[int, ...]:
-    """224x224x3 as (224, 224, 3).
-
-    Raises:
-        CnnbenchError: not positive whole numbers with x between, or too few or too many.
-    """
+    """224x224x3 as (224, 224, 3)."""
     example = "224x224x3" if 3 in ranks else "224x224"
     parts = str(text).strip().lower().split("x")
     if len(parts) not in ranks or not all(p.isascii() and p.isdigit() for p in parts):
         raise CnnbenchError(f"a size must look like {example}; got {text!r}")
-    if max(map(len, parts)) > 18:  # `graph.LARGEST`, and what Python can turn into a number
+    if max(map(len, parts)) > 18:  # as `graph.LARGEST`, and what Python can turn into a number
         raise CnnbenchError(f"every size must have at most 18 digits; got {text[:40]!r}...")
     sizes = tuple(int(p) for p in parts)
     if 0 in sizes:
@@ -104,11 +93,7 @@ def parse_shape(text: str, ranks: tuple[int, ...] = (3,)) -> tuple[int, ...]:
 
 
 def parse_shapes(text: str) -> list[tuple[int, ...]]:
-    """224x224x3,10 as [(224, 224, 3), (10,)]: the size of each input.
-
-    Raises:
-        CnnbenchError: as `parse_shape`.
-    """
+    """224x224x3,10 as [(224, 224, 3), (10,)]: the size of each input."""
     return [parse_shape(part, ranks=tuple(range(1, 7))) for part in text.split(",")]
 
 
@@ -116,11 +101,7 @@ _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?)")
 
 
 def parse_count(text: str) -> int:
-    """100M, 1.5G or a plain number, rounded down.
-
-    Raises:
-        CnnbenchError: anything else.
-    """
+    """100M, 1.5G or a plain number, rounded down."""
     match = _COUNT.fullmatch(str(text).strip().lower())
     if not match or len(match[1]) > 30:
         raise CnnbenchError(f"a count must look like 100M, 1.5G or 25000; got {text!r}")
@@ -131,11 +112,7 @@ _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?))?b?")
 
 
 def parse_bytes(text: str) -> int:
-    """8GiB, 16GB, 512 MiB, 1.5G or a plain number of bytes, rounded down.
-
-    Raises:
-        CnnbenchError: anything else, or less than one byte.
-    """
+    """8GiB, 16GB, 512 MiB, 1.5G or a plain number of bytes, rounded down."""
     match = _BYTES.fullmatch(str(text).strip().lower())
     value = 0
     if match:
@@ -149,15 +126,11 @@ def parse_bytes(text: str) -> int:
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")
 LONGEST = 1000 * 3600
-"""Seconds; a longer duration is a mistake."""
+"""Seconds; a longer duration must be a typing error."""
 
 
 def parse_duration(text: str) -> float:
-    """90, 90s, 5m or 1.5h in seconds.
-
-    Raises:
-        CnnbenchError: anything else, zero, or more than a machine can wait for.
-    """
+    """90, 90s, 5m or 1.5h in seconds."""
     match = _DURATION.fullmatch(str(text).strip().lower())
     value = float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1) if match else 0
     if not value:
@@ -171,15 +144,11 @@ _QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)",
 TIME = ("time", "4.16ms or 1.5s", ("s",))
 RATE = ("rate", "156TFLOP/s", ("FLOP/s", "FLOPS"))
 FLOW = ("bandwidth", "1555GB/s", ("B/s",))
-"""What `parse_quantity` takes besides the text."""
+"""Arguments of `parse_quantity` after the text."""
 
 
 def parse_quantity(text: str, what: str, example: str, units: tuple[str, ...]) -> float:
-    """4.16ms as 0.00416, 156TFLOP/s as 1.56e14: a number, a decimal prefix, one of the units.
-
-    Raises:
-        CnnbenchError: anything else, or zero.
-    """
+    """4.16ms as 0.00416, 156TFLOP/s as 1.56e14: a number, a decimal prefix, one of the units."""
     match = _QUANTITY.fullmatch(str(text).strip())
     value = 0.0
     if match and match[3] in units:
@@ -194,11 +163,7 @@ _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
 
 
 def parse_percent(text: str) -> float:
-    """5% or 2.5% as 0.05 or 0.025. A bare number is refused: 5 and 0.05 could both be meant.
-
-    Raises:
-        CnnbenchError: anything else.
-    """
+    """5% or 2.5% as 0.05 or 0.025. A bare number is refused: 5 and 0.05 could both be meant."""
     match = _PERCENT.fullmatch(str(text).strip())
     if not match:
         raise CnnbenchError(f"a share must look like 5% or 2.5%; got {text!r}")
