@@ -116,7 +116,8 @@ def test_list_names_blocks_models_and_suites(capsys):
     [
         (["analyze", "vgg_blok"], "unknown target 'vgg_blok'; did you mean vgg_block"),
         (["analyze", "zzz"], "unknown target 'zzz'; none of the "),
-        (["analyze"], "Missing argument"),
+        (["analyze"], "name a network (see cnnbench list), or give --all-applications"),
+        (["report"], "Missing argument"),
         (["analyse", "vgg_block"], "No such command"),
         (["analyze", "vgg_block", "--frmat", "csv"], "No such option"),
         (["analyze", "vgg_block", "--format", "xml"], "xml"),
@@ -152,7 +153,9 @@ def test_list_names_blocks_models_and_suites(capsys):
         ),
         (["analyze", "resnet50_tutorial", "--input", "1x1x3"], "(MaxPooling2D)"),
         (["analyze", "identity_block", "--input", "8x8x3"], "(Add): inputs must have one shape"),
-        (["run", "nothing"], "unknown suite 'nothing'; known: tutorial"),
+        (["run", "nothing"], "unknown network or suite 'nothing'; none of the "),
+        (["run", "tutorail"], "unknown network or suite 'tutorail'; did you mean tutorial or"),
+        (["run", "vgg_blok"], "unknown network or suite 'vgg_blok'; did you mean vgg_block"),
         (["run", "nothing.toml"], "cannot read the suite nothing.toml: No such file"),
         (["run", "--time-budget", "soon"], "a duration must look like 90s"),
         (["run", "--time-budget", "0"], "a duration must look like 90s"),
@@ -324,14 +327,14 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite):
                 break
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            # main program > fork server > worker
+            # main program > fork server > worker, that of the reference first
             workers = [
                 worker
                 for server in psutil.Process(process.pid).children()
                 for worker in server.children()
             ]
-            if workers:
-                workers[0].kill()
+            if len(workers) == 2:
+                max(workers, key=lambda worker: worker.create_time()).kill()
                 break
         process.communicate(timeout=120)
     assert process.returncode == 0
