@@ -152,7 +152,7 @@ def _virtual(root: Path) -> HealthFinding:
         "virtual machine",
         None if guest is None else "yes" if guest else "no",
         bool(guest),
-        "others share the processor unseen: compare within one run, with more --launches",
+        "other guests may take the processor: compare within one run, with more --launches",
     )
 
 

@@ -89,7 +89,7 @@ def _flips(judged: JudgedClaim) -> str:
         return ""
     span = f"{variable.name} from {variable.range[0]} to {variable.range[1]}"
     if whole := holds_where(judged.claim, judged.segments):
-        return f"Of {span} it {whole}: by bisection on the rules."
+        return f"For {span} it {whole}, by bisection on the rules."
     sentence = f"It holds at {'every' if judged.segments[0].holds else 'no'} {span}."
     alone = [(t.test.label, holds_where(judged.claim, t.segments)) for t in judged.tested]
     parts = [f"{label} {part}" for label, part in alone if part]
@@ -98,7 +98,7 @@ def _flips(judged: JudgedClaim) -> str:
 
 def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
     """The measured verdict, and the values of the variable at which the claim holds."""
-    words = {True: "holds at", False: "does not at", None: "is open at"}
+    words = {True: "holds at", False: "does not hold at", None: "is open at"}
     by_word: dict[str, list[str]] = {word: [] for word in (*words.values(), _UNMEASURED)}
     for value in judged.measurements:
         if value.at is not None:

@@ -18,12 +18,12 @@ from cnnbench.reporting.runs.machine import machine_rows
 from cnnbench.runs.store import Run
 
 _RULES = (
-    "Nothing here is written by hand: a claim is data (who says what of which networks), its "
-    "verdict on paper follows from the rules, the measured one from the intervals of a run.",
-    "confirmed: it is as said, wherever it is looked at; refuted: nowhere; depends: in some "
-    "places, which are named; inconclusive: the intervals leave it open. A number holds if "
-    "what is found gives the printed digits, rounded or cut off. Where several things are "
-    "said at once, all must hold.",
+    "No verdict here is written by hand. A claim is data: who says what about which networks. Its "
+    "verdict on paper follows from the rules, its measured verdict from the intervals of a run.",
+    "confirmed: true wherever it was checked; refuted: true nowhere; depends: true in some places, "
+    "which are named; inconclusive: the intervals leave it open. A number is true if the value "
+    "gives the printed digits when it is rounded or cut off. A claim that says several things is "
+    "true only where all of them are.",
 )
 
 
@@ -43,7 +43,7 @@ def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
 def document(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
     """All verdicts in a table, then the argument about each claim with its figure."""
     page = Document()
-    page.heading("What is said of convolutional networks, and what is so", 1)
+    page.heading("What is said about convolutional networks, and what is true", 1)
     page.text(f"{summary(claims)}.", *_RULES)
     headers, rows = table(claims)
     page.table((headers, [[f"[{name}](#{name})", *cells] for name, *cells in rows]))

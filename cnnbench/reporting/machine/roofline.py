@@ -16,13 +16,13 @@ SHOWN = 20
 """Layers that are shown where a network has more than anybody would read."""
 
 METHOD = (
-    "least time: of each layer the longer of FLOPs / peak and bytes / bandwidth, each tensor "
-    "moved once; a runtime that fuses layers, finds data in a cache or multiplies less "
-    "(Winograd, FFT) can be faster"
+    "least time: for each layer the longer of FLOPs / peak and bytes / bandwidth, with each "
+    "tensor moved once; a runtime can be faster if it fuses layers, finds data in a cache or "
+    "multiplies less (Winograd, FFT)"
 )
 VERDICTS = (
     "suspicious: above the peak, unless fast convolutions multiply less (Winograd, FFT); "
-    "impossible: below what even they need, or what weights, input and output take to move"
+    "impossible: too short even for these, or too short to move weights, input and output"
 )
 
 
@@ -67,7 +67,7 @@ def _network(page: Document, roofline: Roofline, cost: Cost, top: int | None) ->
     page.text(f"least time {units.seconds(least)}, of which {share} wait for memory")
     if cost.uncounted:
         names = ", ".join(layer.name for layer in cost.uncounted)
-        page.text(f"without a rule, and so without work here: {names}")
+        page.text(f"no rule counts the work of {names}, so it takes no time here")
     page.text(METHOD)
 
 

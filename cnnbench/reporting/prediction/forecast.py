@@ -44,8 +44,8 @@ def _call(prediction: Prediction) -> list[list[str]]:
     cost = prediction.cost
     return [
         ["time of a call", *_range(prediction.time, units.seconds)],
-        ["if MACs were all", units.seconds(prediction.by_macs), MISSING],
-        ["if activations were all", units.seconds(prediction.by_activations), MISSING],
+        ["by MACs alone", units.seconds(prediction.by_macs), MISSING],
+        ["by activations alone", units.seconds(prediction.by_activations), MISSING],
         ["rise of the peak memory", *_range(prediction.rise, units.binary)],
         ["on paper: weights", units.binary(cost.weight_bytes), MISSING],
         ["on paper: peak of activations", units.binary(cost.peak_activation_bytes), MISSING],
@@ -120,7 +120,7 @@ def _notes(prediction: Prediction) -> Iterator[str]:
         names = ", ".join(layer.name for layer in prediction.cost.uncounted)
         yield f"the work of {names} is not known, so this is a lower bound"
     yield (
-        "a first call touches the rise once; later calls use it again. The ranges come from "
-        f"{prediction.calibration.time.examples} probes, each predicted without itself"
+        "the first call takes this memory, later calls use it again. The ranges come from "
+        f"{prediction.calibration.time.examples} probes, each predicted by a model without it"
     )
     yield prediction.note

@@ -22,7 +22,7 @@ from cnnbench.runs.store import Run
 
 WORST = 12
 OURS = "model"
-ALONE = "model, of the probes alone"
+ALONE = "model, from the probes alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def document(run: Run) -> Document:
     page = Document()
     page.heading("Time and peak memory, predicted", 1)
     page.text(
-        "How far `cnnbench predict` lies from what was measured, for every block and model of "
-        "the catalogue, several sizes and batches each. Each family (a file of "
-        "`cnnbench/blocks/`) is predicted by a model that was fitted without any case of it: on "
+        "How far the predictions of `cnnbench predict` are from measured values, for every block "
+        "and model of the catalogue at several sizes and batches. Each family (a file of "
+        "`cnnbench/blocks/`) is predicted by a model that was fitted without its cases: on "
         f"the {probes} probes of a calibration and on all other families. "
-        f'"{ALONE}" is what the command has on a new machine: it has seen no block at all. '
-        "Errors are relative to what was measured, and no case is left out.",
+        f'"{ALONE}" is what the command has on a new machine: it was fitted on no block at all. '
+        "Errors are relative to the measured values, and no case is left out.",
     )
     for kind in kinds:
         _section(page, kind)
@@ -79,8 +79,8 @@ def document(run: Run) -> Document:
     page.table(_families(kinds))
     page.section("The coefficients")
     page.text(
-        "Fitted on the probes alone, as the command does; what came out as zero is left out. "
-        "What the terms are is said in `cnnbench/prediction/terms.py` and `memory.py`."
+        "Fitted on the probes alone, as the command does; coefficients of zero are left out. "
+        "`cnnbench/prediction/terms.py` and `memory.py` explain the terms."
     )
     page.table(_coefficients(kinds))
     page.section("Where it was measured")
@@ -99,7 +99,7 @@ def _section(page: Document, kind: Kind) -> None:
     page.picture(
         f"{kind.name.split()[-1]}.png", f"predicted over measured {kind.name}", partial(draw, kind)
     )
-    page.text(f"The {WORST} cases that are predicted worst:")
+    page.text(f"The {WORST} worst predictions:")
     page.table(_worst(kind))
 
 
@@ -128,7 +128,7 @@ def _again(kind: Kind) -> str:
     if not pairs:
         return ""
     return (
-        f"The measurement itself does not repeat exactly: where one half of a case's launches "
+        "Measurements do not repeat exactly either: if one half of the launches of a case "
         f"predicts the other half, {percent(score(pairs).within(kind.limit))} of {len(pairs)} "
         f"cases are within {100 * kind.limit:.0f} %, with a median difference of "
         f"{percent(score(pairs).median)}."
@@ -139,8 +139,8 @@ def _range(kind: Kind) -> str:
     inside = [kind.probes.low <= x.measured / x.alone <= kind.probes.high for x in kind.cases]
     return (
         f"The range that the command prints, {kind.probes.low:.2f} to {kind.probes.high:.2f} times "
-        f"the prediction, held {percent(sum(inside) / len(inside))} of these cases; it is made to "
-        "hold 80 % of probes."
+        f"the prediction, contains {percent(sum(inside) / len(inside))} of these cases; it is "
+        "chosen to contain 80 % of the probes."
     )
 
 
@@ -149,9 +149,10 @@ def _mean(kind: Kind) -> str:
         return ""
     pairs = [(x.predicted, x.result.time.value) for x in kind.cases if x.result.time]
     return (
-        "A time here is that of the fastest launch, the least disturbed one. Beside the geometric "
-        "mean of all launches, which `cnnbench run` reports, the same predictions have "
-        f"{percent(score(pairs).within(kind.limit))} within {100 * kind.limit:.0f} %."
+        "A time here is that of the fastest launch, which was disturbed least. Compared with the "
+        "geometric mean of all launches, which `cnnbench run` reports, "
+        f"{percent(score(pairs).within(kind.limit))} of the same predictions are within "
+        f"{100 * kind.limit:.0f} %."
     )
 
 
