@@ -1,7 +1,7 @@
 """Base units to text and back; the only file that knows a prefix.
 
 Everything inside the package is in bytes, seconds, nanoseconds and plain counts. Each of the
-`parse_...` functions raises CnnbenchError for any text of another form, and for zero.
+`parse_...` functions raises CnnbenchError for a text of another form or a senseless value.
 """
 
 import re

@@ -1,10 +1,11 @@
 """The rule book: one file per kind of layer.
 
-Each function is both a layer and its cost rule: the body sees shapes and returns a `Rule`,
-the decorator lifts it to tensors. Names, arguments and defaults are those of Keras. The
-bodies use only + - * // on sizes, so they take whole numbers, NumPy arrays and SymPy
-symbols alike. Checks and branches apply where `isinstance(size, int)`: plain numbers, and the
-symbols of `cnnbench.analysis.formulas`, which keep what was assumed.
+Each function is both a layer and its cost rule: the body takes shapes and returns a `Rule`;
+`graph.layer` makes it a function on tensors. `graph.ranked_layers` does so for classes that
+differ only in their number of spatial axes, such as Conv1D, Conv2D and Conv3D. Names, arguments
+and defaults are those of Keras. The bodies use only + - * // on sizes, so that whole numbers,
+NumPy arrays and SymPy symbols will all do. Checks and branches need `isinstance(size, int)`:
+plain numbers, and the symbols of `cnnbench.analysis.formulas`, which record what was assumed.
 
 A rule is known once its file is imported; `load_all` imports every file.
 """
@@ -39,4 +40,4 @@ NO_RULE: dict[str, str] = {
     "TextVectorization": "it splits text, and what that takes depends on the data",
     "TorchModuleWrapper": "it runs a PyTorch module that cannot be read",
 }
-"""The layers of Keras that have no rule on purpose, and why: their cost is unknown, not 0."""
+"""The layers of Keras that deliberately have no rule, and why: their cost is unknown, not 0."""

@@ -10,11 +10,9 @@ from cnnbench.rule import WHOLE, Shape, Window
 
 Sizes = tuple[int, ...]
 
-DATA_FORMATS = ("channels_last", "channels_first")
-
 
 def sizes(value: Any, rank: int, what: str) -> Sizes:
-    """A number or `rank` numbers as a tuple of `rank`; all at least 1."""
+    """One number, or one for each of `rank` axes, as a tuple; all must be at least 1."""
     if type(value) is int and 1 <= value <= LARGEST:
         return (value,) * rank
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
@@ -26,7 +24,7 @@ def sizes(value: Any, rank: int, what: str) -> Sizes:
 
 
 def positive(value: Any, what: str) -> None:
-    """Refuse anything that is surely not a whole number of at least 1, or is absurd."""
+    """Refuse what cannot be a whole number of at least 1, and absurdly large numbers."""
     if type(value) is int and 1 <= value <= LARGEST:
         return
     number = hasattr(value, "__floordiv__") and not isinstance(value, (bool, float))
@@ -37,7 +35,7 @@ def positive(value: Any, what: str) -> None:
 
 
 def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
-    """One axis or several of a tensor, counted from its first."""
+    """One axis or several of a tensor of `rank` axes, as numbers from 0 to rank - 1."""
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     for number in axes:
         if type(number) is not int or not -rank <= number < rank:
@@ -62,7 +60,7 @@ def join(n: int, spatial: Shape, c: int, data_format: str | None = None) -> Shap
 
 def channels_first(data_format: str | None) -> bool:
     """Whether channels come before the spatial axes; None is Keras' default, the last."""
-    if data_format not in (None, *DATA_FORMATS):
+    if data_format not in (None, "channels_last", "channels_first"):
         raise ShapeError(
             f"data_format must be 'channels_last' or 'channels_first'; got {data_format!r}"
         )
@@ -70,12 +68,12 @@ def channels_first(data_format: str | None) -> bool:
 
 
 def reaches(size: Sizes, dilation: Sizes) -> Sizes:
-    """What a window spans on each axis: dilation * (size - 1) + 1."""
+    """How many positions a window spans on each axis: dilation * (size - 1) + 1."""
     return tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
 
 
 def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
-    """Refuse both at once, as Keras does for all but depthwise convolutions."""
+    """Refuse strides together with dilation, as Keras does for all but depthwise convolutions."""
     if any(s != 1 for s in step) and any(d != 1 for d in dilation):
         raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
 
@@ -83,10 +81,10 @@ def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
 def windows(
     spatial: Shape, reach: Sizes, strides: Sizes, padding: str, causal: bool = False
 ) -> Shape:
-    """Output sizes of a window that slides over the spatial axes.
+    """Output sizes of a window that slides over the spatial axes (Keras, `Conv2D`).
 
-    "same" and, for a layer that has it, "causal" give ceil(in / stride); "valid"
-    floor((in - reach) / stride) + 1 (Keras, `Conv2D`).
+    "valid" gives floor((in - reach) / stride) + 1; "same", and "causal" where a layer has it,
+    give ceil(in / stride).
     """
     if padding == "valid":
         for length, r in zip(spatial, reach, strict=True):
@@ -105,9 +103,9 @@ def windows(
 def taps_inside(
     spatial: Shape, size: Sizes, strides: Sizes, dilation: Sizes, padding: str
 ) -> int | None:
-    """Pairs of an output position and a tap of its window that lies inside the input.
+    """How many taps of all windows lie inside the input, not on padding, as XLA counts them.
 
-    None if all do, or if a size is no plain number. XLA's cost analysis counts these.
+    None if all do, or if a size is not a plain number.
     """
     if padding == "valid":
         return None
@@ -129,9 +127,9 @@ def slide(
 ) -> tuple[Shape, int | None, Window]:
     """Output sizes, `taps_inside` and `Rule.window` of a window that slides."""
     numbers = (*spatial, *size, *strides, *dilation)
-    # A network repeats few of these; what is no plain number may not be a key.
-    work_out = _slide if [n for n in numbers if type(n) is not int] else _slide_once
-    return work_out(spatial, size, strides, dilation, padding, causal)
+    # A network asks for the same few again and again; arrays and symbols cannot be cached.
+    compute = _slide if [n for n in numbers if type(n) is not int] else _cached_slide
+    return compute(spatial, size, strides, dilation, padding, causal)
 
 
 def _slide(
@@ -145,7 +143,7 @@ def _slide(
     )
 
 
-_slide_once = cache(_slide)
+_cached_slide = cache(_slide)
 
 
 @cache
@@ -158,16 +156,16 @@ def _taps_inside(length: int, size: int, stride: int, dilation: int, causal: boo
 
 
 def _pairs(length: int, size: int, stride: int, dilation: int, windows: int, before: int) -> int:
-    """Pairs of a window and one of its taps that lies at 0 to length - 1.
+    """How many pairs of a window and one of its taps lie at a position from 0 to length - 1.
 
-    The first of `windows` starts at -before, each of the others `stride` further on. In steps
-    that grow with the digits of the numbers, for a mistyped size should not take hours.
+    The first of `windows` starts at -before, each of the others `stride` further on. The number
+    of steps grows with the digits of the sizes only, so that a mistyped size takes no hours.
     """
 
     def left_of(end: int) -> int:  # pairs with window * stride + tap * dilation < end
         every = min(max((end - 1 - (windows - 1) * stride) // dilation + 1, 0), size)
         some = min(max((end - 1) // dilation + 1, 0), size)
-        rest = some - every  # taps that are left of the end in some windows only
+        rest = some - every  # taps that are left of the end in some windows but not in all
         nearest = end - 1 - (some - 1) * dilation
         return every * windows + rest + _floors(rest, dilation, nearest, stride)
 
@@ -177,7 +175,7 @@ def _pairs(length: int, size: int, stride: int, dilation: int, windows: int, bef
 def _floors(count: int, slope: int, start: int, divisor: int) -> int:
     """The sum of (slope * i + start) // divisor for i from 0 to count - 1.
 
-    The points below a line; the line is turned over until it is flat, as in Euclid's algorithm
+    It counts the points below a line, which is reduced as in Euclid's algorithm until it is flat
     (Graham, Knuth, Patashnik, "Concrete Mathematics", section 3.5).
     """
     total = 0
@@ -192,25 +190,25 @@ def _floors(count: int, slope: int, start: int, divisor: int) -> int:
 def taps_landing(
     spatial: Shape, out: Shape, size: Sizes, strides: Sizes, dilation: Sizes
 ) -> int | None:
-    """Pairs of an input position of a transposed convolution and a tap inside the output.
+    """How many taps of a transposed convolution land inside its output; None as `taps_inside`.
 
-    What sticks out of the output is cut off at both ends, the odd one at the end.
+    What sticks out of the output is cut off at both ends; of an odd number, more at the end.
     """
     total = 1
     for axis in zip(spatial, out, size, strides, dilation, strict=True):
         if not all(type(number) is int for number in axis):
             return None
-        length, kept, taps, stride, step = axis
-        cut = max((length - 1) * stride + step * (taps - 1) + 1 - kept, 0)
-        total *= _pairs(kept, taps, stride, step, length, cut // 2)
+        length, end, taps, stride, step = axis
+        cut = max((length - 1) * stride + step * (taps - 1) + 1 - end, 0)
+        total *= _pairs(end, taps, stride, step, length, cut // 2)
     return total
 
 
 def window(reach: Sizes, strides: Sizes) -> Window:
-    """What one output position sees, for `Rule.window`."""
+    """What one output position depends on, for `Rule.window`."""
     return tuple(zip(reach, strides, strict=True))
 
 
 def sees(x: Shape, axes: tuple[int, ...]) -> Window | None:
-    """What one position sees where values along some axes are put in relation."""
+    """`Rule.window` of a layer that combines the values along some axes."""
     return () if axes == (len(x) - 1,) else WHOLE

@@ -39,22 +39,21 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "softmax": (5, 4),  # maximum, subtract, exp, sum, divide; (dy - sum(dy * y)) * y
     "log_softmax": (5, 4),  # maximum, subtract, exp, sum, subtract; dy - exp(y) * sum(dy)
 }
-"""Elementwise operations on one element: forward, and to turn dy into dx."""
+"""Elementwise operations on each element: forward, and backward to turn dy into dx."""
 
 GLU = (5, 8)  # a * sigmoid(b); s = sigmoid(b), dy * s, and that * a * (1 - s)
-"""The same of "glu", on each element of its output; there are half as many."""
+"""The same of "glu", on each element of its output, which is half of its input."""
 
 _FROM_OUTPUT = frozenset(
     ("relu", "relu6", "elu", "selu", "exponential", "sigmoid", "tanh", "softmax", "log_softmax")
 )
-"""Whose gradient TensorFlow computes from the output; all others need their input."""
+"""Activations whose gradient TensorFlow computes from the output; all others need the input."""
 
 
 def activated(activation: str | None, shape: Shape) -> tuple[Shape, int, int]:
     """The shape after an activation, and its elementwise operations forward and backward.
 
-    "glu" halves the last axis. Keras keeps it on paper even so, and then builds the next layer
-    too large.
+    "glu" halves the last axis. Keras says that it does not, and builds the next layer too large.
     """
     if activation == "glu":
         if isinstance(shape[-1], int) and shape[-1] % 2:
@@ -129,9 +128,9 @@ def identity(x: Shape) -> Rule:
 def relu(
     x: Shape, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0
 ) -> Rule:
-    """One comparison; one more with a maximum, a multiplication with a slope.
+    """One comparison; one more with a maximum, and a multiplication with a slope.
 
-    A slope below a threshold is of x less the threshold: one subtraction more.
+    A slope is applied to x minus the threshold: one more subtraction if there is a threshold.
     """
     _at_least_0(0 if max_value is None else max_value, "max_value")
     _at_least_0(negative_slope, "negative_slope")
@@ -160,9 +159,9 @@ def leaky_relu(x: Shape, negative_slope: float = 0.3) -> Rule:
 
 @layer("PReLU")
 def prelu(x: Shape, shared_axes: Any = None) -> Rule:
-    """One comparison and one multiplication with a slope that is learnt.
+    """One comparison and one multiplication with a learned slope.
 
-    Backward: the same on dy; for the slope dy * x where x is negative, and its sum.
+    Backward: the same on dy; for the slope dy * x where x is negative, and a sum.
     """
     alpha = list(x[1:])
     shared = shared_axes if isinstance(shared_axes, (list, tuple)) else [shared_axes]
@@ -181,7 +180,7 @@ def prelu(x: Shape, shared_axes: Any = None) -> Rule:
 
 @layer("ELU")
 def elu(x: Shape, alpha: float = 1.0) -> Rule:
-    """A comparison, exp and subtract 1; a multiplication with any other alpha."""
+    """A comparison, exp and subtract 1; one more multiplication where alpha is not 1."""
     forward, backward = OPERATIONS["elu"]
     return Rule(
         x,

@@ -1,7 +1,7 @@
-"""Attention: scores of queries against keys, softmax, and the sum of values that they weigh.
+"""Attention: scores of queries against keys, softmax, and a weighted sum of the values.
 
 The inputs are query, value and, if it is not the value, key. `products` are the scores and
-the weighted sum; the scores are scratch. A mask that comes as a tensor is not counted.
+the weighted sum; the scores are scratch. A mask that is passed as a tensor is not counted.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 _SOFTMAX, _SOFTMAX_BACK = OPERATIONS["softmax"]
 _SIGMOID, _SIGMOID_BACK = OPERATIONS["sigmoid"]
-_DROPOUT = 4  # draw, compare, scale, choose
+_DROPOUT = 4  # draw, compare, scale, select
 
 
 def _inputs(xs: Sequence[Shape]) -> tuple[Shape, Shape, Shape]:
@@ -25,11 +25,11 @@ def _inputs(xs: Sequence[Shape]) -> tuple[Shape, Shape, Shape]:
     if len(xs) not in (2, 3):
         raise ShapeError(f"expected a query, a value and perhaps a key; got {len(xs)} inputs")
     query, value, *key = xs
-    found = (query, value, key[0] if key else value)
-    if any(len(x) < 3 for x in found) or found[1][:-1] != found[2][:-1]:
+    inputs = (query, value, key[0] if key else value)
+    if any(len(x) < 3 for x in inputs) or inputs[1][:-1] != inputs[2][:-1]:
         got = " and ".join(map(units.shape, xs))
         raise ShapeError(f"expected (n, steps, c), with as many keys as values; got {got}")
-    return found
+    return inputs
 
 
 @layer("MultiHeadAttention")
@@ -47,10 +47,10 @@ def multi_head_attention(
     use_causal_mask: bool = False,
     return_attention_scores: bool = False,
 ) -> Rule:
-    """Projections of query, key and value into heads, attention in each, and one back.
+    """Query, key and value are projected into heads; the output of all heads is projected back.
 
     Each head has depth `key_dim`, and its values `value_dim` (Vaswani et al., 1706.03762,
-    section 3.2). For the work beside the products see `_projected`.
+    section 3.2). For the elementwise work see `_projected`.
     """
     depth = key_dim if value_dim is None else value_dim
     out = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
@@ -74,10 +74,7 @@ def grouped_query_attention(
     use_causal_mask: bool = False,
     return_attention_scores: bool = False,
 ) -> Rule:
-    """As `MultiHeadAttention`, with fewer heads of keys and values, each repeated.
-
-    Ainslie et al., 2305.13245.
-    """
+    """As `MultiHeadAttention`, with fewer, repeated heads of keys and values (2305.13245)."""
     heads = (num_query_heads, num_key_value_heads)
     if all(isinstance(count, int) and count > 0 for count in heads) and heads[0] % heads[1]:
         raise ShapeError(f"num_key_value_heads={heads[1]} must divide num_query_heads={heads[0]}")
@@ -103,17 +100,18 @@ def _projected(
     window: int | None,
     return_scores: bool,
 ) -> Rule:
-    """Attention over `attention_axes`, all but the first and last by default, within the others.
+    """Attention over `attention_axes`, by default all but the first and the last.
 
     Elementwise: the biases, a scale (of the scores or, with dropout or scores returned, of the
-    query), softmax (5), a choice on each score if there is a mask, and once for all heads its
-    comparisons (1 for a causal one, 3 for a window); a gate is a sigmoid and a product.
+    query), softmax (5), a selection on each score if there is a mask, and once for all heads the
+    comparisons of the mask (1 for a causal one, 3 for a window); a gate is a sigmoid and a product.
     """
     query, value, key = _inputs(xs)
-    for number, what in zip((*heads, key_dim, value_dim),
-                            ("heads", "heads", "key_dim", "value_dim"), strict=True):  # fmt: skip
-        positive(number, what)
     own, shared = heads
+    for number in heads:
+        positive(number, "heads")
+    positive(key_dim, "key_dim")
+    positive(value_dim, "value_dim")
     middle = range(1, len(query) - 1)
     axes = middle if attention_axes is None else axes_of(attention_axes, len(query))
     steps, sources = tuple(query[a] for a in axes), tuple(value[a] for a in axes)
@@ -177,21 +175,21 @@ def attention(
 ) -> Rule:
     """Scores are products of query and key or, as "concat", sums of tanh(query + key).
 
-    Luong et al., 1508.04025. A scale multiplies each product, or each query + key; the sum of
-    tanh has a weight of its own.
+    A scale multiplies each product, or each query + key; the sum of tanh has a weight of its own
+    (Luong et al., 1508.04025).
     """
-    query, _, _ = found = _inputs(xs)
+    query, _, _ = inputs = _inputs(xs)
     scaled, depth = int(bool(use_scale)), query[-1]
     weights = [Weight("scale", ())] * scaled
     options = (dropout, use_causal_mask, return_attention_scores)
     if score_mode == "dot":
-        return _attended(found, tuple(weights), depth, scaled, scaled, 0, *options)
+        return _attended(inputs, tuple(weights), depth, scaled, scaled, 0, *options)
     if score_mode != "concat":
         raise ShapeError(f"score_mode must be 'dot' or 'concat'; got {score_mode!r}")
     weights.append(Weight("concat_score_weight", ()))
-    # Add, scale, tanh; sum and one product. Back: tanh (3), scale, and a sum for query and key.
+    # Add, scale, tanh; sum and one product. Backward: tanh (3), scale, a sum for query and key.
     each, back = (3 + scaled) * depth, (5 + scaled) * depth + 1
-    return _attended(found, tuple(weights), 0, each, back, depth, *options)
+    return _attended(inputs, tuple(weights), 0, each, back, depth, *options)
 
 
 @layer("AdditiveAttention")
@@ -206,16 +204,16 @@ def additive_attention(
 
     Bahdanau et al., 1409.0473, appendix A.1.2.
     """
-    query, _, _ = found = _inputs(xs)
+    query, _, _ = inputs = _inputs(xs)
     depth = query[-1]
     weights = (Weight("scale", (depth,)),) if use_scale else ()
-    each, back = 4 * depth - 1, 7 * depth  # also back a product and a sum for the scale
+    each, back = 4 * depth - 1, 7 * depth  # backward also a product and a sum for the scale
     options = (dropout, use_causal_mask, return_attention_scores)
-    return _attended(found, weights, 0, each, back, depth, *options)
+    return _attended(inputs, weights, 0, each, back, depth, *options)
 
 
 def _attended(
-    found: tuple[Shape, Shape, Shape],
+    inputs: tuple[Shape, Shape, Shape],
     weights: tuple[Weight, ...],
     macs: int,
     each: int,
@@ -225,12 +223,13 @@ def _attended(
     causal: bool,
     return_scores: bool,
 ) -> Rule:
-    """Attention over axis 1, with MACs, operations (also back) and scratch for each score.
+    """Attention over axis 1.
 
-    A causal mask is worked out in 4 operations, once for all samples, and costs a subtraction
-    and a choice on each score.
+    `macs`, `each` (operations), `back` (operations backward) and `between` (scratch) are those of
+    one score. A causal mask takes 4 operations, once for all samples, and then a subtraction and
+    a selection on each score.
     """
-    query, value, _ = found
+    query, value, _ = inputs
     *batch, steps, _ = query
     n, sources = prod(batch), value[-2]
     scores = n * steps * sources

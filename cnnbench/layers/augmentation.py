@@ -1,6 +1,6 @@
-"""Layers that alter images in training; most pass them through at inference.
+"""Layers that alter images in training; at inference most pass them through.
 
-What they do in training belongs to the preparation of data, and is not counted.
+Their work in training is part of preparing the data, and is not counted.
 """
 
 from math import prod
@@ -17,7 +17,7 @@ RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective Rand
 RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
 Solarization
 """
-"""The layers whose `transform_images` in Keras does nothing where `training` is false."""
+"""Layers whose `transform_images` in Keras does nothing unless `training` is true."""
 
 
 def identity(x: Shape) -> Rule:
@@ -31,7 +31,7 @@ for _name in IDENTITY.split():
 
 @layer("RandomCrop")
 def random_crop(x: Shape, height: int, width: int, data_format: str | None = None) -> Rule:
-    """At inference nothing, though Keras says on paper that the size is that of the crop."""
+    """Nothing at inference, although Keras gives the size of the crop as the output size."""
     n, _, c = split(x, 2, data_format)
     positive(height, "height")
     positive(width, "width")
@@ -42,9 +42,9 @@ def random_crop(x: Shape, height: int, width: int, data_format: str | None = Non
 def auto_contrast(x: Shape, value_range: Any = (0, 255)) -> Rule:
     """Stretches the values along axes 1 and 2 to the whole range, also at inference.
 
-    On each value the least, the largest, a scale and an offset (2), two limits, a test and a
-    choice (2); on each stretched part 4 to work these out, less 2 for the first value. Another
-    range than 0 to 255 is mapped to it and back, 4 on each value each time.
+    Each value: minimum, maximum, scale and offset (2), two limits, a test and a selection (2).
+    Each stretched image of one channel: 4 for its scale and offset, less 2 for its first value. A
+    range other than 0 to 255 is mapped to it and back, in 4 operations on each value each way.
     """
     mapped = 0 if tuple(value_range) == (0, 255) else 8
     parts = x[0] * prod(x[3:])

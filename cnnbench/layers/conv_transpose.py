@@ -36,7 +36,7 @@ def _transposed(
     """The mirror of a convolution: h * w * c inputs, each spread over kh * kw * filters outputs.
 
     Strides make the output larger. Taps that land outside the output of "same" padding count
-    too. An output position sees ceil(reach / stride) input positions at most.
+    too. An output position depends on at most ceil(reach / stride) input positions.
     """
     n, spatial, c = split(x, rank, data_format)
     size, step = sizes(kernel_size, rank, "kernel_size"), sizes(strides, rank, "strides")
@@ -104,7 +104,7 @@ def conv3d_transpose(
     activation: str | None = None,
     use_bias: bool = True,
 ) -> Rule:
-    """The same with Keras' other order of `data_format` and `output_padding`."""
+    """The same on volumes; here Keras has `data_format` before `output_padding`."""
     return _transposed(
         3, x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
         activation, use_bias,

@@ -12,7 +12,7 @@ from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 @layer("Dense")
 def dense(x: Shape, units: int, activation: str | None = None, use_bias: bool = True) -> Rule:
-    """A matrix product over the last axis; leading axes multiply the work, not the weights."""
+    """A matrix product over the last axis; the other axes multiply the work, not the weights."""
     if len(x) < 2:
         raise ShapeError(f"expected an input of at least two axes; got {texts.shape(x)}")
     positive(units, "units")

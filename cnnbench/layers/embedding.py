@@ -10,7 +10,7 @@ from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 @layer("Embedding")
 def embedding(x: Shape, input_dim: int, output_dim: int) -> Rule:
-    """One row of the table for each number: a copy; back, each row is added to its gradient."""
+    """A copy of one row of the table for each number; backward, dy is added to that row."""
     out = (*x, output_dim)
     return Rule(out, weights=_table(input_dim, output_dim), backward=prod(out), saves="input")
 
@@ -30,9 +30,9 @@ def reversible_embedding(
     logit_soft_cap: float | None = None,
     reverse: bool = False,
 ) -> Rule:
-    """An embedding; with `reverse=True` in its call, a product with the table transposed.
+    """An embedding; with `reverse=True` in its call, a product with the transposed table.
 
-    `logit_soft_cap` is y = cap * tanh(z / cap): three operations an output; back,
+    `logit_soft_cap` is y = cap * tanh(z / cap): three operations an output; backward,
     dy * (1 - (y / cap) ** 2), four.
     """
     weights = _table(input_dim, output_dim)

@@ -19,13 +19,13 @@ def _merged(
 ) -> Rule:
     """One operation per element for each input after the first.
 
-    Inputs broadcast behind the batch, as in Keras: (n, h, w, c) with (n, 1, 1, c) or (n, c).
-    A broadcast input's gradient is a sum over the result.
+    Inputs are broadcast after the batch axis, as in Keras: (n, h, w, c) with (n, 1, 1, c) or
+    (n, c). The gradient of an input that was broadcast is a sum over the result.
 
     Args:
         xs: shapes of the inputs.
         saves: what the gradient reads.
-        backward: operations per element for each input after the first, to pass dy on.
+        backward: operations of the gradient per element, for each input after the first.
         last: operations per element on the result, forward and backward.
     """
     out, work, back = xs[0], 0, 0
@@ -66,26 +66,26 @@ def add(xs: Sequence[Shape]) -> Rule:
 
 @layer("Subtract")
 def subtract(xs: Sequence[Shape]) -> Rule:
-    """The first input less the second; the second's gradient is negated."""
+    """The first input minus the second, whose gradient is negated."""
     _two(xs)
     return _merged(xs, backward=1)
 
 
 @layer("Multiply")
 def multiply(xs: Sequence[Shape]) -> Rule:
-    """One multiplication per element for each input after the first, and two to go back."""
+    """One multiplication per element for each input after the first, and two backward."""
     return _merged(xs, "input", backward=2)
 
 
 @layer("Average")
 def average(xs: Sequence[Shape]) -> Rule:
-    """A sum, and one division per element; the gradient is divided once too."""
+    """A sum, and one division per element; the gradient is divided too."""
     return _merged(xs, last=1)
 
 
 @layer("Maximum")
 def maximum(xs: Sequence[Shape]) -> Rule:
-    """One comparison per element for each input after the first; back, one and two masks."""
+    """One comparison per element for each input after the first; backward, one and two masks."""
     return _merged(xs, "input", backward=3)
 
 
@@ -102,7 +102,7 @@ def _two(xs: Sequence[Shape]) -> None:
 
 @layer("Concatenate")
 def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
-    """Inputs joined along one axis: no arithmetic, but every input is copied."""
+    """Inputs joined along one axis: every input is copied, without arithmetic."""
     first, *others = xs
     (axis,) = axes_of(axis, len(first))
     if any((*s[:axis], *s[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]) for s in xs):
@@ -115,10 +115,10 @@ def concatenate(xs: Sequence[Shape], axis: int = -1) -> Rule:
 
 @layer("Dot")
 def dot(xs: Sequence[Shape], axes: Any, normalize: bool = False) -> Rule:
-    """The product of two inputs, summed over an axis of each: one MAC a pair.
+    """The product of two inputs, summed over an axis of each: one MAC for each pair of values.
 
     `normalize` first divides both by their length: square, add, multiply per element, and five
-    operations per element to go back.
+    operations per element backward.
     """
     _two(xs)
     x, y = xs

@@ -16,9 +16,9 @@ def batch_normalization(
     """One multiply and one add per element: the four vectors fold into a scale and a shift.
 
     The moving mean and variance are weights that are not trained. In training: mean (1),
-    variance (3: subtract, square, add), normalise (2), scale and shift (2); backward: the sums of
+    variance (3: subtract, square, add), normalise (2), scale and shift (2). Backward: the sums of
     dy and of dy * x_hat (3), then the three terms of dx (5) (Ioffe and Szegedy, 1502.03167,
-    section 3). Renormalisation corrects whole channels, which is no work on elements.
+    section 3). Renormalisation corrects whole channels, so it adds no work on elements.
     """
     if not -len(x) <= axis < len(x):
         raise ShapeError(f"axis must be from {-len(x)} to {len(x) - 1}; got {axis}")
@@ -62,9 +62,9 @@ def _normalized(
     """Normalisation by the input's own statistics, with weights of this shape.
 
     Per element: mean (1), variance (3: subtract, square, add), normalise (2: subtract,
-    multiply), scale (1) and shift (1). Backward, with x_hat the normalised value: the sums of
-    dy and of dy * x_hat and dx, as in a batch normalisation (8); the scale, which differs within
-    a sum here: dy * gamma, x_hat again and the sum of dy * x_hat (4); the shift: a sum of dy (1).
+    multiply), scale (1) and shift (1). Backward, with x_hat the normalised value: dx and the sums
+    of dy and of dy * x_hat, as in a batch normalisation (8); for the scale, which here differs
+    within a sum, dy * gamma, x_hat again and the sum of dy * x_hat (4); for the shift a sum (1).
     """
     scaled, shifted = int(bool(scale)), int(bool(center))
     return Rule(
@@ -88,7 +88,7 @@ def group_normalization(
 ) -> Rule:
     """A layer normalisation of each group of channels over all positions of a sample.
 
-    `groups=-1` is one group for each channel: instance normalisation.
+    `groups=-1` makes each channel a group: instance normalisation.
     """
     (channels,) = axes_of(axis, len(x))
     c = x[channels]
@@ -105,7 +105,7 @@ def rms_normalization(x: Shape, axis: Any = -1) -> Rule:
     """Divided by the root of the mean square: square, add, multiply, scale.
 
     Backward: dy * scale (1), x_hat (1), the sums of dy * x_hat for the scale and for the mean
-    square (4), dx of two terms (3) (Zhang and Sennrich, 1910.07467, section 4).
+    square (4), and the two terms of dx (3) (Zhang and Sennrich, 1910.07467, section 4).
     """
     axes = axes_of(axis, len(x))
     return Rule(
@@ -122,7 +122,7 @@ def rms_normalization(x: Shape, axis: Any = -1) -> Rule:
 def unit_normalization(x: Shape, axis: Any = -1) -> Rule:
     """Divided by its length: square, add, multiply.
 
-    Backward: the sum of dy * y (2) and dx of two terms (3).
+    Backward: the sum of dy * y (2) and the two terms of dx (3).
     """
     axes = axes_of(axis, len(x))
     return Rule(
@@ -134,7 +134,7 @@ def unit_normalization(x: Shape, axis: Any = -1) -> Rule:
 def dropout(x: Shape, rate: float) -> Rule:
     """Nothing at inference: the input passes through.
 
-    In training: draw, compare, scale, select; backward: scale, select.
+    In training: draw, compare, scale, select. Backward: scale, select.
     """
     on = int(bool(rate))
     return Rule(x, view=True, training=4 * on * prod(x), backward=2 * on * prod(x), saves="")

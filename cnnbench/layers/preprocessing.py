@@ -21,11 +21,11 @@ def rescaling(x: Shape, scale: Any, offset: Any = 0.0) -> Rule:
 
 @layer("Normalization")
 def normalization(x: Shape, axis: Any = -1, mean: Any = None, variance: Any = None) -> Rule:
-    """Subtract a mean and divide by a standard deviation, of each index on the axes given.
+    """Subtract a mean and divide by a standard deviation, one for each index on the given axes.
 
-    The deviation is worked out in each call: a root and a comparison for each of them. Means
-    that come as arguments are constants; adapted ones are weights, with the count of
-    the values that they were adapted to.
+    The deviation is computed in each call: a root and a comparison for each of them. Means that
+    are arguments are constants; adapted means are weights, with the number of values that they
+    were adapted to.
     """
     axes = () if axis is None else axes_of(axis, len(x))
     kept = tuple(x[a] for a in sorted(axes))
@@ -44,13 +44,10 @@ def interpolated(
 ) -> int:
     """Elementwise operations of resizing n * c images: 2 * taps - 1 for each weighted sum.
 
-    "nearest" copies. Otherwise a window of 2 * radius taps on an axis, all axes at once (4
-    taps for bilinear, 16 for bicubic). The Lanczos windows and all antialiased ones go axis by
-    axis, the first axis first, over 2 * ceil(radius * shrink) + 1 taps but no more than there
-    are values (TensorFlow, `ScaleAndTranslate`).
-
-    Raises:
-        ShapeError: the interpolation is unknown.
+    "nearest" copies. Other windows have 2 * radius taps on each axis, all axes at once (4 taps
+    for bilinear, 16 for bicubic). Lanczos and antialiased windows are applied to one axis after
+    the other, the first axis first, with 2 * ceil(radius * shrink) + 1 taps but no more than
+    there are values (TensorFlow, `ScaleAndTranslate`).
     """
     if interpolation == "nearest":
         return 0
@@ -80,10 +77,10 @@ def resizing(
     antialias: bool = False,
     data_format: str | None = None,
 ) -> Rule:
-    """Images of another size, each value a weighted sum of those near it (`interpolated`).
+    """Images of another size; each value is a weighted sum of those near it (`interpolated`).
 
-    An image that has the size already passes through. A crop or a padding to the aspect ratio
-    of the target comes before, in whole pixels, rounded down.
+    An image that already has the size passes through. Before that it may be cropped or padded to
+    the aspect ratio of the target, in whole pixels, rounded down.
     """
     n, (h, w), c = split(x, 2, data_format)
     positive(height, "height")
@@ -103,10 +100,10 @@ def resizing(
 
 @layer("CenterCrop")
 def center_crop(x: Shape, height: int, width: int, data_format: str | None = None) -> Rule:
-    """The middle of each image, a copy.
+    """A copy of the middle of each image.
 
-    An image that is too small is resized instead, bilinearly, from its largest part with the
-    aspect ratio of the target.
+    Of an image that is too small, the largest part with the aspect ratio of the target is
+    resized instead, bilinearly.
     """
     n, (h, w), c = split(x, 2, data_format)
     positive(height, "height")
@@ -124,18 +121,16 @@ def _equal(old: Sizes, new: Sizes) -> bool:
 
 @layer("Masking")
 def masking(x: Shape, mask_value: float = 0.0) -> Rule:
-    """Zeros at the steps all of whose values are the mask: compare, combine, multiply."""
+    """Zeros at the steps where all values equal the mask: compare, combine, multiply."""
     return Rule(x, elementwise=3 * prod(x), backward=prod(x), saves="")
 
 
 def _encoded(x: Shape, output_mode: str, depth: int, before: int = 0) -> Rule:
-    """Whole numbers as such, or as classes: Keras' `encode_categorical_inputs`.
+    """Whole numbers as they are, or as classes: Keras' `encode_categorical_inputs`.
 
-    "one_hot" compares each with each class; "multi_hot" and "count" add each to its bin.
-    `before` are the operations that gave the numbers.
-
-    Raises:
-        NoRuleError: bins of an input of three axes, of which Keras itself gives two shapes.
+    "one_hot" compares each with each class; "multi_hot" and "count" add each to its bin, and have
+    no rule for three axes, for which Keras itself gives two shapes. `before` is the number of
+    operations that gave the numbers.
     """
     positive(depth, "the number of classes")
     if output_mode == "int":
@@ -162,11 +157,7 @@ def category_encoding(x: Shape, num_tokens: int, output_mode: str = "multi_hot")
 def discretization(
     x: Shape, bin_boundaries: Sequence[float] | None = None, output_mode: str = "int"
 ) -> Rule:
-    """The bin of each value, by a binary search: for b boundaries floor(log2(b)) + 1 comparisons.
-
-    Raises:
-        NoRuleError: there are no boundaries yet.
-    """
+    """The bin of each value by binary search: floor(log2(b)) + 1 comparisons for b boundaries."""
     if not bin_boundaries:
         raise NoRuleError("it has not been adapted, so the number of its bins is not known")
     bins = len(bin_boundaries)
@@ -198,8 +189,8 @@ def stft_spectrogram(
 ) -> Rule:
     """Each channel of a signal, (n, steps, c), by frequency: two convolutions, as Keras does it.
 
-    For fft_length // 2 + 1 frequencies, each with `frame_length` taps. "real" and "imag" need
-    one of the two; "stft" returns both. The kernels are weights that train.
+    Each has fft_length // 2 + 1 frequencies of `frame_length` taps. "real" and "imag" need only
+    one of the two; "stft" returns both. The kernels are trainable weights.
     """
     n, (steps,), c = split(x, 1, data_format)
     if mode not in _STFT:

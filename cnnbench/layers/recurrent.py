@@ -1,8 +1,8 @@
 """Recurrent layers and their cells.
 
 A cell is one step: from (n, c) and its states to (n, units) and its new states. A layer runs
-its cell over axis 1 of (n, steps, c). The initial states, masks and the direction of time
-change nothing here; `products` are the MACs on a state.
+its cell over axis 1 of (n, steps, c). Initial states, masks and the direction of time do not
+change the cost. `products` are the MACs on a state.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 
 def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool) -> Rule:
-    """A cell run for a number of steps, and its states at the end if they are returned."""
+    """A cell run for a number of steps, and its last states if they are returned."""
     n, *values = cell.shape
     return replace(
         cell,
@@ -34,7 +34,7 @@ def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool
 
 
 def step_of(x: Shape, rank: int | None = None) -> Shape:
-    """The shape of one step of a sequence, which has `rank` axes."""
+    """The shape of one step of a sequence of `rank` axes."""
     if len(x) < 3 or (rank is not None and len(x) != rank):
         expected = "(n, steps, c)" if rank in (None, 3) else f"{rank} axes, (n, steps, ...)"
         raise ShapeError(f"expected a sequence of shape {expected}; got {texts.shape(x)}")
@@ -42,9 +42,9 @@ def step_of(x: Shape, rank: int | None = None) -> Shape:
 
 
 def _gates(x: Shape, units: int, gates: int, use_bias: bool, rows: int = 1) -> Rule:
-    """What all cells share: products of input and state for each gate, their sum, a bias.
+    """What all cells share: products of input and state for each gate, their sum, and the bias.
 
-    `rows` is how many biases each gate has. Without activations and what combines the gates.
+    Activations and what combines the gates are not part of it. Each gate has `rows` biases.
     """
     if len(x) != 2:
         raise ShapeError(f"expected one step of shape (n, c); got {texts.shape(x)}")
@@ -69,7 +69,7 @@ def _gates(x: Shape, units: int, gates: int, use_bias: bool, rows: int = 1) -> R
 
 
 def _cell(gates: Rule, states: int, elementwise: int, backward: int) -> Rule:
-    """The gates of a cell with what combines them, and its states: all as large as its output."""
+    """The gates of a cell, what combines them, and its states, each as large as its output."""
     return replace(
         gates,
         elementwise=gates.elementwise + elementwise,
@@ -83,9 +83,9 @@ def _cell(gates: Rule, states: int, elementwise: int, backward: int) -> Rule:
 def simple_rnn_cell(
     x: Shape, units: int, activation: str | None = "tanh", use_bias: bool = True
 ) -> Rule:
-    """Step of h = activation(x W + h U + b): per unit two sums and the activation.
+    """One step of h = activation(x W + h U + b): per unit two sums and the activation.
 
-    Backward: the activation, the sum for b, and that of the two gradients of h.
+    Backward: the activation, the sum for b, and the sum of the two gradients of h.
     """
     gates = _gates(x, units, 1, use_bias)
     _, forward, backward = activated(activation, gates.shape)
@@ -100,7 +100,7 @@ def lstm_cell(
     recurrent_activation: str | None = "sigmoid",
     use_bias: bool = True,
 ) -> Rule:
-    """Step with four gates, x W + h U + b: 4 * units * (c + units + 1) parameters.
+    """One step with four gates, x W + h U + b: 4 * units * (c + units + 1) parameters.
 
     See `lstm_elementwise` for the rest (Hochreiter and Schmidhuber, 1997; Gers et al., 2000).
     """
@@ -111,10 +111,10 @@ def lstm_cell(
 def lstm_elementwise(
     state: Shape, activation: str | None, recurrent_activation: str | None
 ) -> tuple[int, int]:
-    """What an LSTM does with its gates, forward and backward.
+    """Elementwise operations of an LSTM on its gates, forward and backward.
 
     c = f * c + i * activation(g); h = o * activation(c), with i, f and o after the recurrent
-    activation: on each value of the state 3 recurrent activations, 2 activations, 4 more.
+    activation: for each value of the state 3 recurrent activations, 2 activations and 4 more.
     Backward: the gradients of the activations, a product for each of the two factors of
     f * c, i * g and o * h (6), and the sums of the two gradients of h and of c (2).
     """
@@ -133,12 +133,11 @@ def gru_cell(
     use_bias: bool = True,
     reset_after: bool = True,
 ) -> Rule:
-    """Step with three gates; with `reset_after` the state has a bias of its own.
+    """One step with three gates; with `reset_after` the state has a bias of its own.
 
-    h = z * h + (1 - z) * activation(g), where g holds r * h or, with `reset_after`, r * (h U):
-    per unit 2 recurrent activations, 1 activation, 5 more. Backward: the gradients of the
-    activations, of z * h and (1 - z) * g (4), of r (2), and sums for h (2) (Cho et al.,
-    1406.1078).
+    h = z * h + (1 - z) * activation(g), where g contains r * h or, with `reset_after`, r * (h U):
+    per unit 2 recurrent activations, 1 activation and 5 more. Backward: the gradients of the
+    activations, of z * h and (1 - z) * g (4), of r (2), and sums for h (2) (1406.1078).
     """
     gates = _gates(x, units, 3, use_bias, rows=2 if reset_after else 1)
     values = prod(gates.shape)
@@ -171,7 +170,7 @@ def lstm(
     return_sequences: bool = False,
     return_state: bool = False,
 ) -> Rule:
-    """An `LSTMCell` at each step; its states are the output and the cell's memory."""
+    """An `LSTMCell` at each step; its states are its output and the cell's memory."""
     cell = RULES["LSTMCell"](step_of(x, 3), units, activation, recurrent_activation, use_bias)
     return over_time(cell, x[1], return_sequences, return_state)
 

@@ -1,4 +1,4 @@
-"""Noise and penalties that act in training alone; at inference the input passes through."""
+"""Noise and penalties that act only in training; at inference the input passes through."""
 
 from collections.abc import Sequence
 from math import prod
@@ -34,9 +34,9 @@ spatial_dropout2d, spatial_dropout3d = ranked_layers("SpatialDropout{}D", _spati
 
 @layer("AlphaDropout")
 def alpha_dropout(x: Shape, rate: float, noise_shape: Sequence[int | None] | None = None) -> Rule:
-    """Drops to the negative limit of SELU in training and restores mean and variance.
+    """Sets values to the negative limit of SELU in training, then restores mean and variance.
 
-    On each value of the noise: draw, compare, and the value that a dropped one takes (2). On
+    On each value of the noise: draw, compare, and the value that replaces a dropped one (2). On
     each value of x: mask, add, then an affine map (2). Backward: mask and scale
     (Klambauer et al., 1706.02515, section 3).
     """
@@ -64,8 +64,8 @@ def gaussian_noise(x: Shape, stddev: float) -> Rule:
 def activity_regularization(x: Shape, l1: float = 0.0, l2: float = 0.0) -> Rule:
     """Adds a penalty on the activations to the loss; the activations pass through.
 
-    Each of the two penalties costs a function (magnitude or square) and a sum forward;
-    backward, its gradient and an addition to dy: sign, scale, add, or scale, add.
+    Each of the two penalties takes a function (magnitude or square) and a sum forward. Backward,
+    it takes its gradient and an addition to dy: sign, scale, add for l1; scale, add for l2.
     """
     first, second = int(bool(l1)), int(bool(l2))
     return Rule(

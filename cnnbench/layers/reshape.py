@@ -12,14 +12,14 @@ from cnnbench.rule import WHOLE, Rule, Shape
 
 @layer("Flatten")
 def flatten(x: Shape, data_format: str | None = None) -> Rule:
-    """All values of a sample in one row; no copy, unless channels have to go last first."""
+    """All values of a sample in one row; a copy only if channels must be moved to the end."""
     moved = channels_first(data_format) and len(x) > 2
     return Rule((x[0], prod(x[1:])), view=not moved, saves="", window=WHOLE)
 
 
 @layer("Reshape")
 def reshape(x: Shape, target_shape: Any) -> Rule:
-    """The values of a sample under another shape; no copy. One size may be -1: what is left."""
+    """The values of a sample in another shape, not copied. One size may be -1: what is left."""
     target, values = tuple(target_shape), prod(x[1:])
     wrong = [n for n in target if not hasattr(n, "__floordiv__") or (isinstance(n, int) and n < -1)]
     if wrong or target.count(-1) > 1:
@@ -37,7 +37,7 @@ def reshape(x: Shape, target_shape: Any) -> Rule:
 
 @layer("Permute")
 def permute(x: Shape, dims: Any) -> Rule:
-    """The axes of a sample, counted from 1, in another order; a copy."""
+    """The axes of a sample, which count from 1, in another order; a copy."""
     if sorted(dims) != list(range(1, len(x))):
         raise ShapeError(f"dims must be 1 to {len(x) - 1} in some order; got {tuple(dims)}")
     return Rule((x[0], *(x[d] for d in dims)), saves="", window=WHOLE)
@@ -45,7 +45,7 @@ def permute(x: Shape, dims: Any) -> Rule:
 
 @layer("RepeatVector")
 def repeat_vector(x: Shape, n: int) -> Rule:
-    """(batch, c) copied to n steps; back, a sum over them."""
+    """(batch, c) copied to n steps; backward, a sum over them."""
     if len(x) != 2:
         raise ShapeError(f"expected an input of shape (n, c); got {units.shape(x)}")
     positive(n, "n")
@@ -56,7 +56,7 @@ def repeat_vector(x: Shape, n: int) -> Rule:
 def _bordered(
     rank: int, x: Shape, sides: Any, sign: int, data_format: str | None, what: str
 ) -> Rule:
-    """Each spatial axis longer, or shorter, by what is given: a number, or one for each end."""
+    """Each spatial axis made longer or shorter by one number, or by one number at each end."""
     n, spatial, c = split(x, rank, data_format)
     each = isinstance(sides, (tuple, list)) and rank > 1
     axes = tuple(sides) if each else (sides,) * rank
@@ -103,7 +103,7 @@ def cropping3d(x: Shape, cropping: Any = 1, data_format: str | None = None) -> R
 
 
 def pad_channels(x: Any, channels: int) -> Any:
-    """Append zero channels until there are `channels`; no layer when there already are."""
+    """Append zero channels until there are `channels`; adds no layer if there already are."""
     missing = channels - x.shape[-1]
     if missing < 0:
         raise ShapeError(f"cannot pad {x.shape[-1]} channels down to {channels}")

@@ -13,7 +13,7 @@ from cnnbench.rule import Rule, Shape
 def _repeated(
     rank: int, x: Shape, size: Any, data_format: str | None, interpolation: str = "nearest"
 ) -> Rule:
-    """Copies, or weighted sums of the neighbours; back, each output is added where it came from."""
+    """Copies, or weighted sums of neighbours; backward, dy is added to where it came from."""
     n, spatial, c = split(x, rank, data_format)
     factors = sizes(size, rank, "size")
     grown = tuple(length * factor for length, factor in zip(spatial, factors, strict=True))

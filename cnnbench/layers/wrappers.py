@@ -15,16 +15,16 @@ Spec = dict[str, Any]
 
 
 def held(spec: Spec, x: Shape) -> Rule:
-    """The rule of a layer that another holds, at an input shape.
+    """The rule of a layer inside another, at an input shape.
 
     Raises:
-        NoRuleError: there is none, or it has an activation without one.
+        NoRuleError: there is no rule for it or for its activation.
     """
     name, config = spec["class_name"], spec["config"]
     if name == "Sequential":
         return in_a_row(config["layers"], x)
     rule = RULES.get(name)
-    # A class of the user's own may be called like one of Keras'.
+    # A user's own class may have the name of a Keras class.
     if rule is None or merges(rule) or (spec.get("module") or "").split(".")[0] != "keras":
         raise NoRuleError(f"there is no rule for the {name} that it holds")
     attrs = {key: config[key] for key in argument_names(rule) if key in config}
@@ -39,7 +39,7 @@ def held(spec: Spec, x: Shape) -> Rule:
 
 
 def in_a_row(specs: Sequence[Spec], x: Shape) -> Rule:
-    """The rule of layers that follow each other, each on the first output of the one before."""
+    """The rule of layers in a row, each on the first output of the one before."""
     rules: list[Rule] = []
     scratch = between = 0
     for spec in specs:
@@ -63,7 +63,7 @@ def in_a_row(specs: Sequence[Spec], x: Shape) -> Rule:
 
 
 def _sum(rules: Sequence[Rule]) -> Rule:
-    """Weights and work of several rules together."""
+    """The weights and the work of several rules together."""
     trained = [r.elementwise if r.training is None else r.training for r in rules]
     return Rule(
         (),
@@ -80,13 +80,13 @@ def _sum(rules: Sequence[Rule]) -> Rule:
 
 @layer("Pipeline")
 def pipeline(x: Shape, layers: Sequence[Spec]) -> Rule:
-    """Layers that follow each other."""
+    """Layers in a row."""
     return in_a_row(layers, x)
 
 
 @layer("StackedRNNCells")
 def stacked_rnn_cells(x: Shape, cells: Sequence[Spec]) -> Rule:
-    """Cells that follow each other, with the states of all of them."""
+    """Cells in a row, with the states of all of them."""
     return replace(in_a_row(cells, x), window=WHOLE)
 
 
@@ -104,7 +104,7 @@ def rnn(x: Shape, cell: Any, return_sequences: bool = False, return_state: bool 
 def time_distributed(x: Shape, layer: Spec) -> Rule:
     """A layer on each step of (n, steps, ...), one after the other.
 
-    Keras moves the steps to the front, stacks the outputs and moves the steps back: scratch.
+    Keras moves the steps to the front, stacks the outputs and moves the steps back, as scratch.
     """
     one, steps = held(layer, step_of(x)), x[1]
     if one.others:
@@ -126,10 +126,10 @@ _MERGED = {"concat": 0, "sum": 1, "mul": 1, "ave": 2, None: 0}
 def bidirectional(
     x: Shape, layer: Spec, merge_mode: str | None = "concat", backward_layer: Spec | None = None
 ) -> Rule:
-    """A recurrent layer forwards and another backwards; both outputs are there at once.
+    """A recurrent layer forwards and another backwards; both outputs are in memory at once.
 
-    `merge_mode` "concat" copies, "sum" and "mul" are one operation on each value, "ave" two;
-    None returns both.
+    `merge_mode` "concat" copies; "sum" and "mul" take one operation on each value, "ave" two;
+    None returns both outputs.
     """
     if merge_mode not in _MERGED:
         known = ", ".join(map(repr, _MERGED))
@@ -155,8 +155,8 @@ def bidirectional(
 def spectral_normalization(x: Shape, layer: Spec, power_iterations: int = 1) -> Rule:
     """A layer whose kernel is divided by its largest singular value in each pass of training.
 
-    With the kernel as r rows of c: an iteration is two products with it, and norms of r and of
-    c values (3 on each, and 2); then two products, a division, and a test for zeros
+    With the kernel as r rows of c values, an iteration is two products with it, and norms of r
+    and of c values (3 on each, and 2). Then follow two products, a division, and a test for zeros
     (Miyato et al., 1802.05957, algorithm 1).
     """
     one = held(layer, x)

@@ -1,10 +1,9 @@
 """What the operations of `keras.ops` cost, as they appear in functional models.
 
-A rule is `rule(shapes, out, attrs)`: the shapes of the arrays that the operation takes, in
-order, whether inputs or constants; the shape of its output, or a list of them, which Keras
-infers; and the attributes of Keras' object for the operation. Weights and the shapes of
-outputs after the first are the caller's to add. An operation that is not here has no rule:
-its cost is unknown.
+A rule is `rule(shapes, out, attrs)`: the shapes of the arrays that the operation takes, inputs
+and constants alike; the shape of its output, or a list of shapes, which Keras infers; and the
+attributes of Keras' object for the operation. The caller adds weights and the shapes of outputs
+after the first. An operation that is not here has no rule: its cost is unknown.
 """
 
 from cnnbench.layers.operations._outputs import Operation

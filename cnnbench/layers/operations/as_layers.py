@@ -1,4 +1,4 @@
-"""Operations that a layer of the same kind computes: its rule, with the weights as operands."""
+"""Operations that a layer computes too: they follow its rule, with the weights as operands."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -74,7 +74,7 @@ def _axis(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layer_norm(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
-    """Of `gamma` and `beta` only the number is known, which is all that the cost depends on."""
+    """Only the number of `gamma` and `beta` is known; the cost depends on nothing else."""
     return {"axis": attrs["axis"], "scale": len(shapes) > 1, "center": len(shapes) > 2}
 
 
@@ -86,7 +86,7 @@ def _patches(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rms_norm(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """Without a scale it is the work of dividing by the length."""
+    """Without a scale, the work is that of dividing by the length."""
     name = "RMSNormalization" if len(shapes) > 1 else "UnitNormalization"
     return _as(name, _axis)(shapes, out, attrs)
 

@@ -11,8 +11,8 @@ from cnnbench.rule import Rule
 
 Saves = Literal["", "input", "output", "both"]
 
-# Forward and backward operations on an element of the output, what the backward pass reads, and
-# the operations of `keras.ops.numpy` that are so. A comparison or a choice is one operation.
+# Forward and backward operations on each element of the output, what the backward pass reads, and
+# the names in `keras.ops.numpy`. A comparison or a selection is one operation.
 _TABLE: tuple[tuple[int, int | None, Saves, str], ...] = (
     # No gradient
     (1, None, "", "Equal NotEqual Greater GreaterEqual Less LessEqual Isfinite Isinf Isnan"),
@@ -84,13 +84,13 @@ def _each(forward: int, backward: int | None, saves: Saves) -> Operation:
 
 
 def _round(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """One operation; to decimals also a product before and a division after."""
+    """One operation; rounding to decimals also takes a product before and a division after."""
     shape = first(out)
     return Rule(shape, elementwise=(3 if attrs["decimals"] else 1) * prod(shape), saves="")
 
 
 def _scaled(name: str) -> Operation:
-    """An exponential unit; any alpha but 1 multiplies, and in celu also divides before."""
+    """An exponential unit; an alpha other than 1 multiplies, and in celu also divides before."""
     forward, backward = ACTIVATIONS[name]
     more = 2 if name == "celu" else 1
 
@@ -104,7 +104,7 @@ def _scaled(name: str) -> Operation:
 def _gelu(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """By erf, or by x / 2 * (1 + tanh(c * (x + a * x ** 3))): 9 operations, and 17 backward.
 
-    Backward: t = tanh(...) anew (6), (1 + t + x * (1 - t * t) * c * (1 + 3 * a * x * x)) / 2
+    Backward: t = tanh(...) again (6), (1 + t + x * (1 - t * t) * c * (1 + 3 * a * x * x)) / 2
     (10), times dy (Hendrycks and Gimpel, 1606.08415, section 2).
     """
     forward, backward = (9, 17) if attrs["approximate"] else ACTIVATIONS["gelu"]

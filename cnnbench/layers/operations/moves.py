@@ -15,7 +15,7 @@ _IN_PLACE = """
 core.Cast core.SaturateCast numpy.Copy numpy.EmptyLike numpy.FullLike numpy.OnesLike numpy.Pad
 numpy.ZerosLike image.PadImages image.CropImages
 """
-"""Copies whose values keep their place."""
+"""Copies that leave every value at its position."""
 
 _COPIES = """
 core.Slice core.SliceUpdate core.Unstack einops.Rearrange math.ExtractSequences nn.DepthToSpace
@@ -35,19 +35,19 @@ def _move(view: bool, window: Window | None) -> Operation:
 
 
 def _channels_concatenated(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """A copy; along the last axis every position keeps its place."""
+    """A copy; along the last axis every value stays at its position."""
     shape = first(out)
     last = attrs["axis"] in (-1, len(shape) - 1)
     return Rule(shape, saves="", window=() if last else WHOLE)
 
 
 def _scatter(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """One addition for each value that is scattered, since places may repeat."""
+    """One addition for each value that is scattered, since positions may repeat."""
     return Rule(first(out), elementwise=prod(shapes[-1]), saves="", window=WHOLE)
 
 
 def _scatter_update(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """A copy with values replaced or, with a `reduction`, one operation for each."""
+    """A copy with some values replaced or, with a `reduction`, one operation for each of them."""
     reduced = int(attrs["reduction"] is not None)
     return Rule(first(out), elementwise=reduced * prod(shapes[-1]), saves="", window=WHOLE)
 

@@ -1,7 +1,7 @@
 """Products of two arrays that sum over an index: multiply-accumulates.
 
-Both factors may depend on the input, so all of the work is in `products`; the caller knows
-better where one of them is a weight.
+Both factors may depend on the input, so all of the work is in `products`; the caller corrects
+this where one of them is a weight.
 """
 
 from math import prod
@@ -13,7 +13,7 @@ from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _product(out: Out, summed: int, before: int = 0) -> Rule:
-    """A rule of `summed` terms an output, after `before` operations."""
+    """A rule with `summed` MACs for each output, after `before` operations."""
     shape = first(out)
     macs = prod(shape) * summed
     return Rule(
@@ -23,7 +23,7 @@ def _product(out: Out, summed: int, before: int = 0) -> Rule:
 
 
 def _pairs(out: Out, before: int = 0) -> Rule:
-    """One multiplication an output, where nothing is summed; after `before` operations."""
+    """One multiplication for each output, where nothing is summed, after `before` operations."""
     shape = first(out)
     return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
 
@@ -48,10 +48,9 @@ def _tensordot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
 
 
 def _einsum(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """Sums first over what only one array has, then takes the product over all that is left.
+    """Sums over the axes that only one array has, then multiplies and sums over all others.
 
-    Raises:
-        NoRuleError: of three arrays or more the order is the library's choice.
+    Of three arrays or more the library chooses the order: there is no rule.
     """
     if len(shapes) > 2:
         raise NoRuleError("the order of an einsum of three arrays or more is not known")
@@ -60,7 +59,7 @@ def _einsum(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
 
 
 def einsum(subscripts: str, shapes: Shapes, out: Shape) -> tuple[int, int]:
-    """Terms that each output of an einsum sums, and the operations that come before."""
+    """How many terms each output of an einsum sums, and how many operations come before."""
     given, _, result = subscripts.replace(" ", "").partition("->")
     terms = given.split(",")
     sizes: dict[str, int] = {}
@@ -90,7 +89,7 @@ def _axes(term: str, rank: int) -> list[str]:
 def _attention(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     """softmax(q k / sqrt(d)) v over heads: (n, steps, heads, d), with fewer heads of k and v.
 
-    On each score: scale, softmax (5), and an addition or a choice for a bias and a mask.
+    On each score: scale, softmax (5), and an addition or a selection for a bias and a mask.
     """
     (n, steps, heads, depth), (_, sources, *_), value, *more = shapes
     scores = n * heads * steps * sources

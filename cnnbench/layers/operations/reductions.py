@@ -8,8 +8,8 @@ from cnnbench.layers._sizes import axes_of, sees
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
 from cnnbench.rule import WHOLE, Rule
 
-# Operations on each value of the input and, beside them, of the output; the same backward.
-# Combining n values into one is n - 1 operations; the mean divides, which makes it n.
+# Operations on each value of the input, and on each value of the output; both again backward.
+# Combining n values into one takes n - 1 operations; the mean also divides, which makes it n.
 _TABLE: dict[str, tuple[int, int, int, int]] = {
     "numpy.Sum": (1, -1, 0, 0),
     "numpy.Prod": (1, -1, 2, 0),  # dy * y / x
@@ -53,7 +53,7 @@ def _window(x: tuple[int, ...], attrs: dict[str, Any]) -> Any:
 
 
 def _norm(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    """Square, add, root; or magnitudes, and their sum, largest or smallest."""
+    """Square, add, root; or magnitudes and their sum, maximum or minimum."""
     order, axis = attrs["ord"], attrs["axis"]
     vector = isinstance(axis, int) or (isinstance(axis, (tuple, list)) and len(axis) == 1)
     euclidean = order in (None, "fro") or (order == 2 and (vector or len(shapes[0]) == 1))
