@@ -10,7 +10,7 @@ from cnnbench.api.comparisons import Exported
 from cnnbench.claims.judged import JudgedClaim
 from cnnbench.cost import Cost, LayerCost
 from cnnbench.crosscheck.pairing import Agreement
-from cnnbench.design_space import MeasuredRows, Sweep
+from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.graph import Graph
 from cnnbench.machine.bounds import Bound
 from cnnbench.machine.health import Health, HealthFinding

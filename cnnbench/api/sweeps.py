@@ -12,7 +12,8 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
-    from cnnbench.design_space import Sweep, Watch
+    from cnnbench.design_space import Watch
+    from cnnbench.design_space.rows import Sweep
     from cnnbench.runner.loop import Progress
 
 

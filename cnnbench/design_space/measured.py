@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnnbench.design_space import MeasuredRows, Sweep, evenly
+from cnnbench.design_space import evenly
+from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.errors import CnnbenchError
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.session import Session

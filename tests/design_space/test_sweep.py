@@ -19,6 +19,7 @@ from cnnbench.design_space import measured
 from cnnbench.design_space.column import Column, SplitError, larger
 from cnnbench.design_space.front import Best, Cloud, Front
 from cnnbench.design_space.grid import LABELS, METRICS, SIZES
+from cnnbench.design_space.rows import MeasuredRows
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError
 from cnnbench.reporting.design_space import plane
 from cnnbench.runs import store
@@ -535,7 +536,7 @@ def test_the_rank_correlation_is_spearmans(pairs, expected):
     results = [result(*pair) for pair in pairs]
     found = measured._correlation(results)
     assert found == (None if expected is None else pytest.approx(expected))
-    rows = design_space.MeasuredRows(tuple(range(len(pairs))), tuple(results), found)
+    rows = MeasuredRows(tuple(range(len(pairs))), tuple(results), found)
     rho = "-" if expected is None else f"{expected:.2f}"
     assert repr(rows) == f"MeasuredRows({len(pairs)} rows: rank correlation {rho})"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.ticker import FuncFormatter
 
 from cnnbench import units
-from cnnbench.design_space import Sweep
 from cnnbench.design_space.grid import LABELS
+from cnnbench.design_space.rows import Sweep
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.design_space.sweep import header, title
 from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, brief, figure, log_axis, write

@@ -7,8 +7,8 @@ from itertools import chain
 
 from cnnbench import units
 from cnnbench.cost import CONVENTION
-from cnnbench.design_space import Limit, MeasuredRows, Sweep
 from cnnbench.design_space.grid import LABELS
+from cnnbench.design_space.rows import Limit, MeasuredRows, Sweep
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import interval, optional
 from cnnbench.runs.result import flops_rate
