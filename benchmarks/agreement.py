@@ -1,4 +1,4 @@
-"""No benchmark: every application beside Keras, TensorFlow and XLA, for reports/agreement.
+"""Not a benchmark: every application beside Keras, TensorFlow and XLA, for reports/agreement.
 
     python -m benchmarks.agreement tensorflow  traces them: layers.csv.gz and operations.csv
     python -m benchmarks.agreement jax         lowers their products: xla.csv.gz
@@ -27,7 +27,7 @@ from cnnbench.networks import resolve
 from cnnbench.networks.applications import SIZES
 
 FOLDER = Path(__file__).parent.parent / "reports" / "agreement"
-SMALL = (97, 129, 3)  # odd and oblong: every stride rounds and "same" pads unevenly
+SMALL = (97, 129, 3)  # odd and not square: every stride rounds, and "same" pads unevenly
 
 LAYERS = (
     *("application", "input", "layer", "op", "params", "keras_params", "trainable"),
@@ -56,7 +56,7 @@ HEADS = {
     "inside_macs": "multiply-adds inside",
     "equal_xla_products": "equal in XLA",
 }
-"""What the page shows of the summary."""
+"""The columns of the summary that the page shows, with their headers."""
 
 MOVES, WORK = "moves or names values", "work that the profiler leaves out"
 SILENT = {
@@ -66,7 +66,7 @@ SILENT = {
     "IdentityN": f"{MOVES}: a gradient of its own, of `silu`",
     "PartitionedCall": "a function, which the profiler does not enter: a grouped convolution",
 }
-"""Operations of TensorFlow without a statistic. A new one needs a line here."""
+"""TensorFlow's operations without a statistic, and what they are. A new one needs a line here."""
 
 PAGE = """\
 # Do the counts agree?
@@ -138,7 +138,7 @@ for each product. The tests compare the same live: `tests/crosscheck/test_applic
 
 
 def models() -> Iterator[tuple[str, str, Any, Any]]:
-    """Name, input size, our graph and the Keras model, all twice: as they are, and small."""
+    """Name, input size, our graph and the Keras model of each application, at both sizes."""
     import keras
 
     for name, side in SIZES.items():
@@ -267,7 +267,7 @@ def _versions(*names: str) -> None:
 
 def _write(name: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     FOLDER.mkdir(exist_ok=True)
-    # No time in it: the same rows are the same bytes.
+    # Without a time stamp, so that the same rows give the same bytes.
     how: Any = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None
     frame = pd.DataFrame(rows, columns=list(columns))
     frame.to_csv(FOLDER / name, index=False, lineterminator="\n", compression=how)
