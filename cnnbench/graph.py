@@ -130,12 +130,7 @@ class Graph(Record):
         return self.append(Node(name, op, attrs, sources, self.current_scope, result))
 
     def apply(
-        self,
-        op: str,
-        rule: Callable[..., Rule],
-        shapes: Any,
-        attrs: dict[str, Any],
-        name: str,
+        self, op: str, rule: Callable[..., Rule], shapes: Any, attrs: dict[str, Any], name: str
     ) -> Rule:
         """What a rule says; a refusal names the layer."""
         try:

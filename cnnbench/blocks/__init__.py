@@ -6,7 +6,7 @@
 
 The same call on a tensor of cnnbench's own traces a graph instead (`cnnbench.analyze`).
 A new block is one function under `@block` in a file of this folder; nothing else lists it.
-The defaults of its parameters are the configuration that the catalogue shows.
+The catalogue shows it with the defaults of its parameters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cnnbench.graph import Graph, Tensor, trace
 from cnnbench.rule import Shape
 
 Kind = Literal["block", "model", "probe"]
-"""A probe loads one resource of a machine; it is measured, not shown."""
+"""A probe stresses one resource of a machine; it is measured, but the catalogue hides it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Entry:
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
     def signature(self, **params: Any) -> str:
-        """The entry with every parameter, those given and the defaults of the others."""
+        """The entry with all its parameters: those given, and the defaults of the others."""
         values = ", ".join(f"{k}={v!r}" for k, v in (self.params | params).items())
         return f"{self.name}({values})"
 
     def check(self, params: dict[str, Any]) -> None:
-        """Refuse parameters that the definition does not have, and a text for a yes or no."""
+        """Refuse parameters that the definition does not have, and other values than yes or no."""
         for name, value in params.items():
             if name not in self.params:
                 raise unknown(f"parameter of {self.name}", name, self.params)
@@ -70,7 +70,7 @@ class Entry:
 
 
 MOST_REPEATS = 1000
-"""Of one layer in a block: each is traced, and a mistyped number should not take hours."""
+"""Repeats of a layer in a block: each is traced, and a mistyped number must not take hours."""
 
 _ENTRIES: dict[str, Entry] = {}
 
@@ -81,7 +81,7 @@ def block(
     """Put a function into the catalogue.
 
     Args:
-        input_shape: (h, w, c) that the catalogue shows it at, from its source.
+        input_shape: (h, w, c) at which the catalogue shows it, from its source.
         kind: "block"; "model" for a whole network; "probe" for what only measures a machine.
     """
 
@@ -120,10 +120,7 @@ def _all() -> dict[str, Entry]:
 
 
 def __getattr__(name: str) -> Any:
-    """A block or model by its name, as in `from cnnbench.blocks import vgg_block`.
-
-    Its file is imported when it is asked for, so that nothing but the file lists it.
-    """
+    """A block or model by its name, as in `from cnnbench.blocks import vgg_block`."""
     if not name.startswith("_") and name in catalogue():
         return _all()[name].function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -134,11 +131,7 @@ def __dir__() -> list[str]:
 
 
 def get(name: str) -> Entry:
-    """The entry of that name, a probe's too.
-
-    Raises:
-        UnknownNameError: there is none; the message names the nearest.
-    """
+    """The entry of that name, a probe too; an unknown name raises UnknownNameError."""
     entries = _all()
     if name not in entries:
         raise unknown("block or model", name, catalogue(), see="cnnbench list")
@@ -146,12 +139,12 @@ def get(name: str) -> Entry:
 
 
 def is_probe(name: str) -> bool:
-    """Whether a name is that of a probe, which the catalogue does not show."""
+    """Whether a name is that of a probe."""
     return name in _all() and _all()[name].kind == "probe"
 
 
 def at_least_one(**counts: Any) -> None:
-    """Refuse a count of layers or blocks that is not a whole number of at least 1, or absurd."""
+    """Refuse counts of layers that are not whole numbers of at least 1, and absurdly large ones."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ShapeError(f"{name} must be a whole number of at least 1; got {count!r}")

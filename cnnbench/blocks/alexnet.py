@@ -1,8 +1,8 @@
 """AlexNet, as published in 2012 and with one tower; without response normalisation.
 
-Krizhevsky et al., NIPS 2012, section 3.5, Figure 2: the two GPUs are two groups. It says 224x224;
-only 227x227 gives its 55x55. Krizhevsky, arXiv 1404.5997 ("one weird trick"): one tower, as
-torchvision has it at 224x224. Keras has no layer for the response normalisation.
+Krizhevsky et al., NIPS 2012, section 3.5, Figure 2: the two GPUs are two groups. The paper says
+224x224, but only 227x227 gives its 55x55. Krizhevsky, arXiv 1404.5997 ("one weird trick"): one
+tower, as in torchvision at 224x224. Keras has no layer for the response normalisation.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def _alexnet(x: Any, filters: tuple[int, ...], groups: int, classes: int) -> Any
     x = max_pooling2d(conv2d(x, f1, 11, strides=4, activation="relu"), 3, strides=2)
     x = conv2d(x, f2, 5, padding="same", groups=groups, activation="relu")
     x = max_pooling2d(x, 3, strides=2)
-    # The third reads both towers.
+    # The third convolution reads both towers.
     x = conv2d(x, f3, 3, padding="same", activation="relu")
     x = conv2d(x, f4, 3, padding="same", groups=groups, activation="relu")
     x = conv2d(x, f5, 3, padding="same", groups=groups, activation="relu")

@@ -1,8 +1,8 @@
 """The tutorial's VGG block on video: ConvLSTM2D in place of Conv2D.
 
-Readers of the tutorial tried this and ran out of memory. Its weights are eight times those
-of a convolution where the channels stay the same: four gates, each on the input and on the
-state. A dense layer on all frames is larger still. Shi et al., arXiv 1506.04214, section 3.
+Readers of the tutorial tried this and ran out of memory. It has eight times as many weights as
+a convolution that keeps the number of channels: four gates, each on the input and on the state.
+A dense layer on all frames is larger still. Shi et al., arXiv 1506.04214, section 3.
 """
 
 from typing import Any

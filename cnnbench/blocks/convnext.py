@@ -1,6 +1,6 @@
 """ConvNeXt's block. Liu et al., arXiv 2201.03545, Figure 4; the layer scale of its section 3.1.
 
-Keras has no layer that scales each channel by a weight but a 1x1 depthwise convolution.
+The only layer of Keras that scales each channel by a weight is a 1x1 depthwise convolution.
 """
 
 from typing import Any

@@ -11,14 +11,8 @@ from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
 
 
 def _conv(x: Any, filters: int, kernel_size: int, strides: int = 1) -> Any:
-    return conv2d(
-        x,
-        filters,
-        (kernel_size, kernel_size),
-        strides=(strides, strides),
-        padding="same",
-        activation="relu",
-    )
+    size, step = (kernel_size, kernel_size), (strides, strides)
+    return conv2d(x, filters, size, step, padding="same", activation="relu")
 
 
 @block(input_shape=(256, 256, 3))
@@ -45,8 +39,7 @@ def inception_module(
     conv1 = _conv(x, f1, 1)
     conv3 = _conv(_conv(x, f2_in, 1), f2_out, 3)
     conv5 = _conv(_conv(x, f3_in, 1), f3_out, 5)
-    pool = max_pooling2d(x, (3, 3), strides=(1, 1), padding="same")
-    pool = _conv(pool, f4_out, 1)
+    pool = _conv(max_pooling2d(x, (3, 3), strides=(1, 1), padding="same"), f4_out, 1)
     return concatenate([conv1, conv3, conv5, pool])
 
 
@@ -68,15 +61,15 @@ GOOGLENET = {
     ),
     "5": ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
 }
-"""Filters of the nine modules, stage by stage, in the order of `inception_module`."""
+"""Filters of the nine modules by stage, in the order of the arguments of `inception_module`."""
 
 
 @block(input_shape=(224, 224, 3), kind="model")
 def googlenet(x: Any, classes: int = 1000) -> Any:
     """GoogLeNet: nine inception modules; without auxiliary heads and response normalisation.
 
-    Table 1 of the paper, with the 7x7 stem that its text describes (the table's own
-    2.7K parameters and 34M operations for that row are not a 7x7 convolution's).
+    Table 1 of the paper, with the 7x7 stem that its text describes (the 2.7K parameters and 34M
+    operations that the table gives for that row cannot be those of a 7x7 convolution).
     """
     x = _conv(x, 64, 7, strides=2)
     x = max_pooling2d(x, (3, 3), strides=(2, 2), padding="same")

@@ -1,7 +1,7 @@
-"""MobileNet and its counterpart of plain convolutions. Howard et al., arXiv 1704.04861, Table 1.
+"""MobileNet, also with plain convolutions. Howard et al., arXiv 1704.04861, Table 1.
 
-Table 1 gives the last depthwise layer a stride of 2 on a 7x7 image that stays 7x7: it is 1. The
-resolution multiplier is the input size.
+Table 1 gives the last depthwise layer a stride of 2, but its 7x7 image stays 7x7: here it is 1.
+The resolution multiplier is the input size.
 """
 
 from math import inf

@@ -1,7 +1,7 @@
 """Layers of one kind, several times: what a prediction is calibrated on.
 
-Not networks that anybody would train. At two depths, what a layer takes can be told from what
-a call takes. None of the catalogue's blocks is among them, so that all of these stay unseen.
+Nobody would train these networks. Two depths tell the time of a layer from the time of a call.
+None of them is a block of the catalogue, so the calibration has seen no such block.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def conv_layers(
     plain: bool = False,
     wider: int = 0,
 ) -> Any:
-    """Convolutions in a row, each wider by so much, with bias and ReLU unless plain."""
+    """Convolutions in a row, each with `wider` more filters, with bias and ReLU unless plain."""
     at_least_one(depth=depth)
     for index in range(depth):
         x = conv2d(
@@ -53,7 +53,7 @@ def conv_layers(
 def dense_layers(
     x: Any, units: int = 1024, depth: int = 1, plain: bool = False, last: bool = False
 ) -> Any:
-    """Dense layers in a row, with bias and ReLU unless plain; softmax as after a network's last."""
+    """Dense layers in a row, with bias and ReLU (softmax if `last`) unless plain."""
     at_least_one(depth=depth)
     then = "softmax" if last else "relu"
     for _ in range(depth):
@@ -104,7 +104,7 @@ UNITS: dict[str, Callable[[Any], Any]] = {
 
 @block(input_shape=(28, 28, 64), kind="probe")
 def unit_layers(x: Any, unit: str = "activation", depth: int = 1, stem: bool = False) -> Any:
-    """One of UNITS, several times; with a stem, after a 1x1 convolution without bias."""
+    """One of UNITS, several times; with `stem`, after a 1x1 convolution without bias."""
     at_least_one(depth=depth)
     if unit not in UNITS:
         raise unknown("unit", unit, UNITS)

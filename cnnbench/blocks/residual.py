@@ -14,17 +14,12 @@ from cnnbench.layers.reshape import pad_channels
 
 
 def _conv(x: Any, filters: int, kernel_size: int, relu: bool = True) -> Any:
-    return conv2d(
-        x,
-        filters,
-        (kernel_size, kernel_size),
-        padding="same",
-        activation="relu" if relu else "linear",
-    )
+    size, then = (kernel_size, kernel_size), "relu" if relu else "linear"
+    return conv2d(x, filters, size, padding="same", activation=then)
 
 
 def check_option(shortcut: str) -> None:
-    """Refuse what is none of the paper's three options."""
+    """Refuse anything but the paper's three options."""
     if shortcut not in ("A", "B", "C"):
         raise ShapeError(
             "shortcut must be 'A' (zero padding), 'B' (projection where the channels "
@@ -33,7 +28,7 @@ def check_option(shortcut: str) -> None:
 
 
 def _shortcut(x: Any, filters: int, option: str) -> Any:
-    """The other way round the convolutions; the tutorial's projection has a ReLU."""
+    """The path around the convolutions; the tutorial's projection has a ReLU."""
     check_option(option)
     if option == "A":
         return pad_channels(x, filters)
@@ -46,8 +41,8 @@ def _shortcut(x: Any, filters: int, option: str) -> Any:
 def residual_module(x: Any, n_filters: int = 64, shortcut: str = "B") -> Any:
     """Basic residual module: ReLU(shortcut + [3x3 ReLU, 3x3 linear]).
 
-    shortcut "B" is the identity where x has n_filters channels and a 1x1 projection
-    where it has not; "A" pads with zero channels; "C" always projects.
+    shortcut "B" is the identity where x has n_filters channels, and a 1x1 projection elsewhere;
+    "A" pads with zero channels; "C" always projects.
     """
     y = _conv(_conv(x, n_filters, 3), n_filters, 3, relu=False)
     return activation(add([y, _shortcut(x, n_filters, shortcut)]), "relu")

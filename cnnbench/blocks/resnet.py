@@ -38,9 +38,9 @@ def _relu(x: Any) -> Any:
 
 
 def _shortcut(x: Any, filters: int, strides: int, use_bias: bool, option: str = "B") -> Any:
-    """The identity, or a strided 1x1 projection: where the shape changes (B), or always (C).
+    """The identity, or a strided 1x1 projection: where the shape changes (B) or always (C).
 
-    A instead drops the positions between the strides and appends zero channels.
+    Option A drops the positions between the strides and appends zero channels instead.
     """
     check_option(option)
     if option == "A":
@@ -57,8 +57,8 @@ def resnet_basic(
 ) -> Any:
     """Basic block with batch norm: ReLU(shortcut + [3x3, 3x3]).
 
-    shortcut "B" is the identity where the shape stays and a 1x1 projection where it
-    changes; "A" drops positions and pads with zero channels; "C" always projects.
+    shortcut "B" is the identity, or a 1x1 projection where the shape changes; "A" drops positions
+    and pads with zero channels; "C" always projects.
     """
     y = _relu(_conv_bn(x, filters, 3, strides, use_bias))
     y = _conv_bn(y, filters, 3, use_bias=use_bias)
@@ -88,16 +88,12 @@ def _bottleneck(
 
 @block(input_shape=(56, 56, 256))
 def resnet_bottleneck(
-    x: Any,
-    filters: int = 64,
-    strides: int = 1,
-    version: str = "v1",
-    use_bias: bool = False,
+    x: Any, filters: int = 64, strides: int = 1, version: str = "v1", use_bias: bool = False
 ) -> Any:
     """Bottleneck with batch norm: ReLU(shortcut + [1x1, 3x3, 1x1 to 4 * filters]).
 
-    version "v1" strides in the first 1x1, as the paper and Keras do; "v1.5" in the 3x3,
-    as torchvision does.
+    version "v1" has its strides in the first 1x1, as the paper and Keras do; "v1.5" in the 3x3, as
+    torchvision does.
     """
     return _bottleneck(x, filters, strides, version, use_bias)
 
@@ -117,7 +113,7 @@ def se_bottleneck(
 
 
 def _stages(x: Any, width: int, repeats: tuple[int, ...], unit: Any, **options: Any) -> Any:
-    """Stages of equal units; each but the first halves the image and doubles the width."""
+    """Stages of equal units; each stage after the first halves the image and doubles the width."""
     for stage, repeat in enumerate(repeats):
         for index in range(repeat):
             strides = 2 if stage > 0 and index == 0 else 1

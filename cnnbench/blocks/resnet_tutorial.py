@@ -1,7 +1,7 @@
 """The second tutorial's ResNet-50 for 64x64 hand signs, and its two blocks.
 
-Its listing of the identity block adds its tensors without a list, activates nothing and
-returns nothing. Implemented here is what the text means: add, ReLU, return.
+The tutorial's listing of the identity block adds its tensors without a list, and neither
+activates nor returns the sum. This is what its text means: add, ReLU, return.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def _main_path(
 
 
 def _names(stage: Any, block_: Any, branch: str) -> Any:
-    """res2a_branch2a and its like where the caller numbers stages, as the tutorial does."""
+    """Names like res2a_branch2a where the caller numbers its stages, as the tutorial does."""
     if stage is None or block_ is None:
         return lambda prefix: None
     return lambda prefix: f"{prefix}{stage}{block_}_branch{branch}"

@@ -38,8 +38,8 @@ def depthwise_separable(x: Any, filters: int = 512, kernel_size: int = 3, stride
 def inverted_residual(x: Any, filters: int = 24, expansion: int = 6, strides: int = 1) -> Any:
     """MobileNetV2's block: x + [1x1 to expansion * C, 3x3 depthwise, linear 1x1].
 
-    ReLU6 after the first two, batch norm after all. Without the first 1x1 where `expansion` is 1;
-    without x where the shape changes.
+    ReLU6 follows the first two, batch norm all three. There is no first 1x1 where `expansion` is
+    1, and no addition of x where the shape changes.
     """
     positive(expansion, "expansion")
     y = x

@@ -1,8 +1,8 @@
 """The networks that ShuffleNet V2's four guidelines were measured with.
 
 Ma et al., arXiv 1807.11164, section 2, Tables 1 to 4: ten equal blocks of 1x1 convolutions on a
-56x56 image, no biases. Table 3's parallel fragments are added here: joined by concatenation they
-would need no other width for equal FLOPs, and the table says that it was adjusted.
+56x56 image, without biases. The parallel fragments of Table 3 are added here: with concatenation
+equal FLOPs would need no other width, but the table says that the width was adjusted.
 """
 
 from typing import Any
@@ -60,8 +60,8 @@ def guideline4_elementwise(
 ) -> Any:
     """ShuffleNet V2, G4: `repeats` bottlenecks, with or without ReLU and shortcut.
 
-    1x1 to filters / 4, 3x3, 1x1 back. The paper says no more than "bottleneck" and c; were c the
-    inner width, its ARM would do six times as many MACs a second here as in Table 2.
+    1x1 to filters / 4, 3x3, 1x1 back. The paper only says "bottleneck" and c; if c were the inner
+    width, its ARM would do six times as many MACs a second here as in Table 2.
     """
     at_least_one(repeats=repeats)
     positive(filters, "filters")

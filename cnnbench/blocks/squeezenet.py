@@ -20,9 +20,9 @@ def fire_module(x: Any, squeeze: int = 16, expand: int = 64) -> Any:
 
 
 def _pool(x: Any) -> Any:
-    """3x3/2 max pooling; the last window of an even side hangs over, as in Caffe and torchvision.
+    """3x3/2 max pooling; on an even side the last window is padded, as in Caffe and torchvision.
 
-    Height and width should both be even or both odd, as they are in a square image.
+    Height and width should both be even or both be odd, as in a square image.
     """
     even = x.shape[1] is not None and x.shape[1] % 2 == 0
     return max_pooling2d(x, 3, strides=2, padding="same" if even else "valid")

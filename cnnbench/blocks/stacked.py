@@ -1,8 +1,8 @@
 """Large convolutions, and the smaller ones that replace them.
 
-Small ones in a stack: Simonyan and Zisserman, arXiv 1409.1556, section 2.3; Szegedy et al.,
-arXiv 1512.00567, section 3.1. An n x n convolution as 1 x n and n x 1: the latter, section 3.2.
-Both count weights without biases, and so do these unless asked.
+A stack of small convolutions: Simonyan and Zisserman, arXiv 1409.1556, section 2.3; Szegedy et
+al., arXiv 1512.00567, section 3.1. An n x n convolution as 1 x n and n x 1: the latter, section
+3.2. Both papers count weights without biases, so these have none by default.
 """
 
 from typing import Any

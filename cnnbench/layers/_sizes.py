@@ -118,12 +118,7 @@ def taps_inside(
 
 
 def slide(
-    spatial: Shape,
-    size: Sizes,
-    strides: Sizes,
-    dilation: Sizes,
-    padding: str,
-    causal: bool = False,
+    spatial: Shape, size: Sizes, strides: Sizes, dilation: Sizes, padding: str, causal: bool = False
 ) -> tuple[Shape, int | None, Window]:
     """Output sizes, `taps_inside` and `Rule.window` of a window that slides."""
     numbers = (*spatial, *size, *strides, *dilation)

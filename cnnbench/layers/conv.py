@@ -5,14 +5,7 @@ from typing import Any
 
 from cnnbench.errors import ShapeError
 from cnnbench.graph import ranked_layers
-from cnnbench.layers._sizes import (
-    join,
-    positive,
-    sizes,
-    slide,
-    split,
-    strided_or_dilated,
-)
+from cnnbench.layers._sizes import join, positive, sizes, slide, split, strided_or_dilated
 from cnnbench.layers.activation import affine
 from cnnbench.rule import Rule, Shape, Weight
 

@@ -12,10 +12,7 @@ from cnnbench.rule import WHOLE, Rule, Shape
 
 
 def _merged(
-    xs: Sequence[Shape],
-    saves: Literal["", "input"] = "",
-    backward: int = 0,
-    last: int = 0,
+    xs: Sequence[Shape], saves: Literal["", "input"] = "", backward: int = 0, last: int = 0
 ) -> Rule:
     """One operation per element for each input after the first.
 

@@ -13,11 +13,5 @@ from cnnbench.layers.operations.moves import MOVES
 from cnnbench.layers.operations.products import PRODUCTS
 from cnnbench.layers.operations.reductions import REDUCTIONS
 
-OPERATIONS: dict[str, Operation] = {
-    **ELEMENTWISE,
-    **MOVES,
-    **REDUCTIONS,
-    **PRODUCTS,
-    **AS_LAYERS,
-}
+OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **MOVES, **REDUCTIONS, **PRODUCTS, **AS_LAYERS}
 """The rule of each operation by its module in `keras.ops` and class, such as "numpy.Add"."""
