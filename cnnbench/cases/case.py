@@ -64,7 +64,7 @@ class Case:
 
     @property
     def _network_id(self) -> str:
-        given = ",".join(f"{k}={v}" for k, v in sorted(self.params.items()))
+        given = ",".join(f"{k}={_as_stored(v)}" for k, v in sorted(self.params.items()))
         data = f" data={self.data}" if self.data else ""
         return (
             f"{self.target}({given}) {sizes(self.inputs)} batch={self.batch_size} "
@@ -105,6 +105,11 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record."""
         return asdict(self)
+
+
+def _as_stored(value: Any) -> Any:
+    """A parameter as it is read back from a run, where a tuple has become a list."""
+    return [_as_stored(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def several(given: Any) -> tuple[Shape, ...]:

@@ -137,6 +137,23 @@ class Network:
             self._model.append(load.without_values(self, inputs))
         return self._model[0]
 
+    def check_runs_at(self, inputs: Sequence[Shape]) -> None:
+        """Refuse sizes that can be counted, but at which Keras does not run the model.
+
+        Raises:
+            ShapeError: it was made for other sizes.
+        """
+        if self.kind in ("entry", "application"):
+            return  # made for the sizes that are asked for
+        specs = getattr(self.keras(inputs), "input_spec", None)
+        own = [spec.shape[1:] for spec in specs or () if spec.shape]
+        for sizes, shape in zip(own, inputs, strict=False):
+            if any(size not in (None, n) for size, n in zip(sizes, shape, strict=False)):
+                raise ShapeError(
+                    f"{self.title} is made for {_sizes(own)}, and Keras runs it at no other size; "
+                    f"got {_sizes(inputs)}"
+                )
+
     def file_digest(self) -> str:
         """A short text that is equal for equal bytes of the file that holds it; empty without one.
 

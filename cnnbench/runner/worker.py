@@ -87,6 +87,7 @@ def _planned(cases: Sequence[Case]) -> list[dict[str, Any]]:
     for case in cases:
         graph = network.trace(case.inputs or None, case.batch_size, case.dtype or None)
         inputs = tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs)
+        network.check_runs_at(inputs)
         if case.data:  # what is wrong with it is said before a launch
             from cnnbench.networks import samples
 

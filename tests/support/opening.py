@@ -1,0 +1,17 @@
+"""A runtime that opens networks as TensorFlow does, and computes its times as the fake one does."""
+
+from cnnbench.networks import load
+from cnnbench.runtimes import fake, tensorflow
+
+MODES = tensorflow.MODES
+PRELOAD = tensorflow.PRELOAD
+ENVIRONMENT = tensorflow.ENVIRONMENT
+SIMULATED = True
+describe = fake.describe
+NAME = __name__
+
+
+def prepare(case, seed, threads=None, paper=None, model=None):
+    if case.network.kind != "entry":
+        load.with_values(case.network, case.inputs, case.dtype)
+    return fake.prepare(case, seed, threads, paper)
