@@ -9,7 +9,6 @@
     model        the coefficients of the terms, fitted on measured cases
     calibration  a minute of probes on this machine, and the models that they give, cached
     forecast     both models, applied to one network
-    heldout      how well the models predict blocks that they have not seen
 
 Everything up to `model` works on graphs and numbers alone.
 """

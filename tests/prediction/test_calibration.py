@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.prediction import heldout
 from cnnbench import api
 from cnnbench.cases.case import Case
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
 from cnnbench.layers.norm import rms_normalization
-from cnnbench.prediction import calibration, heldout
+from cnnbench.prediction import calibration
 from cnnbench.prediction.forecast import forecast
 from cnnbench.reporting.formats import show
 from cnnbench.reporting.prediction import forecast as page

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from benchmarks.prediction import heldout, page
 from cnnbench import blocks
 from cnnbench.errors import CnnbenchError
-from cnnbench.prediction import calibration, heldout
+from cnnbench.prediction import calibration
 from cnnbench.reporting import markdown
-from cnnbench.reporting.prediction import heldout as page
 from cnnbench.runs import store
 from cnnbench.runs.result import results
 from tests.support import ROOT

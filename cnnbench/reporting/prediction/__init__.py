@@ -1,1 +1,1 @@
-"""Predictions for a person, and how good they are."""
+"""Predictions for a person."""

@@ -1,20 +1,11 @@
-"""Not a benchmark: how well times and peaks are predicted, for reports/prediction.
-
-    python -m benchmarks.prediction          both of these, in about eleven minutes
-    python -m benchmarks.prediction measure  measures the probes and the catalogue, or continues:
-                                             measurements.jsonl; a number limits the seconds
-    python -m benchmarks.prediction report   writes README.md and its figures from that alone
-
-Measure on an otherwise idle machine. To begin again, delete measurements.jsonl in the folder.
-"""
+"""Measure the probes and the catalogue."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
+from benchmarks.prediction import FOLDER
 from cnnbench import blocks
 from cnnbench.blocks import Entry
 from cnnbench.cases.case import Case
@@ -26,7 +17,6 @@ from cnnbench.runner import session
 from cnnbench.runner.progress import Lines
 from cnnbench.runs import store
 
-FOLDER = Path(__file__).parent.parent / "reports" / "prediction"
 LAUNCHES = 4
 SECONDS = 660.0
 MOST_FLOPS = {"block": 3e9, "model": 8e9}
@@ -94,19 +84,3 @@ def measure(seconds: float = SECONDS) -> None:
         with store.create(FOLDER, plan) as file:
             ending = measuring.continued(plan, file, Lines())
     print(f"{ending.reason}: {ending.remaining} launches not made")
-
-
-def report() -> None:
-    """Write the page and its figures."""
-    from cnnbench.reporting import markdown
-    from cnnbench.reporting.prediction import heldout
-
-    print(f"report: {markdown.write(heldout.document(store.read(FOLDER)), FOLDER)}")
-
-
-if __name__ == "__main__":
-    what, *rest = sys.argv[1:] or ["all"]
-    if what in ("all", "measure"):
-        measure(*map(float, rest))
-    if what in ("all", "report"):
-        report()

@@ -114,7 +114,7 @@ def _held_out(
     if len(probes) < 2 or len(probes) == len(known):
         raise CnnbenchError(
             f"expected probes and blocks; got {len(probes)} and {len(known) - len(probes)} "
-            "with a measurement; see benchmarks/prediction.py"
+            "with a measurement; see benchmarks/prediction"
         )
     model = fitted([e for _, e in probes], [r.case.id for r, _ in probes], delta)
     cases = []

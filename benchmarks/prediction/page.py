@@ -8,9 +8,9 @@ from functools import partial
 
 from matplotlib.ticker import LogLocator
 
+from benchmarks.prediction import heldout
+from benchmarks.prediction.heldout import PROBES, HeldOut, score
 from cnnbench import units
-from cnnbench.prediction import heldout
-from cnnbench.prediction.heldout import PROBES, HeldOut, score
 from cnnbench.prediction.model import Model
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.prediction.forecast import coefficients
