@@ -1,7 +1,7 @@
 """Statistics of repeated timings: launches (processes) of many calls each.
 
-Knows numbers only. Each function states what it assumes; what it doubts comes back with
-the estimate, as values.
+This package knows numbers only. Each function states what it assumes; its doubts come back as
+values with the estimate.
 """
 
 from cnnbench.stats.curves import Crossing, crossings, exponent
@@ -29,33 +29,8 @@ from cnnbench.stats.ratios import DRIFT, LAYOUT, duet, ratio, relative, separate
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
-    "BEYOND",
-    "DRIFT",
-    "FEW",
-    "LAYOUT",
-    "LEVEL",
-    "NOISY",
-    "TARGET",
-    "Crossing",
-    "Doubt",
-    "Estimate",
-    "RatioVerdict",
-    "Spread",
-    "Stop",
-    "crossings",
-    "duet",
-    "enough",
-    "exponent",
-    "geometric",
-    "location",
-    "medians",
-    "percentile",
-    "ratio",
-    "relative",
-    "separate",
-    "spread",
-    "steady",
-    "unpaired",
-    "verdict",
-    "warmup",
-]
+    "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
+    "Crossing", "Doubt", "Estimate", "RatioVerdict", "Spread", "Stop",
+    "crossings", "duet", "enough", "exponent", "geometric", "location", "medians", "percentile",
+    "ratio", "relative", "separate", "spread", "steady", "unpaired", "verdict", "warmup",
+]  # fmt: skip

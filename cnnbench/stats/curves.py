@@ -16,7 +16,7 @@ from cnnbench.stats.estimate import Estimate, student
 class Crossing:
     """Two series swap order after x = `below` and no later than x = `above`.
 
-    `at` lies between, by interpolation; `a_first` says that a was the smaller one before.
+    `at` lies between, by interpolation; `a_first` says that a is the smaller one before.
     """
 
     at: float
@@ -26,14 +26,14 @@ class Crossing:
 
 
 def exponent(x: Sequence[float], y: Sequence[float]) -> Estimate | None:
-    """The power of x that y grows with: the least-squares slope of log y on log x.
+    """The power of x with which y grows: the least-squares slope of log y on log x.
 
-    An x may come several times, once per launch. The interval is Student's on the
-    residuals, with n - 2 degrees of freedom; fewer than three points leave none. None
-    from fewer than two different x.
+    The same x may occur several times, once per launch. The interval is Student's on the
+    residuals, with n - 2 degrees of freedom; it needs three points. The result is None for
+    fewer than two different x.
 
-    Assumes one power over the whole range. Two different x cannot show a bend: their
-    interval holds what varies between launches, and says nothing of the sizes between.
+    Assumes one power over the whole range. Two different x cannot show a bend: their interval
+    contains the variation between launches, and says nothing about the sizes between the two.
     """
     if len(set(x)) < 2:
         return None
@@ -58,18 +58,18 @@ def slope(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
 def crossings(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> list[Crossing]:
     """Where a and b swap order along ascending x; ties belong to neither side.
 
-    Between two points the logarithm of a / b is taken as linear in log x. On consecutive
-    integers `above` is the first at which the order has flipped, exactly.
+    Between two points the logarithm of a / b is assumed linear in log x. On consecutive
+    integers `above` is exactly the first one at which the order has changed.
     """
-    found: list[Crossing] = []
+    swaps: list[Crossing] = []
     last: tuple[float, float, float] | None = None
     for point in zip(x, a, b, strict=True):
         if point[1] == point[2]:
             continue
         if last and (last[1] < last[2]) != (point[1] < point[2]):
-            found.append(_between(last, point))
+            swaps.append(_between(last, point))
         last = point
-    return found
+    return swaps
 
 
 def _between(left: tuple[float, float, float], right: tuple[float, float, float]) -> Crossing:

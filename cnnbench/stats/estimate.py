@@ -57,12 +57,12 @@ class RatioVerdict(StrEnum):
 
 
 def verdict(estimate: Estimate, margin: float = 0.05) -> RatioVerdict:
-    """Faster or slower where the interval excludes 1; else the same, or not to be said.
+    """Faster or slower if the interval excludes 1; otherwise the same, or unclear.
 
-    Same needs evidence too: the whole interval within a factor of 1 + `margin` of 1 (the
+    "Same" needs evidence too: the whole interval within a factor of 1 + `margin` of 1 (the
     two one-sided tests of Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987,
-    here each at 2.5 %). A wide interval about 1 is no proof of equality, and without an
-    interval there is no verdict.
+    here each at 2.5 %). A wide interval around 1 does not prove equality, and without an
+    interval the verdict is unclear.
     """
     if estimate.low is None or estimate.high is None:
         return RatioVerdict.UNCLEAR
@@ -77,7 +77,7 @@ def geometric(
 ) -> Estimate | None:
     """The geometric mean with Student's interval on the logs.
 
-    `beyond` is an error on top of what the values show; see `half_interval`.
+    `beyond` is an error in addition to what the values show; see `half_interval`.
     """
     count = len(values)
     if not count:
@@ -94,16 +94,14 @@ def geometric(
 def half_interval(error: float, freedom: int, beyond: float = 0.0) -> float:
     """Half of the 95 % interval of a mean.
 
-    Args:
-        error: its standard error, estimated.
-        freedom: the degrees of freedom of that, for Student's quantile.
-        beyond: another standard error, known, which no further value makes smaller.
+    `error` is its estimated standard error, with `freedom` degrees of freedom for Student's
+    quantile; `beyond` another, known standard error, which more values do not reduce.
     """
     return math.hypot(student(freedom) * error, student(math.inf) * beyond)
 
 
 def scatter(*sides: Sequence[float]) -> tuple[Doubt, ...]:
-    """The doubts that number and spread of the launches raise, of one side or more."""
+    """Doubts because of too few launches, or of their spread, on one side or on several."""
     few = min(map(len, sides)) < FEW
     noisy = any((variation(values) or 0) > NOISY for values in sides)
     return (*((Doubt.FEW,) if few else ()), *((Doubt.SPREAD,) if noisy else ()))

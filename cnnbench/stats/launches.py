@@ -1,4 +1,4 @@
-"""LAUNCHES: what launches of many calls each say; how long a call takes."""
+"""LAUNCHES: how long a call takes, from launches of many calls each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from cnnbench.stats.estimate import FEW, Doubt, Estimate, geometric, variation
 from cnnbench.stats.steadiness import unsteady
 
-Series = Mapping[int, Sequence[float]]
-"""Launches by their numbers."""
+Launches = Mapping[int, Sequence[float]]
+"""The calls of each launch, by its number."""
 
 BEYOND = 5
-"""Steady calls of each launch that must lie beyond a percentile for it to be given."""
+"""A percentile is given only if this many steady calls of each launch lie beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far launches lie apart, and calls within a launch; both relative.
+    """How much launches differ, and how much calls differ within a launch; both relative.
 
-    `between` is the coefficient of variation of the launch medians, `within` the median
-    over launches of the interquartile range of the steady calls over their median.
+    `between` is the coefficient of variation of the launch medians. `within` is the median over
+    launches of the interquartile range of the steady calls, divided by their median.
     """
 
     between: float | None
@@ -33,11 +33,11 @@ class Spread:
 def warmup(samples: Sequence[float]) -> int:
     """The number of leading calls that are warm-up; at least 1, at most half.
 
-    MSER: cut where the standard error of the mean of what remains is least (White,
+    MSER: cut where the standard error of the mean of what remains is smallest (White,
     "An effective truncation heuristic for bias reduction in simulation output",
-    Simulation 69(6), 1997). On log durations, because a slow call is slow by a factor;
-    after a running median of three, because a single late spike would otherwise move
-    the cut, while steps and slopes, which are what warm-up looks like, pass unchanged.
+    Simulation 69(6), 1997). It works on log durations, because a slow call is slow by a factor,
+    and after a running median of three, because otherwise a single late spike would move the
+    cut; the steps and slopes of a warm-up pass that median unchanged.
     """
     logs = np.log(np.maximum(samples, np.finfo(float).tiny))
     half = len(logs) // 2
@@ -47,7 +47,7 @@ def warmup(samples: Sequence[float]) -> int:
     low, high = np.minimum(before, here), np.maximum(before, here)
     inner = np.maximum(low, np.minimum(high, after))  # their medians
     smooth = np.concatenate([logs[:1], inner, inner[-1:]])
-    # Centred on the steady level, so that the sums of squares below lose no digits.
+    # Centred on the steady level, so that the sums of squares below lose no precision.
     smooth -= np.median(smooth[half:])
     remaining = np.arange(len(smooth), 0, -1)
     mean = np.cumsum(smooth[::-1])[::-1] / remaining
@@ -65,20 +65,20 @@ def medians(launches: Collection[Sequence[float]]) -> list[float]:
     return [median(calls) for launch in launches if (calls := steady(launch))]
 
 
-def location(launches: Collection[Sequence[float]] | Series) -> Estimate | None:
+def location(launches: Collection[Sequence[float]] | Launches) -> Estimate | None:
     """How long a call takes: the geometric mean of the launch medians.
 
-    Processes differ far more than the calls within one explain (medians of 100 calls by 5
-    to 20 %, as measured), so the launch is the unit of observation: each is reduced to its median,
-    and the interval is Student's on the logs of these, which already contains the error
-    within launches. A percentile bootstrap over n launches cannot leave the range of the
-    data, and so covers at most 1 - 2^(1-n): 75 % at three. The geometric mean, not the
-    median of medians, because it is the centre of that interval, and because ratios of
-    two then equal the mean paired ratio.
+    Processes differ far more than the calls within one explain (measured: medians of 100 calls
+    differ by 5 to 20 %), so the launch is the unit of observation. Each is reduced to its median,
+    and the interval is Student's on the logs of the medians, which already contains the error
+    within launches. A percentile bootstrap over n launches cannot leave the range of the data,
+    so it covers at most 1 - 2^(1-n): 75 % at three. The geometric mean is used rather than the
+    median of medians because it is the centre of that interval, and because the ratio of two of
+    them equals the mean paired ratio.
 
-    Assumes launches that are independent and log-normal about one value. What speaks
-    against that comes back as doubts, see `steadiness`; the launches' order is that of
-    their numbers, or of the collection.
+    Assumes launches that are independent and log-normal about one value. Evidence against that
+    comes back as doubts, see `steadiness`; the order of the launches is that of their numbers,
+    or of the collection.
     """
     numbered = launches if isinstance(launches, Mapping) else dict(enumerate(launches))
     rest = {number: calls for number, launch in numbered.items() if (calls := steady(launch))}
@@ -87,26 +87,26 @@ def location(launches: Collection[Sequence[float]] | Series) -> Estimate | None:
 
 
 def percentile(launches: Collection[Sequence[float]], q: float) -> Estimate | None:
-    """The time that q % of the steady calls of a launch do not exceed, over launches.
+    """The time that q % of the steady calls of a launch do not exceed.
 
     The geometric mean of each launch's own percentile, with the interval of `location`. The
     percentile of all calls together would be that of the few slowest launches, which a
     hierarchical bootstrap covers 47 to 75 times in 100.
 
-    None where the sample does not support it: fewer than 3 launches, or fewer than 5 calls
-    beyond it in any. Their number is uncertain by twice its square root, so that with 4 the
-    percentile may lie beyond the data. Simulated (3 to 20 launches of 40 to 200 calls, the
-    5th to the 95th percentile), it covers the truth 93 to 97 times in 100 where calls are
-    independent; 88 to 97 where each resembles the one before (correlation 0.8), for so few
-    calls then say less.
+    None if the sample does not support it: fewer than 3 launches, or fewer than 5 calls beyond
+    the percentile in any of them. That number is uncertain by twice its square root, so with 4
+    the percentile may lie beyond the data. In simulations (3 to 20 launches of 40 to 200 calls,
+    the 5th to the 95th percentile) it covers the truth 93 to 97 times in 100 if calls are
+    independent, and 88 to 97 times if each resembles the one before (correlation 0.8).
     """
-    kept = [calls for launch in launches if (calls := steady(launch))]
-    beyond = [len(calls) * min(q, 100 - q) / 100 for calls in kept]
-    if len(kept) < FEW or min(beyond) < BEYOND:
+    steadies = [calls for launch in launches if (calls := steady(launch))]
+    beyond = [len(calls) * min(q, 100 - q) / 100 for calls in steadies]
+    if len(steadies) < FEW or min(beyond) < BEYOND:
         return None
     # Hyndman and Fan's choice ("Sample Quantiles in Statistical Packages", 1996).
-    points = [float(np.percentile(calls, q, method="median_unbiased")) for calls in kept]
-    return geometric(points)
+    return geometric(
+        [float(np.percentile(calls, q, method="median_unbiased")) for calls in steadies]
+    )
 
 
 def spread(launches: Collection[Sequence[float]]) -> Spread | None:

@@ -1,13 +1,13 @@
 """STEADINESS: signs that calls, or launches, are not about one value.
 
-Each asks for two things: that chance does not explain it (at 1 %, for a report asks it of
-every case), and that it is large enough to matter.
+Each sign needs two things: chance does not explain it (at 1 %, because a report tests every
+case), and it is large enough to matter.
 
-How often they are wrong, simulated: on normal, log-normal, heavy-tailed (Student's with 2
+How often they are wrong, by simulation: on normal, log-normal, heavy-tailed (Student's with 2
 degrees of freedom), uniform and exponential calls, on autocorrelated ones (0.8 and 0.95 from
 call to call) and on levels that change every 20 calls, with 1 to 20 launches of 22 to 1000
-calls, each doubt comes up in about 1 % of the cases, at most 3 %. `two_speeds` of a single
-launch, where no other confirms it, reaches 5 % at 22 calls.
+calls, each doubt is raised in about 1 % of the cases, at most 3 %. `two_speeds` of a single
+launch, which no other launch confirms, reaches 5 % at 22 calls.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from cnnbench.stats.curves import slope
 from cnnbench.stats.estimate import Doubt, student
 
 SURE = 0.99
-"""Level of the tests."""
+"""Confidence level of the tests."""
 
 SETTLED = 0.02
 STAYS = 0.05
-"""Changes within a launch, and from the first launch to the last, that do not matter."""
+"""The largest changes that do not matter: within a launch, and from first to last launch."""
 
 ORDERED = 5
-"""Launches that can show an order."""
+"""The fewest launches that can show an order."""
 
 EXPLAINED = 0.85
 SMALLEST = 0.15
 GAP = 0.10
 CALLS = 20
-"""Of two groups: the share of the variance that lies between them, the share of the calls in
-the smaller, the distance of their means, and the calls that can show them."""
+"""Two groups of calls: the least share of the variance that lies between them, the least share of
+the calls in the smaller, the least distance of their means, and the fewest calls that show them."""
 
 
 def unsteady(launches: Mapping[int, Sequence[float]]) -> tuple[Doubt, ...]:
-    """What speaks against one steady level; by launch number, without the warm-up."""
+    """Evidence against one steady level, in launches by number and without their warm-up."""
     middles = [float(np.median(calls)) for calls in launches.values()]
-    found = {
+    doubts = {
         Doubt.UNSETTLED: unsettled(launches.values()),
         Doubt.DRIFT: drift(list(launches), middles),
         Doubt.TWO_SPEEDS: two_speeds(launches.values()),
     }
-    return tuple(doubt for doubt, holds in found.items() if holds)
+    return tuple(doubt for doubt, holds in doubts.items() if holds)
 
 
 def unsettled(launches: Collection[Sequence[float]]) -> bool:
     """Later calls are faster, or slower, than earlier ones, in launch after launch.
 
-    A t-test over launches of the log ratio of the medians of the two halves. A level that
-    wanders is none, for it does so in either direction: the launches disagree. On 1010
-    launches of 0.15 s it found what was there, calls that still became 2 to 7 % faster: in 3
-    of 100 samples of 5 launches, in 32 of 100 of 20.
+    A t-test over launches of the log ratio of the medians of the two halves. A level that wanders
+    does not count: it does so in both directions, and the launches disagree. In 1010 launches of
+    0.15 s, whose calls indeed still became 2 to 7 % faster, it was seen in 3 of 100 samples of 5
+    launches and in 32 of 100 samples of 20.
     """
     logs = [
         math.log(np.median(calls[-half:]) / np.median(calls[:half]))
@@ -71,9 +71,9 @@ def unsettled(launches: Collection[Sequence[float]]) -> bool:
 def drift(numbers: Sequence[int], medians: Sequence[float]) -> bool:
     """Launches became slower, or faster, in the order of their numbers.
 
-    A t-test of the slope of the log medians. It takes launches as independent; where a
-    launch resembled the one before (correlation 0.3 to 0.5), 1 of 200 samples of 5 launches
-    had it, and 4 of 100 of 40.
+    A t-test of the slope of the log medians. It assumes independent launches; where each launch
+    resembled the one before (correlation 0.3 to 0.5), it was wrong in 1 of 200 samples of 5
+    launches, and in 4 of 100 samples of 40.
     """
     if len(numbers) < ORDERED:
         return False
@@ -83,13 +83,13 @@ def drift(numbers: Sequence[int], medians: Sequence[float]) -> bool:
 
 
 def two_speeds(launches: Collection[Sequence[float]]) -> bool:
-    """In most launches, the calls fall into two groups with a gap between.
+    """In most launches, the calls fall into two groups with a gap between them.
 
-    Otsu's split of the logs (IEEE Trans. Systems, Man and Cybernetics 9(1), 1979), the one
-    that leaves the least variance within the groups. Between them lies 2 / pi = 64 % of a
-    normal variable's variance and 75 % of a uniform one's; 85 % needs groups about 5 of
-    their own standard deviations apart. Two groups 20 % apart with 2 % of noise are found in
-    every case from 60 calls on; rarer modes and more noise are not.
+    Otsu's split of the logs (IEEE Trans. Systems, Man and Cybernetics 9(1), 1979) leaves the
+    least variance within the groups. For a normal variable, 2 / pi = 64 % of the variance lies
+    between them, for a uniform one 75 %; 85 % needs groups about 5 of their own standard
+    deviations apart. Two groups 20 % apart with 2 % of noise are always found from 60 calls on;
+    rarer modes and more noise are not.
     """
     long = [calls for calls in launches if len(calls) >= CALLS]
     return 2 * sum(map(_splits, long)) > len(launches)
@@ -102,7 +102,7 @@ def _splits(calls: Sequence[float]) -> bool:
     count = len(logs)
     left = np.arange(1, count)
     sums = np.cumsum(logs)[:-1]
-    # The means are sums / left and -sums / (count - left), for the whole is centred.
+    # The means are sums / left and -sums / (count - left), because the logs are centred.
     between = sums**2 / (left * (count - left))
     best = int(np.argmax(between))
     share = left[best] / count
@@ -115,5 +115,5 @@ def _splits(calls: Sequence[float]) -> bool:
 
 
 def _beyond(change: float, error: float, freedom: int, least: float) -> bool:
-    """A change of a logarithm is larger than `least` and than chance makes it."""
+    """A change of a logarithm is larger than `least`, and larger than chance explains."""
     return abs(change) > max(math.log(1 + least), error * student(freedom, SURE))

@@ -8,13 +8,13 @@ from enum import StrEnum
 from cnnbench.stats.estimate import geometric
 
 TARGET = 0.02
-"""Half-width of the interval, relative, at which a case is precise."""
+"""Relative half-width of the interval at which a case is precise."""
 
 SOONEST, FULL = 6, 20
-"""Launches from which a case can be precise, and from which the target holds as it is."""
+"""The fewest launches of a precise case, and the number from which the plain target applies."""
 
 LONG, HALTED = 16, 0.9
-"""Launches from which a case can stall, and what is left of a width that stalls."""
+"""The fewest launches of a stalled case, and the share of an earlier width that means stalled."""
 
 
 class Stop(StrEnum):
@@ -28,25 +28,24 @@ class Stop(StrEnum):
 
 
 def enough(values: Sequence[float], target: float = TARGET) -> Stop | None:
-    """Whether to stop after these launches; None says go on.
+    """Whether to stop after these launches; None means go on.
 
-    PRECISE: the half-width of `location`'s interval is under the target; before launch 20,
-    under the target times (n / 20)^2. To look after every launch and to stop once the
-    interval looks narrow picks the launches that agree by chance: at the plain target from
-    5 launches on, the interval at the stop covers the truth 92 times in 100 (simulated,
-    80,000 runs each at eleven spreads of 0.2 to 5 %, target 2 %). As in sequential trials
-    (O'Brien and Fleming, Biometrics 35, 1979) the early looks must therefore be clearer:
-    this rule covers 94.1 to 94.8 in 100. Quiet cases (1 %) stop after 12 launches.
+    PRECISE: the half-width of `location`'s interval is below the target; before launch 20,
+    below the target times (n / 20)^2. Whoever looks after every launch and stops as soon as the
+    interval looks narrow selects launches that agree by chance: with the plain target from 5
+    launches on, the final interval covers the truth 92 times in 100 (simulated, 80,000 runs each
+    at eleven spreads of 0.2 to 5 %, target 2 %). As in sequential trials (O'Brien and Fleming,
+    Biometrics 35, 1979), early looks must therefore be stricter: this rule covers 94.1 to 94.8
+    in 100. Quiet cases (1 %) stop after 12 launches.
 
-    STALLED: the half-width is still over 0.9 of what it was with half the launches, and
-    with a quarter. Of independent normal launches, which should narrow it to 0.7 and 0.5,
-    3 in 100 are stopped wrongly within 200 launches, of heavy-tailed ones (Student's with 3
-    degrees of freedom) 22; a drift of 2 % a launch at 5 % of noise stops half of the runs
-    by launch 20 and all by launch 50.
+    STALLED: the half-width is still over 0.9 of what it was with half the launches, and with a
+    quarter of them. Independent normal launches should narrow it to 0.7 and 0.5: 3 in 100 runs
+    are stopped wrongly within 200 launches, and 22 of heavy-tailed ones (Student's with 3
+    degrees of freedom). A drift of 2 % a launch at 5 % of noise stops half of the runs by launch
+    20 and all by launch 50.
 
-    Args:
-        values: one positive number a launch, in the order in which they ran.
-        target: of the half-width, relative; 0.02 is 2 %.
+    `values` has one positive number a launch, in the order in which they ran; a `target` of 0.02
+    is 2 %.
     """
     count = len(values)
     width = half_width(values)
