@@ -24,8 +24,8 @@ CONVENTION = (
 class LayerCost(Record):
     """The cost of one layer; sizes in bytes, everything else in counts.
 
-    `inside_macs` leaves out the taps on padding. `uncounted` says why the layer's work is
-    not known; it is empty for all others.
+    `inside_macs` leaves out the taps on padding. `uncounted` says why the layer's work is not
+    known; it is empty if it is known.
     """
 
     name: str
@@ -66,7 +66,7 @@ class LayerCost(Record):
 class Cost(Record):
     """The cost of a network: its layers, and totals over them.
 
-    Where `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds.
+    If `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds.
     """
 
     layers: tuple[LayerCost, ...]
@@ -132,15 +132,15 @@ class Cost(Record):
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of every layer's output, the input's included, were all kept."""
+        """Memory of every layer's output and of the input, if all of them were kept."""
         return sum(layer.activation_bytes for layer in self.layers)
 
     @property
     def peak_activation_bytes(self) -> int:
         """The most activation memory alive at once when layers run in order.
 
-        A layer's inputs, its output and whatever later layers still need are alive
-        together; a buffer dies after its last reader. The caller keeps the input.
+        A layer's inputs, its output and whatever later layers still need are alive together;
+        a buffer is freed after its last reader. The caller keeps the input.
         """
         return max(layer.live_bytes for layer in self.layers)
 
@@ -151,7 +151,7 @@ class Cost(Record):
 
 
 def cost(graph: Graph) -> Cost:
-    """Fold a graph into its cost."""
+    """The cost of a graph."""
     outputs = [_output_bytes(graph, node) for node in graph.nodes]
     sizes = [0 if n.rule.view else size for n, size in zip(graph.nodes, outputs, strict=True)]
     layers = []
@@ -203,8 +203,8 @@ def _output_bytes(graph: Graph, node: Node) -> int:
 
 
 def _live(graph: Graph, sizes: list[int]) -> list[int]:
-    """Bytes alive while each node runs: born at its node, dead after its last reader."""
-    owner: list[int] = []  # whose memory a node's output is: a view's is its input's
+    """Bytes alive while each node runs: an output lives from its node to its last reader."""
+    owner: list[int] = []  # the node whose memory an output is: for a view, that of its input
     last: dict[int, int] = {}
     for index, node in enumerate(graph.nodes):
         for source in node.inputs:

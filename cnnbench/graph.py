@@ -37,7 +37,7 @@ ITEMSIZE = {name: size for size, names in _OF_SIZE.items() for name in names.spl
 """Bytes of one value of each data type; a Keras model may use any."""
 
 LARGEST = 10**18
-"""The largest size, channel count or batch: beyond any machine, and its products can be printed."""
+"""The largest size, channel count or batch: beyond any machine, but its products can be printed."""
 
 
 @record
@@ -46,15 +46,15 @@ class Node:
 
     Args:
         name: of the layer.
-        op: the Keras class; of an operation of `keras.ops`, "ops." and its class.
+        op: the Keras class; "ops." and the class for an operation of `keras.ops`.
         attrs: the arguments of the class.
         inputs: the nodes that it reads.
-        scope: the blocks or models that it is nested in, outermost first.
+        scope: the blocks or models in which it is nested, outermost first.
         rule: what it costs.
         uncounted: why there is no rule for it; its work is then missing from `rule`.
-        dtype: of its output, where that is not the graph's.
-        weight_dtype: of its weights, where that is not the graph's.
-        shared: weights that it uses and an earlier call of the same layer owns.
+        dtype: of its output, if it is not the graph's.
+        weight_dtype: of its weights, if it is not the graph's.
+        shared: weights that it uses but that an earlier call of the same layer owns.
     """
 
     name: str
@@ -88,8 +88,8 @@ class Tensor:
 class Graph(Record):
     """The layers of a network in the order in which they were called.
 
-    A layer that is added now belongs to the blocks of `current_scope`, outermost first. The name
-    is that of the network, with its parameters.
+    A layer that is added belongs to the blocks of `current_scope`, outermost first. The name is
+    that of the network, with its parameters.
     """
 
     dtype: str = "float32"
@@ -115,24 +115,19 @@ class Graph(Record):
         attrs: dict[str, Any],
         name: str | None = None,
     ) -> Any:
-        """Append a layer; returns its output, or the list of its outputs if it has several.
-
-        Raises:
-            ShapeError: the layer cannot take its input; the message names the layer.
-        """
+        """Append a layer; returns its output, or the list of its outputs if it has several."""
         name = name or self._unique(snake_case(op))
         tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         shapes = [t.shape for t in tensors]
-        result = self.apply(
-            op, rule, shapes[0] if isinstance(inputs, Tensor) else shapes, attrs, name
-        )
+        given = shapes[0] if isinstance(inputs, Tensor) else shapes
+        result = self.apply(op, rule, given, attrs, name)
         sources = tuple([t.index for t in tensors])
         return self.append(Node(name, op, attrs, sources, self.current_scope, result))
 
     def apply(
         self, op: str, rule: Callable[..., Rule], shapes: Any, attrs: dict[str, Any], name: str
     ) -> Rule:
-        """What a rule says; a refusal names the layer."""
+        """The result of a rule; if it refuses its input, the ShapeError names the layer."""
         try:
             return rule(shapes, **attrs)
         except ShapeError as error:
@@ -140,7 +135,7 @@ class Graph(Record):
             raise ShapeError(f"layer {where} ({op}): {error}") from None
 
     def append(self, node: Node) -> Any:
-        """Append a node that is complete; returns what `add` does."""
+        """Append a complete node; returns the same as `add`."""
         self.nodes.append(node)
         index = len(self.nodes) - 1
         if node.rule.others:
@@ -148,13 +143,13 @@ class Graph(Record):
         return Tensor(self, index)
 
     def finish(self, outputs: Sequence[Tensor]) -> None:
-        """Say what comes out."""
+        """Set the outputs of the network."""
         self.outputs = tuple(t.index for t in outputs)
         self.output_shapes = tuple(t.shape for t in outputs)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Name the block that the layers added inside belong to."""
+        """Layers that are added inside belong to a block of this name."""
         before = self.current_scope
         self.current_scope = (*before, self._unique(f"{name}/").replace("/", ""))
         try:
@@ -163,8 +158,8 @@ class Graph(Record):
             self.current_scope = before
 
     def _unique(self, name: str) -> str:
-        # Keras' own numbering (conv2d, conv2d_1, ...), so that a row of our table and a
-        # row of model.summary() carry the same name.
+        # Keras' own numbering (conv2d, conv2d_1, ...), so that the rows of our table and of
+        # model.summary() have the same names.
         count = self._names[name]
         self._names[name] += 1
         return f"{name}_{count}" if count else name
@@ -188,8 +183,7 @@ def trace(
         **params: of the block.
 
     Raises:
-        ShapeError: a size is not a positive whole number, the type is unknown, or a
-            layer refuses its input.
+        ShapeError: as `checked`, or a layer refuses its input.
     """
     return follow(Graph(dtype), function, checked(input_shape, batch_size, dtype), params)
 
@@ -197,7 +191,7 @@ def trace(
 def follow(
     graph: Graph, function: Callable[..., Any], shape: Shape, params: dict[str, Any]
 ) -> Graph:
-    """As `trace`, into a new graph, for a shape, batch first, of anything that counts as sizes."""
+    """As `trace`, into an empty graph, for a shape, batch first, of numbers, arrays or symbols."""
     x = graph.add("InputLayer", lambda shapes: Rule(shape), [], {})
     out = function(x, **params)
     graph.finish(out if isinstance(out, (list, tuple)) else [out])
@@ -205,10 +199,10 @@ def follow(
 
 
 def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> Shape:
-    """The shape of an input, batch first, if it and the type can be analysed.
+    """The shape of an input, batch first.
 
     Raises:
-        ShapeError: a size is not a positive whole number, or the type is unknown.
+        ShapeError: a size is not a positive whole number or too large, or the type is unknown.
     """
     if dtype not in DTYPES:
         raise ShapeError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
@@ -224,7 +218,7 @@ def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> 
 
 
 RULES: dict[str, Callable[..., Rule]] = {}
-"""The cost rule of every layer that we know, by its Keras class name."""
+"""The cost rule of every known layer, by its Keras class name."""
 
 
 def argument_names(rule: Callable[..., Rule]) -> tuple[str, ...]:
@@ -234,22 +228,22 @@ def argument_names(rule: Callable[..., Rule]) -> tuple[str, ...]:
 
 
 def merges(rule: Callable[..., Rule]) -> bool:
-    """Whether a rule takes a list of shapes, which it says by the name of its argument: xs."""
+    """Whether a rule takes a list of shapes: its first argument is then called xs."""
     code, first = _code(rule)
     return code.co_varnames[first] == "xs"
 
 
 def _code(rule: Callable[..., Rule]) -> tuple[CodeType, int]:
-    """The code of a rule and the position of the shape among its arguments: behind a rank."""
+    """The code of a rule, and the position of the shape among its arguments (after a rank)."""
     return (rule.func.__code__, 1) if isinstance(rule, partial) else (rule.__code__, 0)
 
 
 def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
     """Turn a rule on shapes into a layer function on tensors.
 
-    The rule is written as `rule(x, *arguments)`, x a shape, or `rule(xs, *arguments)` for a
-    layer that merges several inputs, with the names and defaults of the Keras class `op`.
-    The resulting function also takes `name=`, as Keras does.
+    The rule is `rule(x, *arguments)`, where x is a shape, or `rule(xs, *arguments)` for a layer
+    that merges several inputs, with the names and defaults of the Keras class `op`. The function
+    also takes `name=`, as Keras does.
     """
 
     def register(rule: Callable[..., Rule]) -> Callable[..., Any]:
@@ -266,8 +260,7 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
                 attrs = dict(**dict(zip(names, args, strict=False)), **attrs)
             first = x[0] if isinstance(x, (list, tuple)) else x
             if isinstance(first, Tensor):
-                # Looked up again, not closed over: a test replaces a rule to see the
-                # comparison with Keras fail.
+                # Looked up again: a test replaces a rule to see the comparison with Keras fail.
                 return first.graph.add(op, RULES[op], x, attrs, name)
             import keras  # here: analysing a graph of our own needs no framework
 
@@ -290,19 +283,16 @@ def ranked_layers(
         rule: as for `layer`, with the number of spatial axes first: `rule(rank, x, *arguments)`.
         ranks: the numbers of spatial axes.
     """
-    functions = []
+    functions, copied = [], {"__doc__": rule.__doc__, "__module__": rule.__module__}
     for rank in ranks:
         name, bound = op.format(rank), partial(rule, rank)
-        vars(bound).update(
-            __name__=snake_case(name), __doc__=rule.__doc__, __module__=rule.__module__
-        )
+        vars(bound).update(copied, __name__=snake_case(name))
         functions.append(layer(name)(bound))
     return tuple(functions)
 
 
 @cache
 def snake_case(op: str) -> str:
-    """The automatic name of a layer of a class: MaxPooling2D as max_pooling2d."""
-    # The rule of Keras' own automatic names: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d.
+    """Keras' automatic name for a layer of a class: MaxPooling2D as max_pooling2d."""
     op = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", op)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", op).lower()

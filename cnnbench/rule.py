@@ -15,15 +15,14 @@ Window = tuple[tuple[int, int | Fraction], ...]
 """(reach, stride) on each spatial axis; a stride of 1/2 doubles the size."""
 
 WHOLE: None = None
-"""The window of a layer each of whose outputs depends on the whole of its input."""
+"""The window of a layer whose every output depends on the whole input."""
 
 
 @dataclass_transform(frozen_default=True)
 def record(cls: type[T]) -> type[T]:
     """A dataclass that is frozen for mypy only.
 
-    One that is frozen at run time takes twice as long to make, which was a third of the time
-    of an analysis.
+    Creating one that is frozen at run time takes twice as long: a third of the time of an analysis.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)
 
@@ -42,24 +41,23 @@ class Rule:
     """What one layer produces, owns and computes, from its input shapes alone.
 
     Args:
-        shape: of the output, batch first; of the first, where there are several.
+        shape: of the output, batch first; of the first output, if there are several.
         weights: every array that the layer owns.
         macs: multiply-accumulate operations; taps on padded positions count.
         elementwise: single additions, multiplications, comparisons or transcendental
             functions on one element, outside the multiply-accumulates.
-        view: the output is the input's own memory under another shape, or unchanged.
-        inside: of `macs`, those whose tap lies inside the input; None if all do. Worked
-            out for plain numbers only.
+        view: the output is the input's own memory, in the same or another shape.
+        inside: those of `macs` whose tap lies inside the input; None if all do. Only counted
+            for plain numbers.
         others: shapes of the outputs after the first.
-        scratch: values of intermediate results inside the layer, alive while it runs.
-        products: of `macs`, those between two values that depend on the input (attention
-            scores, a recurrent state), not between a value and a weight's fixed input.
-            Both factors need a gradient.
+        scratch: number of intermediate values inside the layer, alive while it runs.
+        products: those of `macs` whose factors both depend on the input (attention scores, a
+            recurrent state) and so both need a gradient; the others have a weight as a factor.
         training: `elementwise` of a forward pass in training, where that differs.
         backward: elementwise operations of the backward pass.
         saves: which of its tensors the backward pass reads.
-        kept: values inside the layer that it reads too; as many as `scratch` if None.
-        window: what one output position sees of the input; () is one position, WHOLE all.
+        kept: number of values inside the layer that it reads too; as `scratch` if None.
+        window: what one output position depends on; () is the same position, WHOLE all.
     """
 
     shape: Shape

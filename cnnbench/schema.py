@@ -23,18 +23,14 @@ def parse(
     tables: Mapping[str, type[BaseModel]],
     error: type[CnnbenchError],
 ) -> M:
-    """Read and check a file.
+    """Read and check the text of a file.
 
     Args:
-        text: what is in it.
-        source: its name, for messages.
-        model: what it must be.
+        text: the content.
+        source: the file's name, for messages.
+        model: what the content must be.
         tables: the models of its tables, by key.
-        error: what to raise.
-
-    Raises:
-        CnnbenchError: of the type `error`: not TOML, with the line; or the first key that is
-            wrong or unknown.
+        error: the type to raise if it is not TOML, or for the first wrong or unknown key.
     """
     try:
         return model.model_validate(tomllib.loads(text))
@@ -77,11 +73,11 @@ def record(kind: type[T], data: Any) -> T:
     """A plan, a measurement or a case from the plain values of a stored line.
 
     Raises:
-        CnnbenchError: a value is missing or of another type; the message says which.
+        CnnbenchError: a value is missing or of the wrong type; the message says which.
     """
     try:
-        found: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]  # a class is a key
-        return found
+        value: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]  # a class is a key
+        return value
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{place}: " for place in first["loc"])

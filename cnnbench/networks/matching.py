@@ -1,4 +1,4 @@
-"""Which rule a layer of a Keras model follows, and what of its configuration the rule takes."""
+"""Which rule a layer of a Keras model follows, and which of its arguments the rule takes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from cnnbench.rule import Rule
 def rule_of(layer: Any) -> tuple[str, Callable[..., Rule] | None]:
     """The class of a layer and its rule, if there is one.
 
-    A subclass of a Keras layer follows the parent's rule if it changes nothing but how it
-    is made. A layer of the user's own that is called like one of Keras' does not.
+    A subclass of a Keras layer follows the rule of its parent if it changes only how it is made.
+    A user's own layer that has the name of a Keras layer does not follow that layer's rule.
     """
     for parent in type(layer).__mro__:
         if parent.__module__.split(".")[0] == "keras":
@@ -48,7 +48,7 @@ def operation_key(operation: Any) -> str:
 
 
 def arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """What a rule takes of the configuration of a layer, and what of it has no rule."""
+    """The arguments that a rule takes from the configuration of a layer; what has no rule."""
     attrs = {name: config[name] for name in argument_names(rule) if name in config}
     unknown = []
     for name in ("activation", "recurrent_activation"):
@@ -61,7 +61,7 @@ def arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[s
 
 
 def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The tensors that a layer works on, without masks, and the options of one call of it."""
+    """The tensors that one call of a layer works on, without masks, and its options."""
     args, kwargs = call.arguments.args, call.arguments.kwargs
     if not kwargs and len(call.input_tensors) == 1:
         return call.input_tensors, {}
@@ -70,17 +70,17 @@ def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
     named = inspect.signature(call.operation.call).bind(*args, **kwargs).arguments
     tensors, options = [], {}
     for name, value in named.items():
-        found = [x for x in keras.tree.flatten(value) if isinstance(x, keras.KerasTensor)]
-        if not found:
+        inside = [x for x in keras.tree.flatten(value) if isinstance(x, keras.KerasTensor)]
+        if not inside:
             options[name] = value
         elif "mask" not in name:
-            tensors += found
+            tensors += inside
     return tensors, options
 
 
 @contextmanager
 def keras_checks_little() -> Iterator[None]:
-    """A layer with an argument of a type that its rule cannot take is one without a rule."""
+    """Treat a layer whose arguments have types that its rule cannot take as without a rule."""
     try:
         yield
     except CnnbenchError:

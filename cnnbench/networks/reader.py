@@ -1,13 +1,13 @@
 """A Keras model as a graph of ours: every call of a layer becomes a node.
 
-Sizes come from our rules, not from Keras, so the same model can be read at another input
-size and the two can be compared. The model is not changed.
+Sizes come from our rules, not from Keras, so that a model can be read at other input sizes and
+so that the two can be compared. The model is not changed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,8 +39,7 @@ def read(
         dtype: of activations and weights; the model's own if None.
 
     Raises:
-        ShapeError: a size is not a positive whole number, the type is unknown, or a layer
-            cannot take its input.
+        ShapeError: as `graph.checked`, or a layer cannot take its input.
         CnnbenchError: a subclassed model whose `call` cannot be traced.
     """
     layers.load_all()
@@ -55,7 +54,7 @@ class _Reader:
         self.graph = graph
         self.keep_dtypes = keep_dtypes
         self.calls: Counter[int] = Counter()  # of each layer so far, by identity
-        self.kept: list[Any] = []  # what was called, for an identity is unique among the living
+        self.alive: list[Any] = []  # what was called: an identity is unique only while it lives
         self.owned: set[int] = set()  # variables whose weights are in the graph
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
@@ -85,7 +84,7 @@ class _Reader:
     def function(self, function: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Read the calls of a Keras Function, in the order in which Keras runs them."""
         known = {id(x): tensor for x, tensor in zip(function.inputs, inputs, strict=True)}
-        # The only record that Keras keeps of the order; there is no public one.
+        # Keras has no public record of the order.
         by_depth = function._nodes_by_depth
         for depth in sorted(by_depth, reverse=True):
             for call in by_depth[depth]:
@@ -122,7 +121,7 @@ class _Reader:
     def counted(
         self, call: Any, op: str, rule: Callable[..., Rule], inputs: list[Tensor]
     ) -> list[Tensor]:
-        """A layer by the rule of its class."""
+        """A layer that follows the rule of its class."""
         layer = call.operation
         attrs, unknown = arguments(rule, layer.get_config())
         tensors, options = call_arguments(call)
@@ -139,20 +138,18 @@ class _Reader:
         import keras
 
         shapes = {id(x): t.shape for x, t in zip(call.input_tensors, inputs, strict=True)}
-        operands, weights = [], []
+        operands: list[Shape] = []
+        weights: tuple[Weight, ...] = ()
         for x in keras.tree.flatten((call.arguments.args, call.arguments.kwargs)):
             if hasattr(x, "shape"):
                 operands.append(shapes.get(id(x), tuple(x.shape)))
-            if isinstance(x, keras.Variable) and id(x) not in self.owned:
-                self.owned.add(id(x))
-                weights.append(Weight(x.name, tuple(x.shape), x.trainable))
+            if isinstance(x, keras.Variable):
+                weights += self.weights([x])
         attrs = {k: v for k, v in vars(call.operation).items() if not k.startswith("_")}
-        first, *others = [
-            tuple(x.shape) for x in inferred(call, [tensor.shape for tensor in inputs])
-        ]
+        first, *others = inferred(call, [tensor.shape for tensor in inputs])
         with keras_checks_little():
             result = rule(operands, [first, *others] if others else first, attrs)
-        result = replace(result, shape=first, others=tuple(others), weights=tuple(weights))
+        result = replace(result, shape=first, others=tuple(others), weights=weights)
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             result = replace(result, products=0)
         op = f"ops.{type(call.operation).__name__}"
@@ -169,7 +166,7 @@ class _Reader:
     ) -> list[Tensor]:
         again = self.calls[id(operation)]
         self.calls[id(operation)] += 1
-        self.kept.append(operation)
+        self.alive.append(operation)
         name = operation.name
         shared: tuple[Weight, ...] = ()
         if not getattr(operation, "trainable", True):
@@ -192,7 +189,7 @@ class _Reader:
     def inside(
         self, call: Any, inputs: list[Tensor], read: Callable[[], list[Tensor]]
     ) -> list[Tensor]:
-        """What a layer is made of, if its `call` can be traced."""
+        """The layers inside a layer, if its `call` can be traced."""
         before = len(self.graph.nodes)
         try:
             with self.graph.scope(call.operation.name):
@@ -202,12 +199,11 @@ class _Reader:
         except BaseException as error:  # whatever the user's `call` may raise
             del self.graph.nodes[before:]
             reason = layers.NO_RULE.get(type(call.operation).__name__)
-            return self.uncounted(
-                call, inputs, reason or f"it cannot be traced: {first_line(error)}"
-            )
+            reason = reason or f"it cannot be traced: {first_line(error)}"
+            return self.uncounted(call, inputs, reason)
 
     def composite(self, call: Any, inputs: list[Tensor]) -> list[Tensor]:
-        """A layer of the user's own."""
+        """The layers inside a user's own layer."""
 
         def again(inner: Any, given: list[Any]) -> Any:
             replaced = {id(x): y for x, y in zip(call.input_tensors, given, strict=True)}
@@ -217,7 +213,7 @@ class _Reader:
         return self.traced(call.operation, inputs, again)
 
     def each_frame(self, wrapper: Any, x: Tensor) -> list[Tensor]:
-        """A model over every step of a sequence: once, on a batch of all steps."""
+        """A model on every step of a sequence, read once on a batch of all steps."""
         n, steps, *rest = x.shape
         folded = self.reshaped("fold", x, (n * steps, *rest))
         function = function_of(wrapper.layer)
@@ -228,10 +224,8 @@ class _Reader:
         return [self.reshaped("unfold", y, (n, steps, *y.shape[1:])) for y in outputs]
 
     def reshaped(self, name: str, x: Tensor, shape: Shape) -> Tensor:
-        rule = Rule(shape, view=True, saves="")
-        tensor: Tensor = self.graph.append(
-            Node(name, "Reshape", {}, (x.index,), self.graph.current_scope, rule)
-        )
+        rule, scope = Rule(shape, view=True, saves=""), self.graph.current_scope
+        tensor: Tensor = self.graph.append(Node(name, "Reshape", {}, (x.index,), scope, rule))
         return tensor
 
     def traced(self, layer: Any, inputs: list[Tensor], invoke: Any) -> list[Tensor]:
@@ -256,35 +250,32 @@ class _Reader:
 
     def own_weights(self, layer: Any, start: int) -> None:
         """Give the variables of a composite layer itself to the first node inside it."""
-        left = [v for v in layer.variables if id(v) not in self.owned]
-        if not left:
+        weights = self.weights(layer.variables)
+        if not weights:
             return
-        self.owned.update(map(id, left))
-        weights = tuple(Weight(v.name, tuple(v.shape), v.trainable) for v in left)
         if start == len(self.graph.nodes):
             raise CnnbenchError("it owns weights and makes no call of Keras that uses them")
         node = self.graph.nodes[start]
-        self.graph.nodes[start] = replace(
-            node, rule=replace(node.rule, weights=(*node.rule.weights, *weights))
-        )
+        rule = replace(node.rule, weights=(*node.rule.weights, *weights))
+        self.graph.nodes[start] = replace(node, rule=rule)
+
+    def weights(self, variables: Iterable[Any]) -> tuple[Weight, ...]:
+        """The weights of the variables that are not in the graph yet."""
+        new = [v for v in variables if id(v) not in self.owned]
+        self.owned.update(map(id, new))
+        return tuple(Weight(v.name, tuple(v.shape), v.trainable) for v in new)
 
     def uncounted(self, call: Any, inputs: list[Tensor], reason: str) -> list[Tensor]:
-        """A node whose work is not known; its shape is Keras' and its weights are its own."""
+        """A node whose work is not known; Keras infers its shape, and its weights are its own."""
         operation = call.operation
-        first, *others = [
-            tuple(x.shape) for x in inferred(call, [tensor.shape for tensor in inputs])
-        ]
-        weights = tuple(
-            Weight(v.name, tuple(v.shape), v.trainable)
-            for v in getattr(operation, "variables", ())
-            if id(v) not in self.owned
-        )
+        first, *others = inferred(call, [tensor.shape for tensor in inputs])
+        weights = self.weights(getattr(operation, "variables", ()))
         rule = Rule(first, weights, others=tuple(others), window=None)
         return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
 
 
 def _dtype(name: str) -> str | None:
-    """A type that we know the size of; None, the graph's, for any other."""
+    """A type whose size is known; None, for the type of the graph, otherwise."""
     return name if name in ITEMSIZE else None
 
 

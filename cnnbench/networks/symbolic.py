@@ -1,4 +1,4 @@
-"""Calling a layer on the symbolic tensors of Keras without leaving a trace on it."""
+"""Calling a layer on Keras' symbolic tensors without leaving a trace on it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _QUOTED = re.compile(r"(Full (object )?config: |Arguments received by ).*", re.D
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what went wrong, without the list of Keras' arguments."""
+    """The first line of an error, without Keras' list of arguments."""
     lines = (line.strip() for line in _said(error).splitlines())
-    said = (line for line in lines if line and "Exception encountered" not in line)
-    return next(said, type(error).__name__)[:200]
+    useful = (line for line in lines if line and "Exception encountered" not in line)
+    return next(useful, type(error).__name__)[:200]
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line: where Keras wraps an error in others, the innermost."""
+    """An error in one line; where Keras wraps it in others, the innermost."""
     *around, cause = _said(error).split("Exception encountered: ")
     classes = re.findall(r"class '(?:[\w.]+\.)?(\w+)'", around[-1]) if around else []
     what = classes[0] if classes else type(error).__name__
@@ -31,16 +31,16 @@ def reason(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """What an error says, without colours and what Keras quotes."""
+    """The text of an error without colours and without what Keras quotes."""
     try:
         return _QUOTED.sub("", _COLOUR.sub("", str(error)))
-    except BaseException:  # an error of the user's own, which may fail at this too
+    except BaseException:  # a user's own error may fail at this too
         return ""
 
 
 @contextmanager
 def unchanged(layer: Any) -> Iterator[None]:
-    """Forget the calls that Keras records on a layer and on those inside it meanwhile."""
+    """Forget the calls that Keras records meanwhile on a layer and on the layers inside it."""
     calls = [
         (list_, len(list_))
         for inner in layer._flatten_layers()
@@ -62,7 +62,7 @@ _BINARY = [
 
 @contextmanager
 def variables_give_way() -> Iterator[None]:
-    """`variable * tensor` is the symbolic tensor's to record, not the backend's to refuse."""
+    """Let a symbolic tensor record `variable * tensor`, which the backend would refuse."""
     import keras
 
     owner = next(c for c in keras.Variable.__mro__ if "__mul__" in vars(c))
@@ -85,8 +85,8 @@ def variables_give_way() -> Iterator[None]:
             setattr(owner, name, method)
 
 
-def inferred(call: Any, shapes: Sequence[Shape]) -> list[Any]:
-    """What Keras infers for the outputs of a recorded call with inputs of other shapes.
+def inferred(call: Any, shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes that Keras infers for the outputs of a recorded call, at other input shapes.
 
     Raises:
         ShapeError: Keras refuses the shapes, or cannot say a size.
@@ -100,9 +100,9 @@ def inferred(call: Any, shapes: Sequence[Shape]) -> list[Any]:
     args, kwargs = call.arguments.fill_in(known)
     where = f"layer {call.operation.name}"
     try:
-        found: list[Any] = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
+        outputs = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
     except Exception as error:  # Keras refuses in many ways
         raise ShapeError(f"{where}: {first_line(error)}") from None
-    if any(None in x.shape for x in found):
+    if any(None in x.shape for x in outputs):
         raise ShapeError(f"{where}: the size of its output depends on the data")
-    return found
+    return [tuple(x.shape) for x in outputs]
