@@ -1,4 +1,4 @@
-"""A graph beside what Keras owns and TensorFlow runs of the same model, layer by layer."""
+"""A graph compared with what Keras owns and TensorFlow runs of the same model, by layer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Shapes = tuple[tuple[int | None, ...], ...]
 Params = tuple[int, int]
 
 NO_RULE = "no rule"
-"""Why the multiply-adds of a layer that we do not count are not compared."""
+"""The reason why multiply-adds of a layer without a rule are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement(Record):
-    """A number of ours and what someone else says of it.
+    """A number of ours beside that of Keras or TensorFlow.
 
     Args:
         what: such as "predictions: parameters".
         ours: on paper.
         theirs: by Keras or TensorFlow.
-        equal: None where the two cannot be compared.
+        equal: None if the two cannot be compared.
     """
 
     what: str
@@ -45,17 +45,17 @@ class Layer:
     """One call of a layer: ours beside theirs.
 
     Args:
-        name: with the models that it is nested in.
+        name: with the models in which it is nested.
         op: the class.
-        params: weights that no earlier call owns, and those of them that are trained.
+        params: weights that no earlier call owns, and how many of them are trained.
         keras_params: the same by Keras' variables.
         shapes: of its outputs, batch first.
-        traced_shapes: the same by TensorFlow; None where a size depends on the data.
+        traced_shapes: the same by TensorFlow; None for a size that depends on the data.
         macs: our multiply-adds.
         inside_macs: the same without taps on padding.
         traced_macs: the multiply-adds by the statistics of TensorFlow's profiler.
-        entered_macs: those of them that are in functions, which the profiler does not enter.
-        not_compared: the operation of TensorFlow that keeps these from being compared, or
+        entered_macs: those of them inside functions, which the profiler does not enter.
+        not_compared: the operation of TensorFlow because of which these cannot be compared, or
             NO_RULE; else empty.
     """
 
@@ -73,7 +73,7 @@ class Layer:
 
     @property
     def shapes_agree(self) -> bool:
-        """Every output has our shape, as far as TensorFlow knows it."""
+        """Whether every output has our shape, as far as TensorFlow knows it."""
         return len(self.shapes) == len(self.traced_shapes) and all(
             map(_fits, self.shapes, self.traced_shapes)
         )
@@ -82,17 +82,17 @@ class Layer:
         """All that is compared."""
         (ours, ours_trained), (theirs, theirs_trained) = self.params, self.keras_params
         macs = None if self.not_compared else self.macs == self.traced_macs
-        found = (
+        compared = (
             ("parameters", ours, theirs, ours == theirs),
             ("trainable parameters", ours_trained, theirs_trained, ours_trained == theirs_trained),
             ("output", _text(self.shapes), _text(self.traced_shapes), self.shapes_agree),
             ("multiply-adds", self.macs, self.traced_macs, macs),
         )
-        return tuple(Agreement(f"{self.name}: {what}", *row) for what, *row in found)
+        return tuple(Agreement(f"{self.name}: {what}", *row) for what, *row in compared)
 
 
 def layers(graph: Graph, model: Any) -> list[Layer]:
-    """Compare a graph with the Keras model that it was read from.
+    """Compare a graph with the Keras model from which it was read.
 
     Args:
         graph: read from the model.
@@ -130,7 +130,7 @@ def pair(graph: Graph, calls: Iterable[Call]) -> list[Layer]:
     for call, nodes in parts:
         params = ours.pop(id(call.whole), (0, 0))  # at its first call
         rows.append(_layer(call, nodes, params, _keras_params(call.whole, seen)))
-    for node in left.values():  # never run: nothing of theirs
+    for node in left.values():  # TensorFlow never ran these
         rows.append(_layer(Call(node.scope, node.name, None, None), [node], _params(node), (0, 0)))
     return rows
 
@@ -159,7 +159,7 @@ def _params(node: Node) -> Params:
 
 
 def _keras_params(layer: Any, seen: set[int]) -> Params:
-    """Values of a layer's variables that were not seen before, and those that are trained."""
+    """Values of a layer's variables that were not seen before, and how many are trained."""
     new = [v for v in getattr(layer, "weights", ()) if id(v) not in seen]
     seen.update(map(id, new))
     trained = set(map(id, getattr(layer, "trainable_weights", ())))

@@ -1,11 +1,11 @@
 """What TensorFlow runs for each layer of a graph, and what its own profiler counts there.
 
-The model is traced without values, so nothing is allocated or computed. While a layer is
-called, TensorFlow names what it adds after that call; the names of layers would not do, for
+The model is traced without values, so nothing is allocated or computed. While a layer is called,
+what TensorFlow adds is named after the number of that call. The names of layers would not do:
 TensorFlow numbers them in its own way, and a shared layer has one name for all its calls.
 
-The statistics are those of `tf.compat.v1.profiler` with `float_operation()`. It does not
-enter functions, as which Keras runs grouped convolutions on a CPU; here these are counted by
+The statistics are those of `tf.compat.v1.profiler` with `float_operation()`. It does not enter
+functions, but Keras runs grouped convolutions as functions on a CPU; here these are counted by
 the same statistics, and marked.
 """
 
@@ -22,12 +22,10 @@ from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
 from cnnbench.rule import Shape
 
-MULTIPLY_ADDS = frozenset(
-    (
-        "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D",
-        "DepthwiseConv2dNative", "MatMul",
-    )
-)  # fmt: skip
+MULTIPLY_ADDS = frozenset((
+    "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
+    "MatMul",
+))  # fmt: skip
 """Operations of TensorFlow whose statistic is two for each multiply-add, and nothing else."""
 
 NOT_COMPARED = {
@@ -39,7 +37,7 @@ NOT_COMPARED = {
     "StatelessWhile": "what a loop repeats is not counted",
     "While": "what a loop repeats is not counted",
 }
-"""Operations of TensorFlow after which a layer's multiply-adds cannot be compared, and why."""
+"""Operations of TensorFlow because of which multiply-adds cannot be compared, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,8 @@ class Operation:
 
     Args:
         type: such as "Conv2D".
-        flops: by the profiler's statistic for it; None where there is none.
-        entered: it is in a function, which the profiler itself does not enter.
+        flops: by the profiler's statistic for it; None if there is none.
+        entered: whether it is inside a function, which the profiler itself does not enter.
     """
 
     type: str
@@ -58,7 +56,7 @@ class Operation:
 
     @property
     def macs(self) -> int:
-        """The multiply-adds that its statistic counts, as two operations each."""
+        """Its multiply-adds; the statistic counts each as two operations."""
         return (self.flops or 0) // 2 if self.type in MULTIPLY_ADDS else 0
 
 
@@ -67,12 +65,12 @@ class Call:
     """One call of a layer while TensorFlow traced the model.
 
     Args:
-        scope: the models and layers that it is nested in, as in `Node`.
+        scope: the models and layers in which it is nested, as in `Node`.
         name: as in `Node`; empty for a layer made of nodes, whose own name ends the scope.
         layer: the Keras layer or operation.
-        whole: the outermost layer of a class of the user's own that it is part of, or itself.
+        whole: the outermost user-defined layer of which it is part, or the layer itself.
         shapes: of its outputs; a size that depends on the data is None.
-        operations: what TensorFlow runs for it, less what is in a call inside it.
+        operations: what TensorFlow runs for it, without what belongs to a call inside it.
     """
 
     scope: tuple[str, ...]
@@ -84,17 +82,17 @@ class Call:
 
     @property
     def macs(self) -> int:
-        """The multiply-adds that TensorFlow counts, as two operations each."""
+        """The multiply-adds that TensorFlow counts."""
         return sum(x.macs for x in self.operations)
 
     @property
     def entered_macs(self) -> int:
-        """Those of them that are in functions, which the profiler itself does not enter."""
+        """Those of them inside functions, which the profiler itself does not enter."""
         return sum(x.macs for x in self.operations if x.entered)
 
     @property
     def not_compared(self) -> str:
-        """The operation of TensorFlow that keeps `macs` from being comparable, if any."""
+        """The operation of TensorFlow because of which `macs` cannot be compared, if any."""
         return next((x.type for x in self.operations if x.type in NOT_COMPARED), "")
 
 
@@ -113,11 +111,7 @@ class Trace:
 
 
 def trace(graph: Graph, model: Any) -> Trace:
-    """Let TensorFlow trace a model at the input sizes of a graph of it.
-
-    Args:
-        graph: read from the model.
-        model: a Keras model that is built, with or without values.
+    """Let TensorFlow trace a built model at the input sizes of a graph that was read from it.
 
     Raises:
         RuntimeMissingError: Keras does not run on TensorFlow here.
@@ -152,7 +146,7 @@ def trace(graph: Graph, model: Any) -> Trace:
 
 
 def _inputs(model: Any, shapes: list[Shape]) -> Any:
-    """What the model takes, nested as it takes it, as TensorFlow's specifications."""
+    """The inputs of the model, nested as it takes them, as TensorFlow's specifications."""
     import keras
     import tensorflow as tf
 
@@ -165,7 +159,7 @@ def _inputs(model: Any, shapes: list[Shape]) -> Any:
 
 
 class _Watch:
-    """Notes which layer is being called while a model is traced."""
+    """Records which layer is being called while a model is traced."""
 
     def __init__(self, graph: Graph, model: Any) -> None:
         self.nodes = {(node.scope, node.name) for node in graph.nodes}
@@ -192,7 +186,7 @@ class _Watch:
                 vars(x).pop("call", None)
 
     def watched(self, layer: Any) -> Callable[..., Any]:
-        """The `call` of a layer; what it adds to TensorFlow's graph is named after the call."""
+        """The `call` of a layer, with the number of the call in the names of TensorFlow's graph."""
         import keras
         import tensorflow as tf
 
@@ -202,7 +196,7 @@ class _Watch:
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.counted:
                 return inner(*args, **kwargs)
-            # A slash at the end: from the root, whatever scopes Keras has opened.
+            # With a slash at the end the scope starts from the root, whatever Keras has opened.
             with self.entered(layer) as made, tf.name_scope(f"{len(self.calls) - 1}/"):
                 outputs = inner(*args, **kwargs)
             made.shapes = tuple(tuple(x.shape) for x in keras.tree.flatten(outputs))
@@ -212,7 +206,7 @@ class _Watch:
 
     @contextmanager
     def entered(self, layer: Any) -> Iterator[Call]:
-        """The call that begins: of a node of the graph, or of what is made of nodes."""
+        """A call that begins: of a node of the graph, or of a layer made of nodes."""
         before = self.whole, self.counted, len(self.scope)
         again = self.again[id(layer)]
         name = f"{layer.name} (call {again + 1})" if again else layer.name
@@ -236,14 +230,14 @@ class _Watch:
 
 
 def functional(layer: Any) -> bool:
-    """Whether a layer is a model that owns nothing but the weights of its layers."""
+    """Whether a layer is a model that owns only the weights of its layers."""
     import keras
 
     return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
 
 
 def _count(graph: Any, calls: list[Call]) -> None:
-    """Give each operation of TensorFlow to the call whose number its name begins with."""
+    """Assign each operation of TensorFlow to the call with whose number its name begins."""
     for node in graph.as_graph_def().node:
         number = node.name.split("/")[0]
         call = calls[int(number)] if number.isdecimal() else calls[0]
@@ -251,11 +245,11 @@ def _count(graph: Any, calls: list[Call]) -> None:
 
 
 def _operations(graph: Any, node: Any, entered: bool) -> Iterator[Operation]:
-    from tensorflow.python.framework import ops  # no public name for one node's statistic
+    from tensorflow.python.framework import ops  # the statistic of one node has no public name
 
     try:
         flops = ops.get_stats_for_node_def(graph, node, "flops").value
-    except ValueError:  # a size that depends on the data; the profiler passes over it too
+    except ValueError:  # a size that depends on the data; the profiler skips it too
         flops = None
     yield Operation(node.op, None if flops is None else int(flops), entered)
     if node.op in ("PartitionedCall", "StatefulPartitionedCall"):

@@ -1,1 +1,1 @@
-"""The computer: its hardware, its ceilings, its environment; and what was measured of it before."""
+"""The computer: its hardware, ceilings and environment, and earlier measurements of it."""

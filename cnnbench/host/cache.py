@@ -1,4 +1,4 @@
-"""What was measured of this machine, kept for the next time under all that it depends on."""
+"""Measurements of this machine, stored for the next time under everything they depend on."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Key = dict[str, Any]
 
 
 def read(what: str, kind: type[T], key: Key, key_of: Callable[[T], Key]) -> T | None:
-    """What was kept; None where there is nothing, or nothing that can be read or used.
+    """The stored value; None if there is none, or none that can be read or used.
 
     Args:
-        what: it is called.
-        kind: the dataclass that it is.
-        key: all that it depends on.
-        key_of: what of that it says itself.
+        what: its name.
+        kind: its dataclass.
+        key: everything it depends on.
+        key_of: the key that a value carries itself.
     """
     with suppress(OSError, ValueError, CnnbenchError):
-        found = record(kind, json.loads(_place(what, key).read_text(encoding="utf-8")))
-        if key_of(found) == key:
-            return found
+        value = record(kind, json.loads(_path(what, key).read_text(encoding="utf-8")))
+        if key_of(value) == key:
+            return value
     return None
 
 
 def write(what: str, key: Key, value: Any) -> str:
-    """Keep a dataclass; returns why it cannot be kept, empty if it can."""
-    path = _place(what, key)
+    """Store a dataclass; returns why it cannot be stored, or nothing."""
+    path = _path(what, key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(value), indent=2) + "\n", encoding="utf-8")
@@ -45,6 +45,6 @@ def write(what: str, key: Key, value: Any) -> str:
     return ""
 
 
-def _place(what: str, key: Key) -> Path:
+def _path(what: str, key: Key) -> Path:
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return paths.cache_dir() / f"{what}-{digest[:16]}.json"

@@ -1,4 +1,4 @@
-"""CEILING: the most that a device can do, measured or from its maker; plain data.
+"""CEILING: the most that a device can do, measured or from its datasheet; plain data.
 
 Williams, Waterman, Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
 2009: a peak of arithmetic and a peak of memory bandwidth.
@@ -29,14 +29,13 @@ class Ceiling:
         name: of the device, for people.
         device: cpu or gpu.
         dtype: of the values.
-        flops_per_s: of multiply-adds, each two.
-        bytes_per_s: to and from the main memory of the device; None if not known, and then no
-            limit.
-        cache_bytes: what of the data may stay out of that memory; None if not known.
+        flops_per_s: of multiply-adds, which count as two.
+        bytes_per_s: to and from the main memory of the device; None, and no limit, if unknown.
+        cache_bytes: how much of the data may stay outside that memory; None if unknown.
         tolerance: a rate above the peak by less than this factor is not remarkable: measured
             peaks vary between launches, those of a datasheet do not.
         source: where the numbers come from.
-        key: what must be equal for a measured ceiling to hold; empty for a datasheet's.
+        key: what must be equal for a measured ceiling to be valid; empty for a datasheet's.
         probes: what was measured.
     """
 
@@ -58,11 +57,11 @@ class Ceiling:
 
     @property
     def ridge(self) -> float:
-        """FLOPs a byte from which on arithmetic, not memory, is the limit."""
+        """FLOPs per byte above which arithmetic, not memory, is the limit."""
         return self.flops_per_s / self.bytes_per_s if self.bytes_per_s else 0.0
 
     def moving_s(self, size: float) -> float:
-        """Seconds that so many bytes take to or from memory."""
+        """Seconds that it takes to move this many bytes to or from memory."""
         return size / self.bytes_per_s if self.bytes_per_s else 0.0
 
     def to_json(self) -> dict[str, Any]:

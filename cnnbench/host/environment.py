@@ -1,4 +1,4 @@
-"""The machine that a launch runs on, as every record carries it."""
+"""The machine on which a launch runs, as every record contains it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cnnbench.host import hardware
 
 
 def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any]:
-    """Host, processor, memory, versions, commit and the load of this moment.
+    """Host, processor, memory, versions, commit and the current load.
 
     Args:
-        described: what the runtime's `describe` said.
-        threads: how many the user asked for; None for all cores.
+        described: the answer of the runtime's `describe`.
+        threads: the number that the user asked for; None for all cores.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
@@ -58,7 +58,7 @@ def cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that a new process could take now."""
+    """Bytes that a new process could use now."""
     import psutil
 
     available, room = psutil.virtual_memory().available, hardware.memory_room()
@@ -76,7 +76,7 @@ def _cpu_model() -> str:
 
 
 def _commit() -> str | None:
-    """The git commit that cnnbench runs from, "+" appended if files differ; None outside git."""
+    """The git commit of the running cnnbench, with "+" if files differ; None outside git."""
     root = Path(cnnbench.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return None  # installed: a repository further up would be somebody else's

@@ -1,7 +1,7 @@
-"""What the kernel says of processor, memory and limits.
+"""What the kernel says about processor, memory and limits.
 
-On Linux; elsewhere, and in containers that hide it, everything is None. Each function takes the
-root of the file system, so that a test can bring its own.
+Only Linux says so; elsewhere, and in containers that hide it, every answer is None. Each function
+takes the root of the file system, so that a test can use its own.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ ROOT = Path("/")
 GROUPS = "sys/fs/cgroup"
 _CPUS = "sys/devices/system/cpu"
 _UNLIMITED = 2**60
-"""Control groups of version 1 write a number near 2^63 where there is no limit."""
+"""Control groups of version 1 show a number near 2^63 if there is no limit."""
 
 
 def text(root: Path, *names: str) -> str | None:
-    """The first of some files that can be read."""
+    """The content of the first of these files that can be read."""
     for name in names:
         try:
             return (root / name).read_text().strip()
@@ -28,18 +28,18 @@ def text(root: Path, *names: str) -> str | None:
 
 def number(root: Path, *names: str) -> int | None:
     """The same as a whole number."""
-    found = text(root, *names)
-    return int(found) if found and found.lstrip("-").isdigit() else None
+    content = text(root, *names)
+    return int(content) if content and content.lstrip("-").isdigit() else None
 
 
 def governors(root: Path = ROOT) -> list[str]:
     """The frequency governors in use."""
     paths = (root / _CPUS).glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return sorted({found for path in paths if (found := text(path.parent, path.name))})
+    return sorted({name for path in paths if (name := text(path.parent, path.name))})
 
 
 def turbo(root: Path = ROOT) -> bool | None:
-    """Whether the clock may rise above its base."""
+    """Whether the clock may rise above its base frequency."""
     if (off := number(root, f"{_CPUS}/intel_pstate/no_turbo")) is not None:
         return not off
     on = number(root, f"{_CPUS}/cpufreq/boost")
@@ -52,20 +52,20 @@ def siblings(root: Path = ROOT) -> int | None:
 
 
 def cores_first(cpus: Iterable[int], root: Path = ROOT) -> list[int]:
-    """Processors in an order in which as many neighbours as there are cores share none."""
-    place = {cpu: number for core in _cores(root) for number, cpu in enumerate(core)}
-    return sorted(cpus, key=lambda cpu: (place.get(cpu, 0), cpu))
+    """Processors in an order that uses every core once before it uses any core again."""
+    position = {cpu: number for core in _cores(root) for number, cpu in enumerate(core)}
+    return sorted(cpus, key=lambda cpu: (position.get(cpu, 0), cpu))
 
 
 def _cores(root: Path) -> list[list[int]]:
-    """The processors of each core; a core is there once for each of them."""
+    """The processors of each core; a core is listed once for each of its processors."""
     paths = (root / _CPUS).glob("cpu[0-9]*/topology/thread_siblings_list")
-    return [_listed(found) for path in paths if (found := text(path.parent, path.name))]
+    return [_numbers(listed) for path in paths if (listed := text(path.parent, path.name))]
 
 
 def last_level_cache(root: Path = ROOT) -> int | None:
-    """Bytes of the last level of cache, of all sockets together."""
-    found: dict[tuple[int, str], int] = {}
+    """Bytes of the last level of cache, in all sockets together."""
+    sizes: dict[tuple[int, str], int] = {}
     for folder in (root / _CPUS).glob("cpu[0-9]*/cache/index*"):
         level, size = number(folder, "level"), text(folder, "size")
         if level is None or not size or text(folder, "type") == "Instruction":
@@ -73,9 +73,9 @@ def last_level_cache(root: Path = ROOT) -> int | None:
         digits, unit = size[:-1], size[-1]
         if digits.isdigit() and unit in "KM":
             shared = text(folder, "shared_cpu_list") or folder.parts[-3]
-            found[level, shared] = int(digits) * {"K": 2**10, "M": 2**20}[unit]
-    last = max((level for level, _ in found), default=0)
-    return sum(size for (level, _), size in found.items() if level == last) or None
+            sizes[level, shared] = int(digits) * {"K": 2**10, "M": 2**20}[unit]
+    last = max((level for level, _ in sizes), default=0)
+    return sum(size for (level, _), size in sizes.items() if level == last) or None
 
 
 def virtual(root: Path = ROOT) -> bool | None:
@@ -87,7 +87,7 @@ def virtual(root: Path = ROOT) -> bool | None:
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
-    """Cores' worth of time that the control group allows; None without a limit."""
+    """Time that the control group allows, in cores; None without a limit."""
     quotas = []
     for folder in _groups(root, "cpu"):
         quota, period = (text(folder, "cpu.max") or "").partition(" ")[::2]
@@ -106,7 +106,7 @@ def memory_limit(root: Path = ROOT) -> int | None:
 def memory_room(root: Path = ROOT) -> int | None:
     """Bytes that the control group still allows; None without a limit.
 
-    Of what is in use, files that are only cached can be dropped, and count as free.
+    Cached files, which the kernel can drop, count as free.
     """
     rooms = []
     for folder, limit in _limited(root):
@@ -117,7 +117,7 @@ def memory_room(root: Path = ROOT) -> int | None:
 
 
 def _limited(root: Path) -> Iterator[tuple[Path, int]]:
-    """The folders of our control groups that limit memory, with the limit."""
+    """The folders of our control groups that limit memory, each with its limit."""
     for folder in _groups(root, "memory"):
         limit = number(folder, "memory.max", "memory.limit_in_bytes")
         if limit is not None and limit < _UNLIMITED:
@@ -125,13 +125,13 @@ def _limited(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def throttled(root: Path = ROOT) -> int | None:
-    """How often the control group has stopped its processes for their quota."""
-    found = (_entry(folder, "cpu.stat", "nr_throttled") for folder in _groups(root, "cpu"))
-    return next((count for count in found if count is not None), None)
+    """How often the control group has stopped its processes because of their quota."""
+    counts = (_entry(folder, "cpu.stat", "nr_throttled") for folder in _groups(root, "cpu"))
+    return next((count for count in counts if count is not None), None)
 
 
 def _entry(folder: Path, file: str, name: str) -> int | None:
-    """A number in a file of names and numbers."""
+    """A number by its name, in a file of names and numbers."""
     for line in (text(folder, file) or "").splitlines():
         key, _, value = line.partition(" ")
         if key == name and value.isdigit():
@@ -140,7 +140,7 @@ def _entry(folder: Path, file: str, name: str) -> int | None:
 
 
 def stolen(root: Path = ROOT) -> float | None:
-    """The share of busy time since the start that the host gave to others."""
+    """The share of busy time since the start that the host gave to other machines."""
     first = (text(root, "proc/stat") or "").partition("\n")[0].split()
     if len(first) < 9 or first[0] != "cpu" or not all(map(str.isdigit, first[1:9])):
         return None
@@ -156,30 +156,30 @@ def huge_pages(root: Path = ROOT) -> str | None:
 
 
 def clock_source(root: Path = ROOT) -> str | None:
-    """What the kernel reads the time from."""
+    """The clock from which the kernel reads the time."""
     return text(root, "sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of our control group for a controller, and of all that it is part of."""
+    """The folders of our control group for a controller, and of all groups around it."""
     base = root / GROUPS
     for line in (text(root, "proc/self/cgroup") or "0::/").splitlines():
-        names, _, place = line.partition(":")[2].partition(":")
+        names, _, path = line.partition(":")[2].partition(":")
         if names and controller not in names.split(","):
             continue
-        # Version 2 has one tree; version 1 a folder per controller, named after all of it.
+        # Version 2 has one tree; version 1 has a folder for each controller or several of them.
         tops: Iterable[Path] = (base / names, base / controller) if names else (base,)
-        inner = [part for part in Path(place).parts if part not in ("/", "..")]
+        inner = [part for part in Path(path).parts if part not in ("/", "..")]
         for top in tops:
             for depth in range(len(inner), -1, -1):
                 yield top.joinpath(*inner[:depth])
 
 
-def _listed(text: str) -> list[int]:
-    """What a list of the kernel's names: 0-2,5 is 0, 1, 2 and 5."""
-    found: list[int] = []
+def _numbers(text: str) -> list[int]:
+    """The numbers in a list as the kernel writes it: 0-2,5 is 0, 1, 2 and 5."""
+    numbers: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
         if first.isdigit():
-            found += range(int(first), int(last if last.isdigit() else first) + 1)
-    return found
+            numbers += range(int(first), int(last if last.isdigit() else first) + 1)
+    return numbers
