@@ -87,9 +87,10 @@ def forward(
     runtimes.check_modes(runtime, [mode])
     for name, value in chosen.ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # the framework reads these when it is imported
-    network: Network = networks.resolve(target, several(input_shape) or None, params=params)
+    network: Network = networks.named(target, params=params)
+    network.check()
     # What is wrong with it is said before anything is built.
-    graph = network.trace(several(input_shape) or None, batch_size, dtype)
+    graph = network.as_run(several(input_shape) or None, batch_size, dtype or "")
     case = Case(
         network.target,
         tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs),

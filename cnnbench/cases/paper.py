@@ -144,7 +144,7 @@ def digest(graph: Graph) -> str:
             node.inputs,
             (node.rule.shape, node.rule.others, node.rule.macs, node.rule.elementwise),
             [(weight.shape, weight.trainable) for weight in node.rule.weights],
-            (node.dtype, node.weight_dtype, node.uncounted),
+            (node.dtype or graph.dtype, node.weight_dtype or graph.dtype, node.uncounted),
         )
         for node in graph.nodes
     ]

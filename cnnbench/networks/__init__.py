@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError, unknown
-from cnnbench.graph import Graph
+from cnnbench.graph import Graph, checked
 from cnnbench.networks.applications import SIZES
 from cnnbench.rule import Shape
 
@@ -126,33 +126,37 @@ class Network:
         model = self.keras(inputs)
         return read(model, _own(self.title, model, inputs), batch_size, dtype)
 
-    def keras(self, inputs: Sequence[Shape] | None = None) -> Any:
+    def as_run(self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str = "") -> Graph:
+        """Its graph as a runtime runs it: what can be counted only is refused.
+
+        The arguments are those of `trace`.
+
+        Raises:
+            CnnbenchError: what `trace` raises, or it cannot be had in that type.
+            ShapeError: Keras does not run it at these sizes.
+        """
+        if self.kind == "entry":
+            return self.trace(inputs, batch_size, dtype or None)
+        checked((), batch_size, dtype or "float32")  # an unknown type, before anything is opened
+        model = self.keras(inputs, dtype)
+        graph = self.trace(inputs, batch_size)  # each layer in its own type
+        if self.kind != "application":  # which was built for these sizes
+            _check_runs(self.title, model, [graph.nodes[i].rule.shape[1:] for i in graph.inputs])
+        return graph
+
+    def keras(self, inputs: Sequence[Shape] | None = None, dtype: str = "") -> Any:
         """The Keras model, without values for its weights where it can be had so.
 
         It is built once, at first for `inputs`: some models of `keras.applications` pad by it.
+
+        Raises:
+            TargetError: it does not compute in `dtype`, where one is given.
         """
         from cnnbench.networks import load
 
         if not self._model:
-            self._model.append(load.without_values(self, inputs))
-        return self._model[0]
-
-    def check_runs_at(self, inputs: Sequence[Shape]) -> None:
-        """Refuse sizes that can be counted, but at which Keras does not run the model.
-
-        Raises:
-            ShapeError: it was made for other sizes.
-        """
-        if self.kind in ("entry", "application"):
-            return  # made for the sizes that are asked for
-        specs = getattr(self.keras(inputs), "input_spec", None)
-        own = [spec.shape[1:] for spec in specs or () if spec.shape]
-        for sizes, shape in zip(own, inputs, strict=False):
-            if any(size not in (None, n) for size, n in zip(sizes, shape, strict=False)):
-                raise ShapeError(
-                    f"{self.title} is made for {_sizes(own)}, and Keras runs it at no other size; "
-                    f"got {_sizes(inputs)}"
-                )
+            self._model.append(load.opened(self, inputs, dtype))
+        return load.of_type(self.title, self._model[0], dtype)
 
     def file_digest(self) -> str:
         """A short text that is equal for equal bytes of the file that holds it; empty without one.
@@ -321,6 +325,18 @@ def _channels_first(own: tuple[int | None, ...], given: Shape) -> bool:
     if first not in CHANNELS or min(height, width) <= max(CHANNELS):
         return False
     return own[0] != first and (own[-1] in (first, None) or height == width)
+
+
+def _check_runs(title: str, model: Any, inputs: Sequence[Shape]) -> None:
+    """Refuse sizes that Keras would refuse when it calls the model."""
+    specs = getattr(model, "input_spec", None) or ()
+    for spec, shape in zip(specs if isinstance(specs, list) else [specs], inputs, strict=False):
+        own = spec.shape[1:] if getattr(spec, "shape", None) else shape
+        if any(size not in (None, n) for size, n in zip(own, shape, strict=False)):
+            raise ShapeError(
+                f"{title} is made for {_sizes([own])}, and Keras runs it at no other size; "
+                f"got {units.shape(shape)}"
+            )
 
 
 def _sizes(shapes: Iterable[Sequence[int | None]]) -> str:

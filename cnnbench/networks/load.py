@@ -26,57 +26,57 @@ LARGEST_CONFIG = 2**26
 """Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
 
 
-def without_values(network: Network, inputs: Sequence[Shape] | None) -> Any:
-    """The Keras model of a network; nothing is allocated for its weights.
-
-    Raises:
-        CnnbenchError: there is no such model, or it cannot be had.
-    """
-    match network.kind:
-        case "application":
-            with _no_values():
-                return _application(network, inputs)
-        case "entry":
-            keras = _keras()
-            keras.utils.clear_session()  # so that its layers are named as in our graph
-            with _no_values():
-                return entry(network, inputs)
-        case "file":
-            return file(Path(network.source or network.target))
-        case _:
-            return function(network.target, network.params)
-
-
-def with_values(network: Network, inputs: Sequence[Shape], dtype: str) -> Any:
-    """The Keras model of a network, to run: with the weights of its file, else random ones.
+def opened(
+    network: Network, inputs: Sequence[Shape] | None, dtype: str = "", values: bool = False
+) -> Any:
+    """The Keras model of a network.
 
     Args:
         network: what to build.
-        inputs: the size of one sample for each input.
-        dtype: that it must compute in; what can be built in another type is.
+        inputs: the size of one sample for each input; the network's own if None.
+        dtype: that it must compute in; its own if empty.
+        values: whether its weights have values, those of its file or random ones; without them
+            nothing is allocated.
 
     Raises:
         CnnbenchError: there is no such model, it cannot be had, or it is of another type.
     """
     keras = _keras()
-    if network.kind in ("entry", "application"):
+    if dtype and network.kind in ("entry", "application"):
         keras.config.set_dtype_policy(dtype)
-        if network.kind == "entry":
-            return entry(network, inputs)
-        return _application(network, inputs)
-    if network.kind == "file":
-        model = file(Path(network.source or network.target), values=True)
-    else:
-        model = function(network.target, network.params, values=True)
-        if model.compute_dtype != dtype:  # of its own, or of the policy that holds
-            keras.config.set_dtype_policy(dtype)
-            model = function(network.target, network.params, values=True)
-    if model.compute_dtype != dtype:
+    model = _made(network, inputs, values)
+    if dtype and model.compute_dtype != dtype and network.kind == "function":
+        keras.config.set_dtype_policy(dtype)
+        model = _made(network, inputs, values)
+    return of_type(network.title, model, dtype)
+
+
+def of_type(title: str, model: Any, dtype: str) -> Any:
+    """A model, if it computes in a type.
+
+    Raises:
+        TargetError: it does not.
+    """
+    if dtype and model.compute_dtype != dtype:
         raise TargetError(
-            f"{network.title} computes in {model.compute_dtype} and cannot be changed to {dtype}; "
+            f"{title} computes in {model.compute_dtype} and cannot be changed to {dtype}; "
             "leave --dtype out"
         )
     return model
+
+
+def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any:
+    match network.kind:
+        case "file":
+            return file(Path(network.source or network.target), values)
+        case "function":
+            return function(network.target, network.params, values)
+        case "application":
+            with nullcontext() if values else _no_values():
+                return _application(network, inputs)
+    _keras().utils.clear_session()  # so that its layers are named as in our graph
+    with nullcontext() if values else _no_values():
+        return entry(network, inputs)
 
 
 def _application(network: Network, inputs: Sequence[Shape] | None) -> Any:

@@ -93,6 +93,7 @@ def resolved(
                 case.source,
                 repr(case.params),
                 str(case.inputs),
+                case.dtype,
             )
             opened.setdefault(key, []).append(case)
     for (name, *_), group in opened.items():

@@ -90,7 +90,7 @@ def build(case: Case) -> Any:
     import keras
 
     if case.network.kind != "entry":
-        return load.with_values(case.network, case.inputs, case.dtype)
+        return load.opened(case.network, case.inputs, case.dtype, values=True)
     keras.utils.clear_session()
     keras.config.set_dtype_policy(case.dtype)
     return load.entry(case.network, case.inputs, case.batch_size)

@@ -13,5 +13,5 @@ NAME = __name__
 
 def prepare(case, seed, threads=None, paper=None, model=None):
     if case.network.kind != "entry":
-        load.with_values(case.network, case.inputs, case.dtype)
+        load.opened(case.network, case.inputs, case.dtype, values=True)
     return fake.prepare(case, seed, threads, paper)
