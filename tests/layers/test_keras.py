@@ -26,7 +26,6 @@ FILES = (
     "conv_transpose",
     "dense",
     "depthwise",
-    "einsum",
     "embedding",
     "merge",
     "norm",

@@ -15,7 +15,6 @@ from cnnbench.rule import WHOLE, Weight
 FILES = (
     "activation",
     "dense",
-    "einsum",
     "embedding",
     "merge",
     "norm",

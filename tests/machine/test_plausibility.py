@@ -8,8 +8,7 @@ from cnnbench.cost import cost
 from cnnbench.graph import trace
 from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.layers.conv import conv2d
-from cnnbench.layers.dense import dense
-from cnnbench.layers.einsum import einsum_dense
+from cnnbench.layers.dense import dense, einsum_dense
 from cnnbench.layers.embedding import embedding
 from cnnbench.layers.recurrent_conv import conv_lstm2d
 from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
