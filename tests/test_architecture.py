@@ -35,27 +35,26 @@ MAY = {
         "analysis": "errors units records rule graph cost layers blocks",
         # What to measure, where, and by what.
         "host": "errors paths schema",
-        "cases": "errors units schema rule graph cost blocks analysis",
+        "cases": "errors units schema rule graph cost networks analysis",
         "crosscheck": "errors units records rule graph cost cases",
-        "runtimes": "errors blocks cases crosscheck",
+        "runtimes": "errors graph networks cases crosscheck",
         # What was measured, and what measures it.
-        "runs": "errors units paths records schema stats cost host cases",
-        "runner": "errors units stats host cases runtimes runs",
+        "runs": "errors units paths schema records stats cost host cases",
+        "runner": "errors units schema stats layers blocks networks host cases runtimes runs",
         # What follows from both.
-        "machine": "errors units records stats graph cost blocks analysis host cases runtimes runs"
-        " runner",
+        "machine": "errors units records stats graph cost blocks analysis host cases runtimes"
+        " runs runner",
         "design_space": "errors units records rule graph cost blocks cases runs runner",
-        "claims": "errors units records schema stats graph cost blocks cases runs",
-        "prediction": "errors units records stats graph cost layers blocks host cases runs runner"
-        " machine",
+        "claims": "errors units schema records stats graph cost blocks cases runs",
+        "prediction": "errors units records stats graph cost layers host cases runs runner machine",
         # For a person: it never measures.
-        "reporting": "errors units stats graph cost analysis host cases runs machine design_space"
-        " claims prediction",
+        "reporting": "errors units stats graph cost analysis host cases runs machine"
+        " design_space claims prediction",
         # For a program, and for the command line.
         "api": "errors units records stats rule graph cost blocks networks analysis cases"
-        " crosscheck runs runner machine design_space claims prediction reporting",
+        " crosscheck runtimes runs runner machine design_space claims prediction reporting",
         "types": "graph cost analysis crosscheck runs machine design_space claims prediction api",
-        "benchmarking": "rule blocks cases runtimes runs",
+        "benchmarking": "networks cases runtimes runs",
         "cli": "errors units blocks networks cases runner reporting api",
         "__init__": "errors api",
         "__main__": "cli",

@@ -27,6 +27,9 @@ FILES = (".keras", ".h5", ".hdf5")
 CHANNELS = (1, 3, 4)
 """How many channels images have, by which sizes in the order of PyTorch are recognised."""
 
+WIDEST = 4
+"""Times its height that an image is wide, at most, in that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -67,13 +70,7 @@ class Network:
             return "file"
         if ":" in self.target:
             return "function"
-        raise unknown(
-            "target",
-            self.target,
-            names(),
-            "see cnnbench list; a file ends in .keras or .h5, a function looks like "
-            "package.module:name",
-        )
+        raise _unknown(self.target)
 
     @property
     def title(self) -> str:
@@ -118,7 +115,7 @@ class Network:
             entry.check(self.params)  # before they could be taken for arguments of `trace` itself
             # A probe takes whatever its layers take, of other ranks too.
             if entry.kind != "probe" or not inputs:
-                inputs = _fitting(self.target, [entry.input_shape], inputs)
+                inputs = fitting(self.target, [entry.input_shape], inputs)
             (size,) = inputs
             return entry.trace(size, batch_size=batch_size, dtype=dtype or "float32", **self.params)
         from cnnbench.networks.reader import read
@@ -227,6 +224,8 @@ def named(target: Any, include_top: bool = True, params: dict[str, Any] | None =
         network = Network(name, params, given=True, _model=[model])
     else:
         network = Network(str(target), params)
+        if blocks.is_probe(network.target):  # which measures a machine, and is not to be shown
+            raise _unknown(network.target)
     if not include_top:
         if network.kind != "application":
             raise CnnbenchError(
@@ -239,6 +238,11 @@ def named(target: Any, include_top: bool = True, params: dict[str, Any] | None =
 def names() -> list[str]:
     """The names of all networks that need no file: of the catalogue and of keras.applications."""
     return [*blocks.catalogue(), *SIZES]
+
+
+def _unknown(target: str) -> UnknownNameError:
+    see = "see cnnbench list; a file ends in .keras or .h5, a function looks like"
+    return unknown("target", target, names(), f"{see} package.module:name")
 
 
 def short(network: Network) -> str:
@@ -285,7 +289,7 @@ def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Shap
     """The sizes to trace a Keras model at: those given, else its own."""
     own = [tuple(x.shape[1:]) for x in getattr(model, "inputs", None) or ()]
     if given:
-        return _fitting(title, own, given) if own else given
+        return fitting(title, own, given) if own else given
     if not own or any(None in shape for shape in own):
         raise ShapeError(
             f"{title} leaves its input open ({_sizes(own) or 'not built'}); "
@@ -294,7 +298,7 @@ def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Shap
     return own
 
 
-def _fitting(
+def fitting(
     title: str, own: Sequence[tuple[int | None, ...]], given: Sequence[Shape] | None
 ) -> Sequence[Any]:
     """The given sizes, where they are as many as the inputs, and of as many axes.
@@ -324,6 +328,8 @@ def _channels_first(own: tuple[int | None, ...], given: Shape) -> bool:
     first, height, width = given
     if first not in CHANNELS or min(height, width) <= max(CHANNELS):
         return False
+    if max(height, width) > WIDEST * min(height, width):
+        return False  # few rows of many channels
     return own[0] != first and (own[-1] in (first, None) or height == width)
 
 
