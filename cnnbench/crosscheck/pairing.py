@@ -10,6 +10,7 @@ from typing import Any
 from cnnbench.crosscheck.profiler import Call, functional, trace
 from cnnbench.graph import Graph, Node
 from cnnbench.records import Record, one_line
+from cnnbench.rule import Shape
 
 Shapes = tuple[tuple[int | None, ...], ...]
 Params = tuple[int, int]
@@ -22,11 +23,7 @@ NO_RULE = "no rule"
 class Agreement(Record):
     """A number of ours beside that of Keras or TensorFlow.
 
-    Args:
-        what: such as "predictions: parameters".
-        ours: on paper.
-        theirs: by Keras or TensorFlow.
-        equal: None if the two cannot be compared.
+    `what` is such as "predictions: parameters"; `equal` is None if the two cannot be compared.
     """
 
     what: str
@@ -92,18 +89,11 @@ class Layer:
 
 
 def layers(graph: Graph, model: Any) -> list[Layer]:
-    """Compare a graph with the Keras model from which it was read.
-
-    Args:
-        graph: read from the model.
-        model: built, with or without values; TensorFlow traces it at the graph's sizes.
+    """Compare a graph with the built Keras model from which it was read; see `profiler.trace`.
 
     Returns:
         Every call of a layer that TensorFlow ran, in that order, then every node that it did
         not run.
-
-    Raises:
-        CnnbenchError: TensorFlow cannot trace the model.
     """
     return pair(graph, trace(graph, model).calls)
 
@@ -154,8 +144,7 @@ def _layer(call: Call, nodes: list[Node], params: Params, keras_params: Params) 
 
 
 def _params(node: Node) -> Params:
-    values = [(prod(weight.shape), weight.trainable) for weight in node.rule.weights]
-    return sum(n for n, _ in values), sum(n for n, trained in values if trained)
+    return _sum(*[_size(weight.shape, weight.trainable) for weight in node.rule.weights])
 
 
 def _keras_params(layer: Any, seen: set[int]) -> Params:
@@ -163,8 +152,11 @@ def _keras_params(layer: Any, seen: set[int]) -> Params:
     new = [v for v in getattr(layer, "weights", ()) if id(v) not in seen]
     seen.update(map(id, new))
     trained = set(map(id, getattr(layer, "trainable_weights", ())))
-    sizes = [(prod(v.shape), id(v) in trained) for v in new]
-    return sum(n for n, _ in sizes), sum(n for n, train in sizes if train)
+    return _sum(*[_size(v.shape, id(v) in trained) for v in new])
+
+
+def _size(shape: Shape, trained: bool) -> Params:
+    return prod(shape), prod(shape) * int(trained)
 
 
 def _sum(*values: Params) -> Params:

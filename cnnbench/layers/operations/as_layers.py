@@ -11,9 +11,12 @@ from cnnbench.layers._sizes import split
 from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
 from cnnbench.rule import Rule
 
+Arguments = Callable[[Shapes, dict[str, Any]], dict[str, Any]]
+"""The arguments of a layer, from the operands of an operation and its attributes."""
 
-def _as(layer: str, arguments: Callable[[Shapes, dict[str, Any]], dict[str, Any]]) -> Operation:
-    """The rule of a layer, with arguments from operands and attrs.
+
+def _as(layer: str, arguments: Arguments) -> Operation:
+    """The rule of a layer.
 
     Where the layer has a variant for each number of spatial axes, its name is like "Conv{}D".
     """
@@ -29,16 +32,20 @@ def _as(layer: str, arguments: Callable[[Shapes, dict[str, Any]], dict[str, Any]
     return rule
 
 
+def _named(*names: str) -> Arguments:
+    """The arguments that have the same names in the operation and in the layer."""
+    return lambda shapes, attrs: {name: attrs[name] for name in names}
+
+
 _SLIDING = ("strides", "padding", "data_format")
-
-
-def _picked(attrs: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: attrs[name] for name in names}
+_pool = _named("pool_size", *_SLIDING)
+_adaptive = _named("output_size", "data_format")
+_axis = _named("axis")
 
 
 def _slid(size: Iterable[int], attrs: dict[str, Any], **arguments: Any) -> dict[str, Any]:
     """The arguments of a layer that slides a kernel of this size, without a bias."""
-    slid = _picked(attrs, *_SLIDING, "dilation_rate")
+    slid = {name: attrs[name] for name in (*_SLIDING, "dilation_rate")}
     return {"kernel_size": tuple(size), "use_bias": False, **slid, **arguments}
 
 
@@ -59,18 +66,6 @@ def _separable(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 def _transposed(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     *size, filters, _ = shapes[1]
     return _slid(size, attrs, filters=filters, output_padding=attrs["output_padding"])
-
-
-def _pool(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
-    return _picked(attrs, "pool_size", *_SLIDING)
-
-
-def _adaptive(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
-    return _picked(attrs, "output_size", "data_format")
-
-
-def _axis(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
-    return _picked(attrs, "axis")
 
 
 def _layer_norm(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +94,10 @@ def _normalize(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
 
 def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
     height, width = attrs["size"]
-    return {"height": height, "width": width} | _picked(
-        attrs, "interpolation", "antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio",
-        "data_format",
-    )  # fmt: skip
+    options = _named(
+        "interpolation", "antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "data_format"
+    )
+    return {"height": height, "width": width, **options(shapes, attrs)}
 
 
 AS_LAYERS: dict[str, Operation] = {
