@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from cnnbench import units
 from cnnbench.errors import ShapeError, unknown
 from cnnbench.networks.symbolic import first_line
 from cnnbench.rule import Shape
@@ -36,12 +35,12 @@ SIZES = {name: size for size, names in _NAMES.items() for name in names.split()}
 """The side of the square image that each takes by default."""
 
 
-def build(name: str, input_shape: Shape | None, params: dict[str, Any]) -> Any:
+def build(name: str, input_shape: Shape, params: dict[str, Any]) -> Any:
     """Make one with random weights: nothing is downloaded.
 
     Args:
         name: one of SIZES.
-        input_shape: (h, w, c); the default size with three channels if None.
+        input_shape: (h, w, c).
         params: further arguments of the constructor, such as `alpha` or `include_top`.
 
     Raises:
@@ -59,15 +58,8 @@ def build(name: str, input_shape: Shape | None, params: dict[str, Any]) -> Any:
                 known,
                 see="--input gives the size and --no-include-top leaves out the classifier",
             )
-    own = (SIZES[name], SIZES[name], 3)
-    shape = input_shape or own
-    if len(shape) != 3:
-        raise ShapeError(
-            f"keras.applications.{name} takes an input like {units.shape(own)}; "
-            f"got {units.shape(shape)}"
-        )
     try:
-        return constructor(weights=None, input_shape=shape, **params)
+        return constructor(weights=None, input_shape=input_shape, **params)
     except Exception as error:  # Keras refuses in many ways
         raise ShapeError(f"keras.applications.{name}: {first_line(error)}") from None
 

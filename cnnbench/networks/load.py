@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import blocks, units
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, ShapeError, TargetError
-from cnnbench.networks import Network, applications
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.networks import Network, applications, fitting
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
 
@@ -81,9 +81,9 @@ def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any
 
 def _application(network: Network, inputs: Sequence[Shape] | None) -> Any:
     name = network.target.removeprefix("keras.applications.")
-    if inputs and len(inputs) != 1:
-        raise ShapeError(f"{network.target} has one input; got {len(inputs)} sizes")
-    return applications.build(name, inputs[0] if inputs else None, network.params)
+    side = applications.SIZES[name]
+    (shape,) = fitting(f"keras.applications.{name}", [(side, side, 3)], inputs)
+    return applications.build(name, shape, network.params)
 
 
 def entry(network: Network, inputs: Sequence[Shape] | None, batch_size: int | None = None) -> Any:

@@ -7,7 +7,6 @@ rows of an embedding, the classes of an encoding; else they are 0 or 1. Texts ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,25 @@ from cnnbench import units
 from cnnbench.errors import TargetError
 from cnnbench.graph import Graph
 from cnnbench.networks import load
+from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
 
 _LIMITS = ("input_dim", "num_tokens", "num_classes", "max_tokens", "vocabulary_size")
 """Arguments of layers that say how many different whole numbers they can read."""
+
+_MOVES = (
+    *("InputLayer", "Reshape", "Cast", "Permute", "Transpose", "RepeatVector", "Repeat", "Flip"),
+    *(
+        "Concatenate",
+        "GetItem",
+        "Cropping1D",
+        "Cropping2D",
+        "ZeroPadding1D",
+        "ZeroPadding2D",
+        "Pad",
+    ),
+)
+"""Layers and operations that hand on the numbers that they read."""
 
 
 def interface(graph: Graph, model: Any = None) -> tuple[list[str], list[str]]:
@@ -70,7 +84,7 @@ def allowed(graph: Graph, index: int) -> int:
         if index in node.inputs:
             known = (node.attrs.get(name) for name in _LIMITS)
             limit = next((value for value in known if isinstance(value, int)), None)
-            if (limit is None and node.rule.view) or node.op in ("InputLayer", "Reshape", "Cast"):
+            if limit is None and (node.rule.view or node.op.removeprefix("ops.") in _MOVES):
                 limit = allowed(graph, place)
             limits += [limit] if limit else []
     return min(limits, default=2)
@@ -115,12 +129,12 @@ def _arrays(data: str, batch_size: int) -> dict[str, Any]:
         several = found if isinstance(found, (list, tuple)) else [found]
         return {str(number): value for number, value in enumerate(several)}
     try:
-        with np.load(Path(data), allow_pickle=False) as file:
+        with open(data, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return dict(file)
     except OSError as error:
-        raise TargetError(f"cannot read {data}: {error.strerror or 'not an .npz file'}") from None
-    except ValueError as error:
-        raise TargetError(f"{data} is not an .npz file of plain arrays: {error}") from None
+        raise TargetError(f"cannot read {data}: {error.strerror}") from None
+    except Exception as error:  # whatever NumPy, zipfile or a decompressor find wrong with it
+        raise TargetError(f"{data} is not an .npz file of plain arrays: {reason(error)}") from None
 
 
 def _fitted(data: str, name: str, values: Any, shape: Shape, dtype: str, batch_size: int) -> Any:

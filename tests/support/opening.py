@@ -1,5 +1,6 @@
 """A runtime that opens networks as TensorFlow does, and computes its times as the fake one does."""
 
+from cnnbench.cases.case import Case
 from cnnbench.networks import load
 from cnnbench.runtimes import fake, tensorflow
 
@@ -15,3 +16,8 @@ def prepare(case, seed, threads=None, paper=None, model=None):
     if case.network.kind != "entry":
         load.opened(case.network, case.inputs, case.dtype, values=True)
     return fake.prepare(case, seed, threads, paper)
+
+
+def case(model, inputs, **other):
+    """The case of a Keras model that is at hand."""
+    return Case(model.name, tuple(inputs), runtime="tensorflow", **other)
