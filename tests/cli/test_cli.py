@@ -45,6 +45,13 @@ target = "naive_inception_module"
 inputs = ["64x64x3", "128x128x3", "256x256x3"]
 """
 
+TINY = """
+[[block]]
+name = "naive"
+target = "naive_inception_module"
+inputs = ["16x16x3"]
+"""
+
 FAKE = ("--runtime", "fake", "--launches", "2", "--out", "r")
 
 
@@ -53,6 +60,13 @@ def suite(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").write_text(SUITE)
     return "mine.toml"
+
+
+@pytest.fixture
+def tiny(suite):
+    """The suite of one case, where it does not matter what is measured: its page is drawn soon."""
+    Path(suite).write_text(TINY)
+    return suite
 
 
 def refused(capsys, *argv):
@@ -209,8 +223,8 @@ def test_without_a_number_of_launches_it_goes_on_until_the_intervals_are_narrow(
     assert set(run.stops.values()) <= {Stop.PRECISE, Stop.STALLED}
 
 
-def test_quiet_prints_only_where_the_report_is(capsys, suite):
-    assert main(["run", suite, *FAKE, "--quiet"]) == 0
+def test_quiet_prints_only_where_the_report_is(capsys, tiny):
+    assert main(["run", tiny, *FAKE, "--quiet"]) == 0
     assert capsys.readouterr().out == "r/README.md\n"
 
 
@@ -221,8 +235,8 @@ def test_json_prints_objects_only(capsys, suite):
     assert events[-1] == {"event": "end", "reason": "done", "report": "r/README.md"}
 
 
-def test_without_a_name_a_run_gets_a_folder_of_its_own(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--launches", "1"]) == 0
+def test_without_a_name_a_run_gets_a_folder_of_its_own(capsys, tiny):
+    assert main(["run", tiny, "--runtime", "fake", "--launches", "1"]) == 0
     (folder,) = Path("reports").iterdir()
     assert folder.name.startswith("mine-")
 
@@ -243,24 +257,24 @@ def test_a_second_run_into_a_folder_is_refused_and_resume_completes_it(capsys, s
     assert "measurements.jsonl:11" in (Path("r") / "README.md").read_text()
 
 
-def test_resume_takes_the_newest_run_of_the_suite(capsys, suite):
-    assert "no run of mine" in refused(capsys, "run", suite, "--resume")
-    assert main(["run", suite, "--runtime", "fake", "--launches", "1"]) == 0
-    assert main(["run", suite, "--resume"]) == 0
+def test_resume_takes_the_newest_run_of_the_suite(capsys, tiny):
+    assert "no run of mine" in refused(capsys, "run", tiny, "--resume")
+    assert main(["run", tiny, "--runtime", "fake", "--launches", "1"]) == 0
+    assert main(["run", tiny, "--resume"]) == 0
     assert len(list(Path("reports").iterdir())) == 1
 
 
-def test_a_run_is_not_continued_with_another_suite(capsys, suite):
-    assert main(["run", suite, "--runtime", "fake", "--out", "r", "--launches", "1"]) == 0
+def test_a_run_is_not_continued_with_another_suite(capsys, tiny):
+    assert main(["run", tiny, "--runtime", "fake", "--out", "r", "--launches", "1"]) == 0
     message = refused(capsys, "run", "tutorial", "--out", "r", "--resume")
     assert "r holds a run of mine, not of tutorial" in message
 
 
-def test_a_run_is_not_continued_on_another_machine(capsys, suite):
-    assert main(["run", suite, *FAKE]) == 0
+def test_a_run_is_not_continued_on_another_machine(capsys, tiny):
+    assert main(["run", tiny, *FAKE]) == 0
     path = Path("r") / store.FILE
     path.write_text(path.read_text().replace('"fake":"1"', '"fake":"0"'))
-    message = refused(capsys, "run", suite, "--out", "r", "--resume")
+    message = refused(capsys, "run", tiny, "--out", "r", "--resume")
     assert "was measured with fake 0, this is 1" in message
 
 
@@ -355,8 +369,8 @@ def test_the_functions_return_records_and_frames(suite):
     assert cnnbench.report(finished.folder) == finished.page
 
 
-def test_a_report_that_cannot_be_written_is_an_error(capsys, suite, monkeypatch):
-    main(["run", suite, "--runtime", "fake", "--out", "r", "--launches", "1"])
+def test_a_report_that_cannot_be_written_is_an_error(capsys, tiny, monkeypatch):
+    main(["run", tiny, "--runtime", "fake", "--out", "r", "--launches", "1"])
     capsys.readouterr()
     Path("r/results.csv").unlink()
     Path("r/results.csv").mkdir()

@@ -99,6 +99,16 @@ def test_a_file_that_goes_away_is_an_outcome(elsewhere):
     assert finished.measured
 
 
+def test_a_run_of_a_file_is_reported_after_the_file_has_gone(elsewhere):
+    finished = run("mine.keras", "vgg_block", input_shape=(8, 8, 3), launches=1)
+    before = {path.name: path.read_bytes() for path in Path("r").iterdir()}
+    rows = finished.frame().to_csv()
+    Path("mine.keras").unlink()
+    assert api.report("r") == finished.page
+    assert {path.name: path.read_bytes() for path in Path("r").iterdir()} == before
+    assert api.results("r").to_csv() == rows
+
+
 # Before --resume
 
 

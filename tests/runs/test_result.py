@@ -1,6 +1,7 @@
 """What launches give together, with hand-made measurements."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -115,3 +116,79 @@ def test_runs_in_turn_pair_by_their_place_whatever_their_launches():
     assert (found.value, found.n) == (pytest.approx(3.0), 3)
     assert found.low == pytest.approx(3.0 / ROOM)
     assert result.ratio_in_turn(base, result.result(A, A.paper(), []), (0, 1, 2), (0, 2, 4)) is None
+
+
+# Memory from call to call
+
+
+MIB = 2**20
+
+
+def remembering(number, *after_bursts, calls=10):
+    """A launch of so many bursts, and the memory after its first call and after each of them."""
+    bursts = (calls,) * (len(after_bursts) - 1)
+    return Measurement(
+        A,
+        number,
+        outcome="ok",
+        samples_ns=(1000,) * (1 + sum(bursts)),
+        bursts=bursts,
+        resident_bytes=tuple(round(MIB * size) for size in after_bursts),
+    )
+
+
+STEADY = (100,) * 11
+GROWING = tuple(100 + n for n in range(11))  # a MiB each burst of ten calls
+POOLS = (100, 104, 108, 112, 114, 115, *(115,) * 5)
+SLOWLY = tuple(100 + n / 100 for n in range(11))  # 0.1 MiB in all
+
+
+def of(*launches):
+    return result.result(A, A.paper(), launches)
+
+
+def test_growth_in_every_launch_is_a_leak_of_so_much_a_call():
+    found = of(*(remembering(n, *GROWING) for n in range(3)))
+    assert found.growth_bytes == found.leak_bytes == pytest.approx(MIB / 10)
+
+
+@pytest.mark.parametrize(
+    "launches",
+    [
+        (STEADY, STEADY, STEADY),
+        (GROWING, STEADY, GROWING),  # in one launch it did not
+        (POOLS, POOLS, POOLS),  # in the first half only
+        (SLOWLY, SLOWLY, SLOWLY),
+        (tuple(reversed(GROWING)),) * 3,
+        (GROWING,),  # of one launch nothing can be said
+        (),
+    ],
+)
+def test_what_is_no_leak(launches):
+    found = of(*(remembering(n, *sizes) for n, sizes in enumerate(launches)))
+    assert found.leak_bytes is None
+
+
+def test_growth_is_that_of_the_second_half():
+    late = (*(100,) * 6, 101, 102, 103, 104, 105)
+    assert of(remembering(0, *late)).growth_bytes == pytest.approx(MIB / 10)
+    assert of(remembering(0, *POOLS)).growth_bytes == 0
+    assert of(remembering(0, 100, 101, 102)).growth_bytes is None  # too short to tell
+    assert of(launch(A, 0, 1000)).growth_bytes is None  # of a run that did not measure it
+
+
+def test_a_launch_that_failed_does_not_hide_a_leak_nor_make_one():
+    failed = Measurement(A, 0, outcome="crashed", detail="SIGSEGV")
+    leaking = [remembering(n, *GROWING) for n in (1, 2)]
+    assert of(failed, *leaking).leak_bytes == pytest.approx(MIB / 10)
+    # A tenth of a MiB a launch is no leak, whatever a longer launch of no memory made.
+    slowly = [remembering(n, *SLOWLY) for n in (1, 2)]
+    long = replace(remembering(0, *SLOWLY), resident_bytes=(), bursts=(10_000,))
+    assert of(long, *slowly).leak_bytes is None
+
+
+def test_a_leak_is_seen_over_a_whole_launch_and_not_by_the_size_of_a_call():
+    few = [remembering(n, *GROWING, calls=1) for n in range(3)]
+    many = [remembering(n, *GROWING, calls=1000) for n in range(3)]
+    assert of(*few).leak_bytes == pytest.approx(MIB)
+    assert of(*many).leak_bytes == pytest.approx(MIB / 1000)
