@@ -126,16 +126,21 @@ class Result:
 
         The first half fills pools and caches, which is no leak.
         """
-        found = [rate for m in self.launches if (rate := _growth(m)) is not None]
-        return median(found) if found else None
+        rates = [rate for rate, _ in self._growths]
+        return median(rates) if rates else None
 
     @property
     def leak_bytes(self) -> float | None:
         """The same where it is a leak: memory grew in every launch, and by what can be seen."""
-        found = [rate for m in self.launches if (rate := _growth(m)) is not None]
-        total = [rate * sum(m.bursts) for m, rate in zip(self.launches, found, strict=False)]
-        leaks = len(found) > 1 and min(found) > 0 and median(total) > LEAK_BYTES
-        return median(found) if leaks else None
+        found = self._growths
+        every = len(found) > 1 and min(rate for rate, _ in found) > 0
+        leaks = every and median(rate * calls for rate, calls in found) > LEAK_BYTES
+        return self.growth_bytes if leaks else None
+
+    @property
+    def _growths(self) -> list[tuple[float, int]]:
+        """Bytes by which memory grew a call, and the calls, of each launch that says so."""
+        return [(rate, sum(m.bursts)) for m in self.launches if (rate := _growth(m)) is not None]
 
     @property
     def calls(self) -> int:
