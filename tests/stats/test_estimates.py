@@ -147,6 +147,14 @@ def test_launches_without_a_partner_are_left_out() -> None:
     assert estimate.doubts == (Doubt.SINGLE, Doubt.UNPAIRED)
 
 
+@pytest.mark.parametrize("calls", [([5.0], launch(9.0)), (launch(9.0), [5.0])])
+def test_launches_of_a_single_call_are_no_partners(calls: tuple[list[float], list[float]]) -> None:
+    estimate = stats.ratio({0: launch(1.0), 1: calls[0]}, {0: launch(2.0), 1: calls[1]})
+    assert estimate is not None
+    assert (estimate.value, estimate.n) == (pytest.approx(2.0), 1)
+    assert estimate.doubts == (Doubt.SINGLE, Doubt.UNPAIRED)
+
+
 def test_a_ratio_around_one_is_undecided() -> None:
     base = {i: launch(v) for i, v in enumerate((1.0, 1.0, 1.0))}
     new = {i: launch(v) for i, v in enumerate((0.9, 1.0, 1.1))}
