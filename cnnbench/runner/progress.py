@@ -8,6 +8,7 @@ from statistics import median
 from typing import Self
 
 from cnnbench import units
+from cnnbench.cases.case import sizes
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs.measurement import Measurement
 
@@ -20,10 +21,7 @@ def _result(measurement: Measurement) -> str:
 
 def _name(measurement: Measurement) -> str:
     case = measurement.case
-    return (
-        f"{case.label or case.target} {units.shape(case.input_shape)} x{case.batch_size} "
-        f"{case.device} {case.mode}"
-    )
+    return f"{case.name} {sizes(case.inputs)} x{case.batch_size} {case.device} {case.mode}"
 
 
 class Silent:
@@ -99,8 +97,7 @@ class Bar(Silent):
         others = f" and {len(launch.cases) - 1} more" if len(launch.cases) > 1 else ""
         self._bar.update(
             self._task,
-            description=f"{case.label or case.target} {units.shape(case.input_shape)} {case.mode}"
-            f"{others}",
+            description=f"{case.name} {sizes(case.inputs)} {case.mode}{others}",
         )
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:

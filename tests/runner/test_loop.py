@@ -65,7 +65,7 @@ def ok(*samples, bursts=()):
     return Answer(outcome="ok", samples_ns=samples, bursts=bursts, environment=MACHINE)
 
 
-def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB):
+def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB, progress=None):
     path = folder / store.FILE
     with store.resume(folder) if path.exists() else store.create(folder, plan) as file:
         return loop.run(
@@ -73,7 +73,7 @@ def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB):
             file,
             server,
             DESCRIBED,
-            Silent(),
+            progress or Silent(),
             earlier,
             clock=server.clock,
             available=lambda: available,
@@ -291,6 +291,40 @@ def test_a_budget_that_ends_the_planned_launches_is_the_reason(tmp_path):
     # Four launches of the six: one case of three has both.
     reasons = sorted(store.read(tmp_path).stops.values())
     assert reasons == sorted([stats.Stop.LAUNCHES, stats.Stop.BUDGET, stats.Stop.BUDGET])
+
+
+class Watching(Silent):
+    """What was said after each launch, and how many had been made by then."""
+
+    def __init__(self, server):
+        self.server, self.said = server, []
+
+    def ended(self, measurement, done, total, left_s):
+        self.said.append((len(self.server.launches), done, total, left_s))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"launches": 5, "time_budget_s": 3.0},  # ends before its launches do
+        {"launches": 4, "precision": 0.02, "time_budget_s": 40.0},  # goes on in further rounds
+        {"launches": 3, "together": ((CASES[0].id, CASES[1].id),)},
+        {"launches": 3, "reference": True},
+    ],
+)
+def test_no_time_is_left_only_where_no_launch_is_to_come(tmp_path, change):
+    server = Server({8: noisy})
+    watching = Watching(server)
+    plan = replace(PLAN, **change)
+    ending = run(tmp_path, server, plan, progress=watching)
+    for launches, done, total, left_s in watching.said:
+        assert 1 <= done <= total
+        if launches < len(server.launches):
+            assert left_s >= 1
+        assert left_s <= plan.time_budget_s
+    if ending.reason == "done" and "precision" not in change:
+        assert watching.said[-1][1:] == (ending.measured, ending.measured, 0.0)
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
