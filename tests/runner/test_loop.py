@@ -307,7 +307,7 @@ class Watching(Silent):
     "change",
     [
         {},
-        {"launches": 5, "time_budget_s": 3.0},  # ends before its launches do
+        {"launches": 5, "time_budget_s": 3.5},  # ends before its launches do
         {"launches": 4, "precision": 0.02, "time_budget_s": 40.0},  # goes on in further rounds
         {"launches": 3, "together": ((CASES[0].id, CASES[1].id),)},
         {"launches": 3, "reference": True},
