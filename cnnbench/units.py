@@ -97,23 +97,17 @@ def parse_shapes(text: str) -> list[tuple[int, ...]]:
     return [parse_shape(part, ranks=tuple(range(1, 7))) for part in text.split(",")]
 
 
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?)")
-
-
 def parse_count(text: str) -> int:
     """100M, 1.5G or a plain number, rounded down."""
-    match = _COUNT.fullmatch(str(text).strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?)", str(text).strip().lower())
     if not match or len(match[1]) > 30:
         raise CnnbenchError(f"a count must look like 100M, 1.5G or 25000; got {text!r}")
     return int(Fraction(match[1]) * 1000 ** " kmgtpe".index(match[2] or " "))
 
 
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?))?b?")
-
-
 def parse_bytes(text: str) -> int:
     """8GiB, 16GB, 512 MiB, 1.5G or a plain number of bytes, rounded down."""
-    match = _BYTES.fullmatch(str(text).strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?))?b?", str(text).strip().lower())
     value = 0
     if match:
         number, prefix, binary = match.groups()
@@ -124,14 +118,13 @@ def parse_bytes(text: str) -> int:
     return value
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)")
 LONGEST = 1000 * 3600
 """Seconds; a longer duration must be a typing error."""
 
 
 def parse_duration(text: str) -> float:
     """90, 90s, 5m or 1.5h in seconds."""
-    match = _DURATION.fullmatch(str(text).strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", str(text).strip().lower())
     value = float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1) if match else 0
     if not value:
         raise CnnbenchError(f"a duration must look like 90s, 5m or 1h; got {text!r}")
@@ -140,7 +133,6 @@ def parse_duration(text: str) -> float:
     return value
 
 
-_QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)", re.ASCII)
 TIME = ("time", "4.16ms or 1.5s", ("s",))
 RATE = ("rate", "156TFLOP/s", ("FLOP/s", "FLOPS"))
 FLOW = ("bandwidth", "1555GB/s", ("B/s",))
@@ -149,7 +141,9 @@ FLOW = ("bandwidth", "1555GB/s", ("B/s",))
 
 def parse_quantity(text: str, what: str, example: str, units: tuple[str, ...]) -> float:
     """4.16ms as 0.00416, 156TFLOP/s as 1.56e14: a number, a decimal prefix, one of the units."""
-    match = _QUANTITY.fullmatch(str(text).strip())
+    match = re.fullmatch(
+        r"(\d{1,30}(?:\.\d{1,30})?)\s*([numkMGTP]?)([A-Za-z/]+)", str(text).strip(), re.ASCII
+    )
     value = 0.0
     if match and match[3] in units:
         factors = {prefix: factor for factor, prefix in (*_SECONDS, *_DECIMAL)}
@@ -159,12 +153,9 @@ def parse_quantity(text: str, what: str, example: str, units: tuple[str, ...]) -
     return value
 
 
-_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
-
-
 def parse_percent(text: str) -> float:
     """5% or 2.5% as 0.05 or 0.025. A bare number is refused: 5 and 0.05 could both be meant."""
-    match = _PERCENT.fullmatch(str(text).strip())
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*%", str(text).strip(), re.ASCII)
     if not match:
         raise CnnbenchError(f"a share must look like 5% or 2.5%; got {text!r}")
     return float(match[1]) / 100
