@@ -90,7 +90,7 @@ def forward(
     network: Network = networks.named(target, params=params)
     network.check()
     # What is wrong with it is said before anything is built.
-    graph = network.as_run(several(input_shape) or None, batch_size, dtype or "")
+    graph = network.as_run(several(input_shape) or None, batch_size, dtype)
     case = Case(
         network.target,
         tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs),

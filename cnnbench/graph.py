@@ -204,8 +204,7 @@ def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> 
     Raises:
         ShapeError: a size is not a positive whole number or too large, or the type is unknown.
     """
-    if dtype not in DTYPES:
-        raise ShapeError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
+    check_dtype(dtype)
     shape = (batch_size, *input_shape)
     if not all(type(size) is int and size > 0 for size in shape):
         raise ShapeError(
@@ -215,6 +214,16 @@ def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> 
     if max(shape) > LARGEST:
         raise ShapeError(f"batch and input sizes must be at most {LARGEST:.0e}; got a larger one")
     return shape
+
+
+def check_dtype(dtype: str) -> None:
+    """Refuse a type that cannot be analysed.
+
+    Raises:
+        ShapeError: it is none of DTYPES.
+    """
+    if dtype not in DTYPES:
+        raise ShapeError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
 
 
 RULES: dict[str, Callable[..., Rule]] = {}

@@ -238,7 +238,7 @@ def choose(
         )
         if limit is not None
     }
-    axes = candidates.parse_axes(pareto) if pareto else None
+    axes = None if pareto is None else candidates.parse_axes(pareto)
     candidates.choose([], sort=sort, pareto=axes)  # refuse what is wrong before the work
     machine = calibration.stored(runtime)
     if machine is None and "time" in (sort, *limits, *(axes or ())):

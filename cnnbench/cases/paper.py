@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -111,25 +111,20 @@ def stored(data: dict[str, Any]) -> Paper:
     Raises:
         CnnbenchError: they are not those of a paper.
     """
+    from cnnbench.schema import record  # here: to analyse a network takes no checker of records
+
     try:
         columns = data["columns"]
-        layers = tuple(
-            LayerCost(**_layer(zip(columns, row, strict=True))) for row in data["layers"]
-        )
-        inputs, outputs = (tuple(map(tuple, data[key])) for key in ("inputs", "outputs"))
-        return Paper(
-            str(data["digest"]),
-            Cost(layers, inputs, outputs, data["dtype"]),
-            Demand(**data["demand"]),
-            Step(**data["step"]) if data["step"] else None,
-            str(data["file"]),
-        )
+        costs = {
+            "layers": [dict(zip(columns, row, strict=True)) for row in data["layers"]],
+            "input_shapes": data["inputs"],
+            "output_shapes": data["outputs"],
+            "dtype": data["dtype"],
+        }
+        known = {key: data[key] for key in ("digest", "demand", "step", "file")}
     except (KeyError, TypeError, ValueError) as error:
         raise CnnbenchError(f"not a paper: {type(error).__name__}: {error}") from None
-
-
-def _layer(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values}
+    return record(Paper, {**known, "cost": costs})
 
 
 def digest(graph: Graph) -> str:

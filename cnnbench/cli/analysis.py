@@ -159,7 +159,8 @@ def analyze(
         "--check": check,
     }
     names = targets or []
-    if len(names) != 1 or all_applications or pareto or any(limits.values()):
+    several = len(names) != 1 or all_applications
+    if several or any(value is not None for value in (pareto, *limits.values())):
         if not names and not all_applications:
             raise CnnbenchError("name a network (see cnnbench list), or give --all-applications")
         if given := _given(for_one):
@@ -204,7 +205,11 @@ def analyze(
         if as_ is not None or explain_differences:
             from cnnbench.reporting.analysis import differences
 
-            page = differences.tool_document(graph, as_) if as_ else differences.document(graph)
+            page = (
+                differences.document(graph)
+                if as_ is None
+                else differences.tool_document(graph, as_)
+            )
         elif format is Format.mermaid:
             from cnnbench.reporting.analysis import mermaid
 

@@ -13,7 +13,7 @@ import typer
 import cnnbench
 from cnnbench import api, units
 from cnnbench.cli.app import Input, Params, Runtime, Threads, app, parse_params
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, one_line
 
 NOTHING_MEASURED = 1
 """The exit status of a run in which no launch of any case succeeded."""
@@ -98,7 +98,7 @@ def run(
     width = None if precision is None else units.parse_percent(precision)
     if width == 0:
         raise CnnbenchError("--precision must be more than 0%; no interval has no width")
-    name = " ".join(targets or ["tutorial"])
+    name = one_line(" ".join(targets or ["tutorial"]))
     if not quiet and not json:
         print(f"cnnbench {cnnbench.__version__}: {name}, starting {runtime} ...", flush=True)
     with watcher(quiet, json) as progress:

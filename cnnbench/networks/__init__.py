@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError, unknown
-from cnnbench.graph import Graph, checked
+from cnnbench.graph import Graph, check_dtype
 from cnnbench.networks.applications import SIZES
 from cnnbench.rule import Shape
 
@@ -117,13 +117,16 @@ class Network:
             if entry.kind != "probe" or not inputs:
                 inputs = fitting(self.target, [entry.input_shape], inputs)
             (size,) = inputs
-            return entry.trace(size, batch_size=batch_size, dtype=dtype or "float32", **self.params)
+            known = "float32" if dtype is None else dtype
+            return entry.trace(size, batch_size=batch_size, dtype=known, **self.params)
         from cnnbench.networks.reader import read
 
         model = self.keras(inputs)
         return read(model, _own(self.title, model, inputs), batch_size, dtype)
 
-    def as_run(self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str = "") -> Graph:
+    def as_run(
+        self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
+    ) -> Graph:
         """Its graph as a runtime runs it: what can be counted only is refused.
 
         The arguments are those of `trace`.
@@ -133,15 +136,16 @@ class Network:
             ShapeError: Keras does not run it at these sizes.
         """
         if self.kind == "entry":
-            return self.trace(inputs, batch_size, dtype or None)
-        checked((), batch_size, dtype or "float32")  # an unknown type, before anything is opened
+            return self.trace(inputs, batch_size, dtype)
+        if dtype is not None:
+            check_dtype(dtype)  # before anything is opened
         model = self.keras(inputs, dtype)
         graph = self.trace(inputs, batch_size)  # each layer in its own type
         if self.kind != "application":  # which was built for these sizes
             _check_runs(self.title, model, [graph.nodes[i].rule.shape[1:] for i in graph.inputs])
         return graph
 
-    def keras(self, inputs: Sequence[Shape] | None = None, dtype: str = "") -> Any:
+    def keras(self, inputs: Sequence[Shape] | None = None, dtype: str | None = None) -> Any:
         """The Keras model, without values for its weights where it can be had so.
 
         It is built once, at first for `inputs`: some models of `keras.applications` pad by it.
@@ -250,7 +254,8 @@ def short(network: Network) -> str:
     if network.kind == "function":
         name = network.target.partition(":")[2]
     else:
-        name = Path(_application(network.target)).stem if network.kind == "file" else network.target
+        path = Path(network.target)
+        name = path.stem or str(path) if network.kind == "file" else network.target
     given = ", ".join(f"{key}={value}" for key, value in network.params.items())
     return f"{name}({given})" if given else name
 

@@ -27,14 +27,14 @@ LARGEST_CONFIG = 2**26
 
 
 def opened(
-    network: Network, inputs: Sequence[Shape] | None, dtype: str = "", values: bool = False
+    network: Network, inputs: Sequence[Shape] | None, dtype: str | None = None, values: bool = False
 ) -> Any:
     """The Keras model of a network.
 
     Args:
         network: what to build.
         inputs: the size of one sample for each input; the network's own if None.
-        dtype: that it must compute in; its own if empty.
+        dtype: that it must compute in; its own if None.
         values: whether its weights have values, those of its file or random ones; without them
             nothing is allocated.
 
@@ -51,7 +51,7 @@ def opened(
     return of_type(network.title, model, dtype)
 
 
-def of_type(title: str, model: Any, dtype: str) -> Any:
+def of_type(title: str, model: Any, dtype: str | None) -> Any:
     """A model, if it computes in a type.
 
     Raises:

@@ -43,7 +43,9 @@ def read(
         CnnbenchError: a subclassed model whose `call` cannot be traced.
     """
     layers.load_all()
-    shapes = [checked(shape, batch_size, dtype or "float32") for shape in input_shapes]
+    shapes = [
+        checked(shape, batch_size, "float32" if dtype is None else dtype) for shape in input_shapes
+    ]
     reader = _Reader(Graph(dtype or model.compute_dtype), keep_dtypes=dtype is None)
     reader.model(model, shapes)
     return reader.graph

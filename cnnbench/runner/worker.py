@@ -85,7 +85,7 @@ def _planned(cases: Sequence[Case]) -> list[dict[str, Any]]:
     network.check()
     found = []
     for case in cases:
-        graph = network.as_run(case.inputs or None, case.batch_size, case.dtype)
+        graph = network.as_run(case.inputs or None, case.batch_size, case.dtype or None)
         inputs = tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs)
         if case.data:  # what is wrong with it is said before a launch
             from cnnbench.networks import samples

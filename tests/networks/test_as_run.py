@@ -4,7 +4,7 @@ import pytest
 
 from cnnbench.benchmarking import forward
 from cnnbench.cases.paper import digest
-from cnnbench.errors import ShapeError, TargetError
+from cnnbench.errors import CnnbenchError, ShapeError, TargetError
 from cnnbench.networks import Network, load, named
 from cnnbench.networks.reader import read
 
@@ -44,7 +44,7 @@ def planned_and_launched(target, dtype):
     return graph, read(model, SIZE, 2)
 
 
-@pytest.mark.parametrize("dtype", ["", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", [None, "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("target", ["MobileNet", f"{__name__}:mine"])
 def test_a_network_is_launched_in_the_types_that_were_counted(target, dtype):
     planned, launched = planned_and_launched(target, dtype)
@@ -54,7 +54,7 @@ def test_a_network_is_launched_in_the_types_that_were_counted(target, dtype):
     assert heads == ({"float32"} if target.endswith("mine") else set())
 
 
-@pytest.mark.parametrize("dtype", ["", "float32"])
+@pytest.mark.parametrize("dtype", [None, "float32"])
 def test_a_file_is_launched_as_it_was_counted(file, dtype):
     planned, launched = planned_and_launched(file, dtype)
     assert digest(planned) == digest(launched)
@@ -70,10 +70,13 @@ def test_the_type_of_a_file_cannot_be_changed(file):
         forward(mine(), dtype="bfloat16")
 
 
+@pytest.mark.parametrize("dtype", ["float8", ""])
 @pytest.mark.parametrize("target", ["MobileNet", f"{__name__}:mine", "gone.keras", "vgg_block"])
-def test_an_unknown_type_is_refused_before_anything_is_opened(target):
-    with pytest.raises(ShapeError, match="dtype must be one of float32, float16, bfloat16; got"):
-        Network(target).as_run(SIZE, 1, "float8")
+def test_an_unknown_type_is_refused_before_anything_is_opened(target, dtype):
+    with pytest.raises(ShapeError, match=f"float32, float16, bfloat16; got '{dtype}'"):
+        Network(target).as_run(SIZE, 1, dtype)
+    with pytest.raises(CnnbenchError, match=f"no file gone|bfloat16; got '{dtype}'"):
+        Network(target).trace(SIZE, 1, dtype)
 
 
 def test_what_can_be_counted_but_not_run_is_refused(file):

@@ -51,6 +51,7 @@ from cnnbench import networks, schema, units
 from cnnbench.cases.case import DEVICES, Case
 from cnnbench.cases.plan import BlockComparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
+from cnnbench.graph import check_dtype
 from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
@@ -324,13 +325,18 @@ def of_networks(
         data: FILE.npz or module:function; random values if empty.
 
     Raises:
-        SuiteError: a batch that is not a positive whole number, or no batch or mode.
+        SuiteError: a batch that is not a positive whole number; no batch, mode or name.
+        ShapeError: an unknown type.
     """
     for batch in batches:
         if type(batch) is not int or batch < 1:
             raise SuiteError(f"a batch must be a whole number of at least 1; got {batch!r}")
     if not batches or not modes:
         raise SuiteError("expected at least one batch and one mode; got none")
+    if dtype is not None:
+        check_dtype(dtype)
+    if "" in named:
+        raise SuiteError("the name of a network must not be empty")
     first, *others = named
     against = f"{' and '.join(others)} against {first}" if others else f"what {first} takes"
     return Suite(
