@@ -58,6 +58,10 @@ def build(name: str, input_shape: Shape, params: dict[str, Any]) -> Any:
                 known,
                 see="--input gives the size and --no-include-top leaves out the classifier",
             )
+    if not isinstance(top := params.get("include_top", True), bool):
+        raise ShapeError(
+            f"keras.applications.{name}: include_top must be True or False; got {top!r}"
+        )
     try:
         return constructor(weights=None, input_shape=input_shape, **params)
     except Exception as error:  # Keras refuses in many ways

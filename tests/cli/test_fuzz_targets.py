@@ -374,7 +374,7 @@ LATE = {
 EARLY = {
     "depth": ("3", "x"),
     "weights": ("imagenet", "None", "x.h5", "/etc/passwd"),
-    "include_top": ("True", "maybe"),
+    "include_top": ("maybe", "1", "None"),
     "input_shape": ("(32, 32, 3)", "3"),
     "input_tensor": ("3", "None"),
     "units": ("3",),
