@@ -59,10 +59,14 @@ def prepare(
         begin = perf_counter_ns()
         entry = model is None and case.network.kind == "entry"
         model = build(case) if model is None else model
-        built = perf_counter_ns()
+        build_ns = perf_counter_ns() - begin
         graph = case.graph() if entry else read(model, case.inputs, case.batch_size)
         arrays = samples.values(case.data, graph, None if entry else model, seed)
         call = _Call(tf, case, model, [tf.constant(x) for x in arrays])
+        if not model.built:  # a class of the user's, which makes its weights when it is called
+            begin = perf_counter_ns()
+            call.on_symbols()
+            build_ns += perf_counter_ns() - begin
         _start(tf, case)
         traced = perf_counter_ns()
         step = call.prepared()
@@ -79,7 +83,7 @@ def prepare(
         check=_checked(graph, model, entry),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
-        build_ns=built - begin,
+        build_ns=build_ns,
         compile_ns=done - traced,
         digest=digest(graph),
     )
@@ -125,6 +129,15 @@ class _Call:
         traced = call.get_concrete_function(x)
         # A concrete function takes what a structure holds, one tensor after the other.
         return lambda: traced(*tf.nest.flatten(x))
+
+    def on_symbols(self) -> None:
+        """The pass without values, which makes the weights and computes nothing."""
+        import keras
+
+        symbols = self.tf.nest.map_structure(
+            lambda x: keras.KerasTensor(x.shape, x.dtype.name), self.arranged
+        )
+        self.model(symbols, training=False)
 
     def with_one_sample_more(self) -> object:
         """A first pass at another batch size: what a service meets when its load changes."""

@@ -106,12 +106,45 @@ def test_a_model_from_python_is_called_as_it_is(monkeypatch):
     assert forward(trained(), (16, 16, 3)).prepared.check.equal
 
 
+def by_name():
+    """Two inputs in a dictionary and two outputs."""
+    image = keras.Input((4, 4, 1), name="image")
+    words = keras.Input((5,), dtype="int32", name="words")
+    read = keras.layers.Flatten()(keras.layers.Embedding(9, 2)(words))
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(image), read])
+    outputs = [keras.layers.Dense(3)(both), keras.layers.Conv2D(2, 3)(image)]
+    return keras.Model({"words": words, "image": image}, outputs, name="by_name")
+
+
+class Subclassed(keras.Model):
+    """A model of one dense layer, which is not built."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
 @pytest.mark.parametrize("mode", tensorflow.MODES)
-def test_a_model_from_python_in_every_mode(mode):
-    step = forward(constant(), mode=mode)
+@pytest.mark.parametrize(
+    ("make", "size", "params"),
+    [
+        (constant, None, 6),
+        # 9 rows of 2; 16 + 10 values into 3; 3 * 3 weights of each of 2 filters; with biases.
+        (by_name, None, 18 + 27 * 3 + 10 * 2),
+        (Subclassed, (4,), 15),
+    ],
+)
+def test_a_model_from_python_in_every_mode(make, size, params, mode):
+    step = forward(make(), size, mode=mode, batch_size=2)
     step()
     step()
     assert step.prepared.check.equal
+    assert step.prepared.check.params == step.paper.cost.params == params
+    if mode != "train":
+        step.prepared.new_batch()  # of three samples
 
 
 def test_an_input_of_ones_own_reaches_the_network(elsewhere, monkeypatch):
