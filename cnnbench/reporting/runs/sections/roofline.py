@@ -70,8 +70,9 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
     for r, time in timed(results):
         same = (r.case.device, r.case.dtype) == (ceiling.device, ceiling.dtype)
         # A step of training is three passes and moves more bytes; these bounds are for one pass.
-        # A network with layers that are not counted has no bounds.
-        if not same or r.case.mode == "train" or r.cost.uncounted:
+        # A network with layers that are not counted has no bounds, one that computes nothing no
+        # speed.
+        if not same or r.case.mode == "train" or r.cost.uncounted or not r.cost.flops:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
         least = least_seconds(bounds(r.cost, ceiling))

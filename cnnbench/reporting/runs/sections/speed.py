@@ -29,7 +29,7 @@ ORDER = 40
 
 
 def add(document: Document, data: Data) -> None:
-    """Every case, timed or not, and a figure if any was timed."""
+    """Every case, timed or not, and a figure if any that computes something was timed."""
     measured = timed(data.results)
     document.section("Time against FLOPs")
     document.text(
@@ -38,7 +38,7 @@ def add(document: Document, data: Data) -> None:
     )
     document.table(rows(data.results))
     document.bullets(notes((r.name, time) for r, time in measured))
-    if measured:
+    if any(r.flops for r, _ in measured):
         document.picture("flops.png", "time per call over FLOPs", partial(draw, data.results))
 
 
