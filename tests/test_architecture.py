@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,13 @@ def parts():
 PARTS = parts()
 
 
+@cache
 def imports(file):
     """(dotted name, whether at the top level) of everything that a file imports when it runs."""
+    return [*_imports(file)]
+
+
+def _imports(file):
     tree = ast.parse(file.read_text(encoding="utf-8"))
     typing_only = {
         id(inner)
