@@ -132,7 +132,8 @@ def trace(graph: Graph, model: Any) -> Trace:
         return model.stateless_call(trainable, others, inputs)
 
     try:
-        with watch.on():
+        # Inside this scope Keras gives no values to variables that were made without them elsewhere.
+        with watch.on(), keras.StatelessScope(initialize_variables=False):
             traced = tf.function(call, autograph=False).get_concrete_function(
                 [tf.TensorSpec(x.shape, x.dtype) for x in model.trainable_variables],
                 [tf.TensorSpec(x.shape, x.dtype) for x in model.non_trainable_variables],

@@ -72,10 +72,10 @@ def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any
         case "function":
             return function(network.target, network.params, values)
         case "application":
-            with nullcontext() if values else _no_values():
+            with nullcontext() if values else no_values():
                 return _application(network, inputs)
     _keras().utils.clear_session()  # so that its layers are named as in our graph
-    with nullcontext() if values else _no_values():
+    with nullcontext() if values else no_values():
         return entry(network, inputs)
 
 
@@ -126,7 +126,7 @@ def file(path: Path, values: bool = False) -> Any:
     try:
         if path.is_dir():
             return _saved_model(path)
-        with nullcontext() if values else _no_values():
+        with nullcontext() if values else no_values():
             if config is None or values:
                 model = keras.saving.load_model(path, compile=False, safe_mode=True)
             else:
@@ -171,7 +171,7 @@ def function(target: str, params: dict[str, Any], values: bool = False) -> Any:
     """
     keras = _keras()
     module_name, attribute = _split(target)
-    with _of_the_user(target), nullcontext() if values else _no_values():
+    with _of_the_user(target), nullcontext() if values else no_values():
         found = _attribute(module_name, attribute)
     if not isinstance(found, keras.Model):
         if not callable(found):
@@ -245,7 +245,7 @@ def _attribute(module_name: str, attribute: str) -> Any:
 def _called(target: str, function: Callable[..., Any], params: dict[str, Any], values: bool) -> Any:
     with _of_the_user(target):
         try:
-            with nullcontext() if values else _no_values():
+            with nullcontext() if values else no_values():
                 model = function(**params)
         except Exception:
             if values:
@@ -319,7 +319,7 @@ def _silent() -> Iterator[None]:
 
 
 @contextmanager
-def _no_values() -> Iterator[None]:
+def no_values() -> Iterator[None]:
     """Keras makes variables without values, and does not make up for it later."""
     keras = _keras()
     from keras.src.backend.common import global_state  # no public name for the list below

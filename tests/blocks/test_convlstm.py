@@ -5,6 +5,7 @@ import pytest
 from cnnbench import api, blocks
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
+from cnnbench.networks.load import no_values
 
 BLOCK, MODEL = blocks.get("convlstm_block"), blocks.get("convlstm_vgg")
 
@@ -76,7 +77,7 @@ def test_an_image_is_no_video():
 )
 def test_keras_counts_the_same_without_allocating(entry, shape, params):
     keras = pytest.importorskip("keras")
-    with keras.StatelessScope(initialize_variables=False):
+    with no_values():
         x = keras.Input(shape)
         model = keras.Model(x, entry.function(x, **params))
         assert all(weight._value is None for weight in model.weights)

@@ -39,7 +39,7 @@ few = settings(
 def without_values(case):
     """What `runtime.build` builds, but nothing is allocated: only shapes are compared."""
     keras.utils.clear_session()
-    with load._no_values():
+    with load.no_values():
         return load.entry(case.network, case.inputs, case.batch_size)
 
 

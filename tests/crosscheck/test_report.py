@@ -177,6 +177,15 @@ def test_a_model_is_left_as_it_was(small):
     assert len(small.get_layer("conv")._inbound_nodes) == 1
 
 
+def test_a_trace_leaves_alone_what_others_made_without_values(small):
+    with keras.StatelessScope(initialize_variables=False):
+        other = keras.layers.Dense(2)
+        other.build((1, 3))
+    profiler.trace(graph_of(small), small)
+    assert other.kernel._value is None
+    keras.utils.clear_session()  # or it gets one in a later test
+
+
 # TensorFlow's profiler
 
 

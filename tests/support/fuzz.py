@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from cnnbench.cli import main
+from cnnbench.networks.load import no_values
 
 LIMIT = 20
 """Seconds after which a command is interrupted, as by Ctrl-C; it then ends with 130."""
@@ -100,7 +101,7 @@ def disagreement(found: dict, config: str) -> list[str]:
     """Where an answer is not what Keras counts for the same configuration."""
     import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with no_values():
         model = keras.saving.deserialize_keras_object(json.loads(config))
     shapes = [[size or 1 for size in x.shape] for x in keras.tree.flatten(model.outputs)]
     faults = []
