@@ -132,7 +132,7 @@ def trace(graph: Graph, model: Any) -> Trace:
         return model.stateless_call(trainable, others, inputs)
 
     try:
-        # Inside this scope Keras gives no values to variables that were made without them elsewhere.
+        # Or Keras gives values to the variables that somebody else made without them.
         with watch.on(), keras.StatelessScope(initialize_variables=False):
             traced = tf.function(call, autograph=False).get_concrete_function(
                 [tf.TensorSpec(x.shape, x.dtype) for x in model.trainable_variables],
