@@ -157,10 +157,11 @@ def cost(graph: Graph) -> Cost:
     layers = []
     for node, size, live in zip(graph.nodes, sizes, _live(graph, sizes), strict=True):
         rule = node.rule
-        params = trainable = 0
+        params = trainable = weight_bytes = 0
         for weight in rule.weights:
             values = prod(weight.shape)
             params += values
+            weight_bytes += values * ITEMSIZE[weight.dtype or node.weight_dtype or graph.dtype]
             if weight.trainable:
                 trainable += values
         layers.append(
@@ -174,7 +175,7 @@ def cost(graph: Graph) -> Cost:
                 macs=rule.macs,
                 inside_macs=rule.macs if rule.inside is None else rule.inside,
                 elementwise=rule.elementwise,
-                weight_bytes=params * ITEMSIZE[node.weight_dtype or graph.dtype],
+                weight_bytes=weight_bytes,
                 input_bytes=sum([outputs[i] for i in node.inputs]),
                 activation_bytes=size,
                 live_bytes=live,

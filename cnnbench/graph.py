@@ -30,7 +30,7 @@ _OF_SIZE = {
     8: "float64 int64 uint64",
     4: "float32 int32 uint32",
     2: "float16 bfloat16 int16 uint16",
-    1: "int8 uint8 bool",
+    1: "int8 uint8 bool float8_e4m3fn float8_e5m2",
 }
 
 ITEMSIZE = {name: size for size, names in _OF_SIZE.items() for name in names.split()}

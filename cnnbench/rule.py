@@ -29,11 +29,12 @@ def record(cls: type[T]) -> type[T]:
 
 @record
 class Weight:
-    """One array that a layer owns."""
+    """One array that a layer owns; `dtype` is its type, where the layer's others have another."""
 
     name: str
     shape: Shape
     trainable: bool = True
+    dtype: str | None = None
 
 
 @record

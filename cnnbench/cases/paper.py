@@ -138,7 +138,7 @@ def digest(graph: Graph) -> str:
             {name: _plain(value) for name, value in sorted(node.attrs.items())},
             node.inputs,
             (node.rule.shape, node.rule.others, node.rule.macs, node.rule.elementwise),
-            [(weight.shape, weight.trainable) for weight in node.rule.weights],
+            [(w.shape, w.trainable, *([w.dtype] * bool(w.dtype))) for w in node.rule.weights],
             (node.dtype or graph.dtype, node.weight_dtype or graph.dtype, node.uncounted),
         )
         for node in graph.nodes

@@ -1,5 +1,7 @@
 """Activations, alone or as an argument of another layer."""
 
+from __future__ import annotations
+
 from math import prod
 from typing import Any
 
@@ -44,6 +46,19 @@ OPERATIONS: dict[str, tuple[int, int]] = {
 GLU = (5, 8)  # a * sigmoid(b); s = sigmoid(b), dy * s, and that * a * (1 - s)
 """The same of "glu", on each element of its output, which is half of its input."""
 
+
+class OwnActivation(str):
+    """An activation of the user's: its name, and its operations on each element as above."""
+
+    operations: tuple[int, int]
+
+    def __new__(cls, name: str, operations: tuple[int, int]) -> OwnActivation:
+        """A name that cannot be taken for one of Keras."""
+        made = super().__new__(cls, f"{name} (own)")
+        made.operations = operations
+        return made
+
+
 _FROM_OUTPUT = frozenset(
     ("relu", "relu6", "elu", "selu", "exponential", "sigmoid", "tanh", "softmax", "log_softmax")
 )
@@ -60,6 +75,8 @@ def activated(activation: str | None, shape: Shape) -> tuple[Shape, int, int]:
             raise ShapeError(f"activation 'glu' needs an even last axis; got {shape[-1]}")
         shape = (*shape[:-1], shape[-1] // 2)
         forward, backward = GLU
+    elif isinstance(activation, OwnActivation):
+        forward, backward = activation.operations
     elif activation is None or (isinstance(activation, str) and activation in OPERATIONS):
         forward, backward = OPERATIONS[activation or "linear"]
     else:

@@ -101,6 +101,8 @@ def _resize(shapes: Shapes, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 AS_LAYERS: dict[str, Operation] = {
+    "activations.Mish": _as("Activation", lambda shapes, attrs: {"activation": "mish"}),
+    "activations.ReLU": _as("ReLU", _named("max_value", "negative_slope", "threshold")),
     "nn.Conv": _as("Conv{}D", _conv),
     "nn.DepthwiseConv": _as("DepthwiseConv{}D", _depthwise),
     "nn.SeparableConv": _as("SeparableConv{}D", _separable),
