@@ -37,7 +37,7 @@ MAY = {
         # What to measure, where, and by what.
         "host": "errors paths schema",
         "cases": "errors units schema rule graph cost networks analysis",
-        "crosscheck": "errors units records rule graph cost cases",
+        "crosscheck": "errors units records rule graph networks cost cases",
         "runtimes": "errors graph networks cases crosscheck",
         # What was measured, and what measures it.
         "runs": "errors units paths schema records stats cost host cases",

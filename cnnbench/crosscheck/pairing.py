@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from cnnbench.crosscheck.profiler import Call, functional, trace
+from cnnbench.crosscheck.profiler import Call, trace
 from cnnbench.graph import Graph, Node
+from cnnbench.networks.matching import function_of
 from cnnbench.records import Record, one_line
 from cnnbench.rule import Shape
 
@@ -106,11 +107,13 @@ def pair(graph: Graph, calls: Iterable[Call]) -> list[Layer]:
     parts = [
         (call, [left.pop((call.scope, call.name))] if call.name else [])
         for call in calls
-        if call.name or not functional(call.layer)
+        if call.name or function_of(call.layer) is None
     ]
-    for call, nodes in parts:
-        if not call.name:  # operations of keras.ops, which TensorFlow runs as part of the layer
-            nodes += [left.pop(key) for key in list(left) if key[0] == call.scope]
+    composite = [part for part in parts if not part[0].name]
+    for call, nodes in sorted(composite, key=lambda part: -len(part[0].scope)):
+        # Operations, which TensorFlow runs as part of the innermost layer around them.
+        depth = len(call.scope)
+        nodes += [left.pop(key) for key in list(left) if key[0][:depth] == call.scope]
     ours: dict[int, Params] = {}
     for call, nodes in parts:
         before = ours.get(id(call.whole), (0, 0))

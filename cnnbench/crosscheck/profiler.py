@@ -20,6 +20,7 @@ from typing import Any
 
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
+from cnnbench.networks.matching import function_of
 from cnnbench.rule import Shape
 
 MULTIPLY_ADDS = frozenset((
@@ -167,7 +168,7 @@ class _Watch:
         self.model = model
         self.calls = [Call((), "", model, model)]
         self.scope: list[str] = []
-        self.whole = None if functional(model) else model
+        self.whole = model if function_of(model) is None else None
         self.counted = False  # inside a layer that is one node
         self.scopes: Counter[str] = Counter()
         self.again: Counter[int] = Counter()
@@ -219,7 +220,7 @@ class _Watch:
             self.scopes[layer.name] += 1
             self.scope.append(f"{layer.name}_{number}" if number else layer.name)
             name = ""
-        if self.whole is None and (self.counted or not functional(layer)):
+        if self.whole is None and (self.counted or function_of(layer) is None):
             self.whole = layer
         made = Call(tuple(self.scope), name, layer, self.whole or layer)
         self.calls.append(made)
@@ -228,13 +229,6 @@ class _Watch:
         finally:
             self.whole, self.counted, depth = before
             del self.scope[depth:]
-
-
-def functional(layer: Any) -> bool:
-    """Whether a layer is a model that owns only the weights of its layers."""
-    import keras
-
-    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
 
 
 def _count(graph: Any, calls: list[Call]) -> None:

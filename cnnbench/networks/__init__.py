@@ -18,6 +18,7 @@ from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError, unknown
 from cnnbench.graph import Graph, check_dtype
 from cnnbench.networks.applications import SIZES
+from cnnbench.networks.inputs import own_shapes
 from cnnbench.rule import Shape
 
 Kind = Literal["entry", "application", "file", "function", "model"]
@@ -290,9 +291,9 @@ def _refuse_params(target: str, params: Iterable[str]) -> None:
         raise CnnbenchError(f"{target} takes no parameters; got {', '.join(params)}")
 
 
-def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Shape]:
+def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Any]:
     """The sizes to trace a Keras model at: those given, else its own."""
-    own = [tuple(x.shape[1:]) for x in getattr(model, "inputs", None) or ()]
+    own = own_shapes(model)
     if given:
         return fitting(title, own, given) if own else given
     if not own or any(None in shape for shape in own):

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,11 @@ def file(path: Path, values: bool = False) -> Any:
     try:
         if path.is_dir():
             return _saved_model(path)
-        with nullcontext() if values else no_values():
-            if config is None or values:
+        if config is None or values:
+            with nullcontext() if values else no_values():
                 model = keras.saving.load_model(path, compile=False, safe_mode=True)
-            else:
-                model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        else:
+            model = _without_values(config)
     except CnnbenchError:
         raise
     except Exception as error:  # whatever Keras finds wrong with it
@@ -143,6 +144,18 @@ def file(path: Path, values: bool = False) -> Any:
     if not isinstance(model, keras.Model):
         raise TargetError(f"{path} holds a {type(model).__name__}, not a Keras model")
     return model
+
+
+def _without_values(config: Any) -> Any:
+    """The model of a configuration, without values where Keras can make it so."""
+    keras = _keras()
+    try:
+        with no_values():
+            return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
+    except ValueError as error:
+        if "stateless scope" not in str(error):  # as of a recurrent layer that keeps its state
+            raise
+    return keras.saving.deserialize_keras_object(config, safe_mode=True)
 
 
 def _config(path: Path) -> Any:

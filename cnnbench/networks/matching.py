@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from cnnbench import layers
 from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import RULES, argument_names
-from cnnbench.layers.activation import OPERATIONS
+from cnnbench.layers.activation import OPERATIONS, OwnActivation
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Rule
 
@@ -35,27 +36,57 @@ def rule_of(layer: Any) -> tuple[str, Callable[..., Rule] | None]:
 _HARMLESS = {"__init__", "get_config", "from_config"}
 
 
+def adapted(layer: Any) -> bool:
+    """Whether a layer computes more or with other weights than its class does: quantised, or LoRA.
+
+    Hu et al., "LoRA", 2106.09685; the types of Keras are those of `Layer.quantize`.
+    """
+    return any(
+        getattr(inner, "lora_enabled", False) or getattr(inner, "quantization_mode", None)
+        for inner in layer._flatten_layers()
+    )
+
+
 def function_of(model: Any) -> Any:
-    """The Keras Function inside a functional or a built sequential model, else None."""
+    """The Keras Function that a model runs, if it is functional or sequential, else None.
+
+    A subclass with a `call` of its own does something else.
+    """
     function = getattr(model, "_functional", None) or model
-    return function if hasattr(function, "_nodes_by_depth") else None
+    if not hasattr(function, "_nodes_by_depth"):
+        return None
+    own = getattr(type(model).call, "__module__", "")
+    return function if own.split(".")[0] == "keras" else None
 
 
 def operation_key(operation: Any) -> str:
     """`keras.src.ops.numpy.Mean` as "numpy.Mean"."""
-    module = type(operation).__module__.removeprefix("keras.src.ops.")
+    module = type(operation).__module__.removeprefix("keras.src.").removeprefix("ops.")
+    module = module.removeprefix("activations.")
     return f"{module}.{type(operation).__name__}"
 
 
-def arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The arguments that a rule takes from the configuration of a layer; what has no rule."""
-    attrs = {name: config[name] for name in argument_names(rule) if name in config}
+def arguments(
+    rule: Callable[..., Rule], layer: Any, own: Callable[[Any], OwnActivation]
+) -> tuple[dict[str, Any], str]:
+    """The arguments that a rule takes from a layer, and why its activations have no rule, if so.
+
+    `own` counts a function of the user's that is an activation; it raises NoRuleError.
+    """
+    names = argument_names(rule)
+    config: dict[str, Any] = {}
+    if names:
+        with suppress(Exception):  # a layer that cannot be saved still has attributes
+            config = layer.get_config()
+    attrs = {name: config[name] for name in names if name in config}
+    attrs |= {n: getattr(layer, n) for n in names if n not in attrs and hasattr(layer, n)}
     unknown = []
     for name in ("activation", "recurrent_activation"):
         if name in attrs:
-            attrs[name] = _activation(attrs[name])
-            if attrs[name] not in OPERATIONS:
-                unknown.append(f"its {name} {attrs[name]!r} has no rule")
+            try:
+                attrs[name] = _activation(getattr(layer, name, attrs[name]), own)
+            except NoRuleError as error:
+                unknown.append(f"its {name}: {error}")
                 attrs[name] = None
     return attrs, "; ".join(unknown)
 
@@ -63,14 +94,16 @@ def arguments(rule: Callable[..., Rule], config: dict[str, Any]) -> tuple[dict[s
 def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
     """The tensors that one call of a layer works on, without masks, and its options."""
     args, kwargs = call.arguments.args, call.arguments.kwargs
-    if not kwargs and len(call.input_tensors) == 1:
+    if not kwargs and len(call.input_tensors) == 1 and len(args) == 1:
         return call.input_tensors, {}
     import keras
 
-    named = inspect.signature(call.operation.call).bind(*args, **kwargs).arguments
+    signature = inspect.signature(call.operation.call)
+    known = {id(x) for x in call.input_tensors}
     tensors, options = [], {}
-    for name, value in named.items():
-        inside = [x for x in keras.tree.flatten(value) if isinstance(x, keras.KerasTensor)]
+    taken = accepted(call.operation.call, kwargs)
+    for name, value in signature.bind(*args, **taken).arguments.items():
+        inside = [x for x in keras.tree.flatten(value) if id(x) in known]
         if not inside:
             options[name] = value
         elif "mask" not in name:
@@ -78,8 +111,17 @@ def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
     return tensors, options
 
 
+def accepted(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that a `call` takes; Keras drops `training` and `mask` where it does not."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return options
+    names = {parameter.name for parameter in parameters}
+    return {k: v for k, v in options.items() if k in names or k not in ("training", "mask")}
+
+
 @contextmanager
-def keras_checks_little() -> Iterator[None]:
+def rule_takes() -> Iterator[None]:
     """Treat a layer whose arguments have types that its rule cannot take as without a rule."""
     try:
         yield
@@ -89,12 +131,25 @@ def keras_checks_little() -> Iterator[None]:
         raise NoRuleError(f"its rule cannot take its arguments: {reason(error)}") from None
 
 
-def _activation(value: Any) -> str:
-    """The name of an activation, which Keras stores as a name, a function or a layer."""
-    if isinstance(value, dict):
-        config = value.get("config")
-        # keras.layers.LeakyReLU computes keras.activations.leaky_relu.
-        of_class = {name.replace("_", ""): name for name in OPERATIONS}
-        name = value["class_name"]
-        value = config if isinstance(config, str) else of_class.get(name.lower(), name)
-    return value or "linear"
+def _activation(value: Any, own: Callable[[Any], OwnActivation]) -> str:
+    """The name of an activation of Keras, which is known by its identity, or one of the user's."""
+    if value is None or isinstance(value, str):
+        return value or "linear"
+    if not callable(value):
+        raise NoRuleError(f"there is no rule for {type(value).__name__}")
+    if value in _named():
+        return _named()[value]
+    of_class = {name.replace("_", ""): name for name in OPERATIONS}
+    name = of_class.get(type(value).__name__.lower(), "")
+    if name and type(value).__module__.split(".")[0] == "keras":
+        return name  # keras.layers.LeakyReLU computes keras.activations.leaky_relu
+    return own(value)
+
+
+@cache
+def _named() -> dict[Any, str]:
+    """The activations of Keras that have a rule, by the function."""
+    import keras
+
+    names = [name for name in (*OPERATIONS, "glu") if hasattr(keras.activations, name)]
+    return {getattr(keras.activations, name): name for name in names}

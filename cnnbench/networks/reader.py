@@ -7,24 +7,50 @@ so that the two can be compared. The model is not changed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from cnnbench import layers
-from cnnbench.errors import CnnbenchError, NoRuleError
-from cnnbench.graph import ITEMSIZE, Graph, Node, Tensor, argument_names, checked, merges
+from cnnbench.errors import CnnbenchError, NoRuleError, ShapeError
+from cnnbench.graph import (
+    ITEMSIZE,
+    Graph,
+    Node,
+    Tensor,
+    argument_names,
+    checked,
+    merges,
+    snake_case,
+)
+from cnnbench.layers.activation import OwnActivation
 from cnnbench.layers.operations import OPERATIONS
+from cnnbench.networks import tensorflow
+from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import (
+    accepted,
+    adapted,
     arguments,
     call_arguments,
     function_of,
-    keras_checks_little,
     operation_key,
     rule_of,
+    rule_takes,
 )
-from cnnbench.networks.symbolic import first_line, inferred, unchanged, variables_give_way
+from cnnbench.networks.operations import Operations
+from cnnbench.networks.symbolic import (
+    OpenSizeError,
+    first_line,
+    inferred,
+    unchanged,
+    variables_give_way,
+)
 from cnnbench.rule import Rule, Shape, Weight
+
+Invoke = Callable[[Callable[..., Any], list[Any]], Any]
+"""Calls the first, the `call` of a layer, on tensors in the place of its recorded ones."""
 
 
 def read(
@@ -58,6 +84,7 @@ class _Reader:
         self.calls: Counter[int] = Counter()  # of each layer so far, by identity
         self.alive: list[Any] = []  # what was called: an identity is unique only while it lives
         self.owned: set[int] = set()  # variables whose weights are in the graph
+        self.numbers: Counter[str] = Counter()  # of operations of TensorFlow
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
         names = [x._keras_history.operation.name for x in getattr(model, "inputs", None) or ()]
@@ -73,15 +100,23 @@ class _Reader:
             outputs = self.function(function, inputs)
         else:
             try:
-                outputs = self.traced(model, inputs, lambda call, given: call(_one(given)))
-            except (CnnbenchError, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # whatever the user's `call` may raise
+                outputs = self.followed(model, inputs, caller(model))
+            except _UntraceableError as error:
                 raise CnnbenchError(
-                    f"the call of {type(model).__name__} cannot be traced ({first_line(error)}); "
+                    f"the call of {type(model).__name__} cannot be traced ({error}); "
                     "write it with Keras layers and keras.ops, or as a functional model"
                 ) from None
+        self.left_over(model)
         self.graph.finish(outputs)
+
+    def left_over(self, model: Any) -> None:
+        """A node for each layer that owns weights which nothing read so far uses."""
+        for layer in model._flatten_layers():
+            weights = self.weights(_own(layer))
+            if weights:
+                rule = Rule((0,), weights, saves="", window=None)
+                reason = "the model owns its weights, but no call of it was found"
+                self.append(layer, type(layer).__name__, {}, [], rule, reason)
 
     def function(self, function: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Read the calls of a Keras Function, in the order in which Keras runs them."""
@@ -105,35 +140,100 @@ class _Reader:
             if not isinstance(called, keras.Layer):
                 rule = OPERATIONS.get(operation_key(called))
                 if rule is None:
-                    raise NoRuleError("there is no rule for this operation")
+                    name = type(called).__name__
+                    raise NoRuleError(f"there is no rule for this operation ({name})")
                 return self.operation(call, rule, inputs)
             op, rule = rule_of(called)
+            if op in layers.NO_RULE and op not in _PROGRAMS:
+                raise NoRuleError(layers.NO_RULE[op])
             if rule is not None:
+                if adapted(called):
+                    return self.as_one(call, op, inputs)
                 return self.counted(call, op, rule, inputs)
         except NoRuleError as error:
             if type(called) is keras.layers.TimeDistributed:
                 return self.inside(call, inputs, lambda: self.each_frame(called, inputs[0]))
-            return self.uncounted(call, inputs, str(error))
+            if type(called).__name__ not in _HOLDERS:
+                return self.uncounted(call, inputs, str(error))
         inner = function_of(called)
         if inner is None:
-            return self.inside(call, inputs, lambda: self.composite(call, inputs))
+            return self.inside(call, inputs, lambda: self.followed(called, inputs, _again(call)))
         with self.graph.scope(called.name):
             return self.function(inner, inputs)
 
     def counted(
-        self, call: Any, op: str, rule: Callable[..., Rule], inputs: list[Tensor]
+        self, call: Any, op: str, rule: Callable[..., Rule], inputs: Sequence[Tensor | None]
     ) -> list[Tensor]:
-        """A layer that follows the rule of its class."""
+        """A layer that follows the rule of its class; a constant among its inputs is None."""
         layer = call.operation
-        attrs, unknown = arguments(rule, layer.get_config())
         tensors, options = call_arguments(call)
-        attrs |= {name: value for name, value in options.items() if name in argument_names(rule)}
-        known = {id(x): y.shape for x, y in zip(call.input_tensors, inputs, strict=True)}
+        known = {
+            id(x): tuple(x.shape) if y is None else y.shape
+            for x, y in zip(call.input_tensors, inputs, strict=True)
+        }
         shapes = [known[id(x)] for x in tensors]
+
+        def own(function: Any) -> OwnActivation:
+            return self.activation(function, layer.compute_dtype)
+
+        attrs, unknown = arguments(rule, layer, own)
+        attrs |= {name: value for name, value in options.items() if name in argument_names(rule)}
         given = shapes if merges(rule) else shapes[0]
-        with keras_checks_little():
+        with rule_takes():
             result = self.graph.apply(op, rule, given, attrs, layer.name)
-        return self.append(layer, op, attrs, inputs, result, unknown)
+        result, shared = self.owning(layer, result)
+        return self.append(layer, op, attrs, [x for x in inputs if x], result, unknown, shared)
+
+    def activation(self, function: Any, dtype: str) -> OwnActivation:
+        """What an activation of the user's takes on each value.
+
+        Raises:
+            NoRuleError: that is not known, or not a whole number.
+        """
+        import keras
+
+        name = getattr(function, "__name__", type(function).__name__)
+        x, inner = keras.Input((64,)), _Reader(Graph(dtype), keep_dtypes=True)
+        inner.model(keras.Model(x, keras.layers.Lambda(function)(x)), [(1, 64)])
+        rules = [node.rule for node in inner.graph.nodes]
+        reasons = [node.uncounted for node in inner.graph.nodes if node.uncounted]
+        counts = sum(r.elementwise for r in rules), sum(r.backward for r in rules)
+        if reasons or any(r.macs for r in rules) or any(n % 64 for n in counts):
+            raise NoRuleError(
+                f"{name}: {(*reasons, 'it does not compute each value by itself')[0]}"
+            )
+        return OwnActivation(name, (counts[0] // 64, counts[1] // 64))
+
+    def as_one(self, call: Any, op: str, inputs: list[Tensor]) -> list[Tensor]:
+        """A layer that computes more than its class does, as one node with all that it runs."""
+        inner = _Reader(Graph(self.graph.dtype), self.keep_dtypes)
+        given = [
+            inner.graph.append(
+                Node("", "InputLayer", {}, (), (), Rule(x.shape), dtype=self.dtype(x))
+            )
+            for x in inputs
+        ]
+        try:
+            outputs = inner.by_tensorflow(call.operation, given, _again(call))
+        except (KeyboardInterrupt, NoRuleError):
+            raise
+        except BaseException as error:  # whatever TensorFlow may raise
+            raise NoRuleError(f"it cannot be traced: {first_line(error)}") from None
+        nodes = inner.graph.nodes[len(inputs) :]
+        rules = [node.rule for node in nodes]
+        rule = Rule(
+            outputs[0].shape,
+            weights=self.weights(call.operation.weights, call.operation),
+            macs=sum(r.macs for r in rules),
+            elementwise=sum(r.elementwise for r in rules),
+            products=sum(r.products for r in rules),
+            backward=sum(r.backward for r in rules),
+            others=tuple(x.shape for x in outputs[1:]),
+            scratch=sum(prod(r.shape) for r in rules[:-1] if not r.view),
+            window=None,
+        )
+        why = "; ".join(dict.fromkeys(node.uncounted for node in nodes if node.uncounted))
+        return self.append(call.operation, op, {}, inputs, rule, why)
 
     def operation(self, call: Any, rule: Callable[..., Rule], inputs: list[Tensor]) -> list[Tensor]:
         """An operation of `keras.ops`; Keras infers its shape."""
@@ -149,7 +249,7 @@ class _Reader:
                 weights += self.weights([x])
         attrs = {k: v for k, v in vars(call.operation).items() if not k.startswith("_")}
         first, *others = inferred(call, [tensor.shape for tensor in inputs])
-        with keras_checks_little():
+        with rule_takes():
             result = rule(operands, [first, *others] if others else first, attrs)
         result = replace(result, shape=first, others=tuple(others), weights=weights)
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
@@ -162,57 +262,200 @@ class _Reader:
         operation: Any,
         op: str,
         attrs: dict[str, Any],
-        inputs: list[Tensor],
+        inputs: Sequence[Tensor],
         rule: Rule,
         uncounted: str = "",
+        shared: tuple[Weight, ...] = (),
     ) -> list[Tensor]:
         again = self.calls[id(operation)]
         self.calls[id(operation)] += 1
         self.alive.append(operation)
-        name = operation.name
-        shared: tuple[Weight, ...] = ()
-        if not getattr(operation, "trainable", True):
-            rule = replace(rule, weights=tuple(replace(w, trainable=False) for w in rule.weights))
-            if op == "BatchNormalization":  # Keras then runs it as at inference
-                rule = replace(rule, training=None, backward=rule.elementwise // 2)
-        if again:  # a shared layer owns its weights once and works each time
-            name, shared = f"{name} (call {again + 1})", rule.weights
-            rule = replace(rule, weights=())
-        self.owned.update(map(id, getattr(operation, "variables", ())))
+        name = f"{operation.name} (call {again + 1})" if again else operation.name
+        if op == "BatchNormalization" and not operation.trainable:
+            # Keras then runs it as at inference.
+            rule = replace(rule, training=None, backward=rule.elementwise // 2)
         dtypes: tuple[str | None, str | None] = (None, None)
         if self.keep_dtypes and hasattr(operation, "compute_dtype"):
             dtypes = _dtype(operation.compute_dtype), _dtype(operation.variable_dtype)
         sources = tuple(tensor.index for tensor in inputs)
         scope = self.graph.current_scope
         node = Node(name, op, attrs, sources, scope, rule, uncounted, *dtypes, shared)
-        out = self.graph.append(node)
-        return out if isinstance(out, list) else [out]
+        return _listed(self.graph.append(node))
+
+    def owning(self, layer: Any, rule: Rule) -> tuple[Rule, tuple[Weight, ...]]:
+        """A rule with only those of its weights that no earlier node has, and the others.
+
+        Each weight is the variable of the layer that has its shape. Where as many do not pair,
+        the layer is read at another size than it was built for, and has the weights of its rule.
+        """
+        paired: list[tuple[str, Any]] = []
+        left = list(layer.weights)
+        for weight in rule.weights:
+            same = [v for v in left if tuple(v.shape) == weight.shape]
+            same = same or [v for v in left if prod(v.shape) == prod(weight.shape)]
+            if same:
+                paired.append((weight.name, same[0]))
+                left = [v for v in left if v is not same[0]]
+        if len(paired) < len(rule.weights) and len(layer.weights) in (0, len(rule.weights)):
+            self.owned.update(map(id, layer.weights))
+            again = self.calls[id(layer)] > 0
+            return (replace(rule, weights=()), rule.weights) if again else (rule, ())
+        named = [*paired, *((v.name, v) for v in left)]
+        new = {id(v) for _, v in named} - self.owned
+        self.owned |= new
+        owned = [replace(_weight(v, layer), name=name) for name, v in named if id(v) in new]
+        shared = [replace(_weight(v, layer), name=name) for name, v in named if id(v) not in new]
+        return replace(rule, weights=tuple(owned)), tuple(shared)
 
     def inside(
         self, call: Any, inputs: list[Tensor], read: Callable[[], list[Tensor]]
     ) -> list[Tensor]:
         """The layers inside a layer, if its `call` can be traced."""
-        before = len(self.graph.nodes)
         try:
-            with self.graph.scope(call.operation.name):
+            with self.unless_it_fails(), self.graph.scope(call.operation.name):
                 return read()
-        except (CnnbenchError, KeyboardInterrupt):
+        except (KeyboardInterrupt, ShapeError):
             raise
         except BaseException as error:  # whatever the user's `call` may raise
-            del self.graph.nodes[before:]
-            reason = layers.NO_RULE.get(type(call.operation).__name__)
-            reason = reason or f"it cannot be traced: {first_line(error)}"
-            return self.uncounted(call, inputs, reason)
+            why = str(error) if isinstance(error, _UntraceableError) else first_line(error)
+            return self.uncounted(call, inputs, f"it cannot be traced: {why}")
 
-    def composite(self, call: Any, inputs: list[Tensor]) -> list[Tensor]:
-        """The layers inside a user's own layer."""
+    @contextmanager
+    def unless_it_fails(self) -> Iterator[None]:
+        """Take back all that was read meanwhile if that fails."""
+        nodes, names = len(self.graph.nodes), Counter(self.graph._names)
+        calls, owned = Counter(self.calls), set(self.owned)
+        try:
+            yield
+        except BaseException:
+            del self.graph.nodes[nodes:]
+            self.graph._names, self.calls, self.owned = names, calls, owned
+            raise
 
-        def again(inner: Any, given: list[Any]) -> Any:
-            replaced = {id(x): y for x, y in zip(call.input_tensors, given, strict=True)}
-            args, kwargs = call.arguments.fill_in(replaced)
-            return inner(*args, **kwargs)
+    def followed(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
+        """What the `call` of a layer does: by tensors of Keras, else by TensorFlow's graph.
 
-        return self.traced(call.operation, inputs, again)
+        Raises:
+            ShapeError: the layer refuses its inputs.
+            _UntraceableError: neither can follow it.
+        """
+        errors = []
+        for way in (self.symbolic, self.by_tensorflow):
+            try:
+                with self.unless_it_fails():
+                    return way(layer, inputs, invoke)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever the user's `call` may raise
+                errors.append(error)
+        first, last = errors
+        if isinstance(first, ShapeError):
+            raise first
+        raise _UntraceableError(first_line(last if isinstance(first, NoRuleError) else first))
+
+    def symbolic(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
+        """Call a layer on symbolic tensors of Keras and read the calls that it makes."""
+        import keras
+
+        symbols: dict[tuple[int, int], Any] = {}
+        for x in inputs:
+            spec = keras.KerasTensor(x.shape, self.dtype(x))
+            symbols.setdefault((x.index, x.output), spec)
+        given = [symbols[x.index, x.output] for x in inputs]
+        with unchanged(layer), variables_give_way():
+            if not all(inner.built for inner in layer._flatten_layers()):
+                invoke(layer.call, given)  # which builds them
+            with tensorflow.no_work():
+                outputs = _tensors(invoke(layer.call, given))
+            known = {id(x): tensor for x, tensor in zip(given, inputs, strict=True)}
+            made = [x for x in outputs if id(x) not in known]
+            start = len(self.graph.nodes)
+            if made:
+                used = {id(x): x for x in given if hasattr(x, "_keras_history")}
+                function = keras.Function(list(used.values()), made)
+                read = self.function(function, [known[x] for x in used])
+                known.update(zip(map(id, made), read, strict=True))
+        self.own_weights(layer, start, inputs)
+        return [known[id(x)] for x in outputs]
+
+    def by_tensorflow(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
+        """Trace a layer in TensorFlow and read the layers and operations that it runs."""
+        specs = [(x.shape, self.dtype(x)) for x in inputs]
+        found = tensorflow.traced(layer, specs, lambda given: invoke(layer.call, given), _is_node)
+        start = len(self.graph.nodes)
+        outputs = Operations(found, self.layer_call, self.raw, self.weights).read(inputs)
+        self.own_weights(layer, start, inputs)
+        return outputs
+
+    def layer_call(
+        self, call: tensorflow.LayerCall, inputs: Sequence[Tensor | None]
+    ) -> list[Tensor]:
+        """A layer that TensorFlow called."""
+        op, rule = rule_of(call.operation)
+        before = self.graph.current_scope
+        self.graph.current_scope = (*before, *(layer.name for layer in call.scope))
+        try:
+            if rule is not None:
+                return self.counted(call, op, rule, inputs)
+            first, *others = (tuple(x.shape) for x in call.outputs)
+            weights = self.weights(call.operation.weights)
+            result = Rule(first, weights, others=tuple(others), window=None)
+            given = [x for x in inputs if x]
+            return self.append(call.operation, op, {}, given, result, layers.NO_RULE[op])
+        finally:
+            self.graph.current_scope = before
+
+    def raw(
+        self,
+        kind: str,
+        path: tuple[str, ...],
+        rule: Rule,
+        inputs: Sequence[Tensor],
+        uncounted: str,
+        dtype: str,
+    ) -> list[Tensor]:
+        """An operation of TensorFlow."""
+        self.numbers[kind] += 1
+        name = f"{snake_case(kind)}_{self.numbers[kind]}"
+        sources = tuple(tensor.index for tensor in inputs)
+        scope = (*self.graph.current_scope, *path)
+        stored = _dtype(dtype) if self.keep_dtypes else None
+        node = Node(name, f"tf.{kind}", {}, sources, scope, rule, uncounted, stored)
+        return _listed(self.graph.append(node))
+
+    def own_weights(self, layer: Any, start: int, inputs: list[Tensor]) -> None:
+        """Give the variables of a composite layer itself to the first node inside it."""
+        weights = self.weights(_own(layer))
+        if not weights:
+            return
+        if start == len(self.graph.nodes):
+            rule = Rule(inputs[0].shape, weights, view=True, saves="")
+            self.append(layer, type(layer).__name__, {}, inputs[:1], rule)
+            return
+        node = self.graph.nodes[start]
+        rule = replace(node.rule, weights=(*node.rule.weights, *weights))
+        self.graph.nodes[start] = replace(node, rule=rule)
+
+    def weights(self, variables: Iterable[Any], layer: Any = None) -> tuple[Weight, ...]:
+        """The weights of the variables that are not in the graph yet."""
+        new = [v for v in variables if id(v) not in self.owned]
+        self.owned.update(map(id, new))
+        return tuple(_weight(v, layer) for v in new)
+
+    def uncounted(self, call: Any, inputs: list[Tensor], reason: str) -> list[Tensor]:
+        """A node whose work is not known; Keras infers its shape, and its weights are its own."""
+        operation = call.operation
+        try:
+            first, *others = inferred(call, [tensor.shape for tensor in inputs])
+        except OpenSizeError:
+            first, *others = (tuple(size or 1 for size in x.shape) for x in call.outputs)
+            reason = f"{reason}; the sizes after it depend on the data, and are taken as 1"
+        weights = self.weights(getattr(operation, "weights", ()))
+        rule = Rule(first, weights, others=tuple(others), window=None)
+        return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
+
+    def dtype(self, x: Tensor) -> str:
+        return self.graph.nodes[x.index].dtype or "float32"
 
     def each_frame(self, wrapper: Any, x: Tensor) -> list[Tensor]:
         """A model on every step of a sequence, read once on a batch of all steps."""
@@ -222,7 +465,7 @@ class _Reader:
         if function is not None:
             outputs = self.function(function, [folded])
         else:
-            outputs = self.traced(wrapper.layer, [folded], lambda call, given: call(given[0]))
+            outputs = self.followed(wrapper.layer, [folded], lambda call, given: call(given[0]))
         return [self.reshaped("unfold", y, (n, steps, *y.shape[1:])) for y in outputs]
 
     def reshaped(self, name: str, x: Tensor, shape: Shape) -> Tensor:
@@ -230,56 +473,60 @@ class _Reader:
         tensor: Tensor = self.graph.append(Node(name, "Reshape", {}, (x.index,), scope, rule))
         return tensor
 
-    def traced(self, layer: Any, inputs: list[Tensor], invoke: Any) -> list[Tensor]:
-        """Call a layer on symbolic tensors of Keras and read the calls that it makes."""
-        import keras
 
-        symbols = [
-            keras.KerasTensor(tensor.shape, self.graph.nodes[tensor.index].dtype or "float32")
-            for tensor in inputs
-        ]
-        with unchanged(layer), variables_give_way():
-            outputs = keras.tree.flatten(invoke(layer.call, symbols))
-            known = {id(x): tensor for x, tensor in zip(symbols, inputs, strict=True)}
-            made = [x for x in outputs if id(x) not in known]
-            before = len(self.graph.nodes)
-            if made:
-                function = keras.Function(symbols, made)
-                read = self.function(function, inputs)
-                known.update(zip(map(id, made), read, strict=True))
-        self.own_weights(layer, before)
-        return [known[id(x)] for x in outputs]
+class _UntraceableError(Exception):
+    """The `call` of a layer cannot be followed."""
 
-    def own_weights(self, layer: Any, start: int) -> None:
-        """Give the variables of a composite layer itself to the first node inside it."""
-        weights = self.weights(layer.variables)
-        if not weights:
-            return
-        if start == len(self.graph.nodes):
-            raise CnnbenchError("it owns weights and makes no call of Keras that uses them")
-        node = self.graph.nodes[start]
-        rule = replace(node.rule, weights=(*node.rule.weights, *weights))
-        self.graph.nodes[start] = replace(node, rule=rule)
 
-    def weights(self, variables: Iterable[Any]) -> tuple[Weight, ...]:
-        """The weights of the variables that are not in the graph yet."""
-        new = [v for v in variables if id(v) not in self.owned]
-        self.owned.update(map(id, new))
-        return tuple(Weight(v.name, tuple(v.shape), v.trainable) for v in new)
+def _again(call: Any) -> Invoke:
+    """Makes a recorded call of a layer again, on other tensors."""
 
-    def uncounted(self, call: Any, inputs: list[Tensor], reason: str) -> list[Tensor]:
-        """A node whose work is not known; Keras infers its shape, and its weights are its own."""
-        operation = call.operation
-        first, *others = inferred(call, [tensor.shape for tensor in inputs])
-        weights = self.weights(getattr(operation, "variables", ()))
-        rule = Rule(first, weights, others=tuple(others), window=None)
-        return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
+    def invoke(inner: Callable[..., Any], given: list[Any]) -> Any:
+        replaced = {id(x): y for x, y in zip(call.input_tensors, given, strict=True)}
+        args, kwargs = call.arguments.fill_in(replaced)
+        return inner(*args, **accepted(inner, kwargs))
+
+    return invoke
+
+
+def _is_node(layer: Any) -> bool:
+    """Whether a layer that TensorFlow calls is one node."""
+    op, rule = rule_of(layer)
+    known = rule is not None and not adapted(layer)
+    return known or (op in layers.NO_RULE and op not in _PROGRAMS)
+
+
+_PROGRAMS = ("Lambda", "TFSMLayer")
+"""Layers that run any code, which TensorFlow can trace."""
+
+
+_HOLDERS = ("Bidirectional", "RNN")
+"""Layers of Keras that hold layers of the user's, which TensorFlow can trace."""
+
+
+def _own(layer: Any) -> list[Any]:
+    """The weights of a layer itself, without those of the layers inside it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]  # no public name
+
+
+def _weight(variable: Any, layer: Any = None) -> Weight:
+    """A variable of Keras; its type is told where the layer's is another, or where it is packed."""
+    trainable = bool(variable.trainable and getattr(layer, "trainable", True))
+    usual = (getattr(layer, "variable_dtype", None), "float32", "float16", "bfloat16", "float64")
+    dtype = None if variable.dtype in usual else variable.dtype
+    return Weight(variable.name, tuple(variable.shape), trainable, dtype)
+
+
+def _tensors(outputs: Any) -> list[Any]:
+    import keras
+
+    return [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
+
+
+def _listed(outputs: Any) -> list[Tensor]:
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def _dtype(name: str) -> str | None:
     """A type whose size is known; None, for the type of the graph, otherwise."""
     return name if name in ITEMSIZE else None
-
-
-def _one(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values

@@ -40,17 +40,24 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def unchanged(layer: Any) -> Iterator[None]:
-    """Forget the calls that Keras records meanwhile on a layer and on the layers inside it."""
-    calls = [
-        (list_, len(list_))
-        for inner in layer._flatten_layers()
-        for list_ in (inner._inbound_nodes, inner._outbound_nodes)
-    ]
+    """Forget what Keras and the layers themselves record meanwhile: calls and symbolic tensors."""
+    inside = layer._flatten_layers()
+    calls = [(x, len(x)) for inner in inside for x in (inner._inbound_nodes, inner._outbound_nodes)]
+    before = [(vars(inner), dict(vars(inner))) for inner in inside]
     try:
         yield
     finally:
         for list_, length in calls:
             del list_[length:]
+        for now, old in before:
+            for name, value in list(now.items()):
+                if value is not old.get(name) and _is_symbolic(value):
+                    now.pop(name)
+                    now.update({name: old[name]} if name in old else {})
+
+
+def _is_symbolic(value: Any) -> bool:
+    return type(value).__name__ in ("KerasTensor", "SymbolicTensor")
 
 
 _BINARY = [
@@ -85,11 +92,16 @@ def variables_give_way() -> Iterator[None]:
             setattr(owner, name, method)
 
 
+class OpenSizeError(ShapeError):
+    """Keras cannot say a size, which depends on the data."""
+
+
 def inferred(call: Any, shapes: Sequence[Shape]) -> list[Shape]:
     """The shapes that Keras infers for the outputs of a recorded call, at other input shapes.
 
     Raises:
-        ShapeError: Keras refuses the shapes, or cannot say a size.
+        OpenSizeError: Keras cannot say a size.
+        ShapeError: Keras refuses the shapes.
     """
     import keras
 
@@ -104,5 +116,5 @@ def inferred(call: Any, shapes: Sequence[Shape]) -> list[Shape]:
     except Exception as error:  # Keras refuses in many ways
         raise ShapeError(f"{where}: {first_line(error)}") from None
     if any(None in x.shape for x in outputs):
-        raise ShapeError(f"{where}: the size of its output depends on the data")
+        raise OpenSizeError(f"{where}: the size of its output depends on the data")
     return [tuple(x.shape) for x in outputs]

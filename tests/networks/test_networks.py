@@ -255,18 +255,19 @@ def test_many_layers_made_of_layers_keep_their_weights_apart():
     assert not [layer.name for layer in found.layers if "call" in layer.name]
 
 
-def test_weights_that_no_call_shows_belong_to_the_first_layer_inside():
+def test_work_on_weights_alone_is_counted():
     class Summed(keras.layers.Layer):
         def build(self, shape):
             self.w = self.add_weight(shape=(7,), name="w", trainable=False)
 
         def call(self, x):
-            return x * keras.ops.sum(self.w)  # a number by now
+            return x * keras.ops.sum(self.w)
 
     x = keras.Input((4,))
     model = keras.Model(x, Summed()(x))
     found = costs(model)
-    assert [(x.op, x.params) for x in found.layers] == [("InputLayer", 0), ("ops.Multiply", 7)]
+    rows = [(x.op, x.params, x.elementwise) for x in found.layers]
+    assert rows == [("InputLayer", 0, 0), ("tf.Sum", 7, 6), ("tf.Mul", 0, 4)]
     assert found.params == model.count_params() == 7
     assert found.trainable_params == 0
 
@@ -390,14 +391,25 @@ def test_a_lambda_that_keeps_to_keras_is_looked_into():
     assert found.elementwise == 8
 
 
-def test_an_unknown_activation_leaves_the_rest_counted():
+def test_an_activation_of_ones_own_is_counted():
     def mine(x):
         return x * x
 
     x = keras.Input((4,))
     found = costs(keras.Model(x, keras.layers.Dense(3, activation=mine)(x)))
+    assert (found.macs, found.elementwise) == (12, 3 + 3)  # the bias, and a product
+    assert not found.uncounted
+
+
+def test_an_unknown_activation_leaves_the_rest_counted():
+    def mine(x):
+        return keras.ops.sort(x)
+
+    x = keras.Input((4,))
+    found = costs(keras.Model(x, keras.layers.Dense(3, activation=mine)(x)))
     assert found.macs == 12
-    assert "'mine' has no rule" in found.uncounted[0].uncounted
+    reason = "its activation: mine: there is no rule for this operation (Sort)"
+    assert found.uncounted[0].uncounted == reason
 
 
 def test_an_argument_of_a_type_that_keras_does_not_check():

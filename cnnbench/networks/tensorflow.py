@@ -1,0 +1,201 @@
+"""What TensorFlow runs for a layer whose calls Keras cannot follow.
+
+The layer is traced as a TensorFlow function of its inputs and its weights, so nothing is computed.
+While it is traced, each call of a Keras layer that has a rule is recorded, and what TensorFlow
+adds meanwhile is named after the number of that call. All other operations follow the rules of
+`layers.operations.tensorflow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+from cnnbench.errors import NoRuleError
+from cnnbench.layers.operations.tensorflow import WORK
+from cnnbench.rule import Shape
+
+
+@dataclass(slots=True)
+class LayerCall:
+    """One call of a layer that is one node, in the form of a node of Keras.
+
+    Args:
+        operation: the layer.
+        arguments: `args` and `kwargs` of the call.
+        input_tensors: the tensors among them.
+        outputs: the tensors that it returned.
+        scope: the layers in which it is nested, outermost first.
+        position: how many operations the graph had when it began.
+    """
+
+    operation: Any
+    arguments: SimpleNamespace
+    input_tensors: list[Any]
+    scope: tuple[Any, ...]
+    position: int
+    outputs: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A function of TensorFlow with the calls of layers in it.
+
+    Args:
+        graph: of the operations.
+        inputs: the tensors that stand for the inputs of the layer.
+        outputs: the tensors that it returns.
+        weights: the variable of Keras for each tensor that stands for one, by identity.
+        calls: by their numbers, with which the names of their operations begin.
+    """
+
+    graph: Any
+    inputs: list[Any]
+    outputs: list[Any]
+    weights: dict[int, Any]
+    calls: list[LayerCall]
+
+
+def is_available() -> bool:
+    """Whether Keras runs on TensorFlow."""
+    import keras
+
+    return str(keras.backend.backend()) == "tensorflow"
+
+
+def traced(
+    layer: Any,
+    specs: Sequence[tuple[Shape, str]],
+    invoke: Callable[[list[Any]], Any],
+    is_node: Callable[[Any], bool],
+) -> Traced:
+    """Trace `invoke`, which calls a layer on tensors of these shapes and types.
+
+    `is_node` says which layers inside it are recorded as one call.
+    """
+    count = -1
+    while count != len(layer.variables):  # the layers inside may make variables when first called
+        count = len(layer.variables)
+        found = _traced(layer, specs, invoke, is_node)
+    return found
+
+
+def _traced(
+    layer: Any,
+    specs: Sequence[tuple[Shape, str]],
+    invoke: Callable[[list[Any]], Any],
+    is_node: Callable[[Any], bool],
+) -> Traced:
+    import keras
+    import tensorflow as tf
+
+    from cnnbench.networks.load import no_values
+
+    variables = list(layer.variables)
+    weights = set(map(id, layer.weights))  # and not the states of random seeds
+    watch = _Watch(layer, is_node)
+
+    def run(values: list[Any], inputs: list[Any]) -> Any:
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(mapping, initialize_variables=False), watch.on():
+            outputs = keras.tree.flatten(invoke(inputs))
+        return [x for x in outputs if hasattr(x, "shape")]
+
+    # Variables that are made meanwhile get no values, and wait for none.
+    with no_values():
+        function = tf.function(run, autograph=False).get_concrete_function(
+            [tf.TensorSpec(v.shape, v.dtype) for v in variables],
+            [tf.TensorSpec(shape, dtype) for shape, dtype in specs],
+        )
+    graph = function.graph
+    given, inputs = graph.inputs[: len(variables)], graph.inputs[len(variables) :][: len(specs)]
+    return Traced(
+        graph,
+        inputs,
+        keras.tree.flatten(graph.structured_outputs),
+        {id(x): v for x, v in zip(given, variables, strict=True) if id(v) in weights},
+        watch.calls,
+    )
+
+
+class _Watch:
+    """Records the calls of the layers inside a layer."""
+
+    def __init__(self, layer: Any, is_node: Callable[[Any], bool]) -> None:
+        self.layer = layer
+        self.is_node = is_node
+        self.calls: list[LayerCall] = []
+        self.scope: list[Any] = []
+        self.inside = False  # a layer that is one node
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch every layer inside the layer."""
+        layers = {id(x): x for x in self.layer._flatten_layers() if x is not self.layer}
+        watched = [x for x in layers.values() if "call" not in vars(x)]
+        try:
+            for x in watched:
+                vars(x)["call"] = self.watched(x)  # past Keras' own __setattr__
+            yield
+        finally:
+            for x in watched:
+                vars(x).pop("call", None)
+
+    def watched(self, layer: Any) -> Callable[..., Any]:
+        import keras
+        import tensorflow as tf
+
+        inner = layer.call
+
+        @wraps(inner)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.inside:
+                return inner(*args, **kwargs)
+            if not self.is_node(layer):
+                self.scope.append(layer)
+                try:
+                    return inner(*args, **kwargs)
+                finally:
+                    self.scope.pop()
+            flat = keras.tree.flatten((args, kwargs))
+            tensors = [x for x in flat if isinstance(x, tf.Tensor)]
+            position = len(tf.compat.v1.get_default_graph().get_operations())
+            arguments = SimpleNamespace(args=args, kwargs=kwargs)
+            made = LayerCall(layer, arguments, tensors, tuple(self.scope), position)
+            number = len(self.calls)
+            self.calls.append(made)
+            self.inside = True
+            try:
+                # With a slash at the end the scope starts from the root.
+                with tf.name_scope(f"{number}/"):
+                    outputs = inner(*args, **kwargs)
+            finally:
+                self.inside = False
+            made.outputs = [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
+            return outputs
+
+        return call
+
+
+@contextmanager
+def no_work() -> Iterator[None]:
+    """Refuse work on constants and weights alone, which Keras does at once and does not record.
+
+    Raises:
+        NoRuleError: there is some.
+    """
+    if not is_available():
+        yield
+        return
+    import tensorflow as tf
+
+    graph = tf.__internal__.FuncGraph("constants")
+    with graph.as_default():
+        yield
+    work = [op.type for op in graph.get_operations() if op.type in WORK]
+    if work:
+        raise NoRuleError(f"it computes {work[0]} on constants or weights")
