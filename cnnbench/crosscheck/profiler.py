@@ -15,13 +15,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
+from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import function_of
-from cnnbench.rule import Shape
+from cnnbench.networks.tensorflow import empty_graph, placeholder
 
 MULTIPLY_ADDS = frozenset((
     "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
@@ -125,39 +126,23 @@ def trace(graph: Graph, model: Any) -> Trace:
             f"expected Keras on TensorFlow; it runs on {keras.backend.backend()}; "
             "set KERAS_BACKEND=tensorflow"
         )
-    import tensorflow as tf
-
     watch = _Watch(graph, model)
-
-    def call(trainable: Any, others: Any, inputs: Any) -> Any:
-        return model.stateless_call(trainable, others, inputs)
-
+    shapes = [graph.nodes[index].rule.shape for index in graph.inputs]
     try:
-        # Or Keras gives values to the variables that somebody else made without them.
-        with watch.on(), keras.StatelessScope(initialize_variables=False):
-            traced = tf.function(call, autograph=False).get_concrete_function(
-                [tf.TensorSpec(x.shape, x.dtype) for x in model.trainable_variables],
-                [tf.TensorSpec(x.shape, x.dtype) for x in model.non_trainable_variables],
-                _inputs(model, [graph.nodes[index].rule.shape for index in graph.inputs]),
-            )
+        # Inside this scope Keras gives no values to variables that others made without them.
+        with empty_graph() as traced, keras.StatelessScope(initialize_variables=False), watch.on():
+            state = [
+                [placeholder(v.shape, v.dtype) for v in variables]
+                for variables in (model.trainable_variables, model.non_trainable_variables)
+            ]
+            dtypes = [x.dtype for x in getattr(model, "inputs", None) or ()]
+            given = map(placeholder, shapes, dtypes or ["float32"] * len(shapes))
+            caller(model)(partial(model.stateless_call, *state), list(given))
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {reason}") from None
-    _count(traced.graph, watch.calls)
-    return Trace(tuple(watch.calls), traced.graph)
-
-
-def _inputs(model: Any, shapes: list[Shape]) -> Any:
-    """The inputs of the model, nested as it takes them, as TensorFlow's specifications."""
-    import keras
-    import tensorflow as tf
-
-    symbols = getattr(model, "inputs", None)
-    if not symbols:
-        specs = [tf.TensorSpec(shape, "float32") for shape in shapes]
-        return specs[0] if len(specs) == 1 else specs
-    specs = [tf.TensorSpec(shape, x.dtype) for shape, x in zip(shapes, symbols, strict=True)]
-    return keras.tree.pack_sequence_as(model.input, specs)
+    _count(traced, watch.calls)
+    return Trace(tuple(watch.calls), traced)
 
 
 class _Watch:

@@ -10,7 +10,7 @@ from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import Tensor
 from cnnbench.layers.operations.tensorflow import TENSORFLOW
 from cnnbench.networks.matching import rule_takes
-from cnnbench.networks.tensorflow import LayerCall, Traced
+from cnnbench.networks.tensorflow import LayerCall, Traced, empty_graph
 from cnnbench.rule import Rule, Shape, Weight
 
 _NOTHING = """
@@ -55,9 +55,7 @@ class Operations:
         self.traced = traced
         self.layer, self.append, self.weights = layer, append, weights
         self.known: dict[Any, Tensor] = {}  # what depends on the inputs or the weights
-        self.variables = {
-            _key(x): traced.weights[id(x)] for x in traced.graph.inputs if id(x) in traced.weights
-        }
+        self.variables = {_key(x): variable for x, variable in traced.weights}
         self.constants: dict[Any, Any] = {}  # what the inputs of functions and loops hold
         self.done: set[int] = set()
         self.turns = 1
@@ -209,8 +207,7 @@ class Operations:
         import tensorflow as tf
         from tensorflow.python.ops.handle_data_util import copy_handle_data  # no public name
 
-        graph = tf.__internal__.FuncGraph(body.name)
-        with graph.as_default():
+        with empty_graph() as graph:
             graph.inputs = [tf.compat.v1.placeholder(y.dtype, y.shape) for _, y in pairs]
             for x, (_, y) in zip(graph.inputs, pairs, strict=True):
                 copy_handle_data(y, x)

@@ -49,14 +49,14 @@ class Traced:
         graph: of the operations.
         inputs: the tensors that stand for the inputs of the layer.
         outputs: the tensors that it returns.
-        weights: the variable of Keras for each tensor that stands for one, by identity.
+        weights: the tensors that stand for weights, with their variables of Keras.
         calls: by their numbers, with which the names of their operations begin.
     """
 
     graph: Any
     inputs: list[Any]
     outputs: list[Any]
-    weights: dict[int, Any]
+    weights: list[tuple[Any, Any]]
     calls: list[LayerCall]
 
 
@@ -91,35 +91,42 @@ def _traced(
     is_node: Callable[[Any], bool],
 ) -> Traced:
     import keras
-    import tensorflow as tf
 
     from cnnbench.networks.load import no_values
 
-    variables = list(layer.variables)
     weights = set(map(id, layer.weights))  # and not the states of random seeds
     watch = _Watch(layer, is_node)
 
-    def run(values: list[Any], inputs: list[Any]) -> Any:
-        mapping = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(mapping, initialize_variables=False), watch.on():
-            outputs = keras.tree.flatten(invoke(inputs))
-        return [x for x in outputs if hasattr(x, "shape")]
-
     # Variables that are made meanwhile get no values, and wait for none.
-    with no_values():
-        function = tf.function(run, autograph=False).get_concrete_function(
-            [tf.TensorSpec(v.shape, v.dtype) for v in variables],
-            [tf.TensorSpec(shape, dtype) for shape, dtype in specs],
-        )
-    graph = function.graph
-    given, inputs = graph.inputs[: len(variables)], graph.inputs[len(variables) :][: len(specs)]
+    with no_values(), empty_graph() as graph:
+        state = [(v, placeholder(v.shape, v.dtype)) for v in layer.variables]
+        given = [placeholder(shape, dtype) for shape, dtype in specs]
+        with keras.StatelessScope(state, initialize_variables=False), watch.on():
+            outputs = keras.tree.flatten(invoke(given))
     return Traced(
         graph,
-        inputs,
-        keras.tree.flatten(graph.structured_outputs),
-        {id(x): v for x, v in zip(given, variables, strict=True) if id(v) in weights},
+        given,
+        [x for x in outputs if hasattr(x, "shape")],
+        [(x, v) for v, x in state if id(v) in weights],
         watch.calls,
     )
+
+
+@contextmanager
+def empty_graph() -> Iterator[Any]:
+    """A graph of TensorFlow, to which everything that is called meanwhile is added."""
+    import tensorflow as tf
+
+    graph = tf.__internal__.FuncGraph("traced")
+    with graph.as_default():
+        yield graph
+
+
+def placeholder(shape: Any, dtype: str) -> Any:
+    """A tensor without a value."""
+    import tensorflow as tf
+
+    return tf.compat.v1.placeholder(dtype, tuple(shape))
 
 
 class _Watch:
@@ -191,10 +198,7 @@ def no_work() -> Iterator[None]:
     if not is_available():
         yield
         return
-    import tensorflow as tf
-
-    graph = tf.__internal__.FuncGraph("constants")
-    with graph.as_default():
+    with empty_graph() as graph:
         yield
     work = [op.type for op in graph.get_operations() if op.type in WORK]
     if work:
