@@ -29,10 +29,14 @@ def normalization(x: Shape, axis: Any = -1, mean: Any = None, variance: Any = No
     """
     axes = () if axis is None else axes_of(axis, len(x))
     kept = tuple(x[a] for a in sorted(axes))
-    names = {"mean": kept, "variance": kept, "count": ()}
+    adapted = (
+        Weight("mean", kept, False),
+        Weight("variance", kept, False),
+        Weight("count", (), False, "int64"),
+    )
     return Rule(
         x,
-        weights=tuple(Weight(n, s, False) for n, s in names.items()) if mean is None else (),
+        weights=adapted if mean is None else (),
         elementwise=2 * prod(x) + 2 * prod(kept),
         backward=prod(x),
         saves="",

@@ -10,20 +10,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from cnnbench import blocks, units
-from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError, unknown
+from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError, unknown
 from cnnbench.graph import Graph, check_dtype
 from cnnbench.networks.applications import SIZES
 from cnnbench.networks.inputs import own_shapes
 from cnnbench.rule import Shape
 
 Kind = Literal["entry", "application", "file", "function", "model"]
-FILES = (".keras", ".h5", ".hdf5")
-"""The suffixes of the files that Keras saves a model in."""
+FILES = (".keras", ".h5", ".hdf5", ".json")
+"""The suffixes of the files that Keras saves a model in; the last, without its weights."""
+
+OTHER_FILES = (".ckpt", ".mlmodel", ".onnx", ".pb", ".pt", ".pth", ".tflite")
+"""The suffixes of models that are not read."""
 
 CHANNELS = (1, 3, 4)
 """How many channels images have, by which sizes in the order of PyTorch are recognised."""
@@ -43,12 +47,14 @@ class Network:
         source: the file that holds it, where that is not the target: of a model that came from
             Python.
         given: whether it is a Keras model that somebody made; the target is then its name.
+        keras_because: what only Keras can read in its configuration, if it was tried.
     """
 
     target: str
     params: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     given: bool = False
+    keras_because: list[str] = field(default_factory=list, repr=False, compare=False)
     _model: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -120,10 +126,35 @@ class Network:
             (size,) = inputs
             known = "float32" if dtype is None else dtype
             return entry.trace(size, batch_size=batch_size, dtype=known, **self.params)
+        graph = None if self._model else self._configured(inputs, batch_size, dtype)
+        if graph is not None:
+            return graph
         from cnnbench.networks.reader import read
 
         model = self.keras(inputs)
-        return read(model, _own(self.title, model, inputs), batch_size, dtype)
+        return read(model, _own(self.title, own_shapes(model), inputs), batch_size, dtype)
+
+    def _configured(
+        self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
+    ) -> Graph | None:
+        """Its graph from its configuration alone, if that can be had without Keras."""
+        from cnnbench.networks import configuration, stored
+
+        try:
+            if self.kind == "file" and not os.path.isdir(self.source or self.target):
+                spec = stored.configuration(Path(self.source or self.target))
+            elif self.kind == "application" and not self.params:
+                side = SIZES[_application(self.target)]
+                if inputs and tuple(inputs[0]) != (side, side, 3):
+                    return None  # some are padded by the size that they are made for
+                spec = stored.application(_application(self.target))
+            else:
+                return None
+            own = configuration.own_inputs(spec)
+            return configuration.read(spec, _own(self.title, own, inputs), batch_size, dtype)
+        except configuration.NeedsKerasError as error:
+            self.keras_because.append(str(error))
+            return None
 
     def as_run(
         self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
@@ -206,7 +237,9 @@ def resolve(
     network = named(target, include_top, params)
     network.check()
     if network.kind != "entry":
-        network.keras(inputs)
+        with suppress(_OpenInputError):  # a size is asked for when it is traced
+            if network._configured(inputs) is None:
+                network.keras(inputs)
     return network
 
 
@@ -245,7 +278,13 @@ def names() -> list[str]:
     return [*blocks.catalogue(), *SIZES]
 
 
-def _unknown(target: str) -> UnknownNameError:
+def _unknown(target: str) -> CnnbenchError:
+    suffix = Path(target).suffix
+    if suffix in OTHER_FILES:
+        return TargetError(
+            f"{target}: {suffix} files are not read; give the Keras model that it was made from: "
+            f"a file ({', '.join(FILES)}), the folder of a SavedModel, or package.module:name"
+        )
     see = "see cnnbench list; a file ends in .keras or .h5, a function looks like"
     return unknown("target", target, names(), f"{see} package.module:name")
 
@@ -291,13 +330,18 @@ def _refuse_params(target: str, params: Iterable[str]) -> None:
         raise CnnbenchError(f"{target} takes no parameters; got {', '.join(params)}")
 
 
-def _own(title: str, model: Any, given: Sequence[Shape] | None) -> Sequence[Any]:
+class _OpenInputError(ShapeError):
+    """A network does not say the size of its input."""
+
+
+def _own(
+    title: str, own: Sequence[tuple[int | None, ...]], given: Sequence[Shape] | None
+) -> Sequence[Any]:
     """The sizes to trace a Keras model at: those given, else its own."""
-    own = own_shapes(model)
     if given:
         return fitting(title, own, given) if own else given
     if not own or any(None in shape for shape in own):
-        raise ShapeError(
+        raise _OpenInputError(
             f"{title} leaves its input open ({_sizes(own) or 'not built'}); "
             "give its size, as --input 224x224x3"
         )

@@ -7,24 +7,19 @@ can be looked at on any machine.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from cnnbench import blocks, units
+from cnnbench import blocks
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
-from cnnbench.networks import Network, applications, fitting
+from cnnbench.networks import Network, applications, fitting, stored
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
-
-LARGEST_CONFIG = 2**26
-"""Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
 
 
 def opened(
@@ -122,12 +117,12 @@ def file(path: Path, values: bool = False) -> Any:
         raise TargetError(f"there is no file {path}")
     if path.is_dir() and not (path / "saved_model.pb").exists():
         raise TargetError(f"{path} is a folder without a saved_model.pb, so not a SavedModel")
-    config = _config(path) if path.suffix == ".keras" and path.is_file() else None
+    config = stored.configuration(path) if path.suffix in (".keras", ".json") else None
     keras = _keras()
     try:
         if path.is_dir():
             return _saved_model(path)
-        if config is None or values:
+        if config is None or (values and path.suffix != ".json"):
             with nullcontext() if values else no_values():
                 model = keras.saving.load_model(path, compile=False, safe_mode=True)
         else:
@@ -156,22 +151,6 @@ def _without_values(config: Any) -> Any:
         if "stateless scope" not in str(error):  # as of a recurrent layer that keeps its state
             raise
     return keras.saving.deserialize_keras_object(config, safe_mode=True)
-
-
-def _config(path: Path) -> Any:
-    """The configuration in a `.keras` file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = archive.getinfo("config.json").file_size
-            if size > LARGEST_CONFIG:
-                raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
-            return json.loads(archive.read("config.json"))
-    except CnnbenchError:
-        raise
-    except Exception as error:  # whatever zipfile, its decompressors or json find wrong with it
-        raise TargetError(
-            f"{path} is not a model that Keras saved: {reason(error)}; write it with model.save"
-        ) from None
 
 
 def function(target: str, params: dict[str, Any], values: bool = False) -> Any:

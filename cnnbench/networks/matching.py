@@ -80,6 +80,7 @@ def arguments(
             config = layer.get_config()
     attrs = {name: config[name] for name in names if name in config}
     attrs |= {n: getattr(layer, n) for n in names if n not in attrs and hasattr(layer, n)}
+    attrs = {name: frozen(value) for name, value in attrs.items()}
     unknown = []
     for name in ("activation", "recurrent_activation"):
         if name in attrs:
@@ -89,6 +90,15 @@ def arguments(
                 unknown.append(f"its {name}: {error}")
                 attrs[name] = None
     return attrs, "; ".join(unknown)
+
+
+def frozen(value: Any) -> Any:
+    """An argument with tuples in the place of lists of numbers, as which JSON stores them."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    inner = tuple(map(frozen, value))
+    numbers = all(x is None or isinstance(x, (int, float, tuple)) for x in inner)
+    return inner if numbers else value
 
 
 def call_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -151,5 +161,6 @@ def _named() -> dict[Any, str]:
     """The activations of Keras that have a rule, by the function."""
     import keras
 
-    names = [name for name in (*OPERATIONS, "glu") if hasattr(keras.activations, name)]
-    return {getattr(keras.activations, name): name for name in names}
+    names = [name for name in ("glu", *OPERATIONS) if hasattr(keras.activations, name)]
+    # Of two names the first: "swish" is another one for "silu".
+    return {getattr(keras.activations, name): name for name in reversed(names)}

@@ -247,7 +247,8 @@ class _Reader:
                 operands.append(shapes.get(id(x), tuple(x.shape)))
             if isinstance(x, keras.Variable):
                 weights += self.weights([x])
-        attrs = {k: v for k, v in vars(call.operation).items() if not k.startswith("_")}
+        known = vars(call.operation).items()
+        attrs = {k: v for k, v in known if not k.startswith("_") and k != "name"}
         first, *others = inferred(call, [tensor.shape for tensor in inputs])
         with rule_takes():
             result = rule(operands, [first, *others] if others else first, attrs)

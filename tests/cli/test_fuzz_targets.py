@@ -229,12 +229,12 @@ def test_nothing_in_a_file_is_executed(configs, with_code, monkeypatch, chunk):
         change = rng.choice((*UNSAFE, *with_code))
         if rng.random() < 0.3:
             config = json.dumps(change)
-            return Command(("analyze", saved(rng, config)), False, "", config)
+            return Command(("analyze", saved(rng, config)), None, "", config)
         config = put_into(rng, rng.choice(configs), change)
         return Command(("analyze", saved(rng, config)), None, "", config)  # Keras may pass over it
 
     check(of_unsafe(random.Random(f"unsafe {chunk} {number}")) for number in range(50))
-    check(Command(("analyze", saved(random, json.dumps(config)))) for config in with_code)
+    check(Command(("analyze", saved(random, json.dumps(config))), None) for config in with_code)
     assert not Path("executed").exists()
     assert serialization_lib.in_safe_mode() is not False
     assert "evil" not in sys.modules

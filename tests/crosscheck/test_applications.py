@@ -6,17 +6,21 @@ and has a statistic for each of its operations. None of it looks at a rule of ou
 
 import csv
 import gc
+import json
+from dataclasses import replace
 
 import pytest
 
+from benchmarks.configurations import stripped
 from cnnbench.cost import cost
 from cnnbench.crosscheck import layers
-from cnnbench.networks import resolve
+from cnnbench.networks import resolve, stored
 from cnnbench.networks.applications import SIZES
 from tests.support import DATA
 
 pytestmark = pytest.mark.tensorflow
 
+keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 with open(DATA / "keras_applications.csv", newline="") as lines:
@@ -37,8 +41,14 @@ def _garbage_is_collected_once():
 
 def read(name, shape=None, batch_size=1):
     """A model without values, at a size without its top, and our graph of it."""
+    keras.utils.clear_session()
     target = resolve(f"keras.applications.{name}", shape and [shape], include_top=shape is None)
     return target.trace(None, batch_size, None), target.keras()
+
+
+def unnamed(node):
+    weights = tuple(replace(weight, name="") for weight in node.rule.weights)
+    return replace(node, name="", rule=replace(node.rule, weights=weights))
 
 
 def assert_agrees(graph, model):
@@ -55,6 +65,11 @@ def assert_agrees(graph, model):
 def test_an_application_at_its_size(name):
     graph, model = read(name)
     assert_agrees(graph, model)
+    # The configuration in the package is Keras', and read from either the graph is the same.
+    assert stored.application(name) == stripped(json.loads(model.to_json()))
+    again = resolve(model).trace(None, 1, None)
+    assert list(map(unnamed, again.nodes)) == list(map(unnamed, graph.nodes))
+    assert again.outputs == graph.outputs
     assert PUBLISHED.get(name) in (None, cost(graph).params)
 
 

@@ -532,12 +532,14 @@ def test_a_saved_file(small, tmp_path, suffix):
     assert larger.macs == 64 * 2 * 9
 
 
-def test_unsafe_content_is_refused_with_a_reason(tmp_path):
+def test_code_in_a_file_is_not_run(tmp_path):
     x = keras.Input((4,))
     path = tmp_path / "unsafe.keras"
     keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x)).save(path)
+    (layer,) = cost(networks.resolve(str(path)).trace(None, 1, None)).uncounted
+    assert "the file holds its code, which is not run" in layer.uncounted
     with pytest.raises(TargetError, match=r"unsafe\.keras: .*it would run code or open a file"):
-        networks.resolve(str(path))
+        networks.resolve(str(path)).keras()
 
 
 def test_a_folder_that_keras_saved_for_serving(small, tmp_path):
@@ -559,7 +561,7 @@ def archive(path, config):
         (lambda p: p.write_text("not a zip"), "BadZipFile"),
         (lambda p: p.write_bytes(b""), "BadZipFile"),
         (lambda p: archive(p, "{"), "JSONDecodeError"),
-        (lambda p: archive(p, "[]"), "holds a list, not a Keras model"),
+        (lambda p: archive(p, "[]"), "is not a model that Keras saved"),
         (lambda p: archive(p, "{}"), "x.keras"),
         (lambda p: archive(p, '{"class_name": "Dense", "module": "os", "config": {}}'), "x.keras"),
         (

@@ -22,6 +22,7 @@ UNKNOWN = {"sampler": "RandomNormal"}
 LOST = {
     "dense_in_two_wrappers": "that the two wrappers share a layer",
     "convolution_wrapped_and_plain": "that the two share a layer",
+    "tensorflow_in_a_lambda": "code that is not run",
     "function_with_a_known_name": "which function has the name",
 }
 """What Keras does not write into a file, so that it opens another network, or none."""
