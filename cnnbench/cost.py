@@ -152,18 +152,13 @@ class Cost(Record):
 
 def cost(graph: Graph) -> Cost:
     """The cost of a graph."""
-    outputs = [_output_bytes(graph, node) for node in graph.nodes]
+    outputs = [output_bytes(graph, node) for node in graph.nodes]
     sizes = [0 if n.rule.view else size for n, size in zip(graph.nodes, outputs, strict=True)]
     layers = []
     for node, size, live in zip(graph.nodes, sizes, _live(graph, sizes), strict=True):
         rule = node.rule
-        params = trainable = weight_bytes = 0
-        for weight in rule.weights:
-            values = prod(weight.shape)
-            params += values
-            weight_bytes += values * ITEMSIZE[weight.dtype or node.weight_dtype or graph.dtype]
-            if weight.trainable:
-                trainable += values
+        params = sum([prod(weight.shape) for weight in rule.weights])
+        frozen = sum([prod(weight.shape) for weight in rule.weights if not weight.trainable])
         layers.append(
             LayerCost(
                 name=node.name,
@@ -171,11 +166,11 @@ def cost(graph: Graph) -> Cost:
                 scope="/".join(node.scope),
                 output_shape=rule.shape,
                 params=params,
-                trainable_params=trainable,
+                trainable_params=params - frozen,
                 macs=rule.macs,
                 inside_macs=rule.macs if rule.inside is None else rule.inside,
                 elementwise=rule.elementwise,
-                weight_bytes=weight_bytes,
+                weight_bytes=sum([weight_bytes(graph, node, w) for w in rule.weights]),
                 input_bytes=sum([outputs[i] for i in node.inputs]),
                 activation_bytes=size,
                 live_bytes=live,
@@ -193,13 +188,12 @@ def cost(graph: Graph) -> Cost:
 
 def activation_bytes(graph: Graph, node: Node) -> int:
     """Memory that the outputs of a node take; none for a view of its input."""
-    return 0 if node.rule.view else _output_bytes(graph, node)
+    return 0 if node.rule.view else output_bytes(graph, node)
 
 
-def _output_bytes(graph: Graph, node: Node) -> int:
-    values = prod(node.rule.shape)
-    for shape in node.rule.others:
-        values += prod(shape)
+def output_bytes(graph: Graph, node: Node) -> int:
+    """The size of the outputs of a node, whoever owns their memory."""
+    values = sum(map(prod, (node.rule.shape, *node.rule.others)))
     return values * ITEMSIZE[node.dtype or graph.dtype]
 
 

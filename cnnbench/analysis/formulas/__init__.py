@@ -8,7 +8,7 @@ given out for numbers that would have gone the other way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cnnbench.analysis.formulas.algebra import Expr, symbol, text
@@ -46,14 +46,8 @@ class Amounts(Record):
 
     def map(self, function: Callable[[Any], Any]) -> Amounts:
         """The same with a function applied to every number."""
-        return Amounts(
-            params=function(self.params),
-            macs=function(self.macs),
-            elementwise=function(self.elementwise),
-            flops=function(self.flops),
-            activations=function(self.activations),
-            output_shape=tuple(map(function, self.output_shape)),
-        )
+        *numbers, shape = (getattr(self, field.name) for field in fields(self))
+        return Amounts(*map(function, numbers), tuple(map(function, shape)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +106,6 @@ def formula(entry: Entry, /, **given: Any) -> Formula:
     Every size (n, H, W, C) and every parameter that is a whole number, or a tuple of them,
     becomes a symbol, except those given; and except a parameter that says how often
     something is repeated, or that the block compares with the number that is its default.
-
-    Args:
-        entry: of the catalogue.
-        **given: sizes and parameters that stay numbers.
-
-    Raises:
-        ShapeError: the block refuses these numbers, or its defaults with them.
-        UnknownNameError: it has no such parameter.
     """
     sizes = dict(zip(("n", *SIZES[len(entry.input_shape)]), (1, *entry.input_shape), strict=True))
     for name, value in given.items():

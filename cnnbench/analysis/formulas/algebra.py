@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
+
+from sympy import Add, Eq, Symbol, ceiling, floor, fraction, together
+from sympy.printing.str import StrPrinter
 
 from cnnbench.graph import LARGEST
 
-Expr = Any  # of SymPy, which has no types, and is imported only where a formula is asked for
+Expr = Any  # of SymPy, which has no types
 
 
 def symbol(name: str) -> Expr:
     """A whole number of at least 1."""
-    from sympy import Symbol
-
     return Symbol(name, integer=True, positive=True)
 
 
@@ -24,8 +24,6 @@ def floor_of(value: Expr) -> Expr:
     floor(-p / d) = -floor((p + d - 1) / d) and, for whole d, floor((floor(u) + k) / d) =
     floor((u + k) / d).
     """
-    from sympy import floor, fraction, together
-
     over, under = fraction(together(value))
     if over.is_number or not (under.is_integer and under.is_positive):
         return floor(value)
@@ -41,8 +39,6 @@ def floor_of(value: Expr) -> Expr:
 
 def as_ceiling(value: Expr) -> Expr:
     """floor((x + d - 1) / d) as ceil(x / d), for the reader."""
-    from sympy import ceiling, floor, fraction, together
-
     over, under = fraction(together(value))
     shift = under - 1 if under.is_Integer else -1
     if under != 1 and over.as_coeff_Add()[0] == shift:
@@ -52,8 +48,6 @@ def as_ceiling(value: Expr) -> Expr:
 
 def without_floor(expr: Expr) -> Expr:
     """A whole expression of the same sign, negative or not: floor(u) + k >= 0 as u + k >= 0."""
-    from sympy import floor, fraction, together
-
     constant, rest = expr.as_coeff_Add()
     while isinstance(rest, floor):
         expr = fraction(together(rest.args[0] + constant))[0].expand()
@@ -63,41 +57,30 @@ def without_floor(expr: Expr) -> Expr:
 
 def sides(difference: Expr) -> tuple[Expr, Expr]:
     """Two expressions without minus signs, of which this is the difference."""
-    from sympy import Add
-
     minus = [term for term in Add.make_args(difference) if term.could_extract_minus_sign()]
     return difference - Add(*minus), -Add(*minus)
 
 
 def equation(difference: Expr) -> Expr:
     """That an expression is 0; the same for its negative, and the simplest to the left."""
-    from sympy import Eq
-
     both = sides(difference.primitive()[1])
     return Eq(*sorted(both, key=lambda side: (side.is_number, side.count_ops(), str(side))))
 
 
 def text(expr: Expr) -> str:
     """An expression or a relation as one would type it: floor((H + 3)/8), C != n_filters."""
-    return str(_printer().doprint(expr))
+    return str(_Printer().doprint(expr))
 
 
-@cache
-def _printer() -> Any:
-    from sympy import together
-    from sympy.printing.str import StrPrinter
+class _Printer(StrPrinter):  # type: ignore[misc]
+    def _print_floor(self, expr: Expr) -> str:
+        return f"floor({self._print(together(expr.args[0]))})"
 
-    class Printer(StrPrinter):  # type: ignore[misc]
-        def _print_floor(self, expr: Expr) -> str:
-            return f"floor({self._print(together(expr.args[0]))})"
+    def _print_ceiling(self, expr: Expr) -> str:
+        return f"ceil({self._print(together(expr.args[0]))})"
 
-        def _print_ceiling(self, expr: Expr) -> str:
-            return f"ceil({self._print(together(expr.args[0]))})"
+    def _print_Mod(self, expr: Expr) -> str:  # noqa: N802 (SymPy's names)
+        return f"({self._print(expr.args[0])} % {self._print(expr.args[1])})"
 
-        def _print_Mod(self, expr: Expr) -> str:  # noqa: N802 (SymPy's names)
-            return f"({self._print(expr.args[0])} % {self._print(expr.args[1])})"
-
-        def _print_Relational(self, expr: Expr) -> str:  # noqa: N802
-            return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"
-
-    return Printer()
+    def _print_Relational(self, expr: Expr) -> str:  # noqa: N802
+        return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
+
+import sympy
 
 from cnnbench.analysis.formulas.algebra import (
     Expr,
@@ -53,8 +57,6 @@ class Path:
 
     def equal(self, difference: Expr) -> bool:
         """Whether an expression is 0."""
-        from sympy import Mod, Ne
-
         difference = self._exact(difference).expand()
         if difference.is_zero:
             return True
@@ -62,14 +64,14 @@ class Path:
             return False
         question = equation(difference)
         by_default = bool(difference.subs(self.at_default) == 0)
-        follow = difference.has(Mod) or question in self.as_default
+        follow = difference.has(sympy.Mod) or question in self.as_default
         if by_default and not follow:
             symbols = difference.free_symbols
             if len(symbols) == 1 and symbols <= self.parameters:
                 raise NumberNeededError(difference)
             self.generic.append(question)
         answer = by_default and follow
-        self.held[question if answer else Ne(*question.args)] = None
+        self.held[question if answer else sympy.Ne(*question.args)] = None
         return answer
 
     def at_least(self, expr: Expr) -> bool:
@@ -88,53 +90,48 @@ class Path:
 
     def _hold(self, expr: Expr) -> None:
         """Assume that an expression is at least 0; solved for its symbol where it has one."""
-        from sympy import Ge, Le, ceiling, floor
-
         one, *more = expr.free_symbols
         slope = expr.coeff(one)
         rest = expr - slope * one
         if more or not rest.is_number or not slope.is_number:
-            self.held[Ge(*sides(expr))] = None
+            self.held[sympy.Ge(*sides(expr))] = None
         elif slope > 0:
-            self.least[one] = ceiling(-rest / slope)
+            self.least[one] = sympy.ceiling(-rest / slope)
         else:
-            self.held[Le(one, floor(-rest / slope))] = None
+            self.held[sympy.Le(one, sympy.floor(-rest / slope))] = None
 
     def _follows(self, expr: Expr) -> bool:
         """Whether an expression is at least 0 above the least of its symbols, as far as seen."""
-        from sympy import Symbol
-
-        above = {s: Symbol(s.name, integer=True, nonnegative=True) for s in expr.free_symbols}
+        above = {s: sympy.Symbol(s.name, integer=True, nonnegative=True) for s in expr.free_symbols}
         shifted = {s: above[s] + self.least.get(s, 1) for s in above}
         return bool(expr.subs(shifted).expand().is_nonnegative)
 
     def _exact(self, expr: Expr) -> Expr:
         """An expression without rounding where the divisor is assumed to divide."""
-        from sympy import Eq, Mod, floor
-
         for relation in self.held:
-            if isinstance(relation, Eq):
-                for mod in relation.atoms(Mod):
+            if isinstance(relation, sympy.Eq):
+                for mod in relation.atoms(sympy.Mod):
                     a, b = mod.args
-                    expr = expr.subs(floor(a / b), a / b)
+                    expr = expr.subs(sympy.floor(a / b), a / b)
         return expr
 
     def assumptions(self) -> tuple[Expr, ...]:
         """What was assumed, as relations."""
-        from sympy import Ge
-
-        return (*(Ge(s, number) for s, number in self.least.items()), *self.held)
+        return (*(sympy.Ge(s, number) for s, number in self.least.items()), *self.held)
 
     def readable(self, value: Any) -> Expr:
         """An expression as the shortest of its factored and expanded forms."""
-        from sympy import Integer, ceiling, collect, expand, factor, factor_terms, floor
-
-        expr = value.expr if isinstance(value, Size) else Integer(value)
-        whole = expand(self._exact(expr).replace(floor, as_ceiling))
-        rounded = sorted(whole.atoms(floor, ceiling), key=str)
-        collected = collect(whole, rounded, factor)
-        forms = (factor(whole), factor_terms(collected), factor_terms(whole), whole)
+        expr = value.expr if isinstance(value, Size) else sympy.Integer(value)
+        whole = sympy.expand(self._exact(expr).replace(sympy.floor, as_ceiling))
+        rounded = sorted(whole.atoms(sympy.floor, sympy.ceiling), key=str)
+        collected = sympy.collect(whole, rounded, sympy.factor)
+        forms = (whole.factor(), sympy.factor_terms(collected), sympy.factor_terms(whole), whole)
         return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
+
+
+def _operation(result: Callable[[Expr, Expr], Expr]) -> Callable[[Size, Any], Size]:
+    """An operator of `Size`, by its result for the two expressions."""
+    return lambda size, other: Size(result(size.expr, size._other(other)), size.path)
 
 
 class Size:
@@ -167,12 +164,10 @@ class Size:
         raise NumberNeededError(self.expr)
 
     def _other(self, other: Any) -> Expr:
-        from sympy import Integer
-
         if type(other) is Size:
             return other.expr
         if isinstance(other, int):
-            return Integer(int(other))
+            return sympy.Integer(int(other))
         raise NumberNeededError(self.expr)
 
     def __hash__(self) -> int:
@@ -202,35 +197,15 @@ class Size:
     def __ge__(self, other: Any) -> bool:
         return self.path.at_least(self.expr - self._other(other))
 
-    def __add__(self, other: Any) -> Size:
-        return Size(self.expr + self._other(other), self.path)
-
-    def __sub__(self, other: Any) -> Size:
-        return Size(self.expr - self._other(other), self.path)
-
-    def __rsub__(self, other: Any) -> Size:
-        return Size(self._other(other) - self.expr, self.path)
-
-    def __mul__(self, other: Any) -> Size:
-        return Size(self.expr * self._other(other), self.path)
-
-    def __pow__(self, other: Any) -> Size:
-        return Size(self.expr ** self._other(other), self.path)
-
     def __neg__(self) -> Size:
         return Size(-self.expr, self.path)
 
-    def __floordiv__(self, other: Any) -> Size:
-        return Size(floor_of(self.expr / self._other(other)), self.path)
-
-    def __rfloordiv__(self, other: Any) -> Size:
-        return Size(floor_of(self._other(other) / self.expr), self.path)
-
-    def __mod__(self, other: Any) -> Size:
-        return Size(self.expr % self._other(other), self.path)
-
-    def __rmod__(self, other: Any) -> Size:
-        return Size(self._other(other) % self.expr, self.path)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
+    __add__ = __radd__ = _operation(operator.add)
+    __mul__ = __rmul__ = _operation(operator.mul)
+    __pow__ = _operation(operator.pow)
+    __sub__ = _operation(operator.sub)
+    __rsub__ = _operation(lambda expr, other: other - expr)
+    __mod__ = _operation(operator.mod)
+    __rmod__ = _operation(lambda expr, other: other % expr)
+    __floordiv__ = _operation(lambda expr, other: floor_of(expr / other))
+    __rfloordiv__ = _operation(lambda expr, other: floor_of(other / expr))
