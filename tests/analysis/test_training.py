@@ -9,8 +9,7 @@ from math import prod
 import pytest
 
 from cnnbench import blocks
-from cnnbench.analysis.training import training
-from cnnbench.analysis.training.optimizers import OPTIMIZERS
+from cnnbench.analysis.training import OPTIMIZERS, training
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace

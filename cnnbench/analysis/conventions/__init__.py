@@ -1,7 +1,6 @@
 """What other tools print for a graph, by their own rules, so that one sees why they differ.
 
-    _steps       a layer taken apart: products, bias, activation, ...
-    _preset      what a preset is
+    _rules       a layer taken apart (products, bias, activation, ...), and what a preset is
     torch_tools  fvcore, ptflops, thop, torchinfo, torch, deepspeed
     keras_tools  tf-profiler, xla
 
@@ -11,17 +10,14 @@ Each rule was read in the tool's source and compared with what the tool prints
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from cnnbench.analysis.conventions import keras_tools, torch_tools
-from cnnbench.analysis.conventions._preset import Count, Preset, macs, work
-from cnnbench.analysis.conventions._steps import steps
+from cnnbench.analysis.conventions._rules import KINDS, Count, Preset, macs, work
 from cnnbench.errors import unknown
-from cnnbench.graph import Graph, Node
+from cnnbench.graph import Graph
 from cnnbench.records import Record, one_line
-from cnnbench.rule import Shape
 
 __all__ = ["OURS", "PRESETS", "Count", "Preset", "ToolCount", "count", "tool_counts"]
 
@@ -59,7 +55,7 @@ OURS = Preset(
     mac=2,
     summary="Twice the multiply-adds, and every operation on an element.",
     source="cnnbench.cost.CONVENTION",
-    rules={},
+    rules=dict.fromkeys(KINDS, work),
 )
 
 
@@ -102,7 +98,7 @@ def count(graph: Graph, name: str) -> Count:
     """
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
-    return _sum(graph, PRESETS[name])
+    return PRESETS[name].count(graph)
 
 
 def tool_counts(graph: Graph, tool: str | None = None) -> list[ToolCount]:
@@ -112,35 +108,7 @@ def tool_counts(graph: Graph, tool: str | None = None) -> list[ToolCount]:
         UnknownNameError: no such tool.
     """
     counts = {name: count(graph, name) for name in (PRESETS if tool is None else [tool])}
-    ours = _ours(graph)
+    ours = OURS.count(graph)
     whole = ours.total or 1
     rows = [ToolCount(PRESETS[name], c, c.total / whole) for name, c in counts.items()]
     return rows if tool else [ToolCount(OURS, ours, ours.total / whole), *rows]
-
-
-def _sum(graph: Graph, preset: Preset) -> Count:
-    parts: Counter[str] = Counter()
-    ignored: set[str] = set()
-    reasons: set[str] = set()
-    for node in graph.nodes:
-        counted = preset.count(node, _shapes(graph, node, preset.pads))
-        parts.update(counted.parts)
-        ignored.update(counted.ignored)
-        reasons.update(counted.reasons)
-    return Count(dict(parts), tuple(sorted(ignored)), tuple(sorted(reasons)))
-
-
-def _ours(graph: Graph) -> Count:
-    parts: Counter[str] = Counter()
-    for node in graph.nodes:
-        for step in steps(node, _shapes(graph, node)):
-            parts[step.part] += work(step)
-    uncounted = sorted({node.op for node in graph.nodes if node.uncounted})
-    return Count(dict(parts), tuple(uncounted))
-
-
-def _shapes(graph: Graph, node: Node, pads: bool = False) -> list[Shape]:
-    sources = [graph.nodes[i] for i in node.inputs]
-    if pads and "Pooling" in node.op and sources[0].op.startswith("ZeroPadding"):
-        sources = [graph.nodes[sources[0].inputs[0]]]
-    return [source.rule.shape for source in sources]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from math import prod
 
-from cnnbench.analysis.conventions._preset import (
+from cnnbench.analysis.conventions._rules import (
+    CONVOLUTIONS,
     Preset,
+    Step,
     macs,
     per_activation,
     per_input,
     per_output,
     work,
 )
-from cnnbench.analysis.conventions._steps import Step
 from cnnbench.layers._sizes import sizes, split
 
 
@@ -65,11 +66,6 @@ def _mirrored(step: Step) -> int:
     return 2 * outputs // prod(strides)
 
 
-def _repeated(step: Step) -> int:
-    """Copies are free, but not the length of each axis of the image after them."""
-    return 0 if step.work else len(step.x) - 2
-
-
 def _no_3d(step: Step) -> int:
     return 0 if len(step.x) == 5 else prod(_window(step)) * step.outputs
 
@@ -113,7 +109,8 @@ TF_PROFILER = Preset(
         "rescaling": per_input(2),
         # subtract, divide; the deviation is limited from below
         "standardisation": lambda step: step.inputs + step.work // 2,
-        "upsampling": _repeated,
+        # copies are free, but not the length of each axis of the image after them
+        "upsampling": lambda step: 0 if step.work else len(step.x) - 2,
     },
     products={
         "convolution": "a dilated convolution is rounded up to slices of one size",
@@ -125,9 +122,6 @@ TF_PROFILER = Preset(
 
 # XLA's HloCostAnalysis: a product 2 where its tap is inside the input, one operation an element
 # for arithmetic and comparisons, nothing for exp, tanh and roots, which it counts apart.
-
-
-_CONVOLUTIONS = ("convolution", "grouped convolution", "transposed convolution")
 
 
 def _inside(step: Step) -> int:
@@ -173,7 +167,7 @@ XLA = Preset(
         'jax.jit(model).lower(...).cost_analysis()["flops"]; jaxlib 0.10.2, keras 3.15.1'
     ),
     rules={
-        **dict.fromkeys((*_CONVOLUTIONS, "dense"), _inside),
+        **dict.fromkeys((*CONVOLUTIONS, "dense"), _inside),
         "bias": per_output(1),
         # for each channel: add epsilon, times gamma, negate the mean, times it, plus beta
         "batch norm": lambda step: (
@@ -203,5 +197,5 @@ XLA = Preset(
         "upsampling": work,
         "other": work,
     },
-    products=dict.fromkeys(_CONVOLUTIONS, "taps on padding are left out"),
+    products=dict.fromkeys(CONVOLUTIONS, "taps on padding are left out"),
 )

@@ -10,15 +10,15 @@ which are operators of Python that no tool here sees, in whatever way it looks.
 
 from __future__ import annotations
 
-from cnnbench.analysis.conventions._preset import (
+from cnnbench.analysis.conventions._rules import (
     Preset,
     Rule,
+    Step,
     macs,
     per_activation,
     per_input,
     per_output,
 )
-from cnnbench.analysis.conventions._steps import Step
 
 
 def _norm(affine: int, plain: int) -> Rule:
@@ -31,17 +31,19 @@ def _functions(operations: dict[str, int]) -> Rule:
     return lambda step: 0 if step.fused and step.name == "softmax" else counted(step)
 
 
-def _upsampling(nearest: int, bilinear: int) -> Rule:
-    def rule(step: Step) -> int:
-        operations = {"nearest": nearest, "bilinear": bilinear}
-        return operations.get(step.arguments.get("interpolation", "nearest"), 0) * step.outputs
-
-    return rule
+def _upsampling(**operations: int) -> Rule:
+    """Operations for each value, by the kind of interpolation."""
+    return lambda step: (
+        operations.get(step.arguments.get("interpolation", "nearest"), 0) * step.outputs
+    )
 
 
 def _only_2d(rule: Rule) -> Rule:
     return lambda step: rule(step) if len(step.x) == 4 else 0
 
+
+_POOLING = ("max pooling", "average pooling", "global max pooling", "global average pooling")
+_FUNCTIONS = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "softmax")
 
 FVCORE = Preset(
     name="fvcore",
@@ -59,7 +61,7 @@ FVCORE = Preset(
         "layer norm": _norm(5, 4),
         "group norm": _norm(5, 4),
         "global average pooling": _only_2d(per_input(1)),
-        "upsampling": _only_2d(_upsampling(1, 4)),
+        "upsampling": _only_2d(_upsampling(nearest=1, bilinear=4)),
     },
 )
 
@@ -83,13 +85,9 @@ PTFLOPS = Preset(
         "layer norm": per_input(1),  # nn.LayerNorm has no attribute `affine`
         "group norm": _norm(2, 1),
         "activation": _functions(
-            {"relu": 2, "elu": 2, "gelu": 2, "prelu": 2, "relu6": 1, "leaky_relu": 1}
-            | dict.fromkeys(("silu", "swish", "softmax"), 1)
+            dict.fromkeys(_FUNCTIONS, 1) | {"relu": 2, "prelu": 2, "elu": 2, "gelu": 2, "relu6": 1}
         ),
-        "max pooling": per_input(2),
-        "average pooling": per_input(2),
-        "global max pooling": per_input(2),
-        "global average pooling": per_input(2),
+        **dict.fromkeys(_POOLING, per_input(2)),
         "upsampling": per_output(2),
     },
 )
@@ -131,18 +129,10 @@ THOP = Preset(
         "activation": _softmax,
         "average pooling": per_output(1),
         "global average pooling": lambda step: step.inputs + step.outputs,
-        "upsampling": _upsampling(1, 11),
+        "upsampling": _upsampling(nearest=1, bilinear=11),
     },
     products=_GROWN,
 )
-
-
-def _once_a_sample(step: Step) -> int:
-    return step.x[0] * step.x[-1] * step.out[-1]
-
-
-def _shared(step: Step) -> int:
-    return step.x[0] * step.out[-1] if step.name == "dense" else step.outputs
 
 
 def _parameters(step: Step) -> int:
@@ -161,8 +151,8 @@ TORCHINFO = Preset(
     rules={
         **macs(),
         "transposed convolution": _from_outputs,
-        "dense": _once_a_sample,
-        "bias": _shared,
+        "dense": lambda step: step.x[0] * step.x[-1] * step.out[-1],
+        "bias": lambda step: step.x[0] * step.out[-1] if step.name == "dense" else step.outputs,
         "batch norm": _parameters,
         "layer norm": _parameters,
         "group norm": _parameters,
@@ -198,15 +188,8 @@ DEEPSPEED = Preset(
         "batch norm": _norm(2, 1),
         "layer norm": _norm(5, 4),
         "group norm": _norm(5, 4),
-        "activation": _functions(
-            dict.fromkeys(
-                ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "softmax"), 1
-            )
-        ),
-        "max pooling": per_input(1),
-        "average pooling": per_input(1),
-        "global max pooling": per_input(1),
-        "global average pooling": per_input(1),
+        "activation": _functions(dict.fromkeys(_FUNCTIONS, 1)),
+        **dict.fromkeys(_POOLING, per_input(1)),
         "upsampling": per_output(1),
     },
 )

@@ -6,18 +6,68 @@ from dataclasses import dataclass
 from math import prod
 
 from cnnbench import units
-from cnnbench.analysis.training.memory import Memory, memory
-from cnnbench.analysis.training.optimizers import OPTIMIZERS
+from cnnbench.analysis.training.memory import Memory, memory, trainable
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph, Node
 from cnnbench.records import Record, one_line
+from cnnbench.rule import Shape
 
 CONVENTION = (
     "One step: forward, backward, update; the loss is not counted. A product with weights is "
     "done again for their gradient if they are trained, and for that of its input if something "
     "before it is."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """What an optimizer of Keras keeps for each weight, and does to it in one update.
+
+    Operations on single numbers, as a power of a decay rate, are not counted.
+
+    Args:
+        keras: its class.
+        operations: elementwise operations on each value of a weight.
+        copies: how many values it keeps for each value of a weight.
+        arguments: of the class, where they are not the defaults.
+        means: it also keeps the means of a weight along each of its last two axes.
+    """
+
+    keras: str
+    operations: int
+    copies: int
+    arguments: tuple[tuple[str, object], ...] = ()
+    means: bool = False
+
+    def slots(self, shape: Shape) -> int:
+        """Values that it keeps for a weight of a shape."""
+        values = self.copies * prod(shape)
+        if not self.means or len(shape) < 2:
+            return values
+        return values + prod(shape[:-1]) + prod((*shape[:-2], shape[-1]))
+
+
+_MOMENTUM = (("momentum", 0.9),)
+
+OPTIMIZERS = {
+    "sgd": Optimizer("SGD", 2, 0),
+    "momentum": Optimizer("SGD", 4, 1, _MOMENTUM),
+    "nesterov": Optimizer("SGD", 7, 1, (*_MOMENTUM, ("nesterov", True))),
+    "adadelta": Optimizer("Adadelta", 17, 2),
+    "adafactor": Optimizer("Adafactor", 14, 1, means=True),
+    "adagrad": Optimizer("Adagrad", 7, 1),
+    "adam": Optimizer("Adam", 12, 2),
+    "adamax": Optimizer("Adamax", 11, 2),
+    "adamw": Optimizer("AdamW", 15, 2),
+    "ftrl": Optimizer("Ftrl", 18, 2),
+    "lamb": Optimizer("Lamb", 18, 2),
+    "lion": Optimizer("Lion", 9, 1),
+    "nadam": Optimizer("Nadam", 18, 2),
+    "rmsprop": Optimizer("RMSprop", 9, 1),
+    "schedulefreeadamw": Optimizer("ScheduleFreeAdamW", 19, 2),
+}
+"""By the name that a user gives. Not here: Muon, whose update has matrix products of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +142,17 @@ def training(graph: Graph, optimizer: str = "adam") -> Training:
     """The cost of one training step of the whole batch.
 
     The gradient of the loss at the outputs is given; that of the network's inputs is not wanted.
-
-    Args:
-        graph: traced at the batch that is trained with.
-        optimizer: one of `OPTIMIZERS`.
-
-    Raises:
-        UnknownNameError: no such optimizer.
+    The optimizer is one of OPTIMIZERS.
     """
     if optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS)
     chosen = OPTIMIZERS[optimizer]
     active = _active(graph)
+    added = _gradients_added(graph, active)
     total = cost(graph)
     return Training(
         optimizer,
-        tuple(
-            _layer(graph, index, active, sums)
-            for index, sums in enumerate(_gradients_added(graph, active))
-        ),
+        tuple(_layer(graph, index, active, sums) for index, sums in enumerate(added)),
         chosen.operations * total.trainable_params,
         memory(graph, active, chosen.slots, total.weight_bytes),
         total,
@@ -121,16 +163,12 @@ def _active(graph: Graph) -> list[bool]:
     """Which layers have a backward pass: weights at them or before, and an output after."""
     trains: list[bool] = []
     for node in graph.nodes:
-        trains.append(_trainable(node) or any(trains[i] for i in node.inputs))
+        trains.append(trainable(node) or any(trains[i] for i in node.inputs))
     read = set(graph.outputs)
     for index in reversed(range(len(graph.nodes))):
         if index in read:
             read.update(graph.nodes[index].inputs)
     return [wanted and index in read for index, wanted in enumerate(trains)]
-
-
-def _trainable(node: Node) -> bool:
-    return any(weight.trainable for weight in (*node.rule.weights, *node.shared))
 
 
 def _gradients_added(graph: Graph, active: list[bool]) -> list[int]:
@@ -161,7 +199,7 @@ def _layer(graph: Graph, index: int, active: list[bool], sums: int) -> LayerTrai
         node.name,
         node.op,
         forward_flops=2 * rule.macs + forward,
-        weight_macs=with_weights * _trainable(node) * on,
+        weight_macs=with_weights * trainable(node) * on,
         value_macs=(with_weights * (inputs > 0) + rule.products * _factors(node, inputs)) * on,
         backward_elementwise=(rule.backward + sums) * on,
     )
@@ -175,4 +213,4 @@ def _factors(node: Node, inputs: int) -> int:
     """
     if node.rule.products < node.rule.macs or len(node.inputs) + len(node.rule.weights) < 2:
         return 2
-    return min(inputs + _trainable(node), 2)
+    return min(inputs + trainable(node), 2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
+from cnnbench.cost import output_bytes
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.rule import Shape
 
@@ -42,20 +44,17 @@ def memory(
 ) -> Memory:
     """The memory of one training step.
 
-    Args:
-        graph: of the network.
-        active: which of its layers have a backward pass.
-        slots: values that the optimizer keeps for a weight of a shape.
-        weight_bytes: of all weights.
+    Of the layers, those that are `active` have a backward pass; `slots` are the values that the
+    optimizer keeps for a weight of a shape.
     """
     count = len(graph.nodes)
-    alive = [0] * (2 * count + 2)  # the change at each moment, then its sum
+    change = [0] * (2 * count + 2)  # of what is alive, at each moment
     kept_slots = gradients = activations = 0
 
     def hold(size: int, first: int, last: int) -> None:
         nonlocal activations
-        alive[first] += size
-        alive[last + 1] -= size
+        change[first] += size
+        change[last + 1] -= size
         activations += size * (first < count <= last)
 
     # Layer i runs forward at moment i and backward at 2 * count - 1 - i; then the update.
@@ -66,7 +65,7 @@ def memory(
         back = update - 1 - index
         item = ITEMSIZE[node.dtype or graph.dtype]
         if owner[index] == index:
-            size = item * (prod(node.rule.shape) + sum(map(prod, node.rule.others)))
+            size = output_bytes(graph, node)
             hold(size, index, last_use[index])
             if active[index]:
                 hold(size, first_gradient[index], back)
@@ -80,21 +79,28 @@ def memory(
             hold(scratch, index, index)
         weights = [weight.shape for weight in node.rule.weights if weight.trainable]
         each = ITEMSIZE[node.weight_dtype or graph.dtype]
+        of_weights = each * sum(map(prod, weights))
         if active[index]:
-            hold(each * sum(map(prod, weights)), back, update)
-        gradients += each * sum(map(prod, weights))
+            hold(of_weights, back, update)
+        gradients += of_weights
         kept_slots += each * sum(map(slots, weights))
-    for moment in range(1, update + 1):
-        alive[moment] += alive[moment - 1]
+    alive = list(accumulate(change))
     peak = max(range(update + 1), key=alive.__getitem__)
+    moments = [f"{node.name}, forward" for node in graph.nodes]
+    moments += [f"{node.name}, backward" for node in reversed(graph.nodes)]
     return Memory(
         weight_bytes,
         kept_slots,
         gradients,
         activations,
         weight_bytes + kept_slots + alive[peak],
-        _named(graph, peak),
+        [*moments, "the update"][peak],
     )
+
+
+def trainable(node: Node) -> bool:
+    """Whether a layer has weights that training changes."""
+    return any(weight.trainable for weight in (*node.rule.weights, *node.shared))
 
 
 def _owners(graph: Graph) -> list[int]:
@@ -129,10 +135,9 @@ def _saves(node: Node) -> tuple[bool, bool]:
 
     A product with frozen weights needs no gradient of theirs, so not its input.
     """
-    saves, rule = node.rule.saves, node.rule
-    weights = (*rule.weights, *node.shared)
-    frozen = rule.macs and not rule.products and not any(w.trainable for w in weights)
-    return saves in ("input", "both") and not frozen, saves in ("output", "both")
+    rule = node.rule
+    frozen = rule.macs and not rule.products and not trainable(node)
+    return rule.saves in ("input", "both") and not frozen, rule.saves in ("output", "both")
 
 
 def _first_gradients(graph: Graph, owner: list[int], active: list[bool]) -> list[int]:
@@ -142,16 +147,7 @@ def _first_gradients(graph: Graph, owner: list[int], active: list[bool]) -> list
     for index, node in enumerate(graph.nodes):
         if active[index]:
             for source in node.inputs:
-                first[owner[source]] = min(first[owner[source]], 2 * count - 1 - index)
+                first[owner[source]] = 2 * count - 1 - index
     for index in graph.outputs:
         first[owner[index]] = count
     return first
-
-
-def _named(graph: Graph, moment: int) -> str:
-    count = len(graph.nodes)
-    if moment == 2 * count:
-        return "the update"
-    if moment < count:
-        return f"{graph.nodes[moment].name}, forward"
-    return f"{graph.nodes[2 * count - 1 - moment].name}, backward"

@@ -1,15 +1,16 @@
-"""A layer taken apart into what tools count by different rules."""
+"""A layer taken apart into steps, and the rules by which a tool counts them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from math import prod
 from typing import Any
 
-from cnnbench.graph import RULES, Node, argument_names
+from cnnbench.graph import RULES, Graph, Node, argument_names
 from cnnbench.layers._sizes import axes_of, channels_first
 from cnnbench.layers.activation import activated, is_linear
 from cnnbench.rule import Shape
@@ -49,6 +50,9 @@ _OPERATORS = {
     "Minimum": "comparison",
 }
 """By the class of a layer or of an operation of `keras.ops`."""
+
+CONVOLUTIONS = ("convolution", "grouped convolution", "transposed convolution")
+KINDS = {*_KINDS.values(), *_OPERATORS.values(), *CONVOLUTIONS, "bias", "other"}
 
 _PARTS = {
     "grouped convolution": "convolution",
@@ -129,13 +133,8 @@ class Step:
         return bool(self.arguments["scale"] or self.arguments["center"])
 
 
-def steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
-    """What a layer does, in order: the layer itself, its bias, its activation.
-
-    Args:
-        node: a layer of a graph.
-        shapes: of its inputs.
-    """
+def _steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
+    """What a layer does to inputs of some shapes: the layer itself, its bias, its activation."""
     if node.uncounted and not node.attrs:
         return
     rule, arguments = node.rule, _defaults(node.op) | node.attrs
@@ -209,3 +208,101 @@ def _defaults(op: str) -> dict[str, Any]:
         return {}
     names, values = argument_names(rule), getattr(rule, "func", rule).__defaults__ or ()
     return dict(zip(names[len(names) - len(values) :], values, strict=True))
+
+
+Rule = Callable[[Step], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a tool counts, in its own weighting.
+
+    Args:
+        parts: by kind of arithmetic; what it has a rule for may still be 0.
+        ignored: types of the layers that do arithmetic and count nothing, or have no rule here.
+        reasons: why its products with weights are not all that there are.
+    """
+
+    parts: dict[str, int]
+    ignored: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The number that the tool prints."""
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """The rules of one tool.
+
+    Args:
+        name: of the tool.
+        unit: what it calls the number that it prints.
+        mac: what one multiply-accumulate counts there: 1 or 2.
+        summary: what it counts and what it leaves out.
+        source: where the tool implements this, and the version that was measured.
+        rules: by kind of step; a kind without a rule counts nothing.
+        products: by kind of step, how it may count another number of products than there are.
+        pads: its pooling pads by itself, so that it reads what was before a padding layer.
+    """
+
+    name: str
+    unit: str
+    mac: int
+    summary: str
+    source: str
+    rules: Mapping[str, Rule] = field(repr=False)
+    products: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pads: bool = False
+
+    def count(self, graph: Graph) -> Count:
+        """What the tool prints for one forward pass of a graph."""
+        parts: Counter[str] = Counter()
+        ignored = {node.op for node in graph.nodes if node.uncounted}
+        reasons = set()
+        for node in graph.nodes:
+            for step in _steps(node, self._shapes(graph, node)):
+                rule = self.rules.get(step.kind)
+                counted = rule(step) if rule else 0
+                if rule:
+                    parts[step.part] += counted
+                if step.work and step.label and not counted:
+                    ignored.add(step.label)
+                if step.kind in self.products and counted != self.mac * step.macs:
+                    reasons.add(self.products[step.kind])
+        return Count(dict(parts), tuple(sorted(ignored)), tuple(sorted(reasons)))
+
+    def _shapes(self, graph: Graph, node: Node) -> list[Shape]:
+        sources = [graph.nodes[i] for i in node.inputs]
+        if self.pads and "Pooling" in node.op and sources[0].op.startswith("ZeroPadding"):
+            sources = [graph.nodes[sources[0].inputs[0]]]
+        return [source.rule.shape for source in sources]
+
+
+def macs(weight: int = 1) -> dict[str, Rule]:
+    """Every product of a convolution or dense layer, `weight` operations each."""
+    return dict.fromkeys((*CONVOLUTIONS, "dense"), lambda step: weight * step.macs)
+
+
+def per_input(operations: int) -> Rule:
+    """So many operations for each value that the layer reads."""
+    return lambda step: operations * step.inputs
+
+
+def per_output(operations: int) -> Rule:
+    """So many operations for each value that the layer writes."""
+    return lambda step: operations * step.outputs
+
+
+def work(step: Step) -> int:
+    """As many as cnnbench counts itself."""
+    return step.work
+
+
+def per_activation(operations: Mapping[str, int], others: Rule = lambda step: 0) -> Rule:
+    """So many operations for each value, by the name of the activation."""
+    return lambda step: (
+        operations[step.name] * step.inputs if step.name in operations else others(step)
+    )
