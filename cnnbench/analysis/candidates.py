@@ -24,14 +24,8 @@ KEYS = {
 BEST_HIGH = ("top1",)
 """Of which more is better; of all others less is."""
 
-_SHOW: dict[str, Callable[[float], str]] = {
-    "params": count,
-    "macs": count,
-    "flops": count,
-    "memory": binary,
-    "time": seconds,
-    "top1": "{:.1f} %".format,
-}
+_SHOW: dict[str, Callable[[float], str]] = dict.fromkeys(KEYS, count)
+_SHOW |= {"memory": binary, "time": seconds, "top1": "{:.1f} %".format}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,37 +130,28 @@ def choose(
 ) -> Choice:
     """Keep the networks within limits that no other beats, and order them.
 
-    Args:
-        candidates: the networks; those with a reason cannot be analysed.
-        sort: one of KEYS, the best first; by the second of `pareto` if None, else as given.
-        limits: the most of some of KEYS.
-        pareto: two of KEYS.
-        time_range: as in `Choice`.
-
-    Raises:
-        UnknownNameError: a key that is not one of KEYS.
-        CnnbenchError: twice the same key.
+    Candidates with a reason cannot be analysed. The order is by `sort`, else by the second of
+    `pareto`, else as given.
     """
-    limits = limits or {}
-    keys = [*([sort] if sort else []), *limits, *(pareto or ())]
-    for key in keys:
+    limits, front = limits or {}, pareto or ()
+    for key in (*([sort] if sort else []), *limits, *front):
         if key not in KEYS:
             raise unknown("column", key, KEYS)
     if pareto and pareto[0] == pareto[1]:
         raise CnnbenchError(f"a front needs two different columns; got {pareto[0]} twice")
     analysed = [c for c in candidates if not c.reason]
-    judged = [replace(c, reason=_excluded(c, limits, pareto or ())) for c in analysed]
+    judged = [replace(c, reason=_excluded(c, limits, front)) for c in analysed]
     within = [c for c in judged if not c.reason]
-    chosen = [c for c in within if not any(_beats(other, c, pareto or ()) for other in within)]
+    chosen = [c for c in within if not any(_beats(other, c, front) for other in within)]
     beaten = [
         replace(c, reason=f"beaten by {by.name}")
         for c in within
-        if (by := next((best for best in chosen if _beats(best, c, pareto or ())), None))
+        if (by := next((best for best in chosen if _beats(best, c, front)), None))
     ]
     order = sort or (pareto[1] if pareto else None)
     return Choice(
-        chosen=tuple(ordered(chosen, order)),
-        beaten=tuple(ordered(beaten, order)),
+        chosen=_ordered(chosen, order),
+        beaten=_ordered(beaten, order),
         excluded=tuple(c for c in judged if c.reason),
         failed=tuple(c for c in candidates if c.reason),
         pareto=pareto,
@@ -175,27 +160,22 @@ def choose(
 
 
 def parse_axes(text: str) -> tuple[str, str]:
-    """top1:time as two of KEYS.
-
-    Raises:
-        CnnbenchError: anything else.
-    """
+    """top1:time as two of KEYS."""
     first, colon, second = text.partition(":")
     if not colon:
         raise CnnbenchError(f"a front needs two columns, as top1:time; got {text!r}")
     return first, second
 
 
-def ordered(candidates: Sequence[Candidate], key: str | None) -> list[Candidate]:
+def _ordered(candidates: Sequence[Candidate], key: str | None) -> tuple[Candidate, ...]:
     """The best first; those of which it is not known last."""
-    if key is None:
-        return list(candidates)
-    worst = float("inf")
-    return sorted(candidates, key=lambda c: worst if c.value(key) is None else _badness(c, key))
+    return tuple(sorted(candidates, key=lambda c: _badness(c, key)) if key else candidates)
 
 
 def _badness(candidate: Candidate, key: str) -> float:
-    value = candidate.value(key) or 0.0
+    value = candidate.value(key)
+    if value is None:
+        return float("inf")
     return -value if key in BEST_HIGH else value
 
 

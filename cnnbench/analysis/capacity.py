@@ -61,28 +61,13 @@ class Capacity(Record):
 
 
 def largest(
-    trace: Trace,
-    input_shape: Shape,
-    batch_size: int,
-    memory: int,
-    training: str | None = None,
+    trace: Trace, input_shape: Shape, batch_size: int, memory: int, training: str | None = None
 ) -> Capacity:
-    """The largest batch, and the largest input, that fit.
+    """The largest batch, and the largest input, that fit; see `cnnbench.capacity`.
 
     What grows of the input are its spatial axes: the two before the channels of an image or a
     video, the one before them of a sequence. They grow together: the longer one is searched, and
     the other keeps the aspect ratio, rounded.
-
-    Args:
-        trace: the network, at a shape and a batch size.
-        input_shape: of one sample, channels last.
-        batch_size: at which the largest input is asked for.
-        memory: in bytes.
-        training: an optimizer, for a training step; None for a forward pass.
-
-    Raises:
-        ShapeError: the network does not take `input_shape`.
-        CnnbenchError: no such optimizer, or no such amount of memory.
     """
     if type(memory) is not int or not 1 <= memory <= LARGEST:
         raise CnnbenchError(f"memory must be 1 to {LARGEST:.0e} whole bytes; got {memory!r:.40}")
@@ -93,7 +78,8 @@ def largest(
         return Choice(batch, shape, needs, needs <= memory)
 
     asked = choice(input_shape, batch_size)
-    axes = _spatial(input_shape)
+    channels = len(input_shape) - 1
+    axes = range(max(channels - 2, 0), channels)
     longest = max((input_shape[axis] for axis in axes), default=0)
 
     def scaled(side: int) -> Choice:
@@ -112,12 +98,6 @@ def largest(
         _largest(scaled, longest) if axes else None,
         tuple(layer.name for layer in at_one.uncounted),
     )
-
-
-def _spatial(shape: Shape) -> range:
-    """The axes that grow: none of (c,), one of (steps, c), the last two of (..., h, w, c)."""
-    count = min(len(shape) - 1, 2)
-    return range(len(shape) - 1 - count, len(shape) - 1)
 
 
 def _largest(at: Callable[[int], Choice], accepted: int) -> Choice:

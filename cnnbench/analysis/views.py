@@ -6,7 +6,7 @@ These are numbers only; `reporting` turns them into text and pictures.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from string import digits
@@ -59,23 +59,16 @@ def tree(cost: Cost, depth: int | None = None) -> list[Part]:
     around all layers, and its own name. It is split at "/". A name that somebody gave to a layer
     outside any block, as in `keras.applications` (`conv2_block1_1_conv`), is also split at "_";
     a name that Keras gave (`conv2d_12`) is not. A part that holds only one other part is merged
-    with it.
-
-    Args:
-        cost: of the network.
-        depth: how deep the tree is; deeper layers count in the part around them. If None, every
-            layer has a row.
+    with it. Layers below a given depth count in the part around them only.
     """
     root = _Nest("")
-    total = cost.flops
     for place, (layer, path) in enumerate(zip(cost.layers, paths(cost), strict=True)):
         nest = root
         for end in _cuts(layer, path):
             nest = nest.parts.setdefault(path[:end], _Nest(path[:end]))
             nest.members.append(place)
         nest.parts[place] = _Nest(path, [place])
-    rows: list[Part] = []
-    _unfold(root, 1, cost, total, rows)
+    rows = _unfold(root, 1, cost, cost.flops)
     return [row for row in rows if depth is None or row.depth <= depth]
 
 
@@ -128,13 +121,13 @@ def _cuts(layer: LayerCost, path: str) -> list[int]:
     return [match.start() for match in re.finditer(separator, path)]
 
 
-def _unfold(nest: _Nest, depth: int, cost: Cost, total: int, rows: list[Part]) -> None:
+def _unfold(nest: _Nest, depth: int, cost: Cost, total: int) -> Iterator[Part]:
     for part in nest.parts.values():
         while len(part.parts) == 1:
             (part,) = part.parts.values()
         name = _name(part.path, nest.path)
-        rows.append(_part(part.path, name, depth, part.members, cost, total))
-        _unfold(part, depth + 1, cost, total, rows)
+        yield _part(part.path, name, depth, part.members, cost, total)
+        yield from _unfold(part, depth + 1, cost, total)
 
 
 def _name(path: str, parent: str) -> str:
@@ -146,19 +139,11 @@ def _name(path: str, parent: str) -> str:
 
 def _part(path: str, name: str, depth: int, members: Sequence[int], cost: Cost, total: int) -> Part:
     layers = [cost.layers[place] for place in members]
-    flops = sum(layer.flops for layer in layers)
-    return Part(
-        path,
-        name,
-        depth,
-        tuple(members),
-        params=sum(layer.params for layer in layers),
-        macs=sum(layer.macs for layer in layers),
-        flops=flops,
-        activation_bytes=sum(layer.activation_bytes for layer in layers),
-        share=flops / total if total else 0.0,
-        uncounted=sum(bool(layer.uncounted) for layer in layers),
-    )
+    summed = ("params", "macs", "flops", "activation_bytes")
+    sums = {key: sum(getattr(layer, key) for layer in layers) for key in summed}
+    share = sums["flops"] / total if total else 0.0
+    uncounted = sum(bool(layer.uncounted) for layer in layers)
+    return Part(path, name, depth, tuple(members), **sums, share=share, uncounted=uncounted)
 
 
 def by_type(cost: Cost) -> list[Part]:
@@ -166,24 +151,15 @@ def by_type(cost: Cost) -> list[Part]:
     of_type: dict[str, list[int]] = {}
     for place, layer in enumerate(cost.layers):
         of_type.setdefault(layer.op, []).append(place)
-    total = cost.flops
-    parts = [_part(op, op, 1, members, cost, total) for op, members in of_type.items()]
+    parts = [_part(op, op, 1, members, cost, cost.flops) for op, members in of_type.items()]
     return sorted(parts, key=lambda part: -part.flops)
 
 
 def most_expensive(
     cost: Cost, key: str = "flops", top: int | None = 10
 ) -> list[tuple[int, LayerCost]]:
-    """Layers with their indices in the network, those with most of `key` first.
-
-    Args:
-        cost: of the network.
-        key: one of KEYS.
-        top: how many; all if None.
-    """
-    attribute = KEYS[key]
-    ordered = sorted(enumerate(cost.layers), key=lambda row: -getattr(row[1], attribute))
-    return ordered[:top]
+    """The `top` layers with most of one of KEYS, all if None, with their indices in the network."""
+    return sorted(enumerate(cost.layers), key=lambda row: -getattr(row[1], KEYS[key]))[:top]
 
 
 def intensity(cost: Cost) -> float:
