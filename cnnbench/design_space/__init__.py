@@ -143,10 +143,7 @@ def _chunks(size: int, tried: int, random: np.random.Generator) -> Iterator[tupl
 
 
 def _judged(
-    grid: Grid,
-    numbers: Ints,
-    objectives: Sequence[Objective],
-    limits: Sequence[Limit],
+    grid: Grid, numbers: Ints, objectives: Sequence[Objective], limits: Sequence[Limit]
 ) -> tuple[Ints, Ints, Ints]:
     """The objectives and the numbers of those within the limits, and the numbers of the refused."""
     empty = np.empty(0, np.int64)

@@ -27,6 +27,33 @@ class SplitError(Exception):
         super().__init__()
 
 
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Column, Any], bool]:
+    """A comparison that has the same answer for all numbers of a column, or splits it."""
+
+    def answer(column: Column, other: Any) -> bool:
+        if not isinstance(other, int):
+            return bool(compare(int(column), other))
+        low, high = _bounds(other)
+        answers = {compare(column.low, high), compare(column.high, low)}
+        if len(answers) == 1:
+            return bool(answers.pop())
+        return _one_answer(compare(column.values, _values(other)))
+
+    return answer
+
+
+def _operator(
+    operate: Callable[[Any, Any], Any], neutral: int | None = None
+) -> Callable[[Column, Any], Any]:
+    """An operator with a column on the left; the `neutral` number changes nothing."""
+    return lambda column, other: column if _is(other, neutral) else _join(operate, column, other)
+
+
+def _reflected(operate: Callable[[Any, Any], Any]) -> Callable[[Column, Any], Any]:
+    """The same with the column on the right."""
+    return lambda column, other: _join(operate, other, column)
+
+
 class Column:
     """One whole number for each of many configurations; together they act as one number.
 
@@ -88,70 +115,29 @@ class Column:
             return False
         return _one_answer(self.values == _values(other))
 
-    def __lt__(self, other: Any) -> bool:
-        return self._ordered(operator.lt, other)
-
-    def __le__(self, other: Any) -> bool:
-        return self._ordered(operator.le, other)
-
-    def __gt__(self, other: Any) -> bool:
-        return self._ordered(operator.gt, other)
-
-    def __ge__(self, other: Any) -> bool:
-        return self._ordered(operator.ge, other)
-
-    def _ordered(self, compare: Callable[[Any, Any], Any], other: Any) -> bool:
-        if not isinstance(other, int):
-            return bool(compare(int(self), other))
-        low, high = _bounds(other)
-        answers = {compare(self.low, high), compare(self.high, low)}
-        if len(answers) == 1:
-            return bool(answers.pop())
-        return _one_answer(compare(self.values, _values(other)))
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
 
     def __neg__(self) -> Column:
         return Column(-self.values, -self.high, -self.low)
 
-    def __add__(self, other: Any) -> Any:
-        return self if _is(other, 0) else _join(operator.add, self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self if _is(other, 0) else _join(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _join(operator.sub, other, self)
-
     def __mul__(self, other: Any) -> Any:
         return self if _is(other, 1) else 0 if _is(other, 0) else _join(operator.mul, self, other)
 
-    def __floordiv__(self, other: Any) -> Any:
-        return self if _is(other, 1) else _join(operator.floordiv, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _join(operator.floordiv, other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return _join(operator.mod, self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return _join(operator.mod, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return int(self) / other
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return other / int(self)
-
-    def __pow__(self, other: Any) -> Any:
-        return int(self) ** other
-
-    def __rpow__(self, other: Any) -> Any:
-        return other ** int(self)
-
-    __radd__ = __add__
-
-    def __rmul__(self, other: Any) -> Any:
-        return self * other if isinstance(other, int) else other * int(self)
+    __rmul__ = __mul__
+    __add__ = __radd__ = _operator(operator.add, neutral=0)
+    __sub__ = _operator(operator.sub, neutral=0)
+    __rsub__ = _reflected(operator.sub)
+    __floordiv__ = _operator(operator.floordiv, neutral=1)
+    __rfloordiv__ = _reflected(operator.floordiv)
+    __mod__ = _operator(operator.mod)
+    __rmod__ = _reflected(operator.mod)
+    __truediv__ = _operator(operator.truediv)
+    __rtruediv__ = _reflected(operator.truediv)
+    __pow__ = _operator(operator.pow)
+    __rpow__ = _reflected(operator.pow)
 
 
 def array(value: Any, length: int) -> Ints:
@@ -176,7 +162,7 @@ def larger(first: Any, second: Any) -> Any:
     return Column(values, max(low, least), max(high, most))
 
 
-def _is(value: Any, number: int) -> bool:
+def _is(value: Any, number: int | None) -> bool:
     return type(value) is int and value == number
 
 
@@ -197,7 +183,8 @@ def _one_answer(mask: NDArray[np.bool_]) -> bool:
 
 
 def _join(operate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    if not isinstance(left, int) or not isinstance(right, int):  # no int64 can hold a float
+    integral = isinstance(left, int) and isinstance(right, int)
+    if not integral or operate in (operator.truediv, operator.pow):  # no int64 can hold a float
         plain = (int(side) if type(side) is Column else side for side in (left, right))
         return operate(*plain)
     a, b = _values(left), _values(right)

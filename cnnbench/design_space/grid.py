@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from typing import Any
@@ -93,7 +93,6 @@ class Grid:
         dtype: float32, float16 or bfloat16.
         axes: the parameters and sizes that vary; the last one varies fastest.
         fixed: the other parameters and sizes that were given.
-        size: how many configurations there are.
     """
 
     entry: Entry
@@ -101,10 +100,11 @@ class Grid:
     dtype: str
     axes: tuple[Axis, ...]
     fixed: dict[str, Any]
-    size: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", prod(len(axis.values) for axis in self.axes))
+    @property
+    def size(self) -> int:
+        """How many configurations there are."""
+        return prod(len(axis.values) for axis in self.axes)
 
     def columns(self, numbers: Ints) -> dict[str, Ints]:
         """The result of `Axis.take` for the configurations of some numbers, by axis."""
@@ -124,13 +124,8 @@ class Grid:
 
     def values(self, numbers: Ints) -> dict[str, list[Any]]:
         """The values of some configurations, by axis: a list with one entry a configuration."""
-        columns = {name: column.tolist() for name, column in self.columns(numbers).items()}
-        return {
-            axis.name: columns[axis.name]
-            if axis.numeric
-            else [axis.values[place] for place in columns[axis.name]]
-            for axis in self.axes
-        }
+        rows = [self.at(number) for number in numbers.tolist()]
+        return {axis.name: [row[axis.name] for row in rows] for axis in self.axes}
 
     def case(self, number: int) -> Case:
         """One configuration as a case."""
@@ -175,26 +170,17 @@ class Grid:
 
 
 def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: str) -> Grid:
-    """Every combination of values of parameters and of SIZES.
+    """Every combination of values of parameters and of SIZES, as `cnnbench.sweep` takes them.
 
-    Args:
-        entry: the block, from the catalogue.
-        values: a range, a list of values or one value, by name. In the order of the grid, axes
-            that are not numbers come first.
-        shape: of one sample, as (h, w, c); the entry's own if None.
-        dtype: float32, float16 or bfloat16.
-
-    Raises:
-        UnknownNameError: the entry has no such parameter.
-        ShapeError: a size that no input can have.
-        CnnbenchError: there are no values, or numbers that are too large to count with.
+    In the order of the grid, axes that are not numbers come first.
     """
-    if shape is not None and len(shape) != len(entry.input_shape):
+    shape = entry.input_shape if shape is None else shape
+    if len(shape) != len(entry.input_shape):
         raise ShapeError(
             f"{entry.name} takes an input like {'x'.join(map(str, entry.input_shape))}; "
             f"got {'x'.join(map(str, shape))}"
         )
-    checked(shape or entry.input_shape, 1, dtype)
+    checked(shape, 1, dtype)
     axes, fixed = [], {}
     for name, given in values.items():
         if name not in SIZES and name not in entry.params:
@@ -211,13 +197,7 @@ def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: st
             fixed[name] = axis.values[0]
         else:
             axes.append(axis)
-    return Grid(
-        entry,
-        shape or entry.input_shape,
-        dtype,
-        tuple(sorted(axes, key=lambda axis: axis.numeric)),
-        fixed,
-    )
+    return Grid(entry, shape, dtype, tuple(sorted(axes, key=lambda axis: axis.numeric)), fixed)
 
 
 def _axis(name: str, given: Any) -> Axis:

@@ -16,26 +16,12 @@ from cnnbench.runs.result import Result, results, timed
 
 
 def measure(
-    sweep: Sweep,
-    count: int,
-    session: Session,
-    progress: Progress,
-    folder: Path | None,
-    **plan: Any,
+    sweep: Sweep, count: int, session: Session, progress: Progress, folder: Path | None, **plan: Any
 ) -> MeasuredRows:
-    """Measure rows of a sweep: the first ones, or rows spread evenly along a front.
+    """Measure rows of a sweep: the first `count` of them, or as many evenly along a front.
 
-    Args:
-        sweep: the rows.
-        count: how many rows to measure, at least 1; all if there are fewer.
-        session: a runtime that is ready.
-        progress: told about each launch.
-        folder: where the run is stored; it is not stored if None.
-        **plan: launches, time_budget_s, ... of the `store.Plan`.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C; what was measured so far is in the folder.
-        StoreError: the folder already holds a run, or it cannot be written.
+    The plan has launches, time_budget_s, ... of the `store.Plan`. After Ctrl-C, what was measured
+    so far is in the folder.
     """
     there = len(sweep.numbers)
     rows = evenly(there, count) if sweep.pareto else range(min(there, count))
