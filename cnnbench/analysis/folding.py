@@ -32,9 +32,11 @@ def folded(graph: Graph) -> Graph:
         before = graph.nodes[source]
         alone = readers[source] == 1 and not before.shared and before.name not in shared
         if alone and _takes(before, node):
-            nodes[source] = _with_bias(graph, before)
-            rule = Rule(node.rule.shape, view=True, saves="")
-            nodes[index] = replace(node, rule=rule)
+            shape = graph.nodes[before.inputs[0]].rule.shape
+            attrs = {**before.attrs, "use_bias": True}
+            biased = graph.apply(before.op, RULES[before.op], shape, attrs, before.name)
+            nodes[source] = replace(before, attrs=attrs, rule=biased)
+            nodes[index] = replace(node, rule=Rule(node.rule.shape, view=True, saves=""))
     return replace(graph, nodes=nodes)
 
 
@@ -48,10 +50,3 @@ def _takes(before: Node, norm: Node) -> bool:
     channels = 1 if before.attrs.get("data_format") == "channels_first" else rank - 1
     axis: Any = norm.attrs.get("axis", -1)
     return bool(axis % rank == channels)
-
-
-def _with_bias(graph: Graph, node: Node) -> Node:
-    attrs = {**node.attrs, "use_bias": True}
-    (source,) = node.inputs
-    rule = graph.apply(node.op, RULES[node.op], graph.nodes[source].rule.shape, attrs, node.name)
-    return replace(node, attrs=attrs, rule=rule)

@@ -16,11 +16,7 @@ LARGEST = int(np.iinfo(np.int64).max)
 
 
 class SplitError(Exception):
-    """The numbers of a column give different answers to one question, so it must be split.
-
-    Args:
-        parts: positions in the column; numbers with the same answer are in the same part.
-    """
+    """The numbers of a column give different answers; its `parts` have positions with the same."""
 
     def __init__(self, *parts: NDArray[np.intp]) -> None:
         self.parts = parts

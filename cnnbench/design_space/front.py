@@ -29,11 +29,7 @@ class Front:
         self.numbers: Points = np.empty(0, np.int64)
 
     def add(self, points: Points, numbers: Points) -> None:
-        """Add points, each with a number that is larger than all numbers before.
-
-        Raises:
-            CnnbenchError: the front has too many points to be of use.
-        """
+        """Add points, each with a number that is larger than all numbers before."""
         new = ~_beaten(points, self.points)
         points = np.concatenate([self.points, points[new]])
         numbers = np.concatenate([self.numbers, numbers[new]])

@@ -19,8 +19,6 @@ from cnnbench.errors import unknown
 from cnnbench.graph import Graph
 from cnnbench.records import Record, one_line
 
-__all__ = ["OURS", "PRESETS", "Count", "Preset", "ToolCount", "count", "tool_counts"]
-
 PAPER = Preset(
     name="paper",
     unit="mult-adds",
@@ -90,25 +88,15 @@ class ToolCount(Record):
         return one_line(self, self.preset.name, total, f"{self.ratio:.2f} of our FLOPs")
 
 
-def count(graph: Graph, name: str) -> Count:
-    """What a tool prints for one forward pass of a graph.
-
-    Raises:
-        UnknownNameError: no such tool.
-    """
-    if name not in PRESETS:
-        raise unknown("preset", name, PRESETS)
-    return PRESETS[name].count(graph)
-
-
 def tool_counts(graph: Graph, tool: str | None = None) -> list[ToolCount]:
     """What every tool prints for a graph, after what cnnbench counts itself; or one tool alone.
 
     Raises:
         UnknownNameError: no such tool.
     """
-    counts = {name: count(graph, name) for name in (PRESETS if tool is None else [tool])}
+    if tool is not None and tool not in PRESETS:
+        raise unknown("preset", tool, PRESETS)
     ours = OURS.count(graph)
-    whole = ours.total or 1
-    rows = [ToolCount(PRESETS[name], c, c.total / whole) for name, c in counts.items()]
-    return rows if tool else [ToolCount(OURS, ours, ours.total / whole), *rows]
+    counts = [(OURS, ours)] if tool is None else []
+    counts += [(p, p.count(graph)) for name, p in PRESETS.items() if tool in (None, name)]
+    return [ToolCount(preset, c, c.total / (ours.total or 1)) for preset, c in counts]

@@ -15,31 +15,25 @@ from cnnbench.layers._sizes import axes_of, channels_first
 from cnnbench.layers.activation import activated, is_linear
 from cnnbench.rule import Shape
 
-_KINDS = {
-    "Conv": "convolution",
-    "DepthwiseConv": "convolution",
-    "SeparableConv": "convolution",
-    "ConvTranspose": "transposed convolution",
-    "Dense": "dense",
-    "BatchNormalization": "batch norm",
-    "LayerNormalization": "layer norm",
-    "GroupNormalization": "group norm",
-    "Activation": "activation",
-    "ReLU": "activation",
-    "LeakyReLU": "activation",
-    "PReLU": "activation",
-    "ELU": "activation",
-    "Softmax": "activation",
-    "MaxPooling": "max pooling",
-    "AveragePooling": "average pooling",
-    "GlobalMaxPooling": "global max pooling",
-    "GlobalAveragePooling": "global average pooling",
-    "Average": "addition",
-    "Rescaling": "rescaling",
-    "Normalization": "standardisation",
-    "ZeroPadding": "padding",
-    "UpSampling": "upsampling",
+_CLASSES = {
+    "convolution": "Conv DepthwiseConv SeparableConv",
+    "transposed convolution": "ConvTranspose",
+    "dense": "Dense",
+    "batch norm": "BatchNormalization",
+    "layer norm": "LayerNormalization",
+    "group norm": "GroupNormalization",
+    "activation": "Activation ReLU LeakyReLU PReLU ELU Softmax",
+    "max pooling": "MaxPooling",
+    "average pooling": "AveragePooling",
+    "global max pooling": "GlobalMaxPooling",
+    "global average pooling": "GlobalAveragePooling",
+    "addition": "Average",
+    "rescaling": "Rescaling",
+    "standardisation": "Normalization",
+    "padding": "ZeroPadding",
+    "upsampling": "UpSampling",
 }
+_KINDS = {name: kind for kind, names in _CLASSES.items() for name in names.split()}
 """By the class of a layer without its dimensions; all others are "other"."""
 
 _OPERATORS = {
@@ -52,7 +46,7 @@ _OPERATORS = {
 """By the class of a layer or of an operation of `keras.ops`."""
 
 CONVOLUTIONS = ("convolution", "grouped convolution", "transposed convolution")
-KINDS = {*_KINDS.values(), *_OPERATORS.values(), *CONVOLUTIONS, "bias", "other"}
+KINDS = {*_CLASSES, *_OPERATORS.values(), *CONVOLUTIONS, "bias", "other"}
 
 _PARTS = {
     "grouped convolution": "convolution",
@@ -93,11 +87,6 @@ class Step:
     work: int = 0
     name: str = ""
     fused: bool = False
-
-    @property
-    def part(self) -> str:
-        """The name that its count is summed under."""
-        return _PARTS.get(self.kind, self.kind)
 
     @property
     def inputs(self) -> int:
@@ -267,7 +256,7 @@ class Preset:
                 rule = self.rules.get(step.kind)
                 counted = rule(step) if rule else 0
                 if rule:
-                    parts[step.part] += counted
+                    parts[_PARTS.get(step.kind, step.kind)] += counted
                 if step.work and step.label and not counted:
                     ignored.add(step.label)
                 if step.kind in self.products and counted != self.mac * step.macs:

@@ -11,8 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cnnbench.analysis.formulas.algebra import Expr, symbol, text
-from cnnbench.analysis.formulas.size import NumberNeededError, Path, Size
+from cnnbench.analysis.formulas.algebra import (
+    Expr,
+    NumberNeededError,
+    Path,
+    Size,
+    symbol,
+    text,
+)
 from cnnbench.blocks import Entry
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError
