@@ -104,7 +104,7 @@ def sweep(
     )
     if started is None:
         return result
-    from cnnbench.design_space.measured import measure as measured
+    from cnnbench.design_space.rows import measure as measured
     from cnnbench.runner.progress import Silent
 
     folder = None if out is None else Path(out)

@@ -3,7 +3,7 @@
 The rules for the cost of one configuration are applied to many at once, on columns of numbers.
 Where a block or a rule compares two numbers, a column is split by the answer (`column`), so that
 every configuration costs exactly what it costs by itself. `grid` numbers the configurations,
-`front` keeps the best ones, `rows` has them with their costs, and `measured` times some of them.
+`front` keeps the best ones, and `rows` has them with their costs and, if asked for, their times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cnnbench.cost import Cost
 from cnnbench.design_space.column import Ints, array
 from cnnbench.design_space.front import Best, Cloud, Front
 from cnnbench.design_space.grid import METRICS, Grid
-from cnnbench.design_space.rows import Limit, Objective, Sweep
+from cnnbench.design_space.rows import Limit, Objective, Sweep, evenly
 from cnnbench.errors import CnnbenchError, ShapeError, unknown
 
 MOST = 10**9
@@ -164,11 +164,6 @@ def _judged(
 
 def _column(metric: str, total: Cost, length: int) -> Ints:
     return array(METRICS[metric](total), length)
-
-
-def evenly(count: int, most: int) -> Ints:
-    """At most this many places, spread evenly over `count` with both ends."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _costs(grid: Grid, numbers: Ints) -> dict[str, list[int]]:

@@ -189,7 +189,10 @@ def grid(entry: Entry, values: Mapping[str, Any], shape: Shape | None, dtype: st
             raise ShapeError(f"{entry.name} takes no image, so that it has no input_size")
         axis = _axis(name, given)
         if name in SIZES:
-            _positive(axis)
+            # Of an ascending range the first is the least.
+            for value in axis.values[:1] if isinstance(axis.values, range) else axis.values:
+                if type(value) is not int or value < 1:
+                    raise ShapeError(f"{name} must be a whole number of at least 1; got {value!r}")
         else:
             for value in axis.values[:: max(len(axis.values) - 1, 1)]:
                 entry.check({name: value})
@@ -215,10 +218,3 @@ def _axis(name: str, given: Any) -> Axis:
     if any(abs(number) > LARGEST for number in ends):
         raise CnnbenchError(f"{name} must be at most {LARGEST:.0e}; got a larger number")
     return Axis(name, values, numeric)
-
-
-def _positive(axis: Axis) -> None:
-    values = axis.values[:1] if isinstance(axis.values, range) else axis.values
-    for value in values:
-        if type(value) is not int or value < 1:
-            raise ShapeError(f"{axis.name} must be a whole number of at least 1; got {value!r}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from cnnbench import units
 from cnnbench.cost import CONVENTION
 from cnnbench.design_space.column import Ints
 from cnnbench.design_space.grid import LABELS, Grid
+from cnnbench.errors import CnnbenchError
 from cnnbench.records import one_line
-
-if TYPE_CHECKING:
-    from cnnbench.runs.result import Result
+from cnnbench.runner.loop import Progress
+from cnnbench.runner.session import Session
+from cnnbench.runs.result import Result, results, timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +161,40 @@ class Sweep:
 
 def _rows(columns: dict[str, list[Any]], count: int) -> list[dict[str, Any]]:
     return [{name: values[row] for name, values in columns.items()} for row in range(count)]
+
+
+def evenly(count: int, most: int) -> Ints:
+    """At most this many places, spread evenly over `count` with both ends."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def measure(
+    sweep: Sweep, count: int, session: Session, progress: Progress, folder: Path | None, **plan: Any
+) -> MeasuredRows:
+    """Measure rows of a sweep: the first `count` of them, or as many evenly along a front.
+
+    The plan has launches, time_budget_s, ... of the `store.Plan`. After Ctrl-C, what was measured
+    so far is in the folder.
+    """
+    there = len(sweep.numbers)
+    rows = evenly(there, count) if sweep.pareto else range(min(there, count))
+    cases = []
+    for row in map(int, rows):
+        case = sweep.grid.case(int(sweep.numbers[row]))
+        label = " ".join(f"{name}={values[row]}" for name, values in sweep.values.items())
+        cases.append(replace(case, label=label))
+    run = session.measure(cases, progress, folder, suite="sweep", **plan)
+    measured, problems = results(run)
+    if problems:
+        raise CnnbenchError(problems[0])
+    return MeasuredRows(tuple(map(int, rows)), tuple(measured), _correlation(measured))
+
+
+def _correlation(measured: Sequence[Result]) -> float | None:
+    pairs = [(result.cost.flops, time.value) for result, time in timed(measured)]
+    flops, times = zip(*pairs, strict=True) if pairs else ((), ())
+    if len(pairs) < 3 or len(set(flops)) == 1 or len(set(times)) == 1:
+        return None
+    from scipy.stats import spearmanr  # here: it takes a second to import
+
+    return float(spearmanr(flops, times).statistic)

@@ -15,11 +15,10 @@ import cnnbench
 from cnnbench import blocks, design_space
 from cnnbench.cli.sweeps import values
 from cnnbench.cost import cost
-from cnnbench.design_space import measured
 from cnnbench.design_space.column import Column, SplitError, larger
 from cnnbench.design_space.front import Best, Cloud, Front
 from cnnbench.design_space.grid import LABELS, METRICS, SIZES
-from cnnbench.design_space.rows import MeasuredRows
+from cnnbench.design_space.rows import MeasuredRows, _correlation
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError
 from cnnbench.reporting.design_space import plane
 from cnnbench.runs import store
@@ -534,7 +533,7 @@ def result(flops, seconds):
 )
 def test_the_rank_correlation_is_spearmans(pairs, expected):
     results = [result(*pair) for pair in pairs]
-    found = measured._correlation(results)
+    found = _correlation(results)
     assert found == (None if expected is None else pytest.approx(expected))
     rows = MeasuredRows(tuple(range(len(pairs))), tuple(results), found)
     rho = "-" if expected is None else f"{expected:.2f}"

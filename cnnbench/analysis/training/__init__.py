@@ -75,8 +75,6 @@ class LayerTraining:
     """What one layer does in a training step.
 
     Args:
-        name: of the layer.
-        op: its Keras class.
         forward_flops: of the forward pass, as it is in training.
         weight_macs: MACs for the gradients of its weights.
         value_macs: MACs for the gradients of its inputs, and of both factors of a product of
