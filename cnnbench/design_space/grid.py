@@ -106,26 +106,22 @@ class Grid:
         """How many configurations there are."""
         return prod(len(axis.values) for axis in self.axes)
 
-    def columns(self, numbers: Ints) -> dict[str, Ints]:
-        """The result of `Axis.take` for the configurations of some numbers, by axis."""
-        columns = {}
-        for axis in reversed(self.axes):
-            numbers, places = np.divmod(numbers, len(axis.values))
-            columns[axis.name] = axis.take(places)
-        return columns
-
     def at(self, number: int) -> dict[str, Any]:
         """The values of one configuration, by axis."""
-        values = {}
-        for axis in reversed(self.axes):
-            number, place = divmod(number, len(axis.values))
-            values[axis.name] = axis.values[place]
-        return {axis.name: values[axis.name] for axis in self.axes}
+        return {name: value for name, (value,) in self.values(np.array([number])).items()}
 
     def values(self, numbers: Ints) -> dict[str, list[Any]]:
         """The values of some configurations, by axis: a list with one entry a configuration."""
-        rows = [self.at(number) for number in numbers.tolist()]
-        return {axis.name: [row[axis.name] for row in rows] for axis in self.axes}
+        return {
+            axis.name: [axis.values[place] for place in places.tolist()]
+            for axis, places in self._places(numbers)
+        }
+
+    def _places(self, numbers: Ints) -> Iterator[tuple[Axis, Ints]]:
+        """Each axis, with the places of the values that some configurations have on it."""
+        lengths = (len(axis.values) for axis in self.axes)
+        _, *places = np.unravel_index(numbers, (1, *lengths))  # a grid without axes has one, too
+        return zip(self.axes, places, strict=True)
 
     def case(self, number: int) -> Case:
         """One configuration as a case."""
@@ -138,22 +134,20 @@ class Grid:
         A part is the numbers of its configurations and their cost, in which columns stand for
         the values that differ; the cost is None if the block refuses these configurations.
         """
-        waiting = [(numbers, self.columns(numbers))]
+        waiting = [numbers]
         while waiting:
-            part, columns = waiting.pop()
+            part = waiting.pop()
             try:
-                yield part, self._cost(columns)
+                yield part, self._cost(part)
             except SplitError as split:
-                for places in split.parts:
-                    some = {name: values[places] for name, values in columns.items()}
-                    waiting.append((part[places], some))
+                waiting += [part[places] for places in split.parts]
             except ShapeError:
                 yield part, None
 
-    def _cost(self, columns: Mapping[str, Ints]) -> Cost:
+    def _cost(self, numbers: Ints) -> Cost:
         values = {}
-        for axis in self.axes:
-            column = Column(columns[axis.name])
+        for axis, places in self._places(numbers):
+            column = Column(axis.take(places))
             values[axis.name] = column if axis.numeric else axis.values[column]
         batch, shape, params = self.arguments(values)
         return cost(follow(_Checked(self.dtype), self.entry.function, (batch, *shape), params))
