@@ -82,9 +82,6 @@ class Column:
     def __hash__(self) -> int:
         return hash(int(self))
 
-    def __float__(self) -> float:
-        return float(int(self))
-
     def __round__(self, digits: int | None = None) -> int:
         return int(self)
 

@@ -11,14 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cnnbench.analysis.formulas.algebra import (
-    Expr,
-    NumberNeededError,
-    Path,
-    Size,
-    symbol,
-    text,
-)
+from cnnbench.analysis.formulas.algebra import Expr, NumberNeededError, Path, Size, symbol, text
 from cnnbench.blocks import Entry
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError, ShapeError

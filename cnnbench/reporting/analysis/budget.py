@@ -8,8 +8,7 @@ from dataclasses import asdict
 from cnnbench import units
 from cnnbench.analysis import training
 from cnnbench.analysis.capacity import Capacity
-from cnnbench.analysis.training import Training
-from cnnbench.analysis.training.memory import CONVENTION
+from cnnbench.analysis.training import MEMORY_CONVENTION, Training
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import percent
 
@@ -35,7 +34,7 @@ def training_document(step: Training) -> Document:
             "flops": work,
             "bytes": asdict(m),
             "uncounted": step.uncounted,
-            "convention": f"{training.CONVENTION} {CONVENTION}",
+            "convention": f"{training.CONVENTION} {MEMORY_CONVENTION}",
         }
     )
     sizes = " and ".join(map(units.shape, costs.input_shapes))
@@ -54,7 +53,7 @@ def training_document(step: Training) -> Document:
         "peak of a forward pass": costs.peak_bytes,
     }
     page.table((["memory", ""], [[name, units.binary(size)] for name, size in memory.items()]))
-    _end(page, step.uncounted, f"{training.CONVENTION}\n{CONVENTION}")
+    _end(page, step.uncounted, f"{training.CONVENTION}\n{MEMORY_CONVENTION}")
     return page
 
 
@@ -80,7 +79,7 @@ def capacity_document(options: Sequence[Capacity]) -> Document:
             for what, choice in choices
         ]
         page.table((["", "batch", "input", "needs", "fits"], rows))
-        _end(page, option.uncounted, CONVENTION if option.optimizer else FORWARD)
+        _end(page, option.uncounted, MEMORY_CONVENTION if option.optimizer else FORWARD)
     return page
 
 
