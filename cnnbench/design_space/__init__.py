@@ -68,7 +68,12 @@ def sweep(
             watch(done, tried)
     why = _refusal(grid, refusal) if refused else ""
     if not within:
-        raise CnnbenchError(_nothing(tried, refused, why))
+        if refused == tried:
+            raise CnnbenchError(f"none of {tried:,} configurations can be built; {why}")
+        rest = f", {refused:,} cannot be built" if refused else ""
+        raise CnnbenchError(
+            f"none of {tried:,} configurations is within the limits{rest}; loosen them"
+        )
     if top == 0 and len(best.numbers) > MOST_ROWS:
         raise CnnbenchError(f"more than {MOST_ROWS:,} rows; narrow the limits, or ask for a top")
     # Of a front, as many rows as asked for, evenly along it; of the best, no others were kept.
@@ -188,10 +193,3 @@ def _refusal(grid: Grid, number: int) -> str:
     except ShapeError as error:
         return f"{values}: {error}"
     raise AssertionError(f"refused in a sweep but not by itself: {values}")
-
-
-def _nothing(tried: int, refused: int, why: str) -> str:
-    if refused == tried:
-        return f"none of {tried:,} configurations can be built; {why}"
-    rest = f", {refused:,} cannot be built" if refused else ""
-    return f"none of {tried:,} configurations is within the limits{rest}; loosen them"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,27 +27,19 @@ def _peak(total: Cost) -> Any:
     return reduce(larger, (layer.live_bytes for layer in total.layers))
 
 
-METRICS: dict[str, Callable[[Cost], Any]] = {
-    "params": lambda total: total.params,
-    "macs": lambda total: total.macs,
-    "flops": lambda total: total.flops,
-    "activation": lambda total: total.activation_bytes,
-    "peak": _peak,
-    "memory": lambda total: total.weight_bytes + _peak(total),
-    "channels": lambda total: total.output_shape[-1],
+_METRICS: dict[str, tuple[str, Callable[[Cost], Any]]] = {
+    "params": ("parameters", attrgetter("params")),
+    "macs": ("MACs", attrgetter("macs")),
+    "flops": ("FLOPs", attrgetter("flops")),
+    "activation": ("activation bytes", attrgetter("activation_bytes")),
+    "peak": ("peak activation bytes", _peak),
+    "memory": ("peak bytes with weights", lambda total: total.weight_bytes + _peak(total)),
+    "channels": ("output channels", lambda total: total.output_shape[-1]),
 }
-"""The metrics of a configuration: `activation`, `peak` (of the activations) and `memory` (that peak
-and the weights) in bytes; `channels` are those of the output."""
+METRICS = {name: of for name, (_, of) in _METRICS.items()}
+"""What each metric of a configuration is."""
 
-LABELS = {
-    "params": "parameters",
-    "macs": "MACs",
-    "flops": "FLOPs",
-    "activation": "activation bytes",
-    "peak": "peak activation bytes",
-    "memory": "peak bytes with weights",
-    "channels": "output channels",
-}
+LABELS = {name: label for name, (label, _) in _METRICS.items()}
 """What users read for each metric. Metrics that say so are in bytes, all others are counts."""
 
 

@@ -94,18 +94,14 @@ TF_PROFILER = Preset(
             2 * step.inputs + (5 + bool(step.arguments["scale"])) * step.channels
         ),
         # mean (2), squared difference (2), multiply, add; epsilon, root (2), negate
-        "layer norm": lambda step: _statistics(step, 6, 4),
-        "group norm": lambda step: _statistics(step, 6, 4),
+        **dict.fromkeys(("layer norm", "group norm"), lambda step: _statistics(step, 6, 4)),
         "activation": per_activation(
             {"softmax": 5, "gelu": 4, "prelu": 4, "silu": 2, "swish": 2, "mish": 1}
             | {"hard_sigmoid": 2, "hard_silu": 3, "hard_swish": 3}
         ),
-        "max pooling": _no_3d,
-        "average pooling": _no_3d,
+        **dict.fromkeys(("max pooling", "average pooling"), _no_3d),
         "global average pooling": per_input(1),
-        "addition": work,
-        "multiplication": work,
-        "comparison": work,
+        **dict.fromkeys(("addition", "multiplication", "comparison"), work),
         "rescaling": per_input(2),
         # subtract, divide; the deviation is limited from below
         "standardisation": lambda step: step.inputs + step.work // 2,
@@ -140,12 +136,6 @@ def _averages(step: Step) -> int:
     return work
 
 
-def _rescaled(step: Step) -> int:
-    # A constant of 1 or 0 is simplified away first.
-    scale, offset = step.arguments["scale"], step.arguments["offset"]
-    return step.inputs * (int(scale != 1) + int(offset != 0))
-
-
 def _softmax(step: Step) -> int:
     if step.name in ("softmax", "log_softmax"):
         return 4 * step.inputs - step.rows  # maximum, subtract, sum, divide
@@ -175,8 +165,7 @@ XLA = Preset(
             + step.channels * (3 + bool(step.arguments["scale"]) + bool(step.arguments["center"]))
         ),
         # mean twice, variance (3), multiply, add; epsilon, negate, a check; three for the check
-        "layer norm": lambda step: _statistics(step, 7, 3) + 3,
-        "group norm": lambda step: _statistics(step, 7, 3) + 3,
+        **dict.fromkeys(("layer norm", "group norm"), lambda step: _statistics(step, 7, 3) + 3),
         "activation": per_activation(
             {"relu": 1, "relu6": 2, "leaky_relu": 3, "prelu": 6, "elu": 5, "celu": 5, "selu": 6}
             | {"sigmoid": 3, "hard_sigmoid": 4, "hard_silu": 5, "hard_swish": 5, "softplus": 6}
@@ -188,14 +177,14 @@ XLA = Preset(
         "average pooling": _averages,
         "global max pooling": lambda step: step.inputs - step.outputs,
         "global average pooling": per_input(1),
-        "addition": work,
-        "multiplication": work,
-        "comparison": work,
-        "rescaling": _rescaled,
+        **dict.fromkeys(("addition", "multiplication", "comparison"), work),
+        # a constant of 1 or 0 is simplified away first
+        "rescaling": lambda step: (
+            step.inputs * ((step.arguments["scale"] != 1) + (step.arguments["offset"] != 0))
+        ),
         "standardisation": per_input(2),
         "padding": lambda step: 1,  # the zero, an integer that is turned into a float
-        "upsampling": work,
-        "other": work,
+        **dict.fromkeys(("upsampling", "other"), work),
     },
     products=dict.fromkeys(CONVOLUTIONS, "taps on padding are left out"),
 )

@@ -153,9 +153,7 @@ TORCHINFO = Preset(
         "transposed convolution": _from_outputs,
         "dense": lambda step: step.x[0] * step.x[-1] * step.out[-1],
         "bias": lambda step: step.x[0] * step.out[-1] if step.name == "dense" else step.outputs,
-        "batch norm": _parameters,
-        "layer norm": _parameters,
-        "group norm": _parameters,
+        **dict.fromkeys(("batch norm", "layer norm", "group norm"), _parameters),
     },
     products=_GROWN
     | {"dense": "a dense layer on an image counts once instead of at each position"},
