@@ -21,9 +21,6 @@ KEYS = {
 }
 """What networks can be ordered by, and the attribute of `Candidate` that holds it."""
 
-BEST_HIGH = ("top1",)
-"""Of which more is better; of all others less is."""
-
 _SHOW: dict[str, Callable[[float], str]] = dict.fromkeys(KEYS, count)
 _SHOW |= {"memory": binary, "time": seconds, "top1": "{:.1f} %".format}
 
@@ -173,10 +170,11 @@ def _ordered(candidates: Sequence[Candidate], key: str | None) -> tuple[Candidat
 
 
 def _badness(candidate: Candidate, key: str) -> float:
+    """Less is better, of all keys; what is not known is worst."""
     value = candidate.value(key)
     if value is None:
         return float("inf")
-    return -value if key in BEST_HIGH else value
+    return -value if key == "top1" else value
 
 
 def _excluded(candidate: Candidate, limits: Mapping[str, float], needed: Sequence[str]) -> str:

@@ -183,21 +183,18 @@ def _join(operate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     a, b = _values(left), _values(right)
     if operate in (operator.floordiv, operator.mod):  # never further from 0 than `left` or `right`
         return Column(operate(a, b))
-    low, high = _corners(operate, _bounds(left), _bounds(right))
-    if -low > LARGEST or high > LARGEST:  # perhaps only because the bounds are wide
-        exact = [(int(np.min(side)), int(np.max(side))) for side in (a, b)]
-        low, high = _corners(operate, *exact)
-        if -low > LARGEST or high > LARGEST:
-            raise _too_large()
-    return Column(operate(a, b), low, high)
+    # The bounds may be wider than the numbers, so that these may fit though the bounds do not.
+    for bounds in (_bounds, _extremes):
+        # A sum, a difference or a product has its extremes where both sides have theirs.
+        corners = [operate(x, y) for x in bounds(left) for y in bounds(right)]
+        if max(map(abs, corners)) <= LARGEST:
+            return Column(operate(a, b), min(corners), max(corners))
+    raise _too_large()
 
 
-def _corners(
-    operate: Callable[[int, int], int], left: tuple[int, int], right: tuple[int, int]
-) -> tuple[int, int]:
-    # A sum, a difference or a product has its extremes where both sides have theirs.
-    corners = [operate(x, y) for x in left for y in right]
-    return min(corners), max(corners)
+def _extremes(value: Any) -> tuple[int, int]:
+    values = _values(value)
+    return int(np.min(values)), int(np.max(values))
 
 
 def _too_large() -> CnnbenchError:

@@ -133,8 +133,7 @@ def _steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
         name = _activation(node.op, arguments)
         label = f"{node.op}({name})" if node.op == "Activation" else node.op
         if not is_linear(name):
-            work = rule.elementwise
-            yield Step(kind, label, x, rule.shape, arguments, work=work, name=name)
+            yield Step(kind, label, x, rule.shape, arguments, work=rule.elementwise, name=name)
         return
     if not rule.macs or kind == "other":
         work = 2 * rule.macs + rule.elementwise

@@ -105,11 +105,7 @@ def _from_outputs(step: Step) -> int:
     return step.macs * step.positions(step.out) // step.positions(step.x)
 
 
-_GROWN = {
-    "transposed convolution": (
-        "the kernel of a transposed convolution counts at each output instead of each input"
-    )
-}
+_GROWN = "the kernel of a transposed convolution counts at each output instead of each input"
 
 THOP = Preset(
     name="thop",
@@ -131,7 +127,7 @@ THOP = Preset(
         "global average pooling": lambda step: step.inputs + step.outputs,
         "upsampling": _upsampling(nearest=1, bilinear=11),
     },
-    products=_GROWN,
+    products={"transposed convolution": _GROWN},
 )
 
 
@@ -155,8 +151,10 @@ TORCHINFO = Preset(
         "bias": lambda step: step.x[0] * step.out[-1] if step.name == "dense" else step.outputs,
         **dict.fromkeys(("batch norm", "layer norm", "group norm"), _parameters),
     },
-    products=_GROWN
-    | {"dense": "a dense layer on an image counts once instead of at each position"},
+    products={
+        "transposed convolution": _GROWN,
+        "dense": "a dense layer on an image counts once instead of at each position",
+    },
 )
 
 TORCH = Preset(

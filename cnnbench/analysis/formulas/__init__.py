@@ -13,7 +13,7 @@ from typing import Any
 
 from cnnbench.analysis.formulas.algebra import Expr, NumberNeededError, Path, Size, symbol, text
 from cnnbench.blocks import Entry
-from cnnbench.cost import Cost, cost
+from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.graph import ITEMSIZE, LARGEST, Graph, follow
 from cnnbench.records import Record, one_line
@@ -35,13 +35,6 @@ class Amounts(Record):
     flops: Expr
     activations: Expr
     output_shape: tuple[Expr, ...]
-
-    @classmethod
-    def of(cls, total: Cost) -> Amounts:
-        """The totals of a cost."""
-        values = total.activation_bytes // ITEMSIZE[total.dtype]
-        shape = total.output_shape
-        return cls(total.params, total.macs, total.elementwise, total.flops, values, shape)
 
     def map(self, function: Callable[[Any], Any]) -> Amounts:
         """The same with a function applied to every number."""
@@ -134,9 +127,11 @@ def formula(entry: Entry, /, **given: Any) -> Formula:
                 fixed |= params
             else:
                 raise
+    values = total.activation_bytes // ITEMSIZE[total.dtype]
+    amounts = (total.params, total.macs, total.elementwise, total.flops, values)
     return Formula(
         entry.name,
-        Amounts.of(total).map(path.readable),
+        Amounts(*amounts, total.output_shape).map(path.readable),
         numbers,
         {name: value for name, value in flat.items() if name in fixed},
         path.assumptions(),
