@@ -31,20 +31,7 @@ PAPER = Preset(
     rules={**macs(), "other": lambda step: step.macs},
 )
 
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        PAPER,
-        torch_tools.TORCHINFO,
-        torch_tools.FVCORE,
-        torch_tools.PTFLOPS,
-        torch_tools.THOP,
-        torch_tools.TORCH,
-        torch_tools.DEEPSPEED,
-        keras_tools.TF_PROFILER,
-        keras_tools.XLA,
-    )
-}
+PRESETS = {p.name: p for p in (PAPER, *torch_tools.PRESETS, *keras_tools.PRESETS)}
 """Every tool by name: first those that count a multiply-add once."""
 
 OURS = Preset(

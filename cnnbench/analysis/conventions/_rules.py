@@ -46,15 +46,12 @@ _OPERATORS = {
 """By the class of a layer or of an operation of `keras.ops`."""
 
 CONVOLUTIONS = ("convolution", "grouped convolution", "transposed convolution")
+POOLINGS = ("max pooling", "average pooling", "global max pooling", "global average pooling")
 KINDS = {*_CLASSES, *_OPERATORS.values(), *CONVOLUTIONS, "bias", "other"}
 
 _PARTS = {
-    "grouped convolution": "convolution",
-    "transposed convolution": "convolution",
-    "max pooling": "pooling",
-    "average pooling": "pooling",
-    "global max pooling": "pooling",
-    "global average pooling": "pooling",
+    **dict.fromkeys(CONVOLUTIONS, "convolution"),
+    **dict.fromkeys(POOLINGS, "pooling"),
     "standardisation": "rescaling",
 }
 """Under which name a kind is summed, where that is another."""
@@ -127,7 +124,8 @@ def _steps(node: Node, shapes: Sequence[Shape]) -> Iterator[Step]:
     if node.uncounted and not node.attrs:
         return
     rule, arguments = node.rule, _defaults(node.op) | node.attrs
-    kind = _kind(node.op)
+    kind = _KINDS.get(re.sub("[123]D", "", node.op), "other")
+    kind = _OPERATORS.get(node.op.removeprefix("ops."), kind)
     x = shapes[0] if shapes else rule.shape
     if kind == "activation":
         name = _activation(node.op, arguments)
@@ -172,10 +170,6 @@ def _products(
     elif arguments.get("groups", 1) != 1:
         kind, label = "grouped convolution", f"{node.op}(groups)"
     yield Step(kind, label, x, out, arguments, macs, inside, 2 * macs)
-
-
-def _kind(op: str) -> str:
-    return _OPERATORS.get(op.removeprefix("ops.")) or _KINDS.get(re.sub("[123]D", "", op), "other")
 
 
 def _activation(op: str, arguments: Mapping[str, Any]) -> str:

@@ -188,3 +188,5 @@ XLA = Preset(
     },
     products=dict.fromkeys(CONVOLUTIONS, "taps on padding are left out"),
 )
+
+PRESETS = (TF_PROFILER, XLA)

@@ -11,6 +11,7 @@ which are operators of Python that no tool here sees, in whatever way it looks.
 from __future__ import annotations
 
 from cnnbench.analysis.conventions._rules import (
+    POOLINGS,
     Preset,
     Rule,
     Step,
@@ -42,7 +43,6 @@ def _only_2d(rule: Rule) -> Rule:
     return lambda step: rule(step) if len(step.x) == 4 else 0
 
 
-_POOLING = ("max pooling", "average pooling", "global max pooling", "global average pooling")
 _FUNCTIONS = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "softmax")
 
 FVCORE = Preset(
@@ -87,7 +87,7 @@ PTFLOPS = Preset(
         "activation": _functions(
             dict.fromkeys(_FUNCTIONS, 1) | {"relu": 2, "prelu": 2, "elu": 2, "gelu": 2, "relu6": 1}
         ),
-        **dict.fromkeys(_POOLING, per_input(2)),
+        **dict.fromkeys(POOLINGS, per_input(2)),
         "upsampling": per_output(2),
     },
 )
@@ -185,7 +185,9 @@ DEEPSPEED = Preset(
         "layer norm": _norm(5, 4),
         "group norm": _norm(5, 4),
         "activation": _functions(dict.fromkeys(_FUNCTIONS, 1)),
-        **dict.fromkeys(_POOLING, per_input(1)),
+        **dict.fromkeys(POOLINGS, per_input(1)),
         "upsampling": per_output(1),
     },
 )
+
+PRESETS = (TORCHINFO, FVCORE, PTFLOPS, THOP, TORCH, DEEPSPEED)
