@@ -220,7 +220,6 @@ class Preset:
     """The rules of one tool.
 
     Args:
-        name: of the tool.
         unit: what it calls the number that it prints.
         mac: what one multiply-accumulate counts there: 1 or 2.
         summary: what it counts and what it leaves out.
