@@ -259,8 +259,7 @@ def _memory(graph: Graph, active: list[bool], optimizer: Optimizer, weight_bytes
 
     # Layer i runs forward at moment i and backward at 2 * count - 1 - i; then the update.
     owner, update = _owners(graph), 2 * count
-    last_use = _last_uses(graph, owner, active)
-    first_gradient = _first_gradients(graph, owner, active)
+    last_use, first_gradient = _lifetimes(graph, owner, active)
     for index, node in enumerate(graph.nodes):
         back = update - 1 - index
         item = ITEMSIZE[node.dtype or graph.dtype]
@@ -307,22 +306,30 @@ def _owners(graph: Graph) -> list[int]:
     return owner
 
 
-def _last_uses(graph: Graph, owner: list[int], active: list[bool]) -> list[int]:
-    """The moment after which an output is not needed; indexed by who owns the memory."""
+def _lifetimes(graph: Graph, owner: list[int], active: list[bool]) -> tuple[list[int], list[int]]:
+    """The last moment when each output is needed, and the first of its gradient.
+
+    Both are indexed by who owns the memory. A gradient begins in the backward pass of the last
+    reader.
+    """
     count = len(graph.nodes)
     last = list(range(count))
+    first = [2 * count - 1 - index for index in range(count)]
     for index, node in enumerate(graph.nodes):
         back = 2 * count - 1 - index
         read, written = _saves(node) if active[index] else (False, False)
         for source in node.inputs:
             last[owner[source]] = max(last[owner[source]], back if read else index)
+            if active[index]:
+                first[owner[source]] = back
         if written:
             last[owner[index]] = max(last[owner[index]], back)
-    for index in graph.outputs:  # the loss reads them
+    for index in graph.outputs:  # the loss reads them, and gives their gradients
         last[owner[index]] = max(last[owner[index]], count)
+        first[owner[index]] = count
     for index in graph.inputs:  # the caller keeps them
         last[owner[index]] = 2 * count
-    return last
+    return last, first
 
 
 def _saves(node: Node) -> tuple[bool, bool]:
@@ -333,16 +340,3 @@ def _saves(node: Node) -> tuple[bool, bool]:
     rule = node.rule
     frozen = rule.macs and not rule.products and not _trainable(node)
     return rule.saves in ("input", "both") and not frozen, rule.saves in ("output", "both")
-
-
-def _first_gradients(graph: Graph, owner: list[int], active: list[bool]) -> list[int]:
-    """The moment when the gradient of an output begins: the backward pass of its last reader."""
-    count = len(graph.nodes)
-    first = [2 * count - 1 - index for index in range(count)]
-    for index, node in enumerate(graph.nodes):
-        if active[index]:
-            for source in node.inputs:
-                first[owner[source]] = 2 * count - 1 - index
-    for index in graph.outputs:
-        first[owner[index]] = count
-    return first
