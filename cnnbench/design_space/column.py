@@ -86,16 +86,8 @@ class Column:
         return int(self)
 
     __int__ = __trunc__ = __floor__ = __ceil__ = __index__
-
-    @property
-    def numerator(self) -> int:
-        """The numerator, which `Fraction` asks for."""
-        return int(self)
-
-    @property
-    def denominator(self) -> int:
-        """The denominator, which `Fraction` asks for too."""
-        return 1
+    numerator = property(__index__)  # what `Fraction` asks a whole number for
+    denominator = 1
 
     def __bool__(self) -> bool:
         return self != 0

@@ -226,10 +226,7 @@ class Size:
     def __truediv__(self, other: Any) -> Size:
         raise NumberNeededError(self.expr)
 
-    @property
-    def numerator(self) -> int:
-        """What `Fraction` asks a whole number for."""
-        raise NumberNeededError(self.expr)
+    numerator = property(__index__)  # what `Fraction` asks a whole number for
 
     def _other(self, other: Any) -> Expr:
         if type(other) is Size:
