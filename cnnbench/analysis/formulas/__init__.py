@@ -38,8 +38,9 @@ class Amounts(Record):
 
     def map(self, function: Callable[[Any], Any]) -> Amounts:
         """The same with a function applied to every number."""
-        *numbers, shape = (getattr(self, field.name) for field in fields(self))
-        return Amounts(*map(function, numbers), tuple(map(function, shape)))
+        *names, _ = (field.name for field in fields(self))
+        numbers = {name: function(getattr(self, name)) for name in names}
+        return Amounts(**numbers, output_shape=tuple(map(function, self.output_shape)))
 
 
 @dataclass(frozen=True, slots=True)
