@@ -12,11 +12,10 @@ from cnnbench.cost import Cost, LayerCost
 from cnnbench.crosscheck.pairing import Agreement
 from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.graph import Graph
-from cnnbench.machine.bounds import Bound
 from cnnbench.machine.health import Health, HealthFinding
 from cnnbench.machine.noise import Noise
 from cnnbench.machine.plausibility import Judgement
-from cnnbench.machine.roofline import Roofline
+from cnnbench.machine.roofline import Bound, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
@@ -24,35 +23,8 @@ from cnnbench.runs.case_change import CaseChange
 from cnnbench.runs.comparison import EnvironmentDifference, RunComparison
 from cnnbench.runs.gate import Gate
 
-__all__ = [
-    "Agreement",
-    "Baseline",
-    "Bound",
-    "Calibration",
-    "Candidate",
-    "Capacity",
-    "CaseChange",
-    "Choice",
-    "Cost",
-    "EnvironmentDifference",
-    "Expected",
-    "Exported",
-    "Formula",
-    "Gate",
-    "Graph",
-    "Health",
-    "HealthFinding",
-    "JudgedClaim",
-    "Judgement",
-    "LayerCost",
-    "LayerTime",
-    "MeasuredRows",
-    "Noise",
-    "Prediction",
-    "Roofline",
-    "RunComparison",
-    "Sweep",
-    "ToolCount",
-    "Training",
-    "Verified",
-]
+__all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
+__all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]
+__all__ += ["Bound", "Health", "HealthFinding", "Judgement", "Noise", "Roofline"]
+__all__ += ["Calibration", "Expected", "LayerTime", "Prediction"]
+__all__ += ["Baseline", "CaseChange", "EnvironmentDifference", "Gate", "RunComparison"]

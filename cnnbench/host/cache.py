@@ -19,14 +19,7 @@ Key = dict[str, Any]
 
 
 def read(what: str, kind: type[T], key: Key, key_of: Callable[[T], Key]) -> T | None:
-    """The stored value; None if there is none, or none that can be read or used.
-
-    Args:
-        what: its name.
-        kind: its dataclass.
-        key: everything it depends on.
-        key_of: the key that a value carries itself.
-    """
+    """The stored value; None if there is none that can be read and carries the same key."""
     with suppress(OSError, ValueError, CnnbenchError):
         value = record(kind, json.loads(_path(what, key).read_text(encoding="utf-8")))
         if key_of(value) == key:

@@ -14,13 +14,7 @@ from cnnbench.host import hardware
 
 
 def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any]:
-    """Host, processor, memory, versions, commit and the current load.
-
-    Args:
-        described: the answer of the runtime's `describe`.
-        threads: the number that the user asked for; None for all cores.
-    """
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    """What the runtime's `describe` answers, the machine, and its current load."""
     return {
         **machine(),
         "threads": threads or machine()["cores"],
@@ -30,7 +24,7 @@ def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any
             **described["versions"],
         },
         "devices": described["devices"],
-        "load_1m": load,
+        "load_1m": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -66,13 +60,9 @@ def available_memory() -> int:
 
 
 def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    lines = (hardware.text(hardware.ROOT, "proc/cpuinfo") or "").splitlines()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

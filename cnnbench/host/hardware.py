@@ -155,11 +155,6 @@ def huge_pages(root: Path = ROOT) -> str | None:
     return next((word.strip("[]") for word in words if word.startswith("[")), None)
 
 
-def clock_source(root: Path = ROOT) -> str | None:
-    """The clock from which the kernel reads the time."""
-    return text(root, "sys/devices/system/clocksource/clocksource0/current_clocksource")
-
-
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of our control group for a controller, and of all groups around it."""
     base = root / GROUPS

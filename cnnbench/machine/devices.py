@@ -9,9 +9,6 @@ from importlib.resources import files
 from cnnbench.errors import unknown
 from cnnbench.host.ceiling import Ceiling
 
-HALF = "FP16"
-"""The start of the names of arithmetic on two-byte values."""
-
 
 @cache
 def known() -> dict[str, dict[str, Ceiling]]:
@@ -22,7 +19,7 @@ def known() -> dict[str, dict[str, Ceiling]]:
             kind: Ceiling(
                 name=f"{row['name']}, {kind}",
                 device="gpu",
-                dtype="float16" if kind.startswith(HALF) else "float32",
+                dtype="float16" if kind.startswith("FP16") else "float32",
                 flops_per_s=peak * 1e12,
                 bytes_per_s=row["gigabytes_per_s"] * 1e9,
                 cache_bytes=row["cache_bytes"],
@@ -35,11 +32,7 @@ def known() -> dict[str, dict[str, Ceiling]]:
 
 
 def get(name: str) -> dict[str, Ceiling]:
-    """The ceilings of a device by its name, in any case.
-
-    Raises:
-        UnknownNameError: there is no such device.
-    """
+    """The ceilings of a device by its name, in any case."""
     names = {device.lower(): device for device in known()}
     if name.lower() not in names:
         raise unknown("device", name, known())

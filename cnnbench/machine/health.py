@@ -69,23 +69,58 @@ class Health:
 def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[HealthFinding]:
     """Everything that can disturb timing; what cannot be read here is unknown, never an error.
 
-    Args:
-        root: the root folder under which the kernel's files are read.
-        cores: cores that this process may use; asked from the system if None.
+    The kernel's files are read under `root`; the system is asked for usable `cores` if None.
     """
+    import psutil
+
     usable = cores or environment.cores()
+    governors, turbo = hardware.governors(root), hardware.turbo(root)
+    guest, stolen = hardware.virtual(root), hardware.stolen(root)
+    load = psutil.getloadavg()[0]  # on Windows too, where it is 0 in the first seconds
+    pages = hardware.huge_pages(root)
     return [
         _cores(root, usable),
         _quota(root, usable),
-        _governor(root),
-        _turbo(root),
-        _virtual(root),
-        _stolen(root),
-        _load(usable),
+        _judged(
+            "frequency governor",
+            ", ".join(governors) or None,
+            governors != ["performance"],
+            "the clock follows the load: sudo cpupower frequency-set -g performance",
+        ),
+        _judged(
+            "turbo",
+            None if turbo is None else "on" if turbo else "off",
+            bool(turbo),
+            "the clock depends on temperature and on other cores: switch it off for fine "
+            "comparisons",
+        ),
+        _judged(
+            "virtual machine",
+            None if guest is None else "yes" if guest else "no",
+            bool(guest),
+            "other guests may take the processor: compare within one run, with more --launches",
+        ),
+        _judged(
+            "time given to other guests",
+            None if stolen is None else f"{100 * stolen:.2g} % since the start",
+            (stolen or 0) > STOLEN,
+            "measure at another hour or on another host",
+        ),
+        _judged(
+            "load (1 min)",
+            f"{load:.2f} on {usable} core{'s' * (usable > 1)}",
+            load > BUSY * usable,
+            "close other programs, or wait until they are done",
+        ),
         _power(),
         _memory(root),
         _swap(),
-        _pages(root),
+        _judged(
+            "transparent huge pages",
+            pages,
+            pages == "always",
+            "measured peaks of memory round up to 2 MiB: set them to madvise",
+        ),
         _clock(root),
     ]
 
@@ -93,9 +128,9 @@ def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[Healt
 def _judged(what: str, value: str | None, bad: bool, advice: str) -> HealthFinding:
     if value is None:
         return HealthFinding(what, "not readable here", HealthStatus.UNKNOWN)
-    return HealthFinding(
-        what, value, HealthStatus.WARN if bad else HealthStatus.OK, advice if bad else ""
-    )
+    if bad:
+        return HealthFinding(what, value, HealthStatus.WARN, advice)
+    return HealthFinding(what, value, HealthStatus.OK)
 
 
 def _cores(root: Path, usable: int) -> HealthFinding:
@@ -126,68 +161,12 @@ def _quota(root: Path, usable: int) -> HealthFinding:
     )
 
 
-def _governor(root: Path) -> HealthFinding:
-    names = hardware.governors(root)
-    return _judged(
-        "frequency governor",
-        ", ".join(names) or None,
-        names != ["performance"],
-        "the clock follows the load: sudo cpupower frequency-set -g performance",
-    )
-
-
-def _turbo(root: Path) -> HealthFinding:
-    on = hardware.turbo(root)
-    return _judged(
-        "turbo",
-        None if on is None else "on" if on else "off",
-        bool(on),
-        "the clock depends on temperature and on other cores: switch it off for fine comparisons",
-    )
-
-
-def _virtual(root: Path) -> HealthFinding:
-    guest = hardware.virtual(root)
-    return _judged(
-        "virtual machine",
-        None if guest is None else "yes" if guest else "no",
-        bool(guest),
-        "other guests may take the processor: compare within one run, with more --launches",
-    )
-
-
-def _stolen(root: Path) -> HealthFinding:
-    share = hardware.stolen(root)
-    return _judged(
-        "time given to other guests",
-        None if share is None else f"{100 * share:.2g} % since the start",
-        (share or 0) > STOLEN,
-        "measure at another hour or on another host",
-    )
-
-
-def _load(usable: int) -> HealthFinding:
-    import psutil
-
-    load = psutil.getloadavg()[0]  # on Windows too, where it is 0 in the first seconds
-    return _judged(
-        "load (1 min)",
-        f"{load:.2f} on {usable} core{'s' * (usable > 1)}",
-        load > BUSY * usable,
-        "close other programs, or wait until they are done",
-    )
-
-
 def _power() -> HealthFinding:
     import psutil
 
     try:
         battery = psutil.sensors_battery()
-    except (
-        AttributeError,
-        OSError,
-        ValueError,
-    ):  # not offered on this platform, or with strange files
+    except (AttributeError, OSError, ValueError):  # not offered here, or with strange files
         return _judged("power", None, False, "")
     on_battery = battery is not None and battery.power_plugged is False
     value = "battery" if on_battery else "mains" if battery else "no battery"
@@ -225,18 +204,9 @@ def _swap() -> HealthFinding:
     )
 
 
-def _pages(root: Path) -> HealthFinding:
-    return _judged(
-        "transparent huge pages",
-        mode := hardware.huge_pages(root),
-        mode == "always",
-        "measured peaks of memory round up to 2 MiB: set them to madvise",
-    )
-
-
 def _clock(root: Path) -> HealthFinding:
     step, cost = clock_step(time.perf_counter_ns)
-    source = hardware.clock_source(root)
+    source = hardware.text(root, "sys/devices/system/clocksource/clocksource0/current_clocksource")
     value = f"steps of {step} ns, {cost:.0f} ns a reading"
     return _judged(
         "clock",

@@ -59,12 +59,7 @@ def judge(
 ) -> Judgement:
     """Judge the time of one forward pass.
 
-    Args:
-        wanted: what the network demands.
-        ceiling: of the device.
-        seconds: the time, as measured or claimed.
-        longest: the upper end of its interval; the time is impossible only if even that end
-            is too short.
+    With `longest`, the upper end of its interval, it is impossible only if even that is too short.
     """
     peak = ceiling.flops_per_s * ceiling.tolerance
     direct = wanted.flops / peak

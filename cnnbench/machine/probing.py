@@ -19,7 +19,7 @@ from cnnbench.cases.case import Case
 from cnnbench.host import cache, hardware
 from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.host.environment import environment
-from cnnbench.machine.bounds import moved_bytes
+from cnnbench.machine.roofline import moved_bytes
 from cnnbench.runner import session
 from cnnbench.runner.session import Session
 from cnnbench.runs.measurement import Measurement
@@ -85,14 +85,8 @@ def find(
 ) -> MeasuredCeiling:
     """The ceiling in the cache; if there is none, it is measured now and cached.
 
-    Args:
-        runtime: what measures.
-        device: cpu or gpu.
-        dtype: of the values.
-        threads: threads that one operation may use; None for all cores.
-        progress: told about each launch.
-        measuring: a session that has started; if None, one is started when it is needed.
-        again: measure even if there is a cached ceiling; the better of the two counts.
+    Without `measuring`, a session is started when it is needed. With `again`, the ceiling is
+    measured even if there is one in the cache; the better of the two counts.
     """
     gpus: Sequence[str] = ()
     if device == "gpu":  # which one, only a runtime that has started knows

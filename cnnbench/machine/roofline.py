@@ -1,19 +1,81 @@
-"""A network under the ceilings of a device: the least time of each layer, verdicts on a time."""
+"""A network under the ceilings of a device: the least time of each layer, verdicts on a time.
+
+A layer computes and moves its data at the same time, so it takes at least the longer of the
+two. Layers follow one another, so their times add up. This is a bound for a runtime that writes
+every activation to memory and reads it back; a runtime that fuses layers, or that finds the data
+in a cache, can be faster. The bounds that no runtime can beat are in `plausibility`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnnbench import units
 from cnnbench.analysis.demand import demand
-from cnnbench.cost import Cost, cost
+from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.graph import ITEMSIZE, Graph
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.bounds import Bound, bounds, least_seconds
 from cnnbench.machine.plausibility import Judgement, judge
 from cnnbench.records import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What one layer needs at least: seconds of arithmetic and seconds of memory traffic."""
+
+    layer: LayerCost
+    compute_s: float
+    memory_s: float
+
+    @property
+    def seconds(self) -> float:
+        """The longer of the two."""
+        return max(self.compute_s, self.memory_s)
+
+    @property
+    def limit(self) -> str:
+        """What the layer waits for: compute or memory; empty where it does nothing."""
+        if not self.seconds:
+            return ""
+        return "compute" if self.compute_s >= self.memory_s else "memory"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "layer": self.layer.name,
+            "type": self.layer.op,
+            "flops": self.layer.flops,
+            "moved_bytes": moved_bytes(self.layer),
+            "compute_s": self.compute_s,
+            "memory_s": self.memory_s,
+            "least_s": self.seconds,
+            "limit": self.limit,
+        }
+
+
+def bounds(cost: Cost, ceiling: Ceiling) -> list[Bound]:
+    """The bound of every layer, in order."""
+    return [
+        Bound(layer, layer.flops / ceiling.flops_per_s, ceiling.moving_s(moved_bytes(layer)))
+        for layer in cost.layers
+    ]
+
+
+def least_seconds(bounds: Iterable[Bound]) -> float:
+    """The least time of the whole network."""
+    return sum(bound.seconds for bound in bounds)
+
+
+def moved_bytes(layer: LayerCost) -> int:
+    """Bytes of input and weights that are read, and of output that is written, each once.
+
+    Nothing for the input of the network, which is there already, and for views.
+    """
+    if not layer.input_bytes or not layer.activation_bytes:
+        return 0
+    return layer.input_bytes + layer.weight_bytes + layer.activation_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cnnbench.layers.embedding import embedding
 from cnnbench.layers.recurrent_conv import conv_lstm2d
 from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
 from cnnbench.layers.wrappers import bidirectional, time_distributed
-from cnnbench.machine import bounds, devices, plausibility
+from cnnbench.machine import devices, plausibility, roofline
 from cnnbench.machine.plausibility import Plausibility
 
 # 1 GFLOP/s and 1 GB/s: FLOPs and bytes are nanoseconds.
@@ -32,7 +32,7 @@ GRAPH = trace(small, (4, 4, 1))
 
 
 def test_a_layer_takes_the_longer_of_arithmetic_and_memory():
-    found = bounds.bounds(cost(GRAPH), UNIT)
+    found = roofline.bounds(cost(GRAPH), UNIT)
     assert [(b.layer.op, b.limit) for b in found] == [
         ("InputLayer", ""),
         ("Conv2D", "compute"),
@@ -40,7 +40,7 @@ def test_a_layer_takes_the_longer_of_arithmetic_and_memory():
         ("Dense", "memory"),
     ]
     assert [b.seconds for b in found] == pytest.approx([0, 576e-9, 0, 788e-9])
-    assert bounds.least_seconds(found) == pytest.approx(1364e-9)
+    assert roofline.least_seconds(found) == pytest.approx(1364e-9)
 
 
 def test_what_a_network_demands():

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from cnnbench import units
 from cnnbench.cost import Cost
-from cnnbench.machine.bounds import Bound, moved_bytes
-from cnnbench.machine.roofline import Roofline
+from cnnbench.machine.roofline import Bound, Roofline, moved_bytes
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.tables import MISSING, MOST, number, optional, percent
 from cnnbench.runs.result import flops_rate
