@@ -25,53 +25,9 @@ Importing this package imports no framework, no pandas and no matplotlib.
 
 __version__ = "0.1.0"
 
-from cnnbench.api import (
-    analyze,
-    capacity,
-    check,
-    choose,
-    compare,
-    conventions,
-    doctor,
-    export,
-    formula,
-    list_baselines,
-    predict,
-    remove_baseline,
-    report,
-    results,
-    roofline,
-    run,
-    save_baseline,
-    sweep,
-    trace,
-    training,
-    verify,
-)
+# The names have one list, in `api`; a type checker follows it if `__all__` itself is imported.
+from cnnbench.api import *  # noqa: F403
+from cnnbench.api import __all__
 from cnnbench.errors import CnnbenchError
 
-__all__ = [
-    "CnnbenchError",
-    "__version__",
-    "analyze",
-    "capacity",
-    "check",
-    "choose",
-    "compare",
-    "conventions",
-    "doctor",
-    "export",
-    "formula",
-    "list_baselines",
-    "predict",
-    "remove_baseline",
-    "report",
-    "results",
-    "roofline",
-    "run",
-    "save_baseline",
-    "sweep",
-    "trace",
-    "training",
-    "verify",
-]
+__all__ = [*__all__, "CnnbenchError", "__version__"]

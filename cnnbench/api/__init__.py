@@ -1,13 +1,4 @@
-"""The commands as functions. Each imports what it needs when it is called.
-
-analysis      trace, analyze, training, capacity, conventions, check, choose, formula
-sweeps        sweep
-runs          run, report, results
-comparisons   compare, export, baselines
-claims        verify
-machines      doctor, roofline
-prediction    predict
-"""
+"""The commands as functions. Each imports what it needs when it is called."""
 
 from cnnbench.api.analysis import (
     analyze,
@@ -28,34 +19,13 @@ from cnnbench.api.comparisons import (
     remove_baseline,
     save_baseline,
 )
-from cnnbench.api.machines import doctor, roofline
-from cnnbench.api.prediction import predict
+from cnnbench.api.machines import doctor, predict, roofline
 from cnnbench.api.runs import Finished, report, results, run
 from cnnbench.api.sweeps import sweep
 
-__all__ = [
-    "Exported",
-    "Finished",
-    "Verified",
-    "analyze",
-    "capacity",
-    "check",
-    "choose",
-    "compare",
-    "conventions",
-    "doctor",
-    "export",
-    "formula",
-    "list_baselines",
-    "predict",
-    "remove_baseline",
-    "report",
-    "results",
-    "roofline",
-    "run",
-    "save_baseline",
-    "sweep",
-    "trace",
-    "training",
-    "verify",
-]
+__all__ = ["analyze", "capacity", "check", "choose", "conventions", "formula", "trace", "training"]
+__all__ += ["Verified", "verify"]
+__all__ += ["Exported", "compare", "export", "list_baselines", "remove_baseline", "save_baseline"]
+__all__ += ["doctor", "predict", "roofline"]
+__all__ += ["Finished", "report", "results", "run"]
+__all__ += ["sweep"]

@@ -52,8 +52,7 @@ def trace(
         TargetError: a file or a function that gives no model.
         ShapeError: a layer cannot take its input.
     """
-    shapes = as_shapes(input_shape)
-    graph = _graph(resolved(target, shapes, include_top, params), shapes, batch_size, dtype)
+    _, graph = traced(target, input_shape, batch_size, dtype, include_top, **params)
     if fold:
         from cnnbench.analysis.folding import folded
 
@@ -61,14 +60,27 @@ def trace(
     return graph
 
 
+def traced(
+    target: Any,
+    input_shape: Inputs = None,
+    batch_size: int = 1,
+    dtype: str | None = None,
+    include_top: bool = True,
+    **params: Any,
+) -> tuple[networks.Network, Graph]:
+    """A network and its graph; as `trace`, but without `fold`."""
+    shapes = as_shapes(input_shape)
+    network = networks.resolve(target, shapes, include_top, params)
+    graph = network.trace(shapes, batch_size, dtype)
+    graph.name = network.title
+    return network, graph
+
+
 def analyze(target: Any, input_shape: Inputs = None, **options: Any) -> Cost:
     """The cost on paper of a network.
 
-    Args:
-        target: as for `trace`.
-        input_shape: as for `trace`.
-        **options: those of `trace`: batch_size, dtype, include_top, fold, and the parameters of
-            the target.
+    The arguments are those of `trace`: also batch_size, dtype, include_top, fold, and the
+    parameters of the target.
     """
     return cost(trace(target, input_shape, **options))
 
@@ -100,10 +112,7 @@ def capacity(
     input_shape: Inputs = None,
     *,
     optimizer: str | None = None,
-    batch_size: int = 1,
-    dtype: str | None = None,
-    include_top: bool = True,
-    **params: Any,
+    **options: Any,
 ) -> Capacity:
     """The largest batch, and the largest input, with which a network fits into a memory.
 
@@ -112,10 +121,7 @@ def capacity(
         memory: in bytes, or as text: 8GiB.
         input_shape: at which the largest batch is asked for.
         optimizer: for a training step with it; None for a forward pass.
-        batch_size: at which the largest input is asked for.
-        dtype: as for `trace`.
-        include_top: as for `trace`.
-        **params: the target's parameters.
+        **options: those of `trace`, but not `fold`. The largest input is asked for at `batch_size`.
 
     Raises:
         UnknownNameError: no such optimizer.
@@ -124,15 +130,13 @@ def capacity(
     from cnnbench.analysis.capacity import largest
 
     size = units.parse_bytes(memory) if isinstance(memory, str) else memory
-    shapes = as_shapes(input_shape)
-    network = resolved(target, shapes, include_top, params)
-    graph = _graph(network, shapes, batch_size, dtype)
+    network, graph = traced(target, input_shape, **options)
     first, *others = (graph.nodes[i].rule.shape[1:] for i in graph.inputs)
 
     def at(shape: Shape, batch: int) -> Graph:
-        return _graph(network, [shape, *others], batch, dtype)
+        return traced(network, [shape, *others], batch, options.get("dtype"))[1]
 
-    return largest(at, first, batch_size, size, optimizer)
+    return largest(at, first, options.get("batch_size", 1), size, optimizer)
 
 
 def conventions(
@@ -154,18 +158,10 @@ def conventions(
     return tool_counts(trace(target, input_shape, **options), tool)
 
 
-def check(
-    target: Any,
-    input_shape: Inputs = None,
-    *,
-    batch_size: int = 1,
-    dtype: str | None = None,
-    include_top: bool = True,
-    **params: Any,
-) -> list[Agreement]:
+def check(target: Any, input_shape: Inputs = None, **options: Any) -> list[Agreement]:
     """Our numbers for a network beside those of Keras and of TensorFlow's profiler.
 
-    The arguments are those of `trace`.
+    The arguments are those of `trace`, but not `fold`.
 
     Returns:
         The totals; then what TensorFlow does not count, with `equal` None; then every number of
@@ -176,9 +172,8 @@ def check(
     """
     from cnnbench import crosscheck
 
-    shapes = as_shapes(input_shape)
-    network = resolved(target, shapes, include_top, params)
-    return crosscheck.report(*network.in_keras(_graph(network, shapes, batch_size, dtype)))
+    network, graph = traced(target, input_shape, **options)
+    return crosscheck.report(*network.in_keras(graph))
 
 
 def choose(
@@ -311,18 +306,3 @@ def as_shapes(given: Inputs) -> list[Shape] | None:
         return None
     shapes = [given] if isinstance(given[0], int) else given
     return [tuple(shape) for shape in shapes]  # type: ignore[arg-type]  # one or several
-
-
-def resolved(
-    target: Any, shapes: Sequence[Shape] | None, include_top: bool, params: dict[str, Any]
-) -> networks.Network:
-    """A network, opened if it is not in the catalogue."""
-    return networks.resolve(target, shapes, include_top, params)
-
-
-def _graph(
-    network: networks.Network, shapes: Sequence[Shape] | None, batch_size: int, dtype: str | None
-) -> Graph:
-    graph = network.trace(shapes, batch_size, dtype)
-    graph.name = network.title
-    return graph

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
-from cnnbench.records import Record, one_line
+from cnnbench.records import Record, one_line, plain
 
 if TYPE_CHECKING:
     from cnnbench.runs.baselines import Baseline
@@ -89,14 +89,8 @@ class Exported(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; of the data only the size in bytes."""
-        path = None if self.path is None else str(self.path)
-        left_out = list(self.left_out)
-        return {
-            "format": self.format,
-            "bytes": len(self.data),
-            "path": path,
-            "left_out": left_out,
-        }
+        values = {"format": self.format, "bytes": len(self.data)}
+        return values | {"path": plain(self.path), "left_out": plain(self.left_out)}
 
 
 def export(

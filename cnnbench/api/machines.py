@@ -1,19 +1,23 @@
-"""What a machine can do, and the least time of a network on it."""
+"""What a machine can do, and the least and the expected time of a network on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from cnnbench.api.analysis import trace
-from cnnbench.errors import CnnbenchError
-from cnnbench.rule import Shape
+from cnnbench.api.analysis import Inputs, traced
+from cnnbench.errors import CnnbenchError, RuntimeMissingError
 
 if TYPE_CHECKING:
     from cnnbench.machine.health import Health
     from cnnbench.machine.roofline import Roofline
+    from cnnbench.prediction.forecast import Prediction
     from cnnbench.runner.loop import Progress
+
+LEAST_NOISE_S = 1.0
 
 
 def doctor(
@@ -35,19 +39,33 @@ def doctor(
     Raises:
         CnnbenchError: there is no such runtime.
     """
-    from cnnbench.machine import checkup
+    from cnnbench import runtimes
+    from cnnbench.machine import noise
+    from cnnbench.machine.health import Health, findings
+    from cnnbench.runner import session
     from cnnbench.runner.progress import Silent
 
-    return checkup.checkup(noise_s, runtime, progress or Silent(), told)
+    begin = time.perf_counter()
+    runtimes.load(runtime)  # so that a wrong name is refused first
+    health = Health(tuple(findings()))
+    if told:
+        told(health)
+    if noise_s is None:
+        return health
+    try:
+        measuring = session.start(runtime)
+    except RuntimeMissingError as error:
+        return replace(health, note=f"no noise floor: {error}")
+    left = noise_s - (time.perf_counter() - begin)
+    floor = noise.measure(measuring, progress or Silent(), max(left, LEAST_NOISE_S))
+    note = "" if floor else "no noise floor: too few launches gave a time; give it more time"
+    return replace(health, noise=floor, note=note)
 
 
 def roofline(
     target: Any = None,
-    input_shape: Shape | Sequence[Shape] | None = None,
+    input_shape: Inputs = None,
     *,
-    batch_size: int = 1,
-    dtype: str | None = None,
-    include_top: bool = True,
     seconds: float | None = None,
     on: str | None = None,
     peak: float | None = None,
@@ -57,17 +75,14 @@ def roofline(
     runtime: str = "tensorflow",
     again: bool = False,
     progress: Progress | None = None,
-    **params: Any,
+    **options: Any,
 ) -> Roofline:
     """The least time of a network's layers on a device, and whether a given time is possible.
 
     Args:
         target: as for `trace`, or what `networks.resolve` made of it; None for the ceilings of
             the device alone.
-        input_shape: of one sample; the target's own if None.
-        batch_size: samples per forward pass.
-        dtype: as for `trace`.
-        include_top: as for `trace`.
+        input_shape: as for `trace`.
         seconds: a time of one forward pass, to be judged.
         on: a known device; this machine if None and no peak is given.
         peak: FLOP/s, instead of a device.
@@ -77,7 +92,7 @@ def roofline(
         runtime: what measures this machine, if it was not measured before.
         again: measure this machine again.
         progress: told about each launch of that; nobody is told if None.
-        **params: the target's parameters.
+        **options: those of `trace`, but not `fold`.
 
     Raises:
         CnnbenchError: what `trace` raises; there is no such device; a time is given without a
@@ -96,18 +111,45 @@ def roofline(
         raise CnnbenchError("a known device and a peak are two answers; choose one")
     if target is None and seconds is not None:
         raise CnnbenchError("a time can be judged only of a network; name one")
-    graph, note = None, ""
-    if target is not None:
-        params |= {"batch_size": batch_size, "dtype": dtype, "include_top": include_top}
-        graph = trace(target, input_shape, **params)
-    kind = graph.dtype if graph else dtype or "float32"
+    graph = None if target is None else traced(target, input_shape, **options)[1]
+    kind = graph.dtype if graph else options.get("dtype") or "float32"
     if on is not None:
-        ceilings = devices.get(on)
-    elif peak is not None:
-        ceilings = given(peak, bandwidth, kind)
-    else:
-        measured = probing.find(runtime, device, kind, threads, progress or Silent(), again=again)
-        if measured.ceiling is None:
-            raise CnnbenchError(measured.note)
-        ceilings, note = {kind: measured.ceiling}, measured.note
-    return roofline(ceilings, graph, seconds, note)
+        return roofline(devices.get(on), graph, seconds)
+    if peak is not None:
+        return roofline(given(peak, bandwidth, kind), graph, seconds)
+    measured = probing.find(runtime, device, kind, threads, progress or Silent(), again=again)
+    if measured.ceiling is None:
+        raise CnnbenchError(measured.note)
+    return roofline({kind: measured.ceiling}, graph, seconds, measured.note)
+
+
+def predict(
+    target: Any,
+    input_shape: Inputs = None,
+    *,
+    calibrate: bool = False,
+    runtime: str = "tensorflow",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Prediction:
+    """The time and the peak memory that a network should take on this machine.
+
+    Args:
+        target: as for `trace`, or what `networks.resolve` made of it.
+        input_shape: as for `trace`.
+        calibrate: measure this machine again, even if it was measured before.
+        runtime: what measures it.
+        progress: told about each launch of that; nobody is told if None.
+        **options: those of `trace`, but not `fold`; float32 is the only dtype that is calibrated.
+
+    Raises:
+        CnnbenchError: what `trace` raises; the type is not float32; the machine cannot be
+            calibrated.
+    """
+    from cnnbench.prediction import calibration, forecast
+    from cnnbench.runner.progress import Silent
+
+    _, graph = traced(target, input_shape, **options)
+    forecast.check(graph)  # before the time for a calibration is spent
+    measured = calibration.find(runtime, progress or Silent(), calibrate)
+    return forecast.forecast(graph, measured.calibration, measured.note)

@@ -224,11 +224,7 @@ def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any])
 
 
 def _is_suite(name: str) -> bool:
-    """Whether a text names a suite, and nothing else.
-
-    Raises:
-        CnnbenchError: it names a network too.
-    """
+    """Whether a text names a suite; what names a network too is refused."""
     from cnnbench.cases import suites
 
     if name.endswith(".toml"):

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from cnnbench.cli import analysis, claims, comparisons, machines, prediction, runs, sweeps
-from cnnbench.cli.app import app
+import cnnbench
+from cnnbench.cli import analysis, claims, comparisons, machines, runs, sweeps
 from cnnbench.errors import CnnbenchError, one_line
 
-__all__ = [
-    "analysis",
-    "app",
-    "claims",
-    "comparisons",
-    "entry",
-    "machines",
-    "main",
-    "prediction",
-    "runs",
-    "sweeps",
-]
+app = typer.Typer(
+    help="What CNN blocks and models cost: on paper, checked against Keras, and on your machine.",
+    add_completion=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
-# As `--help` lists them: on paper, on this machine, between runs, and what others say. Imports
-# register commands in the order of the files' names.
-_ORDER = (
-    *("list_", "analyze", "formula", "sweep", "run", "report", "compare", "export"),
-    *("verify", "predict", "roofline", "doctor"),
-)
-app.registered_commands.sort(
-    key=lambda command: _ORDER.index(getattr(command.callback, "__name__", ""))
-)
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"cnnbench {cnnbench.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
+
+
+# As `--help` lists them: on paper, on this machine, between runs, and what others say.
+app.command("list")(analysis.list_)
+for _function in (
+    *(analysis.analyze, analysis.formula, sweeps.sweep, runs.run, runs.report),
+    *(comparisons.compare, comparisons.export, claims.verify),
+    *(machines.predict, machines.roofline, machines.doctor),
+):
+    app.command()(_function)
+app.add_typer(comparisons.baseline, name="baseline", no_args_is_help=False)
 _command = typer.main.get_command(app)  # once: Typer reads the signatures of all commands
 
 

@@ -8,66 +8,59 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from cnnbench import api, units
-from cnnbench.cli.app import TextFormat, Threads, app
+from cnnbench.cli import options
 from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.formats import show
 
 
-@app.command()
 def verify(
     claims: Annotated[
         list[str] | None,
-        typer.Argument(help="Claims to argue in full; a table of all claims if left out."),
+        Argument(help="Claims to argue in full; a table of all claims if left out."),
     ] = None,
     run: Annotated[
-        str | None,
-        typer.Option(help="Judge by this stored run or baseline.", metavar="FOLDER"),
+        str | None, Option(help="Judge by this stored run or baseline.", metavar="FOLDER")
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure what the claims need, and write a report.")
+        bool, Option("--measure", help="Measure what the claims need, and write a report.")
     ] = False,
     out: Annotated[
         str | None,
-        typer.Option(help="Folder for that run [default: reports/claims-TIME].", metavar="FOLDER"),
+        Option(help="Folder for that run [default: reports/claims-TIME].", metavar="FOLDER"),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
-    ] = False,
-    launches: Annotated[
-        int | None, typer.Option(min=1, help="Processes per case [default: 5].")
-    ] = None,
+    resume: options.Resume = False,
+    launches: Annotated[int | None, Option(min=1, help="Processes per case [default: 5].")] = None,
     time_budget: Annotated[
-        str | None,
-        typer.Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME"),
+        str | None, Option(help="For all launches: 90s, 5m [default: 6m].", metavar="TIME")
     ] = None,
-    threads: Threads = None,
+    threads: options.Threads = None,
     runtime: Annotated[
-        str | None, typer.Option(help="tensorflow, or fake to try it out [default: tensorflow].")
+        str | None, Option(help="tensorflow, or fake to try it out [default: tensorflow].")
     ] = None,
     report: Annotated[
-        str | None, typer.Option(help="Write the report into this folder.", metavar="FOLDER")
+        str | None, Option(help="Write the report into this folder.", metavar="FOLDER")
     ] = None,
     figure: Annotated[
-        str | None,
-        typer.Option(help="Draw one claim into this file: .png, .svg, .pdf.", metavar="FILE"),
+        str | None, Option(help="Draw one claim into this file: .png, .svg, .pdf.", metavar="FILE")
     ] = None,
-    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.table,
+    format: options.TextFormat = "table",
 ) -> None:
     """Judge what tutorials and papers say: at once on paper, or by the measurements of a run."""
     from cnnbench.reporting.claims import verdicts
-    from cnnbench.reporting.formats import show
     from cnnbench.runner.progress import watcher
 
     of_runs = {
         "--out": out,
-        "--resume": resume or None,
+        "--resume": resume,
         "--launches": launches,
         "--time-budget": time_budget,
         "--threads": threads,
         "--runtime": runtime,
     }
-    given = [name for name, value in of_runs.items() if value is not None]
+    given = options.given_names(of_runs)
     if given and not measure:
         raise CnnbenchError(
             f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'} with --measure"
@@ -78,8 +71,7 @@ def verify(
         raise CnnbenchError("--out, --report and --run must name a folder; got an empty name")
     if figure is not None and len(claims or ()) != 1:
         raise CnnbenchError(f"--figure draws one claim; got {len(claims or ())}: name one")
-    quiet = not measure or format is not TextFormat.table
-    with watcher(quiet=quiet, as_json=False) as progress:
+    with watcher(quiet=not measure or format != "table", as_json=False) as progress:
         verified = api.verify(
             claims or (),
             run=run,
@@ -96,8 +88,8 @@ def verify(
             figure=figure,
         )
     page = verdicts.document(verified.claims, verified.run, bool(claims))
-    print(show(page, format.value), end="")
-    if format is TextFormat.table:
+    print(show(page, format), end="")
+    if format == "table":
         made = {"report": verified.page, "figure": figure and Path(figure)}
         print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
     if verified.ending and verified.ending.reason != "done":

@@ -4,92 +4,73 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 import cnnbench
 from cnnbench import api, units
-from cnnbench.cli.app import Input, Params, Runtime, Threads, app, parse_params
+from cnnbench.cli import options
 from cnnbench.errors import CnnbenchError, one_line
-
-NOTHING_MEASURED = 1
-"""The exit status of a run in which no launch of any case succeeded."""
+from cnnbench.reporting.formats import show
 
 
-class Devices(StrEnum):
-    """Where `run` measures."""
-
-    all = "all"
-    cpu = "cpu"
-    gpu = "gpu"
-
-
-@app.command()
 def run(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             help="Networks, as `analyze` takes them: all are compared with the first. Or one "
             "suite, by its name or as a TOML file. [default: the suite tutorial]"
         ),
     ] = None,
-    input: Input = None,
+    input: options.Input = None,
     batch: Annotated[
-        str, typer.Option(help="Samples per call: 8, or several as 1,8,32.", metavar="NUMBERS")
+        str, Option(help="Samples per call: 8, or several as 1,8,32.", metavar="NUMBERS")
     ] = "1",
     dtype: Annotated[
-        str | None, typer.Option(help="float32, float16 or bfloat16 [default: the network's own].")
+        str | None, Option(help="float32, float16 or bfloat16 [default: the network's own].")
     ] = None,
     mode: Annotated[
         str,
-        typer.Option(
-            help="graph, eager, xla, predict or train; several as graph,xla.", metavar="NAMES"
-        ),
+        Option(help="graph, eager, xla, predict or train; several as graph,xla.", metavar="NAMES"),
     ] = "graph",
-    param: Params = None,
+    param: options.Params = None,
     data: Annotated[
         str,
-        typer.Option(
+        Option(
             help="FILE.npz or module:function with real input [default: random].", metavar="SOURCE"
         ),
     ] = "",
     out: Annotated[
-        str | None,
-        typer.Option(help="Folder of the run [default: reports/NAME-TIME].", metavar="FOLDER"),
+        str | None, Option(help="Folder of the run [default: reports/NAME-TIME].", metavar="FOLDER")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, or the newest, as planned.")
-    ] = False,
-    device: Annotated[Devices, typer.Option(help="Where to measure.")] = Devices.all,
-    launches: Annotated[
-        int | None, typer.Option(min=1, help="Processes per case, exactly.")
-    ] = None,
+    resume: options.Resume = False,
+    device: Annotated[Literal["all", "cpu", "gpu"], Option(help="Where to measure.")] = "all",
+    launches: Annotated[int | None, Option(min=1, help="Processes per case, exactly.")] = None,
     precision: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Keep launching until intervals are within this width [default: 2%].", metavar="%"
         ),
     ] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
+        str | None, Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = None,
     timeout: Annotated[
-        str, typer.Option(help="For one launch, and to open a network.", metavar="TIME")
+        str, Option(help="For one launch, and to open a network.", metavar="TIME")
     ] = "120s",
-    seed: Annotated[int | None, typer.Option(help="Of the order and the inputs.")] = None,
-    threads: Threads = None,
-    runtime: Runtime = "tensorflow",
+    seed: Annotated[int | None, Option(help="Of the order and the inputs.")] = None,
+    threads: options.Threads = None,
+    runtime: options.Runtime = "tensorflow",
     ceilings: Annotated[
-        bool, typer.Option(help="Measure the machine's ceilings first, unless they are known.")
+        bool, Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only where the report is.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Only where the report is.")] = False,
+    json: Annotated[bool, Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
     """Time networks against each other, or a suite, and write the report."""
-    from cnnbench.reporting.formats import show
     from cnnbench.reporting.runs import summary
     from cnnbench.runner.progress import watcher  # here: `analyze` need not wait for pydantic
 
@@ -104,15 +85,15 @@ def run(
     with watcher(quiet, json) as progress:
         finished = api.run(
             *(targets or ()),
-            input_shape=None if input is None else units.parse_shapes(input),
+            input_shape=input,
             batch_size=_numbers(batch),
             dtype=dtype,
             mode=[part.strip() for part in mode.split(",")],
-            params=parse_params(param or []),
+            params=options.parse_params(param),
             data=data,
             out=out,
             resume=resume,
-            device=device.value,
+            device=device,
             launches=launches,
             precision=width,
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
@@ -143,22 +124,17 @@ def run(
     if ending.reason == "interrupted":
         raise typer.Exit(130)
     if not finished.measured:
-        raise typer.Exit(NOTHING_MEASURED)
+        raise typer.Exit(1)
 
 
 def _numbers(text: str) -> list[int]:
-    """1,8,32 as a list.
-
-    Raises:
-        CnnbenchError: something else.
-    """
+    """1,8,32 as a list."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
         raise CnnbenchError(f"--batch must look like 8 or 1,8,32; got {text!r}")
     return [int(part) for part in parts]
 
 
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+def report(folder: Annotated[Path, Argument(help="Folder of a run.")]) -> None:
     """Write the report of a stored run again."""
     print(f"report: {api.report(folder)}")

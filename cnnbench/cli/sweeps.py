@@ -9,27 +9,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from cnnbench import api, units
-from cnnbench.cli.app import Format, Runtime, app, literal
+from cnnbench.cli import options
 from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.formats import show
 
 MOST_VALUES = 10**6
 """The most values of a list; a single range may be longer."""
 PATIENCE_S = 2.0
 """The time after which a progress bar appears."""
 
-_Count = Annotated[str | None, typer.Option(metavar="100M")]
-_Bytes = Annotated[str | None, typer.Option(metavar="4MiB")]
+_Count = Annotated[int | None, Option(parser=units.parse_count, metavar="100M")]
+_Bytes = Annotated[int | None, Option(parser=units.parse_bytes, metavar="4MiB")]
 
 
-@app.command()
 def sweep(
-    target: Annotated[str, typer.Argument(help="A block or model of the catalogue.")],
+    target: Annotated[str, Argument(help="A block or model of the catalogue.")],
     param: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--param",
             "-p",
             help="16:256 includes both ends, 16:256:16 has steps, 16:256:x2 doubles; or 8,12,16; "
@@ -38,18 +38,16 @@ def sweep(
         ),
     ] = None,
     input: Annotated[
-        str | None, typer.Option(help="Size of one sample, as 28x28x192.", metavar="SIZE")
+        str | None, Option(help="Size of one sample, as 28x28x192.", metavar="SIZE")
     ] = None,
     input_size: Annotated[
-        str | None, typer.Option(help="Side lengths of a square input.", metavar="VALUES")
+        str | None, Option(help="Side lengths of a square input.", metavar="VALUES")
     ] = None,
     input_channels: Annotated[
-        str | None, typer.Option(help="Channels of the input.", metavar="VALUES")
+        str | None, Option(help="Channels of the input.", metavar="VALUES")
     ] = None,
-    batch: Annotated[
-        str | None, typer.Option(help="Samples per forward pass.", metavar="VALUES")
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    batch: Annotated[str | None, Option(help="Samples per forward pass.", metavar="VALUES")] = None,
+    dtype: Annotated[str, Option(help="float32, float16 or bfloat16.")] = "float32",
     max_params: _Count = None,
     max_macs: _Count = None,
     max_flops: _Count = None,
@@ -62,39 +60,37 @@ def sweep(
     min_channels: _Count = None,
     minimize: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="params, macs, flops, activation, peak (of activations), memory (and weights) "
             "or channels (of the output); several as flops,peak; or none [default: flops].",
             metavar="NAMES",
         ),
     ] = None,
     maximize: Annotated[
-        str | None, typer.Option(help="As --minimize [default: channels].", metavar="NAMES")
+        str | None, Option(help="As --minimize [default: channels].", metavar="NAMES")
     ] = None,
     pareto: Annotated[
-        bool,
-        typer.Option("--pareto", help="Only those that no other one beats in all of these."),
+        bool, Option("--pareto", help="Only those that no other one beats in all of these.")
     ] = False,
-    top: Annotated[int, typer.Option(min=0, help="How many rows to show; 0 for all.")] = 20,
+    top: Annotated[int, Option(min=0, help="How many rows to show; 0 for all.")] = 20,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Try only this many, drawn evenly from the grid.")
+        int | None, Option(min=1, help="Try only this many, drawn evenly from the grid.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Seed of the sample.")] = 0,
     measure: Annotated[
-        int, typer.Option(min=0, help="Measure the times of this many rows, on the CPU.")
+        int, Option(min=0, help="Measure the times of this many rows, on the CPU.")
     ] = 0,
     out: Annotated[
-        str | None, typer.Option(help="Folder to store the measurements in.", metavar="FOLDER")
+        str | None, Option(help="Folder to store the measurements in.", metavar="FOLDER")
     ] = None,
-    runtime: Runtime = "tensorflow",
-    launches: Annotated[int, typer.Option(min=1, help="Processes per row.")] = 3,
+    runtime: options.Runtime = "tensorflow",
+    launches: Annotated[int, Option(min=1, help="Processes per row.")] = 3,
     time_budget: Annotated[
-        str, typer.Option(help="Time for all launches: 90s, 5m, 1h.", metavar="TIME")
+        str, Option(help="Time for all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = "2m",
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    format: options.Format = "table",
     figure: Annotated[
-        Path | None,
-        typer.Option(help="Draw the first two objectives into this file: .png, .svg, .pdf."),
+        Path | None, Option(help="Draw the first two objectives into this file: .png, .svg, .pdf.")
     ] = None,
 ) -> None:
     """The cost of all configurations of a block: the best within limits, or the Pareto front."""
@@ -107,28 +103,23 @@ def sweep(
 
         style.check(figure)
     from cnnbench.reporting.design_space.sweep import document
-    from cnnbench.reporting.formats import show
     from cnnbench.runner.progress import watcher
 
     sizes = {"input_size": input_size, "input_channels": input_channels, "batch": batch}
     grid = _grid(param or [])
     grid |= {name: values(name, text) for name, text in sizes.items() if text is not None}
-    counts = {"params": max_params, "macs": max_macs, "flops": max_flops, "channels": max_channels}
-    sizes = {"activation": max_activation, "peak": max_peak, "memory": max_memory}
-    least = {"params": min_params, "flops": min_flops, "channels": min_channels}
-    talks = measure and format is Format.table and sys.stdout.isatty()
-    progress = watcher(quiet=not talks, as_json=False)
-    with progress:
+    at_most = {"params": max_params, "macs": max_macs, "flops": max_flops, "channels": max_channels}
+    at_most |= {"activation": max_activation, "peak": max_peak, "memory": max_memory}
+    at_least = {"params": min_params, "flops": min_flops, "channels": min_channels}
+    talks = measure and format == "table" and sys.stdout.isatty()
+    with watcher(quiet=not talks, as_json=False) as progress:
         result = api.sweep(
             target,
             grid,
             None if input is None else units.parse_shape(input, ranks=(1, 3, 4)),
             dtype=dtype,
-            at_most={
-                **{k: units.parse_count(text) for k, text in counts.items() if text is not None},
-                **{k: units.parse_bytes(text) for k, text in sizes.items() if text is not None},
-            },
-            at_least={k: units.parse_count(text) for k, text in least.items() if text is not None},
+            at_most={metric: most for metric, most in at_most.items() if most is not None},
+            at_least={metric: least for metric, least in at_least.items() if least is not None},
             minimize=_names(minimize),
             maximize=_names(maximize),
             pareto=pareto,
@@ -143,12 +134,12 @@ def sweep(
             launches=launches,
             time_budget=units.parse_duration(time_budget),
         )
-    text = show(document(result), format.value)
+    text = show(document(result), format)
     if figure is not None:
         from cnnbench.reporting.design_space import plane
 
         plane.plane(result, figure)
-        text += f"\nfigure: {figure}\n" if format is Format.table else ""
+        text += f"\nfigure: {figure}\n" if format == "table" else ""
     print(text, end="")
 
 
@@ -196,7 +187,7 @@ def values(name: str, text: str) -> Any:
                 raise CnnbenchError(f"{name} lists more than {MOST_VALUES:,} values; use a range")
             listed += numbers
         else:
-            listed.append(literal(part))
+            listed.append(options.literal(part))
     return listed if len(listed) > 1 else listed[0]
 
 

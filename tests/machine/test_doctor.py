@@ -9,9 +9,11 @@ import pytest
 
 from cnnbench import api
 from cnnbench.cli import main
+from cnnbench.errors import RuntimeMissingError
 from cnnbench.host import environment, hardware
-from cnnbench.machine import checkup, health, noise
+from cnnbench.machine import health, noise
 from cnnbench.machine.health import HealthStatus
+from cnnbench.runner import session
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
 from tests.support.stored import ROOM
@@ -408,7 +410,7 @@ def test_doctor_without_noise_needs_no_runtime(capsys, monkeypatch):
     def start(runtime):
         raise AssertionError("started")
 
-    monkeypatch.setattr(checkup.session, "start", start)
+    monkeypatch.setattr(session, "start", start)
     for style in ("table", "markdown"):
         assert main(["doctor", "--no-noise", "--format", style]) == 0
         out = capsys.readouterr().out
@@ -418,9 +420,9 @@ def test_doctor_without_noise_needs_no_runtime(capsys, monkeypatch):
 
 def test_a_runtime_that_does_not_start_is_a_note(capsys, monkeypatch):
     def start(runtime):
-        raise checkup.RuntimeMissingError("no tensorflow here")
+        raise RuntimeMissingError("no tensorflow here")
 
-    monkeypatch.setattr(checkup.session, "start", start)
+    monkeypatch.setattr(session, "start", start)
     assert main(["doctor"]) == 0
     assert capsys.readouterr().out.endswith("\nno noise floor: no tensorflow here\n")
 
