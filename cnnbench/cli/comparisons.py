@@ -67,9 +67,9 @@ def save(
 @baseline.command("list")
 def list_(format: options.TextFormat = "table") -> None:
     """List the baselines."""
-    from cnnbench.reporting.runs import baselines
+    from cnnbench.reporting.runs.compared_runs import baselines
 
-    print(show(baselines.document(api.list_baselines()), format), end="")
+    print(show(baselines(api.list_baselines()), format), end="")
 
 
 @baseline.command()

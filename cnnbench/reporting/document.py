@@ -30,13 +30,6 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Sentences; a line feed inside stays one."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Bullets:
     """A list of lines."""
 
@@ -45,13 +38,10 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table of texts.
+    """A table of texts, one for each column in a row.
 
-    Args:
-        headers: one a column.
-        rows: one text a column.
-        narrow: on a terminal, headers break after their first word.
-        wrap: on a terminal, the most characters of a line of the last column; None for no limit.
+    On a terminal, headers of a narrow one break after their first word, and lines of the last
+    column have at most `wrap` characters.
     """
 
     headers: tuple[str, ...]
@@ -77,17 +67,16 @@ class Picture:
     draw: Callable[[], Figure]
 
 
-Block = Heading | Paragraph | Bullets | Grid | Code | Picture
+Block = str | Heading | Bullets | Grid | Code | Picture
+"""A string is a paragraph; a line feed inside stays one."""
 
 
 @dataclass(slots=True)
 class Document:
     """Blocks in order, which the methods append, and the same as plain values.
 
-    Args:
-        blocks: what is printed.
-        rows: a mapping a row, all of the same keys, for CSV; None where there is no one table.
-        data: plain values for JSON, or a function that gives them; None where there are none.
+    For CSV, `rows` has one mapping a row, all of the same keys. For JSON, `data` has plain values,
+    or a function that gives them. Either is None where there is nothing of the kind.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -106,7 +95,7 @@ class Document:
 
     def text(self, *paragraphs: str) -> None:
         """Add paragraphs; empty ones vanish."""
-        self.blocks += [Paragraph(paragraph) for paragraph in paragraphs if paragraph]
+        self.blocks += filter(None, paragraphs)
 
     def bullets(self, lines: Iterable[str]) -> None:
         """Add a list, if it has lines."""

@@ -1,15 +1,17 @@
-"""A document in the format that somebody asked for."""
+"""A document in the format that somebody asked for, and as plain text for a terminal."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from cnnbench.errors import unknown
-from cnnbench.reporting.document import Document
+from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading
 from cnnbench.reporting.markdown import markdown
-from cnnbench.reporting.tables import csv_text
-from cnnbench.reporting.text import text
+from cnnbench.reporting.tables import csv_text, text_table
+
+_MARKED = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`|\[([^]]+)\]\([^)]*\)")
 
 
 def show(document: Document, format: str) -> str:
@@ -31,3 +33,28 @@ def show(document: Document, format: str) -> str:
 
 def _json(data: Any) -> str:
     return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def text(document: Document) -> str:
+    """A document as plain text; figures are left out."""
+    return "\n\n".join(filter(None, map(_block, document.blocks))) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(words) | str(words):
+            return _plain(words)
+        case Bullets(lines):
+            return "\n".join(map(_plain, lines))
+        case Grid(headers, rows, narrow, wrap):
+            heads = [name.replace(" ", "\n", 1) if narrow else name for name in headers]
+            return text_table(heads, rows, "simple", wrap)
+        case Code(words):
+            return words
+        case _:
+            return ""
+
+
+def _plain(words: str) -> str:
+    """Words without the marks of Markdown."""
+    return _MARKED.sub(lambda found: next(filter(None, found.groups())), words)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Paragraph
-from cnnbench.reporting.tables import markdown as table
+from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Picture
+from cnnbench.reporting.tables import text_table
 
 
 def markdown(document: Document) -> str:
@@ -28,13 +28,13 @@ def _block(block: Block) -> str:
     match block:
         case Heading(text, level):
             return f"{'#' * level} {text}"
-        case Paragraph(text):
-            return text
+        case str():
+            return block
         case Bullets(lines):
             return "\n".join(f"- {line}" for line in lines)
-        case Grid():
-            return table(block.headers, block.rows)
+        case Grid(headers, rows):
+            return text_table(headers, rows, "github")
         case Code(text, language):
             return f"```{language}\n{text}\n```"
-        case _:
-            return f"![{block.alt}]({block.name})"
+        case Picture(name, alt):
+            return f"![{alt}]({name})"

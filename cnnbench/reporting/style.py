@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes as Axes  # sections take the types from here
@@ -16,6 +16,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from cnnbench.errors import CnnbenchError
 from cnnbench.stats import Estimate
+
+T = TypeVar("T")
+Look = dict[str, Any]
+"""Arguments of matplotlib's drawing methods."""
 
 # Okabe and Ito's palette without yellow, which is too light for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -57,17 +61,12 @@ def brief(text: str) -> str:
 
 def save(draw: Callable[[], Figure], path: Path) -> None:
     """Draw a figure in our style and write it, so that `saved` knows it again."""
-    with mpl.rc_context(RC):
-        # Not the version of matplotlib, so that the same data give the same file.
-        draw().savefig(path, metadata={"Software": _SOFTWARE})
+    with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
+        draw().savefig(path, metadata=_METADATA[path.suffix.lower()])
 
 
 def check(path: Path) -> None:
-    """Refuse a file that `write` could not write, before the work for it is done.
-
-    Raises:
-        CnnbenchError: it does not end in .png, .svg or .pdf, or there is no such folder.
-    """
+    """Refuse a file that `write` could not write, before the work for it is done."""
     if path.suffix.lower() not in _METADATA:
         raise CnnbenchError(f"a figure must end in {', '.join(_METADATA)}; got {path.name!r}")
     if not os.path.isdir(path.parent):  # not `Path.is_dir`, which raises on a long name
@@ -75,17 +74,12 @@ def check(path: Path) -> None:
 
 
 def write(draw: Callable[[], Figure], path: Path) -> None:
-    """Draw a figure in our style and write it as what the name of the file ends in.
-
-    Raises:
-        CnnbenchError: another ending than .png, .svg or .pdf, or a file that cannot be written.
-    """
+    """The same for a file that a user named: every fault is a `CnnbenchError`."""
     check(path)
-    with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
-        try:
-            draw().savefig(path, metadata=_METADATA[path.suffix.lower()])
-        except OSError as error:
-            raise CnnbenchError(f"cannot write the figure {path}: {error.strerror}") from None
+    try:
+        save(draw, path)
+    except OSError as error:
+        raise CnnbenchError(f"cannot write the figure {path}: {error.strerror}") from None
 
 
 def saved(path: Path) -> bool:
@@ -104,12 +98,10 @@ def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 10) -> None:
     """A logarithmic axis whose ticks are written with their units; call it after drawing."""
-    if which == "x":
-        axes.set_xscale("log", base=base)
-    else:
-        axes.set_yscale("log", base=base)
     axis = axes.xaxis if which == "x" else axes.yaxis
-    low, high = sorted(axes.get_xlim() if which == "x" else axes.get_ylim())
+    set_scale = axes.set_xscale if which == "x" else axes.set_yscale
+    set_scale("log", base=base)
+    low, high = sorted(axis.get_view_interval())
     # Where whole powers would be too few to read values off, steps between them too.
     steps = (1, 2, 5) if base == 10 else (1, 1.5)
     narrow = high / low < (300 if base == 10 else 8)
@@ -117,6 +109,19 @@ def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 1
     axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
+
+
+def by_look(items: Sequence[T], name: Callable[[T], str]) -> Iterator[tuple[Look, list[T]]]:
+    """The items of each name, with the colour, marker and label of their points."""
+    for label, (colour, marker) in looks(map(name, items)).items():
+        look = {"color": colour, "marker": marker, "label": label}
+        yield look, [item for item in items if name(item) == label]
+
+
+def errorbars(axes: Axes, points: Sequence[tuple[float, Estimate]], **look: Any) -> None:
+    """Points at the values of estimates, with their intervals."""
+    x, estimates = [x for x, _ in points], [estimate for _, estimate in points]
+    axes.errorbar(x, [estimate.value for estimate in estimates], yerr=bars(estimates), **look)
 
 
 def bars(estimates: Sequence[Estimate]) -> list[list[float]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tabulate import tabulate
 
@@ -14,6 +14,10 @@ from cnnbench.reporting.document import Table as Table
 
 if TYPE_CHECKING:
     from cnnbench.stats import Estimate  # only a name here: it would import SciPy
+
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[T], str]]
+"""By header, the text of an item in that column."""
 
 MISSING = "-"
 UNKNOWN = "?"
@@ -31,16 +35,18 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     return out.getvalue()
 
 
+def of_items(items: Iterable[T], columns: Columns[T]) -> Table:
+    """A table with one row for each item."""
+    return list(columns), [[show(item) for show in columns.values()] for item in items]
+
+
 def text_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], style: str, wrap: int | None = None
 ) -> str:
     """A table of texts; columns of numbers are aligned to the right.
 
-    Args:
-        headers: one a column.
-        rows: one text a column.
-        style: simple for a terminal, github for Markdown.
-        wrap: the most characters of a line of the last column; None for no limit.
+    `style` is simple for a terminal and github for Markdown; `wrap` is the most characters of a
+    line of the last column.
     """
     body = [[_cell(cell, style) for cell in row] for row in rows]
     columns = list(zip(*body, strict=True)) if body else [()] * len(headers)
@@ -54,11 +60,6 @@ def text_table(
         disable_numparse=True,
         maxcolwidths=widths,
     )
-
-
-def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A GitHub table."""
-    return text_table(headers, rows, "github")
 
 
 def _cell(value: str, style: str) -> str:

@@ -7,8 +7,8 @@ import pytest
 
 from cnnbench import api
 from cnnbench.errors import CnnbenchError, StoreError, UnknownNameError
-from cnnbench.reporting.runs.baselines import document
-from cnnbench.reporting.text import text
+from cnnbench.reporting.formats import text
+from cnnbench.reporting.runs.compared_runs import baselines as document
 from cnnbench.runs import baselines, store
 from tests.support.stored import case, timed
 

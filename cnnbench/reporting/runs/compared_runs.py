@@ -1,4 +1,4 @@
-"""Two runs, or two blocks of one run, beside each other (`cnnbench compare`)."""
+"""Runs beside each other (`cnnbench compare`), and the baselines that there are for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.tables import Table, interval, number, optional
+from cnnbench.reporting.tables import Columns, interval, number, of_items, optional
+from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.case_change import CaseChange
 from cnnbench.runs.comparison import RunComparison
 from cnnbench.runs.gate import Gate
+from cnnbench.runs.network_change import NetworkChange
 
 SHOW: dict[str, Callable[[float], str]] = {
     "time": units.seconds,
@@ -23,12 +25,7 @@ SHOW: dict[str, Callable[[float], str]] = {
 
 
 def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
-    """A comparison as a table and remarks; as CSV there are only the cases.
-
-    Args:
-        comparison: of two recordings.
-        gate: of the same comparison, if a limit was given.
-    """
+    """A comparison as a table and remarks, with its gate if it has one; as CSV only the cases."""
     doubts = _doubts(comparison)
     data = comparison.to_json()
     data["notes"] += doubts
@@ -38,9 +35,17 @@ def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
     if comparison.networks:
         count = len(comparison.networks)
         page.text(f"The network itself changed in {count} of {len(comparison.changes)} cases:")
-        page.table(_networks(comparison))
+        page.table(of_items(comparison.networks, _NETWORK))
     page.text(f"{comparison.metric} of {comparison.new} against {comparison.base}; less is better")
-    page.table(_table(comparison))
+    show = SHOW[comparison.metric]
+    columns: Columns[CaseChange] = {
+        "case": lambda change: change.name,
+        "base": lambda change: optional(change.base, show),
+        "new": lambda change: optional(change.new, show),
+        "new / base": ratio,
+        "verdict": lambda change: change.word or change.reason,
+    }
+    page.table(of_items(comparison.changes, columns))
     page.text(comparison.summary)
     page.bullets(remarks(comparison, gate))
     return page
@@ -74,37 +79,19 @@ def _judged(gate: Gate) -> list[str]:
     return [*lines, f"Gate at {limit}: {gate.word}."]
 
 
-def _table(comparison: RunComparison) -> Table:
-    show = SHOW[comparison.metric]
-    return ["case", "base", "new", "new / base", "verdict"], [
-        [
-            change.name,
-            optional(change.base, show),
-            optional(change.new, show),
-            ratio(change),
-            change.word or change.reason,
-        ]
-        for change in comparison.changes
-    ]
+def _both(values: Sequence[Any], show: Callable[[Any], str] = str) -> str:
+    """What something was and is; what is equal stands once."""
+    was, now = (optional(value, show) for value in values)
+    return was if values[0] == values[1] else f"{was} -> {now}"
 
 
-def _networks(comparison: RunComparison) -> Table:
-    """What each changed network was and is; a count that is equal stands once."""
-
-    def both(values: Sequence[object], show: Callable[[Any], str] = str) -> str:
-        shown = [optional(value, show) for value in values]  # type: ignore[arg-type]
-        return shown[0] if values[0] == values[1] else " -> ".join(shown)
-
-    return ["case", "graph", "parameters", "MACs", "FLOPs"], [
-        [
-            change.case,
-            both(change.digest),
-            both(change.params, "{:,}".format),
-            both(change.macs, units.count),
-            both(change.flops, units.count),
-        ]
-        for change in comparison.networks
-    ]
+_NETWORK: Columns[NetworkChange] = {
+    "case": lambda change: change.case,
+    "graph": lambda change: _both(change.digest),
+    "parameters": lambda change: _both(change.params, "{:,}".format),
+    "MACs": lambda change: _both(change.macs, units.count),
+    "FLOPs": lambda change: _both(change.flops, units.count),
+}
 
 
 def ratio(change: CaseChange) -> str:
@@ -117,3 +104,22 @@ def ratio(change: CaseChange) -> str:
 
 def _three_decimals(value: float) -> str:
     return f"{value:.3f}" if 0.1 <= value < 10 else number(value)
+
+
+def baselines(known: Sequence[Baseline]) -> Document:
+    """One line a baseline; for one that cannot be read, the reason."""
+    page = Document(data=[baseline.to_json() for baseline in known])
+    headers = ["baseline", "suite", "cases", "launches", "host", "measured (UTC)"]
+    page.table((headers, [_baseline(baseline) for baseline in known]))
+    if not known:
+        page.text("no baselines; `cnnbench baseline save NAME RUN` makes one")
+    return page
+
+
+def _baseline(baseline: Baseline) -> list[str]:
+    if baseline.run is None:
+        return [baseline.name, "", "", "", "", baseline.problem]
+    facts = baseline.to_json()
+    counts = [str(facts["cases"]), str(facts["launches"])]
+    measured = facts["measured"] or "nothing yet"
+    return [baseline.name, facts["suite"], *counts, ", ".join(facts["hosts"]), measured]
