@@ -31,13 +31,7 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 def machine_rows(run: Run) -> Table:
     """What is known of the machine and the method; no row for what was not recorded."""
-    environments = [m.environment for m in run.measurements]
-    rows = [
-        [name, ", ".join(values)]
-        for name, key, show in _MACHINE
-        if (values := _distinct(environments, key, show))
-    ]
-    rows += [[name, ", ".join(versions)] for name, versions in _versions(environments).items()]
+    rows = [[name, ", ".join(values)] for name, values in _facts(run)]
     plan = run.plan
     references = list(dict.fromkeys(m.reference for m in run.measurements if m.reference))
     rows += [
@@ -49,7 +43,8 @@ def machine_rows(run: Run) -> Table:
         ["seed", str(plan.seed)],
         *_when(run.measurements),
     ]
-    if loads := [e["load_1m"] for e in environments if e.get("load_1m") is not None]:
+    loads = [load for m in run.measurements if (load := m.environment.get("load_1m")) is not None]
+    if loads:
         rows.append(["load (1 min)", f"{loads[0]:.2f} at the start, at most {max(loads):.2f}"])
     if plan.command:
         rows.append(["command", f"`{plan.command}`"])
@@ -76,26 +71,24 @@ def _named(kinds: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _distinct(
-    environments: Iterable[dict[str, Any]], key: str, show: Callable[[Any], str]
-) -> list[str]:
-    values = (environment.get(key) for environment in environments)
-    return list(dict.fromkeys(show(value) for value in values if value is not None))
-
-
-def _versions(environments: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    known: dict[str, dict[str, None]] = {}
-    for environment in environments:
-        for name, version in (environment.get("versions") or {}).items():
-            known.setdefault(name, {})[str(version)] = None
-    return {name: list(versions) for name, versions in sorted(known.items())}
+def _facts(run: Run) -> list[tuple[str, list[str]]]:
+    """What is known of the machine and the versions: name, and every value that a launch had."""
+    environments = [m.environment for m in run.measurements]
+    versions = [environment.get("versions") or {} for environment in environments]
+    found = [
+        (name, [show(known[key]) for known in environments if known.get(key) is not None])
+        for name, key, show in _MACHINE
+    ]
+    found += [
+        (name, [str(known[name]) for known in versions if name in known])
+        for name in sorted(set().union(*versions))
+    ]
+    return [(name, list(dict.fromkeys(values))) for name, values in found if values]
 
 
 def varied(run: Run) -> list[str]:
     """What changed during the run and so differs between its launches."""
-    environments = [m.environment for m in run.measurements]
-    several = [name for name, key, show in _MACHINE if len(_distinct(environments, key, show)) > 1]
-    several += [name for name, versions in _versions(environments).items() if len(versions) > 1]
+    several = [name for name, values in _facts(run) if len(values) > 1]
     if not several:
         return []
     return [
