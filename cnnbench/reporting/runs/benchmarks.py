@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from cnnbench.reporting import markdown
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.style import COLOURS, Figure, bars, figure, log_axis
-from cnnbench.reporting.tables import MISSING, Table, interval, optional, percent
+from cnnbench.reporting.tables import Columns, interval, of_items, optional, percent
 from cnnbench.runs import pytest_benchmark
 from cnnbench.runs.recording import Recording, Series
-from cnnbench.stats import Estimate
+from cnnbench.stats import Estimate, Spread
 
 MOST = 40
 """The most benchmarks that one figure has room for."""
@@ -40,8 +40,9 @@ def document(recording: Recording, name: str) -> Document:
         "calls in one process, and processes differ more than calls. So the 95 % interval is over "
         "launches, and needs several files in one folder.",
     )
-    page.table(_machine(recording))
-    page.table(rows(recording.series))
+    machine = [[key, ", ".join(values)] for key, values in recording.environment.items()]
+    page.table((["machine and versions", ""], machine))
+    page.table(of_items(recording.series, _COLUMNS))
     timed = [(series, time) for series in recording.series if (time := series.time)]
     page.bullets(notes((series.name, time) for series, time in timed))
     if timed:
@@ -52,37 +53,22 @@ def document(recording: Recording, name: str) -> Document:
     return page
 
 
-def _machine(recording: Recording) -> Table:
-    rows = [[key, ", ".join(values)] for key, values in recording.environment.items()]
-    return ["machine and versions", ""], rows
+_COLUMNS: Columns[Series] = {
+    "benchmark": lambda series: series.name,
+    "time per call": lambda series: (
+        interval(series.time, units.seconds) if series.samples else series.outcome
+    ),
+    "launches": lambda series: str(len(series.samples)),
+    # The first of a launch is not a round; see `runs.pytest_benchmark`.
+    "rounds": lambda series: str(sum(len(calls) - 1 for calls in series.samples.values())),
+    "CV of launches": lambda series: _vary(series, lambda spread: spread.between),
+    "IQR of rounds": lambda series: _vary(series, lambda spread: spread.within),
+}
 
 
-def rows(benchmarks: Sequence[Series]) -> Table:
-    """Every benchmark, and how much its launches and its rounds vary."""
-    headers = [
-        "benchmark",
-        "time per call",
-        "launches",
-        "rounds",
-        "CV of launches",
-        "IQR of rounds",
-    ]
-    body = []
-    for series in benchmarks:
-        launches = series.samples.values()
-        apart = stats.spread(launches)
-        body.append(
-            [
-                series.name,
-                interval(series.time, units.seconds) if launches else series.outcome,
-                str(len(launches)),
-                # The first of a launch is not a round; see `runs.pytest_benchmark`.
-                str(sum(len(calls) - 1 for calls in launches)),
-                optional(apart.between if apart else None, percent),
-                percent(apart.within) if apart else MISSING,
-            ]
-        )
-    return headers, body
+def _vary(series: Series, of: Callable[[Spread], float | None]) -> str:
+    spread = stats.spread(series.samples.values())
+    return optional(of(spread) if spread else None, percent)
 
 
 def draw(timed: Sequence[tuple[Series, Estimate]]) -> Figure:
@@ -92,10 +78,8 @@ def draw(timed: Sequence[tuple[Series, Estimate]]) -> Figure:
     heights = range(len(timed))[::-1]
     for height, (series, _) in zip(heights, timed, strict=True):
         rounds = [seconds for calls in series.samples.values() for seconds in calls[1:]]
-        low, high = np.percentile(rounds, (25, 75))
-        axes.plot(
-            [low, high], [height, height], color="#cccccc", linewidth=9, solid_capstyle="butt"
-        )
+        ends = np.percentile(rounds, (25, 75))
+        axes.plot(ends, [height] * 2, color="#cccccc", linewidth=9, solid_capstyle="butt")
     times = [time for _, time in timed]
     axes.errorbar(
         [time.value for time in times],
