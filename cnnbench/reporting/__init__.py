@@ -1,7 +1,7 @@
 """REPORT: results for a person, as documents that are printed as Markdown, plain text, CSV or JSON.
 
     document.py     headings, paragraphs, tables and pictures in order, and the same as plain values
-    markdown.py, text.py, formats.py    a document in each format
+    markdown.py, formats.py    a document in each format
     tables.py       numbers and tables as text
     style.py        what all figures share
     analysis/       what a network costs (`cnnbench analyze`, `cnnbench formula`)
@@ -31,25 +31,17 @@ if TYPE_CHECKING:
 
 
 def write(folder: Path) -> Path:
-    """Render the run stored in a folder into the same folder; returns its README.md.
-
-    Raises:
-        StoreError: there is no run in the folder, or it cannot be written.
-    """
-    from cnnbench.reporting.runs import render
+    """Render the run stored in a folder into the same folder; returns its README.md."""
+    from cnnbench.reporting.runs import page
 
     try:
-        return render.write(folder)
+        return page.write(folder)
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
 
 
 def write_benchmarks(path: Path) -> Path:
-    """Render pytest-benchmark's JSON, a file or a folder, beside it; returns the page.
-
-    Raises:
-        StoreError: it cannot be read, or the page cannot be written.
-    """
+    """Render pytest-benchmark's JSON, a file or a folder, beside it; returns the page."""
     from cnnbench.reporting.runs import benchmarks
 
     try:
@@ -59,25 +51,15 @@ def write_benchmarks(path: Path) -> Path:
 
 
 def export(run: Run, format: str, per: str) -> bytes:
-    """A stored run as CSV or Parquet, with one row for each case, launch or call.
-
-    Raises:
-        UnknownNameError: the format or the kind of row is unknown.
-        StoreError: nothing was measured.
-    """
+    """A stored run as CSV or Parquet, with one row for each case, launch or call."""
     from cnnbench.reporting.runs import exported
 
     return exported.export(run, format, per)
 
 
 def as_frame(folder: Path) -> DataFrame:
-    """The results of a stored run, one row for each case in base units: results.csv as a frame.
-
-    Raises:
-        StoreError: there is no run in the folder.
-    """
-    from cnnbench.reporting.runs.frame import frame
-    from cnnbench.runs.result import results
+    """The results of a stored run, one row for each case in base units: results.csv as a frame."""
+    from cnnbench.reporting.runs import exported
     from cnnbench.runs.store import read
 
-    return frame(results(read(folder))[0])
+    return exported.PER["case"](read(folder))

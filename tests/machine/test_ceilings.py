@@ -12,6 +12,7 @@ from cnnbench.cases.case import Case
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine import probing
 from cnnbench.reporting.runs.sections import roofline
+from cnnbench.reporting.tables import of_items
 from cnnbench.runner import session
 from cnnbench.runner.progress import Silent
 from cnnbench.runs import result, store
@@ -268,7 +269,7 @@ def test_the_page_has_the_share_of_the_least_time(timed):
     # each; 131,072 biases and as many ReLUs; 3 * 16,384 for the pool) at 200 GFLOP/s are 397 us;
     # measured are 793.5 + 20 + 30 us, times the drift of the launches: 47 %.
     points, _ = on(timed, 200e9)
-    name, *_, least, share, verdict = roofline.rows(points)[1][0]
+    name, *_, least, share, verdict = of_items(points, roofline.COLUMNS)[1][0]
     assert name == "VGG block 32x32x3"
     assert least == "397 us"
     assert float(share.split()[0]) == pytest.approx(47, abs=3)

@@ -28,7 +28,7 @@ from cnnbench.reporting.runs.compared_blocks import (
     swaps,
     time_swap,
 )
-from cnnbench.reporting.runs.frame import frame
+from cnnbench.reporting.runs.exported import frame
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.sections import (
     check,
@@ -288,7 +288,7 @@ range = [1, 10]
 def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
     found: list[Result],
 ) -> None:
-    headers, rows = scaling.rows(scalings(found))
+    headers, rows = tables.of_items(scalings(found), scaling.COLUMNS)
     table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
     vgg = table["VGG block, 3 channels"]
     # Everything in the block is per pixel, so that FLOPs and memory go with side^2.
@@ -303,7 +303,7 @@ def test_a_block_at_several_sizes_is_fitted_and_one_at_a_single_size_is_not(
 
 def test_an_exponent_of_nothing_has_no_sign(found: list[Result]) -> None:
     one = replace(scalings(found)[0], memory=Estimate(0.001, -0.001, 0.003, 6))
-    assert scaling.rows([one])[1][0][4] == "0.00 [0.00, 0.00]"
+    assert tables.of_items([one], scaling.COLUMNS)[1][0][4] == "0.00 [0.00, 0.00]"
 
 
 def test_sizes_with_different_channels_are_not_one_line() -> None:

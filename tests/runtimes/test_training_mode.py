@@ -46,7 +46,7 @@ def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
     assert forward.paper.step is None
     assert train.predicted_peak_bytes is None
     assert train.peak_error is None
-    assert memory.rows([train])[1][0][1] == "-"
+    assert memory.COLUMNS["predicted"](train) == "-"
     assert memory.summary([train]) == ""
     assert memory.summary([train, forward]) == memory.summary([forward])
     with store.create(tmp_path, store.Plan("mine", "", (TRAIN, FORWARD))) as file:

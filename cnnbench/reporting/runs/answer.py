@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnbench import units
-from cnnbench.reporting.runs.compared_blocks import (
-    ComparedBlocks,
-    Pair,
-    Swap,
-    crossing_text,
-    swaps,
-    time_swap,
-)
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair, Swap, swaps, time_swap
 from cnnbench.reporting.tables import number
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
@@ -64,14 +57,9 @@ def _comparison(blocks: ComparedBlocks) -> str:
 
 
 def _at(pair: Pair, subject: str, base: str) -> str:
-    parameters = (
-        f"{number(pair.new.cost.params / pair.base.cost.params)} times the parameters"
-        if pair.base.cost.params
-        else f"{pair.new.cost.params:,} parameters against none"
-    )
-    return (
-        f"At {pair.channels} input channels {subject} {parameters}{base} and {_times(pair.ratio)}."
-    )
+    new, old = pair.new.cost.params, pair.base.cost.params
+    has = f"{number(new / old)} times the parameters" if old else f"{new:,} parameters against none"
+    return f"At {pair.channels} input channels {subject} {has}{base} and {_times(pair.ratio)}."
 
 
 def _times(ratio: Estimate | None) -> str:
@@ -84,27 +72,25 @@ def _times(ratio: Estimate | None) -> str:
 
 
 def _crossings(blocks: ComparedBlocks) -> str:
-    quantities = swaps(blocks)
-    on_paper = [_paper(swap) for swap in quantities if swap.quantity in _ASKED]
-    time = next((_time(swap) for swap in quantities if swap.quantity == "time"), "")
-    lead = "On paper the two swap order "
-    return f"{lead}{', '.join(on_paper[:-1])} and {on_paper[-1]}{time}." if on_paper else ""
+    if not blocks.comparison.channels:
+        return ""
+    known = {swap.quantity: swap for swap in swaps(blocks)}
+    first, second, third = (_paper(known[name]) for name in _ASKED)
+    time = _time(known["time"]) if "time" in known else ""
+    return f"On paper the two swap order {first}, {second} and {third}{time}."
 
 
 def _paper(swap: Swap) -> str:
     if not swap.crossings:
         return f"never between C = {swap.span[0]} and {swap.span[1]} for {swap.quantity}"
-    channels = " and ".join(crossing_text(swap, crossing) for crossing in swap.crossings)
+    channels = " and ".join(swap.place(crossing) for crossing in swap.crossings)
     return f"at C = {channels} for {swap.quantity}"
 
 
 def _time(swap: Swap) -> str:
     if swap.crossings:
-        between = " and ".join(
-            f"between C = {c.below:.0f} and {c.above:.0f} (about {c.at:.0f})"
-            for c in swap.crossings
-        )
-        return f"; the measured times cross {between}"
+        bounds = [f"{c.below:.0f} and {c.above:.0f} (about {c.at:.0f})" for c in swap.crossings]
+        return f"; the measured times cross between C = {' and between C = '.join(bounds)}"
     if swap.undecided is not None:
         return f"; the measured times may cross near C = {swap.undecided:.0f}"
     return f"; the measured times do not cross between C = {swap.span[0]} and {swap.span[1]}"

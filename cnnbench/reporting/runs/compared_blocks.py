@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from cnnbench import stats, units
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.runs.result import Result, ratio
 from cnnbench.stats import Crossing, Estimate
+
+Curves = tuple[Sequence[int], Sequence[float], Sequence[float]]
+"""Channels, and a quantity of the base and of the new block at each."""
 
 SHOW: dict[str, Callable[[float], str]] = {
     "parameters": "{:,.0f}".format,
@@ -37,8 +41,8 @@ class ComparedBlocks:
     comparison: BlockComparison
     pairs: tuple[Pair, ...]
 
-    def curve(self, quantity: str) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
-        """A quantity by the rules: channels, base, new."""
+    def curves(self, quantity: str) -> Curves:
+        """A quantity by the rules."""
         of = self.comparison
         return of.channels, of.base_costs[quantity], of.new_costs[quantity]
 
@@ -67,15 +71,11 @@ class ComparedBlocks:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Where two blocks swap their order in one quantity.
+    """Where two blocks swap their order in one quantity, measured or computed from the rules.
 
-    Args:
-        quantity: its name.
-        measured: whether it was measured; otherwise it is computed from the rules.
-        crossings: where the order changes, if it does.
-        better: the block with the lower value at the low end of the range.
-        span: the lowest and the highest number of channels.
-        undecided: where the values cross, if the intervals do not decide that they do.
+    `better` is the block with the lower value at the low end of the range, `span` the lowest and
+    the highest number of channels, and `undecided` where the values cross if the intervals do not
+    decide that they do.
     """
 
     quantity: str
@@ -85,21 +85,25 @@ class Swap:
     span: tuple[int, int]
     undecided: float | None = None
 
+    def place(self, crossing: Crossing) -> str:
+        """The first C at which the order has flipped, or the measured bounds around it."""
+        if not self.measured:
+            return f"{crossing.above:.0f}"
+        return f"{crossing.below:.0f} to {crossing.above:.0f} (about {crossing.at:.0f})"
+
 
 def compared_blocks(plan: Plan, results: Sequence[Result]) -> list[ComparedBlocks]:
-    """Every comparison of a plan; pairs in which a block has no known costs are left out."""
+    """Every comparison of a plan that has a pair to show of which both costs are known."""
     known = {r.case.id: r for r in results}
-    return [
-        ComparedBlocks(
-            comparison,
-            tuple(
-                Pair(channels, known[base], known[new], ratio(known[base], known[new]))
-                for channels, base, new in comparison.pairs
-                if base in known and new in known
-            ),
-        )
-        for comparison in plan.comparisons
-    ]
+    found = []
+    for comparison in plan.comparisons:
+        pairs = [
+            Pair(channels, known[base], known[new], ratio(known[base], known[new]))
+            for channels, base, new in comparison.pairs
+            if base in known and new in known
+        ]
+        found.append(ComparedBlocks(comparison, tuple(pairs)))
+    return [blocks for blocks in found if blocks.shown]
 
 
 def swaps(blocks: ComparedBlocks) -> list[Swap]:
@@ -107,11 +111,8 @@ def swaps(blocks: ComparedBlocks) -> list[Swap]:
 
     What the rules give is exact; a measured quantity crosses between two measured points.
     """
-    known = [
-        _swap(blocks, name, False, *blocks.curve(name))
-        for name in SHOW
-        if blocks.comparison.channels
-    ]
+    on_paper = SHOW if blocks.comparison.channels else ()
+    known = [_swap(blocks, name, False, blocks.curves(name)) for name in on_paper]
     if times := time_swap(blocks):
         known.append(times)
     peaks = [
@@ -120,8 +121,8 @@ def swaps(blocks: ComparedBlocks) -> list[Swap]:
         if p.base.peak_bytes and p.new.peak_bytes
     ]
     if len(peaks) > 1:
-        x, a, b = zip(*peaks, strict=True)
-        known.append(_swap(blocks, "peak memory, measured", True, x, a, b))
+        x, base, new = zip(*peaks, strict=True)
+        known.append(_swap(blocks, "peak memory, measured", True, (x, base, new)))
     return known
 
 
@@ -138,11 +139,10 @@ def time_swap(blocks: ComparedBlocks) -> Swap | None:
     x = [p.channels for p in pairs]
     base = [p.base.time.value for p in pairs if p.base.time]
     new = [p.new.time.value for p in pairs if p.new.time]
-    plain = _swap(blocks, "time", True, x, base, new)
-    sure = [i for i, p in enumerate(pairs) if p.ratio and (p.ratio.decided or p.ratio.low is None)]
-    bounds = stats.crossings([x[i] for i in sure], [base[i] for i in sure], [new[i] for i in sure])
+    plain = _swap(blocks, "time", True, (x, base, new))
+    sure = [p.ratio is not None and (p.ratio.decided or p.ratio.low is None) for p in pairs]
     crossings = []
-    for bound in bounds:
+    for bound in stats.crossings(*(list(compress(values, sure)) for values in (x, base, new))):
         inside = [c.at for c in plain.crossings if bound.below <= c.at <= bound.above]
         # Several crossings within one bound are noise around a single one: take the middle one.
         at = inside[len(inside) // 2] if inside else bound.at
@@ -151,23 +151,10 @@ def time_swap(blocks: ComparedBlocks) -> Swap | None:
     return Swap("time", True, tuple(crossings), plain.better, plain.span, undecided)
 
 
-def _swap(
-    blocks: ComparedBlocks,
-    quantity: str,
-    measured: bool,
-    x: Sequence[int],
-    base: Sequence[float],
-    new: Sequence[float],
-) -> Swap:
+def _swap(blocks: ComparedBlocks, quantity: str, measured: bool, curves: Curves) -> Swap:
+    x, base, new = curves
     crossings = tuple(stats.crossings(x, base, new))
     first = next(((a, b) for a, b in zip(base, new, strict=True) if a != b), None)
     pair = blocks.comparison
     better = (pair.base if first[0] < first[1] else pair.new) if first else ""
     return Swap(quantity, measured, crossings, better, (x[0], x[-1]))
-
-
-def crossing_text(swap: Swap, crossing: Crossing) -> str:
-    """The first C at which the order has flipped, or the measured bounds around it."""
-    if not swap.measured:
-        return f"{crossing.above:.0f}"
-    return f"{crossing.below:.0f} to {crossing.above:.0f} (about {crossing.at:.0f})"

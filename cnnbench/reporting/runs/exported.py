@@ -1,28 +1,24 @@
-"""A stored run as a table for other programs (`cnnbench export`): CSV or Parquet."""
+"""A stored run as a table for other programs (`cnnbench export`): a frame, CSV or Parquet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
 import pandas as pd
 
 from cnnbench import stats
+from cnnbench.cases.case import sizes
 from cnnbench.errors import CnnbenchError, StoreError, unknown
-from cnnbench.reporting.runs.frame import csv_bytes, frame
 from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.result import results
+from cnnbench.runs.result import Result, results
 from cnnbench.runs.store import Run
 
 
 def export(run: Run, format: str, per: str) -> bytes:
-    """The data as a file, with one row for each case, launch or call, in base units.
-
-    Raises:
-        UnknownNameError: the format or the kind of row is unknown.
-        StoreError: nothing was measured.
-    """
+    """The data as a file, with one row for each case, launch or call, in base units."""
     for kind, name, known in (("format", format, FORMATS), ("row", per, PER)):
         if name not in known:
             raise unknown(kind, name, known)
@@ -31,15 +27,21 @@ def export(run: Run, format: str, per: str) -> bytes:
     return FORMATS[format](PER[per](run))
 
 
-def as_parquet(data: pd.DataFrame) -> bytes:
-    """The frame with the types of its columns, compressed.
+def frame(results: Iterable[Result]) -> pd.DataFrame:
+    """One row for each case; what was not measured is missing, never zero."""
+    return pd.DataFrame(map(row, results))
 
-    Raises:
-        CnnbenchError: pyarrow is not installed.
-    """
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A frame as CSV with twelve digits: beyond these only platforms differ."""
+    return table.to_csv(index=False, float_format="%.12g", lineterminator="\n").encode()
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    """The frame with the types of its columns, compressed."""
     out = BytesIO()
     try:
-        data.to_parquet(out, engine="pyarrow", index=False)
+        table.to_parquet(out, engine="pyarrow", index=False)
     except ImportError:
         raise CnnbenchError(
             "Parquet needs pyarrow, which is not installed: pip install 'cnnbench[parquet]'"
@@ -47,20 +49,50 @@ def as_parquet(data: pd.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def _cases(run: Run) -> pd.DataFrame:
-    return frame(results(run)[0])
+def row(r: Result) -> dict[str, Any]:
+    """A case as a row of results.csv."""
+    case, cost, time = r.case, r.cost, r.time
+    ok = sum(m.ok for m in r.launches)
+    return {
+        "label": r.label,
+        "target": case.target,
+        "params": json.dumps(case.params, sort_keys=True),
+        "input": sizes(case.inputs),
+        "batch": case.batch_size,
+        "device": case.device,
+        "runtime": case.runtime,
+        "mode": case.mode,
+        "dtype": case.dtype,
+        "parameters": cost.params,
+        "macs": cost.macs,
+        "flops": r.flops,
+        "uncounted_layers": len(cost.uncounted),
+        "activation_bytes": cost.activation_bytes,
+        "peak_activation_bytes": cost.peak_activation_bytes,
+        "launches_ok": ok,
+        "launches_failed": len(r.launches) - ok,
+        "calls": r.calls,
+        "warmup_calls": r.warmup_calls,
+        "time_s": time.value if time else None,
+        "time_low_s": time.low if time else None,
+        "time_high_s": time.high if time else None,
+        "samples_per_s": r.throughput,
+        "build_s": r.build,
+        "compile_s": r.compile,
+        "first_call_s": r.first_call,
+        "new_batch_s": r.new_batch,
+        "growth_bytes_per_call": r.growth_bytes,
+        "gflops_per_s": r.speed / 1e9 if r.speed else None,
+        "measured_peak_bytes": r.peak_bytes,
+        "predicted_peak_bytes": r.predicted_peak_bytes,
+        "peak_error": r.peak_error,
+        "keras_check": r.check,
+        "outcome": r.outcome,
+    }
 
 
 def _launches(run: Run) -> pd.DataFrame:
     return pd.DataFrame([_launch(m) for m in run.measurements])
-
-
-def _calls(run: Run) -> pd.DataFrame:
-    return pd.DataFrame(row for m in run.measurements for row in _calls_of(m))
-
-
-def _case(m: Measurement) -> dict[str, Any]:
-    return {"case": m.case.id, "label": m.case.label or m.case.target, "launch": m.launch}
 
 
 def _launch(m: Measurement) -> dict[str, Any]:
@@ -84,22 +116,29 @@ def _launch(m: Measurement) -> dict[str, Any]:
     }
 
 
+def _calls(run: Run) -> pd.DataFrame:
+    """The calls of every launch in order; those of the warm-up are marked."""
+    calls: list[dict[str, Any]] = []
+    for m in run.measurements:
+        leading = stats.warmup([ns / 1e9 for ns in m.samples_ns])
+        for call, ns in enumerate(m.samples_ns):
+            calls.append({**_case(m), "call": call, "warmup": call < leading, "ns": ns})
+    return pd.DataFrame(calls)
+
+
+def _case(m: Measurement) -> dict[str, Any]:
+    return {"case": m.case.id, "label": m.case.name, "launch": m.launch}
+
+
 def _seconds(ns: int | None) -> float | None:
     return None if ns is None else ns / 1e9
 
 
-def _calls_of(m: Measurement) -> Iterator[dict[str, Any]]:
-    """The calls in order; those of the warm-up are marked."""
-    leading = stats.warmup([ns / 1e9 for ns in m.samples_ns]) if m.samples_ns else 0
-    for call, ns in enumerate(m.samples_ns):
-        yield {**_case(m), "call": call, "warmup": call < leading, "ns": ns}
-
-
 PER: dict[str, Callable[[Run], pd.DataFrame]] = {
-    "case": _cases,
+    "case": lambda run: frame(results(run)[0]),
     "launch": _launches,
     "call": _calls,
 }
 """What one row can be."""
 
-FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": csv_bytes, "parquet": as_parquet}
+FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": csv_bytes, "parquet": _parquet}

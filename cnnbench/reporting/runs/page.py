@@ -1,30 +1,29 @@
-"""What the sections of a run's page share: the data that they read, and some texts."""
+"""The page of a stored run: its answer, every section in order, and the files beside it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
-from cnnbench import units
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks
-from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN
-from cnnbench.runs.result import Result, flops_rate
+import pandas as pd
+
+from cnnbench.cost import CONVENTION
+from cnnbench.reporting import markdown
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs import machine, sections
+from cnnbench.reporting.runs.answer import answer
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, compared_blocks
+from cnnbench.reporting.runs.exported import csv_bytes, row
+from cnnbench.reporting.style import saved
+from cnnbench.runs import store
+from cnnbench.runs.result import Result, results
 from cnnbench.runs.store import Run
 
-
-def flops(result: Result) -> str:
-    """FLOPs on paper of what is timed; a lower bound, or unknown, if a layer has no rule."""
-    return _counted(result, units.count(result.flops))
-
-
-def speed(result: Result) -> str:
-    """FLOPs per second."""
-    return MISSING if result.speed is None else _counted(result, flops_rate(result.speed))
-
-
-def _counted(result: Result, text: str) -> str:
-    if not result.cost.uncounted:
-        return text
-    return f"{LEAST}{text}" if result.flops else UNKNOWN
+T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,57 @@ class Data:
     results: tuple[Result, ...]
     comparisons: tuple[ComparedBlocks, ...]
     problems: tuple[str, ...]
+
+
+def write(folder: Path) -> Path:
+    """Render a stored run into its own folder; see `cnnbench.reporting.write`."""
+    page = document(store.read(folder))
+    path = folder / "README.md"
+    earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    (folder / "results.csv").write_bytes(csv_bytes(pd.DataFrame(map(dict, page.rows or ()))))
+    markdown.write(page, folder)
+    # Figures that we drew for an earlier page and that this one lacks.
+    shown = {picture.name for picture in page.pictures}
+    for name in set(re.findall(r"\]\(([^()/\\]+\.png)\)", earlier)) - shown:
+        if saved(folder / name):
+            (folder / name).unlink()
+    return path
+
+
+def document(run: Run) -> Document:
+    """The page of a run; its `rows` are those of results.csv."""
+    joined, problems = results(run)
+    comparisons = compared_blocks(run.plan, joined)
+    page = Document(rows=[row(r) for r in joined])
+    page.heading(f"Report: suite {run.plan.suite}", 1)
+    page.text(run.plan.description, *answer(joined, comparisons))
+    page.table(machine.machine_rows(run))
+    page.bullets(machine.varied(run))
+    page.text(
+        f"Convention: {CONVENTION}. Times are per call, for the whole batch. Brackets and bars are "
+        "95 % intervals; if a bar is cut off by the edge of a figure, the table has its ends."
+    )
+    data = Data(run, tuple(joined), tuple(comparisons), tuple(problems))
+    for section in sections.load():
+        section.add(page, data)
+    return page
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items of each key, in the order of their first appearance."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def series(
+    results: Iterable[Result], alike: Callable[[Result], str], size: Callable[[Result], float]
+) -> list[list[Result]]:
+    """The timed cases that are alike but for a size, in its order, where there are several."""
+    groups = grouped((r for r in results if r.time), alike).values()
+    ordered = [sorted(group, key=size) for group in groups]
+    return [group for group in ordered if size(group[0]) < size(group[-1])]
 
 
 def numbered(stem: str, index: int) -> str:

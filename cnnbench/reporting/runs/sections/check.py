@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.tables import Table
 from cnnbench.runs.result import Result
 
@@ -21,22 +21,15 @@ def add(document: Document, data: Data) -> None:
 
 def rows(results: Iterable[Result]) -> Table:
     """The result of the comparison with Keras: one row for each network and result."""
-    groups: dict[tuple[str, str], list[Result]] = {}
-    for r in results:
-        if r.equal is not None:
-            groups.setdefault((r.network, r.check), []).append(r)
+    asked = [r for r in results if r.equal is not None]
     headers = ["network", "input channels", "cases", "parameters", "result"]
-    return headers, [
-        [
-            network,
-            ", ".join(map(str, sorted({r.case.input_shape[-1] for r in group}))),
-            str(len(group)),
-            " to ".join(f"{p:,}" for p in sorted({min(params), max(params)})),
-            outcome,
-        ]
-        for (network, outcome), group in groups.items()
-        for params in [[r.cost.params for r in group]]
-    ]
+    body = []
+    for (network, outcome), group in grouped(asked, lambda r: (r.network, r.check)).items():
+        channels = sorted({r.case.input_shape[-1] for r in group})
+        params = sorted(r.cost.params for r in group)
+        span = " to ".join(f"{p:,}" for p in dict.fromkeys([params[0], params[-1]]))
+        body.append([network, ", ".join(map(str, channels)), str(len(group)), span, outcome])
+    return headers, body
 
 
 def summary(results: Sequence[Result]) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.tables import Table, interval, number
 from cnnbench.runs.result import Result, ratio, timed
 
 ORDER = 70
+
+_NETWORK = attrgetter("target", "params", "input_shape", "batch_size", "dtype", "device")
 
 
 def add(document: Document, data: Data) -> None:
@@ -23,14 +26,8 @@ def add(document: Document, data: Data) -> None:
 
 def rows(results: Iterable[Result]) -> Table:
     """Networks that were timed in several execution modes; no rows if there are none."""
-    groups: dict[str, list[Result]] = {}
-    for r in results:
-        case = r.case
-        fields = (case.target, case.params, case.input_shape, case.batch_size, case.dtype)
-        groups.setdefault(repr((*fields, case.device)), []).append(r)
-    headers = ["network", "mode", "time per call", "ratio to graph"]
     body = []
-    for group in groups.values():
+    for group in grouped(results, lambda r: repr(_NETWORK(r.case))).values():
         measured = timed(group)
         if len(measured) < 2:
             continue
@@ -39,7 +36,7 @@ def rows(results: Iterable[Result]) -> Table:
             slower = ratio(graph, r) if graph else None
             text = "1" if r is graph else interval(slower, number)
             body.append([_where(r), r.case.mode, interval(time, units.seconds), text])
-    return headers, body
+    return ["network", "mode", "time per call", "ratio to graph"], body
 
 
 def _where(r: Result) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.tables import MISSING, Table
 from cnnbench.runs import store
 from cnnbench.runs.result import Result
@@ -27,13 +27,10 @@ def add(document: Document, data: Data) -> None:
 
 def rows(run: Run) -> Table:
     """Every launch that failed; launches of a case that failed for one reason share a row."""
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for m in run.measurements:
-        if not m.ok:
-            groups.setdefault((m.case.id, m.outcome, m.detail), []).append(m.launch)
-    headers = ["case", "launches", "outcome", "reason"]
-    return headers, [
-        [case, ", ".join(map(str, launches)), outcome, detail or MISSING]
+    failed = [m for m in run.measurements if not m.ok]
+    groups = grouped(failed, lambda m: (m.case.id, m.outcome, m.detail))
+    return ["case", "launches", "outcome", "reason"], [
+        [case, ", ".join(str(m.launch) for m in launches), outcome, detail or MISSING]
         for (case, outcome, detail), launches in groups.items()
     ]
 

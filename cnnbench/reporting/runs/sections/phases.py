@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.tables import MISSING, Table, number, optional
+from cnnbench.reporting.tables import MISSING, Columns, number, of_items, optional
 from cnnbench.runs.result import Result
 from cnnbench.stats import percentile
 
@@ -20,16 +18,16 @@ _TEXT = (
     "trace. Growth: of the process's memory per call, in the second half of a launch."
 )
 
-_COLUMNS: tuple[tuple[str, Callable[[Result], str]], ...] = (
-    ("build", lambda r: optional(r.build, units.seconds)),
-    ("compile", lambda r: optional(r.compile, units.seconds)),
-    ("first call", lambda r: optional(r.first_call, units.seconds)),
-    ("steady call", lambda r: optional(r.time.value if r.time else None, units.seconds)),
-    ("95th percentile", lambda r: optional(_p95(r), units.seconds)),
-    ("samples/s", lambda r: optional(r.throughput, number)),
-    ("new batch", lambda r: optional(r.new_batch, units.seconds)),
-    ("growth per call", lambda r: optional(r.growth_bytes, units.binary)),
-)
+_COLUMNS: Columns[Result] = {
+    "build": lambda r: optional(r.build, units.seconds),
+    "compile": lambda r: optional(r.compile, units.seconds),
+    "first call": lambda r: optional(r.first_call, units.seconds),
+    "steady call": lambda r: optional(r.time.value if r.time else None, units.seconds),
+    "95th percentile": lambda r: optional(_p95(r), units.seconds),
+    "samples/s": lambda r: optional(r.throughput, number),
+    "new batch": lambda r: optional(r.new_batch, units.seconds),
+    "growth per call": lambda r: optional(r.growth_bytes, units.binary),
+}
 
 
 def add(document: Document, data: Data) -> None:
@@ -38,22 +36,18 @@ def add(document: Document, data: Data) -> None:
         return
     document.section("From loading to steady calls")
     document.text(_TEXT)
-    document.table(rows(data.results))
+    measured = [r for r in data.results if r.time]
+    # A column without any value is left out.
+    known = {
+        name: show for name, show in _COLUMNS.items() if any(show(r) != MISSING for r in measured)
+    }
+    document.table(of_items(measured, {"case": lambda r: r.name, **known}))
     document.bullets(
         f"**Memory grows** in {r.name}: by {units.binary(r.leak_bytes)} per call, in every launch. "
         "To do: look for tensors that are kept from call to call."
         for r in data.results
         if r.leak_bytes
     )
-
-
-def rows(results: Iterable[Result]) -> Table:
-    """One row for each timed case; a column without any value is left out."""
-    timed = [r for r in results if r.time]
-    cells = {header: [show(r) for r in timed] for header, show in _COLUMNS}
-    known = {name: column for name, column in cells.items() if set(column) - {MISSING}}
-    names = [r.name for r in timed]
-    return ["case", *known], [list(row) for row in zip(names, *known.values(), strict=True)]
 
 
 def _p95(r: Result) -> float | None:

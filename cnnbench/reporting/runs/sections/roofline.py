@@ -15,8 +15,8 @@ from cnnbench.machine.roofline import bounds, least_seconds, moved_bytes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine.roofline import bandwidth
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
-from cnnbench.reporting.tables import Table, number, percent
+from cnnbench.reporting.style import GREY, Axes, Figure, by_look, figure, log_axis
+from cnnbench.reporting.tables import Columns, number, of_items, percent
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
 
@@ -55,13 +55,10 @@ def add(document: Document, data: Data) -> None:
     )
     for index, (ceiling, placed) in enumerate(known):
         document.text(about(ceiling))
-        document.table(rows(placed))
+        document.table(of_items(placed, COLUMNS))
         document.bullets(flagged(placed))
-        document.picture(
-            numbered("roofline", index),
-            f"speed over intensity, {ceiling.device}, {ceiling.dtype}",
-            partial(draw, placed, ceiling),
-        )
+        alt = f"speed over intensity, {ceiling.device}, {ceiling.dtype}"
+        document.picture(numbered("roofline", index), alt, partial(draw, placed, ceiling))
 
 
 def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
@@ -83,9 +80,8 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
 
 def about(ceiling: Ceiling) -> str:
     """The ceilings in a sentence."""
-    cache = ""
-    if ceiling.cache_bytes is not None:
-        cache = f", last-level cache {units.binary(ceiling.cache_bytes)}"
+    size = ceiling.cache_bytes
+    cache = "" if size is None else f", last-level cache {units.binary(size)}"
     return (
         f"{ceiling.device}, {ceiling.dtype}: {flops_rate(ceiling.flops_per_s)} and "
         f"{bandwidth(ceiling.bytes_per_s)}, so memory is the limit below "
@@ -93,21 +89,15 @@ def about(ceiling: Ceiling) -> str:
     )
 
 
-def rows(placed: Sequence[Point]) -> Table:
-    """Every point: intensity, speed, least time, and how close the measured time is to it."""
-    headers = ["case", "FLOPs per byte", "speed", "time per call", "least time", "share", "verdict"]
-    return headers, [
-        [
-            point.result.name,
-            number(point.intensity),
-            flops_rate(point.speed),
-            units.seconds(point.time.value),
-            units.seconds(point.least_s),
-            percent(point.least_s / point.time.value),
-            point.judged.verdict.value,
-        ]
-        for point in placed
-    ]
+COLUMNS: Columns[Point] = {
+    "case": lambda point: point.result.name,
+    "FLOPs per byte": lambda point: number(point.intensity),
+    "speed": lambda point: flops_rate(point.speed),
+    "time per call": lambda point: units.seconds(point.time.value),
+    "least time": lambda point: units.seconds(point.least_s),
+    "share": lambda point: percent(point.least_s / point.time.value),
+    "verdict": lambda point: point.judged.verdict.value,
+}
 
 
 def flagged(placed: Sequence[Point]) -> list[str]:
@@ -135,20 +125,11 @@ def draw(placed: Sequence[Point], ceiling: Ceiling) -> Figure:
     drawing = figure(12, 8)
     axes = drawing.subplots()
     _roofs(axes, ceiling, placed)
-    for label, (colour, marker) in looks(p.result.label for p in placed).items():
-        mine = [p for p in placed if p.result.label == label]
-        axes.plot(
-            [p.intensity for p in mine],
-            [p.speed for p in mine],
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            label=label,
-        )
+    for look, mine in by_look(placed, lambda p: p.result.label):
+        axes.plot([p.intensity for p in mine], [p.speed for p in mine], linestyle="none", **look)
     log_axis(axes, "x", number)
     log_axis(axes, "y", flops_rate)
-    axes.set_xlabel("FLOPs per byte moved, on paper")
-    axes.set_ylabel("speed, measured")
+    axes.set(xlabel="FLOPs per byte moved, on paper", ylabel="speed, measured")
     drawing.legend(loc="outside right upper")
     return drawing
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
-from cnnbench.cases.plan import BlockComparison
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import SHOW, ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
-from cnnbench.reporting.tables import MISSING, Rows, Table, interval, number, optional
+from cnnbench.reporting.tables import Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
 from cnnbench.stats import Estimate
 
@@ -29,59 +29,53 @@ def add(document: Document, data: Data) -> None:
         document.bullets(
             notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in blocks.shown)
         )
-        document.picture(
-            numbered("compare", index),
-            f"{blocks.comparison.new} over {blocks.comparison.base}, quantity by quantity",
-            partial(draw, blocks),
-        )
+        alt = f"{blocks.comparison.new} over {blocks.comparison.base}, quantity by quantity"
+        document.picture(numbered("compare", index), alt, partial(draw, blocks))
 
 
 def rows(blocks: ComparedBlocks) -> Table:
     """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
-    headers = ["", *(text for pair in blocks.shown for text in _heads(blocks.comparison, pair))]
+    names = (blocks.comparison.base, blocks.comparison.new, "ratio")
+    headers = [f"{name}, C = {pair.channels}" for pair in blocks.shown for name in names]
     columns = [_column(pair) for pair in blocks.shown]
-    names = [*QUANTITIES, "peak memory, measured", "time per call", "speed"]
-    return headers, [
-        [name, *(cell for column in columns for cell in column[index])]
-        for index, name in enumerate(names)
+    return ["", *headers], [
+        [name, *(cell for column in columns for cell in column[name])] for name in columns[0]
     ]
 
 
-def _heads(comparison: BlockComparison, pair: Pair) -> list[str]:
-    at = f"C = {pair.channels}"
-    return [f"{comparison.base}, {at}", f"{comparison.new}, {at}", f"ratio, {at}"]
+def _column(pair: Pair) -> dict[str, list[str]]:
+    times = [interval(r.time, units.seconds) for r in (pair.base, pair.new)]
+    return {
+        **{name: _cells(show, base, new) for name, show, base, new in _exact(pair)},
+        "time per call": [*times, interval(pair.ratio, number)],
+        "speed": _cells(flops_rate, pair.base.speed, pair.new.speed),
+    }
 
 
-def _column(pair: Pair) -> Rows:
-    cells = []
-    for name, value in QUANTITIES.items():
-        base, new = value(pair.base.cost), value(pair.new.cost)
-        cells.append([SHOW[name](base), SHOW[name](new), _ratio(base, new)])
-    base_peak, new_peak = pair.base.peak_bytes, pair.new.peak_bytes
-    base_speed, new_speed = pair.base.speed, pair.new.speed
-    cells.append(
-        [*(optional(x, units.binary) for x in (base_peak, new_peak)), _ratio(base_peak, new_peak)]
-    )
-    times = (interval(r.time, units.seconds) for r in (pair.base, pair.new))
-    cells.append([*times, interval(pair.ratio, number)])
-    cells.append(
-        [*(optional(x, flops_rate) for x in (base_speed, new_speed)), _ratio(base_speed, new_speed)]
-    )
-    return cells
+def _cells(show: Callable[[float], str], base: float | None, new: float | None) -> list[str]:
+    return [optional(base, show), optional(new, show), optional(_over(base, new), number)]
 
 
-def _ratio(base: float | None, new: float | None) -> str:
-    return number(new / base) if base and new is not None else MISSING
+def _exact(pair: Pair) -> list[tuple[str, Callable[[float], str], float | None, float | None]]:
+    """Quantities without an interval: name, how it is written, base, and new."""
+    known = [
+        (name, SHOW[name], value(pair.base.cost), value(pair.new.cost))
+        for name, value in QUANTITIES.items()
+    ]
+    peaks = ("peak memory, measured", units.binary, pair.base.peak_bytes, pair.new.peak_bytes)
+    return [*known, peaks]
+
+
+def _over(base: float | None, new: float | None) -> float | None:
+    return new / base if base and new is not None else None
 
 
 def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
     """New over base in every quantity that both have; without an interval where it is exact."""
-    values: list[tuple[str, float | None, float | None]] = [
-        (name, value(pair.base.cost), value(pair.new.cost)) for name, value in QUANTITIES.items()
-    ]
-    values.append(("peak memory, measured", pair.base.peak_bytes, pair.new.peak_bytes))
     known = [
-        (name, Estimate(new / base, None, None, 1)) for name, base, new in values if base and new
+        (name, Estimate(ratio, None, None, 1))
+        for name, _, base, new in _exact(pair)
+        if (ratio := _over(base, new))
     ]
     return [*known, ("time, measured", pair.ratio)] if pair.ratio else known
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from cnnbench import units
+from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, flops, speed
-from cnnbench.reporting.style import (
-    GREY,
-    Axes,
-    Figure,
-    around,
-    bars,
-    brief,
-    figure,
-    log_axis,
-    looks,
-)
-from cnnbench.reporting.tables import Table, interval
+from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.style import GREY, Axes, Figure
+from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN, Columns, interval, of_items
 from cnnbench.runs.result import Result, flops_rate, timed
 
 ORDER = 40
@@ -36,49 +27,44 @@ def add(document: Document, data: Data) -> None:
         "Time: the geometric mean over launches of the median call after the warm-up. Speed: the "
         "FLOPs on paper divided by that time."
     )
-    document.table(rows(data.results))
+    document.table(of_items(data.results, _COLUMNS))
     document.bullets(notes((r.name, time) for r, time in measured))
     if any(r.flops for r, _ in measured):
         document.picture("flops.png", "time per call over FLOPs", partial(draw, data.results))
 
 
-def rows(results: Iterable[Result]) -> Table:
-    """FLOPs on paper, time per call and the speed reached, of every case, timed or not."""
-    headers = ["case", "FLOPs", "time per call", "speed"]
-    return headers, [
-        [
-            r.name,
-            flops(r),
-            interval(r.time, units.seconds),
-            speed(r),
-        ]
-        for r in results
-    ]
+def flops(result: Result) -> str:
+    """FLOPs on paper of what is timed; a lower bound, or unknown, if a layer has no rule."""
+    return _counted(result, units.count(result.flops))
+
+
+def _counted(result: Result, text: str) -> str:
+    if not result.cost.uncounted:
+        return text
+    return f"{LEAST}{text}" if result.flops else UNKNOWN
+
+
+_COLUMNS: Columns[Result] = {
+    "case": lambda r: r.name,
+    "FLOPs": flops,
+    "time per call": lambda r: interval(r.time, units.seconds),
+    "speed": lambda r: MISSING if r.speed is None else _counted(r, flops_rate(r.speed)),
+}
 
 
 def draw(results: Sequence[Result]) -> Figure:
     """Measured time over FLOPs on paper, with lines of constant speed."""
-    drawing = figure(12, 8)
+    drawing = style.figure(12, 8)
     axes = drawing.subplots()
     measured = timed(results)
-    for label, (colour, marker) in looks(r.label for r, _ in measured).items():
-        points = [(r.flops, time) for r, time in measured if r.label == label and r.flops]
-        axes.errorbar(
-            [x for x, _ in points],
-            [time.value for _, time in points],
-            yerr=bars([time for _, time in points]),
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            elinewidth=1,
-            label=label,
-        )
-    around(axes, [time.value for _, time in measured])
-    log_axis(axes, "x", units.count)
-    log_axis(axes, "y", units.seconds)
+    for look, mine in style.by_look(measured, lambda pair: pair[0].label):
+        points = [(r.flops, time) for r, time in mine if r.flops]
+        style.errorbars(axes, points, linestyle="none", elinewidth=1, **look)
+    style.around(axes, [time.value for _, time in measured])
+    style.log_axis(axes, "x", units.count)
+    style.log_axis(axes, "y", units.seconds)
     _speed_lines(axes, [r.speed for r, _ in measured if r.speed])
-    axes.set_xlabel("FLOPs of one call, on paper")
-    axes.set_ylabel("time per call, measured")
+    axes.set(xlabel="FLOPs of one call, on paper", ylabel="time per call, measured")
     drawing.legend(loc="outside right upper")
     return drawing
 
@@ -95,7 +81,7 @@ def _speed_lines(axes: Axes, speeds: Sequence[float]) -> None:
         right = min(x[1], y[1] * rate)
         if right > 8 * x[0] and right / rate > y[0]:
             axes.annotate(
-                brief(flops_rate(rate)),
+                style.brief(flops_rate(rate)),
                 (right, right / rate),
                 xytext=(-26, -4),
                 textcoords="offset points",

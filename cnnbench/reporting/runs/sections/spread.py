@@ -13,16 +13,23 @@ from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
-from cnnbench.reporting.tables import Table, interval, optional, percent
+from cnnbench.reporting.tables import Columns, interval, of_items, optional, percent
 from cnnbench.runs.result import Result, timed
 from cnnbench.stats import BEYOND, FEW, percentile, steady
 
 ORDER = 60
 
-SUPPORT = (
-    f"The percentile is given only if there are {FEW} launches or more, each with at least "
-    f"{BEYOND} calls above it."
-)
+COLUMNS: Columns[Result] = {
+    "case": lambda r: r.name,
+    "launches": lambda r: str(len(r.samples)),
+    "calls": lambda r: str(r.calls),
+    "of these warm-up": lambda r: str(r.warmup_calls),
+    "CV of launches": lambda r: optional(r.spread.between if r.spread else None, percent),
+    "IQR of calls": lambda r: optional(r.spread.within if r.spread else None, percent),
+    "95th percentile of calls": lambda r: interval(
+        percentile(r.samples.values(), 95), units.seconds
+    ),
+}
 
 _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
 """Percentages that are far enough apart on a logarithmic axis."""
@@ -30,39 +37,22 @@ _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
 
 def add(document: Document, data: Data) -> None:
     """Every case with calls after the warm-up; the figure has each of its launches."""
-    table = rows(data.results)
-    if not table[1]:
+    results = [r for r in data.results if r.spread]
+    if not results:
         return
     document.section("Spread of the samples")
-    document.text(f"{summary(data.results)} {SUPPORT}")
-    document.table(table)
-    document.picture("spread.png", "spread of every launch", partial(draw, data.results))
-
-
-def rows(results: Iterable[Result]) -> Table:
-    """Launches, calls, how much both vary, and the time that 5 % of the calls exceed."""
-    headers = ["case", "launches", "calls", "of these warm-up", "CV of launches", "IQR of calls"]
-    return [*headers, "95th percentile of calls"], [
-        [
-            r.name,
-            str(len(r.samples)),
-            str(r.calls),
-            str(r.warmup_calls),
-            optional(r.spread.between, percent),
-            percent(r.spread.within),
-            interval(percentile(r.samples.values(), 95), units.seconds),
-        ]
-        for r in results
-        if r.spread
-    ]
+    document.text(
+        f"{summary(results)} The percentile is given only if there are {FEW} launches or more, "
+        f"each with at least {BEYOND} calls above it."
+    )
+    document.table(of_items(results, COLUMNS))
+    document.picture("spread.png", "spread of every launch", partial(draw, results))
 
 
 def summary(results: Iterable[Result]) -> str:
     """The median spread between and within launches, in a sentence."""
     spreads = [r.spread for r in results if r.spread]
     between = [s.between for s in spreads if s.between is not None]
-    if not spreads:
-        return ""
     within = percent(median(s.within for s in spreads))
     text = f"Median over the cases: calls within a launch vary by {within} (IQR / median)"
     if not between:
