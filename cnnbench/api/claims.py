@@ -117,9 +117,9 @@ def verify(
         verdicts = judged.judge(chosen, stored)
     page = None
     if report is not None:
-        from cnnbench.reporting.claims import page as claims_page
+        from cnnbench.reporting.claims.verdicts import write
 
-        page = claims_page.write(verdicts, stored, Path(report))
+        page = write(verdicts, stored, Path(report))
     if figure is not None:
         from cnnbench.reporting.claims import figure as claim_figure
 

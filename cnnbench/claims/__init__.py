@@ -6,8 +6,7 @@ No file holds a verdict; a verdict always follows from the rules or from a run:
     entry.py     the keys of a file
     said.py      what is said, as bounds: "81 % more", "8 to 9 times less", "similar"
     on_paper.py  verdicts by the rules, with every number at which they flip
-    evidence.py  verdicts by measurement: the cases to measure, and what a run says of them
-    judged.py    a claim with both verdicts
+    judged.py    verdicts by measurement, and a claim with both
 
 All keys of a file follow. Keys marked with # must be given and show an example; the others show
 the value that they have if left out:
@@ -30,7 +29,7 @@ the value that they have if left out:
                                         # or names), layers = [] (only of these Keras classes)
 
     [[tests]]                           # what is said; the claim holds where all of them do
-    quantity = "weights"                # or another of `entry.ON_PAPER` and `entry.MEASURED`
+    quantity = "weights"                # or another of `PaperQuantity` and `MeasuredQuantity`
     new = "one 7x7"                     # a side
     base = ""                           # another, where two are compared
     says = "81 % more"                  # `said.py` has all forms

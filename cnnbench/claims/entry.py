@@ -24,8 +24,6 @@ PaperQuantity = Literal[
     "parameters", "trainable", "weights", "MACs", "FLOPs", "activations", "peak", "traffic"
 ]
 MeasuredQuantity = Literal["time", "time per FLOP", "memory"]
-ON_PAPER: tuple[str, ...] = get_args(PaperQuantity)
-MEASURED: tuple[str, ...] = get_args(MeasuredQuantity)
 _LABELS = {
     "trainable": "trained parameters",
     "activations": "activation memory",
@@ -68,27 +66,6 @@ class Side(_Table):
     parts: list[str] = []
     layers: list[str] = []
 
-    def case(self, label: str, variable: Variable | None, at: int | None) -> Case:
-        """What to analyse or measure, at one value of the variable.
-
-        Raises:
-            CnnbenchError: there is no such target, or the input is not a size.
-        """
-        name = variable.name if variable else ""
-        size = "x".join(str(_filled(part, name, at)) for part in self.input.split("x"))
-        return Case(
-            target=self.target,
-            inputs=(
-                units.parse_shape(size, ranks=(3, 4))
-                if self.input
-                else blocks.get(self.target).input_shape,
-            ),
-            params={key: _filled(value, name, at) for key, value in self.params.items()},
-            batch_size=self.batch,
-            mode=self.mode,
-            label=label,
-        )
-
 
 class ClaimTest(_Table):
     """One thing that a claim says: of `new`, or of `new` against `base`."""
@@ -103,7 +80,7 @@ class ClaimTest(_Table):
     @property
     def measured(self) -> bool:
         """Whether only a run can judge it."""
-        return self.quantity in MEASURED
+        return self.quantity in get_args(MeasuredQuantity)
 
     @property
     def label(self) -> str:
@@ -160,9 +137,22 @@ class Claim(_Table):
                     raise ValueError(f"peak is of a whole network; {side!r} is a part")
         return self
 
-    def case(self, side: str, at: int | None) -> Case:
-        """A side at one value of the variable."""
-        return self.sides[side].case(side, self.variable, at)
+    def case(self, label: str, at: int | None) -> Case:
+        """The side of that label as something to analyse or measure, at one value of the variable.
+
+        Raises:
+            CnnbenchError: there is no such target, or the input is not a size.
+        """
+        side, name = self.sides[label], self.variable.name if self.variable else ""
+        if side.input:
+            size = "x".join(str(_filled(part, name, at)) for part in side.input.split("x"))
+            shape = units.parse_shape(size, ranks=(3, 4))
+        else:
+            shape = blocks.get(side.target).input_shape
+        params = {key: _filled(value, name, at) for key, value in side.params.items()}
+        return Case(
+            side.target, (shape,), params, batch_size=side.batch, mode=side.mode, label=label
+        )
 
 
 def _filled(value: Any, name: str, at: int | None) -> Any:

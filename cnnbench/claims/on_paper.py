@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from itertools import pairwise
+from functools import cache
+from itertools import groupby, pairwise
 from math import prod
 from typing import Any
 
@@ -67,7 +68,7 @@ class Tested:
     @property
     def verdict(self) -> ClaimVerdict:
         """The verdict on this test alone."""
-        return of_segments(self.segments)
+        return verdict_of(segment.holds for segment in self.segments)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -107,19 +108,16 @@ class PaperJudge:
         if variable is None:
             only = self.value(test, None)
             return Tested(test, (only,), (Segment(None, None, only.holds),))
-        known: dict[int, int] = {}
 
+        @cache
         def side(at: int) -> int:
-            if at not in known:
-                known[at] = test.says.side(self.value(test, at).value)
-            return known[at]
+            return test.says.side(self.value(test, at).value)
 
         values = tuple(self.value(test, at) for at in variable.at)
         first, last = variable.range
-        starts = [first, *_flips(side, [first, *_doubled(first, last), last])]
-        ends = [start - 1 for start in starts[1:]] + [last]
-        pieces = (Segment(a, b, side(a) == 0) for a, b in zip(starts, ends, strict=True))
-        return Tested(test, values, tuple(merged(pieces)))
+        doubled = [2**power for power in range(last.bit_length()) if first < 2**power < last]
+        starts = [first, *_flips(side, [first, *doubled, last])]
+        return Tested(test, values, tuple(_segments(starts, last, lambda at: side(at) == 0)))
 
     def _quantity(self, test: ClaimTest, name: str, at: int | None) -> int:
         side = self.claim.sides[name]
@@ -127,9 +125,7 @@ class PaperJudge:
             graph, whole = self._cost(self.claim.case(name, at))
         except (CnnbenchError, TypeError) as error:
             raise ClaimError(f"{self.claim.name}: {name!r}: {error}") from None
-        chosen = [
-            (index, layer) for index, layer in enumerate(whole.layers) if _belongs(layer, side)
-        ]
+        chosen = [pair for pair in enumerate(whole.layers) if _belongs(pair[1], side)]
         if not chosen:
             raise ClaimError(f"{self.claim.name}: {name!r} has no such layers")
         if test.quantity == "peak":
@@ -169,69 +165,55 @@ def _belongs(layer: LayerCost, side: Side) -> bool:
     return bool(inside) and (not side.layers or layer.op in side.layers)
 
 
-def _doubled(first: int, last: int) -> Iterator[int]:
-    """The powers of two strictly inside a range."""
-    number = 1
-    while number < last:
-        if number > first:
-            yield number
-        number *= 2
-
-
 def _flips(side: Callable[[int], int], points: Sequence[int]) -> list[int]:
     """The whole numbers at which `side` differs from the number before, by bisection.
 
     Between two neighbouring points `side` must only rise or only fall.
     """
     flips: list[int] = []
-    waiting = list(pairwise(points))[::-1]
-    while waiting:
-        low, high = waiting.pop()
-        if side(low) == side(high):
-            continue
-        if high - low == 1:
-            flips.append(high)
-            continue
-        middle = (low + high) // 2
-        waiting += [(middle, high), (low, middle)]
+    for low, high in pairwise(points):
+        if side(low) != side(high):
+            alone = high - low == 1
+            flips += [high] if alone else _flips(side, [low, (low + high) // 2, high])
     return flips
 
 
-def merged(pieces: Iterable[Segment]) -> list[Segment]:
-    """The same segments, with neighbours that agree joined into one."""
-    joined: list[Segment] = []
-    for piece in pieces:
-        if joined and joined[-1].holds == piece.holds:
-            piece = Segment(joined.pop().first, piece.last, piece.holds)
-        joined.append(piece)
-    return joined
+def _segments(starts: Sequence[int], last: int, holds: Callable[[int], bool]) -> list[Segment]:
+    """Pieces of a range by their first numbers; neighbours that agree are joined into one."""
+    ends = [start - 1 for start in starts[1:]] + [last]
+    segments: list[Segment] = []
+    for alike, group in groupby(zip(starts, ends, strict=True), lambda piece: holds(piece[0])):
+        pieces = list(group)
+        segments.append(Segment(pieces[0][0], pieces[-1][1], alike))
+    return segments
 
 
 def together(tested: Sequence[Tested]) -> list[Segment]:
     """Where several tests all hold at once."""
-    if not tested:
-        return []
-    starts = sorted({s.first for t in tested for s in t.segments if s.first is not None})
-    last = tested[0].segments[-1].last
-    if last is None:
-        return [Segment(None, None, all(t.segments[0].holds for t in tested))]
-    ends = [start - 1 for start in starts[1:]] + [last]
-    return merged(
-        Segment(a, b, all(_at(t, a) for t in tested)) for a, b in zip(starts, ends, strict=True)
-    )
+    every = [segment for each in tested for segment in each.segments]
+    spans = [
+        (range(segment.first, segment.last + 1), segment.holds)
+        for segment in every
+        if segment.first is not None and segment.last is not None
+    ]
+    if not spans:
+        return [Segment(None, None, all(s.holds for s in every))] if every else []
+    starts, last = {span.start for span, _ in spans}, max(span.stop for span, _ in spans) - 1
+
+    def hold(at: int) -> bool:
+        return all(holds for span, holds in spans if at in span)
+
+    return _segments(sorted(starts), last, hold)
 
 
-def _at(tested: Tested, at: int) -> bool:
-    return next(
-        s.holds
-        for s in tested.segments
-        if s.first is not None and s.last is not None and s.first <= at <= s.last
-    )
+def verdict_of(holds: Iterable[bool | None]) -> ClaimVerdict:
+    """Confirmed where a claim holds everywhere, refuted where nowhere; None leaves a place open.
 
-
-def of_segments(segments: Sequence[Segment]) -> ClaimVerdict:
-    """Confirmed where a claim holds everywhere, refuted where it holds nowhere; else it depends."""
-    holds = {segment.holds for segment in segments}
-    if len(holds) == 2:
+    Where some places are open, two others that disagree still show that it depends.
+    """
+    found = set(holds)
+    if {True, False} <= found:
         return ClaimVerdict.depends
-    return ClaimVerdict.confirmed if holds == {True} else ClaimVerdict.refuted
+    if None in found:
+        return ClaimVerdict.inconclusive
+    return ClaimVerdict.confirmed if found == {True} else ClaimVerdict.refuted

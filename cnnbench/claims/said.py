@@ -39,10 +39,16 @@ UNITS: dict[str, Fraction] = {
     "s": Fraction(1),
     "h": Fraction(3600),
 }
+
+
+def _scaled(factor: Fraction) -> tuple[_Map, _Map]:
+    return lambda printed: printed * factor, lambda value: value / factor
+
+
 _READINGS: dict[str, tuple[_Map, _Map]] = {
-    # From the number that is printed to new / base, and back.
-    "times": (lambda v: v, lambda r: r),
-    "times more": (lambda v: v, lambda r: r),
+    # From the number that is printed to new / base, or to a value in its base unit, and back.
+    **{unit: _scaled(factor) for unit, factor in UNITS.items()},
+    **dict.fromkeys(("times", "times more"), _scaled(Fraction(1))),
     "times less": (lambda v: 1 / v, lambda r: 1 / r),
     "% more": (lambda v: 1 + v / 100, lambda r: 100 * (r - 1)),
     "% less": (lambda v: 1 - v / 100, lambda r: 100 * (1 - r)),
@@ -76,7 +82,7 @@ class Said:
     @property
     def compares(self) -> bool:
         """Whether it speaks of two values."""
-        return self.reading in _READINGS
+        return self.reading not in UNITS
 
     @property
     def printed(self) -> bool:
@@ -108,9 +114,7 @@ class Said:
 
     def read(self, value: Exact) -> float:
         """A value as the source would print it: 1.815 is 81.5 where the source says "% more"."""
-        if self.compares:
-            return float(_READINGS[self.reading][1](value))
-        return float(value / UNITS[self.reading])
+        return float(_READINGS[self.reading][1](value))
 
 
 def parse(text: str) -> Said:
@@ -122,8 +126,8 @@ def parse(text: str) -> Said:
     if text in _WORDS:
         return Said(text, "times", *_WORDS[text])
     match = _NUMBER.fullmatch(text)
-    reading = (match[4] or "") if match else None
-    if match is None or reading not in {*_READINGS, *UNITS} or (match[1] and match[3]):
+    reading = (match and match[4]) or ""
+    if match is None or reading not in _READINGS or (match[1] and match[3]):
         raise CnnbenchError(
             "expected less, more, equal, similar, or a number as in '81 % more', "
             f"'8 to 9 times less', '159 Ki' or 'more than 1 h'; got {text!r}"
@@ -134,13 +138,6 @@ def parse(text: str) -> Said:
     if match[1]:
         exact, ends = Fraction(match[2]), "()"
         low, high = (exact, None) if match[1] == "more" else (None, exact)
-    return _bounded(text, reading or "", low, high, ends)
-
-
-def _bounded(text: str, reading: str, low: Exact | None, high: Exact | None, ends: str) -> Said:
-    if reading in UNITS:
-        unit = UNITS[reading]
-        return Said(text, reading, low and low * unit, high and high * unit, ends)
     if reading == "times less" and low is not None and low <= 0:
         raise CnnbenchError(f"{text!r} could be any number; give more digits")
     to = _READINGS[reading][0]
@@ -148,7 +145,7 @@ def _bounded(text: str, reading: str, low: Exact | None, high: Exact | None, end
     if reading in ("times less", "% less"):
         bounds.reverse()
         ends = {"[)": "(]"}.get(ends, ends)
-    return Said(text, reading, bounds[0], bounds[1], ends)
+    return Said(text, reading, *bounds, ends)
 
 
 def _printed(number: str) -> tuple[Fraction, Fraction]:

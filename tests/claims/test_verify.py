@@ -8,10 +8,8 @@ import pytest
 
 from cnnbench import api, claims
 from cnnbench.cases.plan import Plan
-from cnnbench.claims import evidence
 from cnnbench.claims.entry import ClaimTest
-from cnnbench.claims.evidence import MeasuredValue
-from cnnbench.claims.judged import groups, judge
+from cnnbench.claims.judged import JudgedClaim, MeasuredValue, groups, judge, where
 from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
@@ -63,7 +61,7 @@ def finding(name, seconds, **options):
 def test_a_claim_is_measured_where_it_is_made_and_around_its_flip():
     claim = claims.load(["reduction-computation"])[0]
     # 3 and 192 of the claim; 69 // 2, 69 and 2 * 69 of the flip.
-    assert evidence.where(claim, PaperJudge(claim).judge()) == [3, 34, 69, 138, 192]
+    assert where(claim, PaperJudge(claim).judge()) == [3, 34, 69, 138, 192]
     found = groups(judge([claim]))
     assert [len(group) for group in found] == [2] * 5
     assert {case.input_shape for group in found for case in group} == {
@@ -156,16 +154,17 @@ MANY = [
 
 @pytest.mark.parametrize(("places", "verdict"), MANY)
 def test_tests_hold_together_place_by_place(places, verdict):
-    test = claims.load(["reduction-computation"])[0].tests[1]
+    claim = claims.load(["reduction-computation"])[0]
+    test = claim.tests[1]
     some = Estimate(1.0, 0.9, 1.1, 5)
     values = [MeasuredValue(test, at, some, holds) for at, all_ in places.items() for holds in all_]
-    assert evidence.verdict(values) is verdict
+    assert JudgedClaim(claim, (), tuple(values)).measured is verdict
 
 
 def test_nothing_measured_is_no_verdict():
     f = judge(claims.load(["reduction-computation"]))[0]
     assert f.measured is None
-    assert evidence.verdict(f.measurements) is None
+    assert f.measurements
 
 
 # The command

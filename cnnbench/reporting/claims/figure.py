@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench.claims.entry import Variable
-from cnnbench.claims.evidence import MeasuredValue
-from cnnbench.claims.judged import JudgedClaim
+from cnnbench.claims.judged import JudgedClaim, MeasuredValue
 from cnnbench.claims.on_paper import PaperJudge
 from cnnbench.claims.said import Said
 from cnnbench.errors import ClaimError
@@ -128,23 +127,16 @@ def _flips(axes: Axes, judged: JudgedClaim, variable: Variable) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _TestBar:
-    """The result of one test, relative to the number that is said, or to 1."""
+    """One test as multiples of what is said: its value with the interval, and what is said.
+
+    A bound of `said` is None where nothing bounds the value.
+    """
 
     label: str
-    said: Said
     values: tuple[float, float, float]
+    said: tuple[float | None, ...]
     text: str
     holds: bool | None
-
-    @property
-    def centre(self) -> float:
-        """The middle of what is said, or its only bound; 1 where no number is said."""
-        ends = [float(end) for end in (self.said.low, self.said.high) if end is not None]
-        return math.prod(ends) ** (1 / len(ends)) if self.said.printed else 1.0
-
-    def relative(self, value: float) -> float:
-        """A value, as a multiple of what is said."""
-        return value / self.centre
 
 
 def _test_bars(judged: JudgedClaim) -> list[_TestBar]:
@@ -152,39 +144,44 @@ def _test_bars(judged: JudgedClaim) -> list[_TestBar]:
     for t in judged.tested:
         value = float(t.values[0].value)
         text = shown(t.test.says, value)
-        label = f"{t.test.label}: {t.test.says.text}"
-        result.append(_TestBar(label, t.test.says, (value,) * 3, text, t.values[0].holds))
+        result.append(_bar(t.test.label, t.test.says, (value,) * 3, text, t.values[0].holds))
     for m in judged.measurements:
         if m.estimate:
             value = m.estimate.value
             ends = m.estimate.low or value, m.estimate.high or value
-            label = f"{m.test.label}, measured: {m.test.says.text}"
-            result.append(_TestBar(label, m.test.says, (value, *ends), interval(m), m.holds))
+            label = f"{m.test.label}, measured"
+            result.append(_bar(label, m.test.says, (value, *ends), interval(m), m.holds))
     return result
+
+
+def _bar(
+    label: str, said: Said, values: tuple[float, float, float], text: str, holds: bool | None
+) -> _TestBar:
+    bounds = [None if end is None else float(end) for end in (said.low, said.high)]
+    known = [end for end in bounds if end is not None]
+    # The middle of what is said, or its only bound; 1 where no number is said.
+    centre = math.prod(known) ** (1 / len(known)) if said.printed else 1.0
+    value, low, high = (value / centre for value in values)
+    ends = tuple(None if end is None else end / centre for end in bounds)
+    return _TestBar(f"{label}: {said.text}", (value, low, high), ends, text, holds)
 
 
 def _beside(judged: JudgedClaim) -> Figure:
     rows = _test_bars(judged)
     drawing = figure(12, 2 + 0.45 * len(rows))
     axes = drawing.subplots()
-    shown_values = [row.relative(value) for row in rows for value in row.values]
-    shown_values += [
-        row.relative(float(end))
-        for row in rows
-        for end in (row.said.low, row.said.high)
-        if end is not None
+    shown_values = [
+        value for row in rows for value in (*row.values, *row.said) if value is not None
     ]
     low, high = min(shown_values) / 1.1, max(shown_values) * 1.1
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)
     for place, row in enumerate(rows):
-        ends = [
-            edge if end is None else row.relative(float(end))
-            for end, edge in ((row.said.low, low), (row.said.high, high))
-        ]
-        axes.barh(place, ends[1] - ends[0], left=ends[0], height=0.6, color=SAID)
+        ends = zip(row.said, (low, high), strict=True)
+        left, right = (edge if end is None else end for end, edge in ends)
+        axes.barh(place, right - left, left=left, height=0.6, color=SAID)
         colour, marker = _LOOKS[row.holds]
-        value, least, most = (row.relative(value) for value in row.values)
+        value, least, most = row.values
         axes.plot([least, most], [place, place], color=colour, linewidth=2)
         axes.plot(value, place, color=colour, marker=marker, markersize=11)
         axes.annotate(row.text, (1.01, place), xycoords=axes.get_yaxis_transform(), va="center")

@@ -1,56 +1,105 @@
-"""Verdicts on claims: all of them in a table, or the argument about each."""
+"""Verdicts on claims: in a table, with the argument about each, and as a page with figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from cnnbench.claims.judged import JudgedClaim
+from cnnbench import units
+from cnnbench.claims.entry import Claim
+from cnnbench.claims.judged import JudgedClaim, MeasuredValue
 from cnnbench.claims.on_paper import ClaimVerdict, Tested
-from cnnbench.reporting.claims.argument import argue
-from cnnbench.reporting.claims.words import NOT_MEASURED, at_points, holds_where, measured_at
+from cnnbench.cost import CONVENTION
+from cnnbench.errors import StoreError
+from cnnbench.reporting import markdown
+from cnnbench.reporting.claims import words
 from cnnbench.reporting.document import Document, Table
+from cnnbench.reporting.runs.machine import machine_rows
 from cnnbench.reporting.tables import MISSING
 from cnnbench.runs.store import Run
 
+_UNMEASURED = "was not measured at"
 _WIDTH = 64
 _SHOWN = 3
 """Tests that do not hold and are named in the table of all claims; the others are counted."""
+_RULES = (
+    "No verdict here is written by hand. A claim is data: who says what about which networks. Its "
+    "verdict on paper follows from the rules, its measured verdict from the intervals of a run.",
+    "confirmed: true wherever it was checked; refuted: true nowhere; depends: true in some places, "
+    "which are named; inconclusive: the intervals leave it open. A number is true if the value "
+    "gives the printed digits when it is rounded or cut off. A claim that says several things is "
+    "true only where all of them are.",
+)
 
 
 def document(claims: Sequence[JudgedClaim], run: Run | None, arguments: bool) -> Document:
-    """The verdicts on some claims.
+    """The verdicts on some claims, for a terminal.
 
-    Args:
-        claims: which were judged.
-        run: what they were measured by; None if they were not.
-        arguments: the whole evidence for each claim, instead of one row of a table.
+    One row of a table each or, with `arguments`, the whole evidence. The run is what they were
+    measured by, if they were.
     """
     page = Document(data=[judged.to_json() for judged in claims])
     if arguments:
         for judged in claims:
             page.heading(f"{judged.claim.name}: {judged.claim.title}")
-            argue(page, judged, run)
+            _argue(page, judged, run)
     else:
-        page.table(table(claims), wrap=_WIDTH)
-        page.text(summary(claims))
+        page.table(_table(claims), wrap=_WIDTH)
+        page.text(_summary(claims))
     return page
 
 
-def table(claims: Sequence[JudgedClaim]) -> Table:
+def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
+    """Write README.md and its figures into a folder; returns the path of README.md.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return markdown.write(_page(claims, run), folder)
+    except OSError as error:
+        raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+
+
+def _page(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
+    """All verdicts in a table, then the argument about each claim with its figure."""
+    from cnnbench.reporting.claims import figure  # here: it imports matplotlib
+
+    page = Document()
+    page.heading("What is said about convolutional networks, and what is true", 1)
+    page.text(f"{_summary(claims)}.", *_RULES)
+    headers, rows = _table(claims)
+    page.table((headers, [[f"[{name}](#{name})", *cells] for name, *cells in rows]))
+    if run:
+        page.table(machine_rows(run))
+    page.text(f"Convention: {CONVENTION}. Intervals are of 95 %.")
+    for judged in claims:
+        name, title = judged.claim.name, judged.claim.title
+        page.heading(name)
+        page.text(f"**{title}**")
+        _argue(page, judged, run)
+        if figure.worth_drawing(judged):
+            page.picture(f"{name}.png", title, partial(figure.draw, judged))
+    return page
+
+
+def _table(claims: Sequence[JudgedClaim]) -> Table:
     """One row a claim: both verdicts and the numbers behind them."""
     headers = ["claim", "on paper", "measured", "evidence"]
     return headers, [
         [
             judged.claim.name,
             judged.on_paper or MISSING,
-            judged.measured or (NOT_MEASURED if judged.measurements else MISSING),
+            judged.measured or (words.NOT_MEASURED if judged.measurements else MISSING),
             "; ".join(_evidence(judged)),
         ]
         for judged in claims
     ]
 
 
-def summary(claims: Sequence[JudgedClaim]) -> str:
+def _summary(claims: Sequence[JudgedClaim]) -> str:
     """How many claims have which verdict."""
     parts = []
     for what, given in (
@@ -60,7 +109,7 @@ def summary(claims: Sequence[JudgedClaim]) -> str:
         counts = [f"{given.count(v)} {v}" for v in ClaimVerdict if v in given]
         parts += [f"{what} {', '.join(counts)}"] if counts else []
     waiting = sum(bool(judged.measurements) and not judged.measured for judged in claims)
-    parts += [f"{waiting} {NOT_MEASURED}: --measure, or --run FOLDER"] if waiting else []
+    parts += [f"{waiting} {words.NOT_MEASURED}: --measure, or --run FOLDER"] if waiting else []
     return f"{len(claims)} claim{'s' * (len(claims) != 1)}: {'; '.join(parts)}"
 
 
@@ -69,23 +118,116 @@ def _evidence(judged: JudgedClaim) -> list[str]:
     if len(judged.tested) > 2:
         missing = [t for t in judged.tested if t.verdict is not ClaimVerdict.confirmed]
         lines = [f"{len(judged.tested) - len(missing)} of {len(judged.tested)} hold"]
-        lines += [_on_paper(judged, t) for t in missing[:_SHOWN]]
+        lines += [_row_of_paper(judged, t) for t in missing[:_SHOWN]]
         lines += [f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else []
     else:
-        lines = [_on_paper(judged, t) for t in judged.tested]
+        lines = [_row_of_paper(judged, t) for t in judged.tested]
     for test in dict.fromkeys(value.test for value in judged.measurements if value.estimate):
         values = [value for value in judged.measurements if value.test == test]
-        texts = [measured_at(judged.claim, value) for value in values]
+        texts = [f"{words.interval(value)}{words.at(judged.claim, value.at)}" for value in values]
         lines.append(f"{test.label}: {', '.join(texts)}")
     return lines
 
 
-def _on_paper(judged: JudgedClaim, tested: Tested) -> str:
+def _row_of_paper(judged: JudgedClaim, tested: Tested) -> str:
     said = tested.test.says
     missed = said.printed and tested.verdict is ClaimVerdict.refuted
     parts = (
-        f"{tested.test.label}: {at_points(judged.claim, tested)}",
+        f"{tested.test.label}: {words.at_points(judged.claim, tested)}",
         f"not {said.text}" if missed else "",
-        holds_where(judged.claim, tested.segments),
+        words.holds_where(judged.claim, tested.segments),
     )
     return ", ".join(filter(None, parts))
+
+
+def _argue(page: Document, judged: JudgedClaim, run: Run | None) -> None:
+    """Add everything about one claim to a page."""
+    claim = judged.claim
+    said = claim.statement if claim.paraphrase else f'"{claim.statement}"'
+    page.text(f"{said} ({claim.source})", claim.note)
+    page.table(_networks(claim))
+    if judged.on_paper:
+        page.table(_on_paper(judged))
+        page.text(f"On paper: {judged.on_paper}. {_flips(judged)}".rstrip())
+    if judged.measurements:
+        page.table(_measured(claim, [value for value in judged.measurements if value.estimate]))
+        verdict = judged.measured
+        page.text(_places(judged, verdict, run) if run and verdict else "Measured: not yet.")
+
+
+def _networks(claim: Claim) -> Table:
+    headers = ["", "network", "input", "batch", "mode"]
+    rows = []
+    for label, side in claim.sides.items():
+        given = ", ".join(f"{key}={value}" for key, value in side.params.items())
+        only = ", ".join((*side.parts, *side.layers))
+        size = side.input or units.shape(claim.case(label, None).input_shape)
+        network = f"{side.target}({given})" + (f", only {only}" if only else "")
+        rows.append([label, network, size, str(side.batch), side.mode])
+    return headers, rows
+
+
+def _on_paper(judged: JudgedClaim) -> Table:
+    claim = judged.claim
+    headers = ["on paper", claim.variable.means if claim.variable else "", "base", "new"]
+    rows = []
+    for tested in judged.tested:
+        test, show = tested.test, words.SHOW[tested.test.quantity]
+        for value in tested.values:
+            base = MISSING if value.base is None else show(float(value.base))
+            numbers = [base, show(float(value.new)), words.shown(test.says, value.value)]
+            holds = "yes" if value.holds else "no"
+            rows.append([test.label, words.place(claim, value.at), *numbers, test.says.text, holds])
+    return _without_empty([*headers, "found", "said", "holds"], rows)
+
+
+def _measured(claim: Claim, values: Sequence[MeasuredValue]) -> Table:
+    headers = ["measured", claim.variable.means if claim.variable else "", "found"]
+    holds = {True: "yes", False: "no", None: "open"}
+    rows = [
+        [
+            value.test.label,
+            words.place(claim, value.at),
+            words.interval(value),
+            value.test.says.text,
+            holds[value.holds],
+            str(value.estimate.n if value.estimate else 0),
+        ]
+        for value in values
+    ]
+    return _without_empty([*headers, "said", "holds", "launches"], rows)
+
+
+def _without_empty(headers: list[str], rows: list[list[str]]) -> Table:
+    """A table without its second column where nothing is varied."""
+    if headers[1]:
+        return headers, rows
+    return [headers[0], *headers[2:]], [[row[0], *row[2:]] for row in rows]
+
+
+def _flips(judged: JudgedClaim) -> str:
+    """Where the whole claim holds, and where each of its tests flips."""
+    variable = judged.claim.variable
+    if variable is None:
+        return ""
+    span = f"{variable.name} from {variable.range[0]} to {variable.range[1]}"
+    if whole := words.holds_where(judged.claim, judged.segments):
+        return f"For {span} it {whole}, by bisection on the rules."
+    sentence = f"It holds at {'every' if judged.segments[0].holds else 'no'} {span}."
+    alone = [(t.test.label, words.holds_where(judged.claim, t.segments)) for t in judged.tested]
+    parts = [f"{label} {part}" for label, part in alone if part]
+    return f"{sentence} By itself, {'; '.join(parts)}." if parts else sentence
+
+
+def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
+    """The measured verdict, and the values of the variable at which the claim holds."""
+    found = {True: "holds at", False: "does not hold at", None: "is open at"}
+    by_word: dict[str, list[str]] = {word: [] for word in (*found.values(), _UNMEASURED)}
+    for value in judged.measurements:
+        if value.at is not None:
+            word = found[value.holds] if value.estimate else _UNMEASURED
+            by_word[word].append(words.place(judged.claim, value.at))
+    parts = "; ".join(
+        f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_word.items() if places
+    )
+    return f"Measured {words.machine(run)}: {verdict}." + (f" It {parts}." if parts else "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cnnbench import units
 from cnnbench.claims.entry import Claim
-from cnnbench.claims.evidence import MeasuredValue
+from cnnbench.claims.judged import MeasuredValue
 from cnnbench.claims.on_paper import Segment, Tested
 from cnnbench.claims.said import Exact, Said
 from cnnbench.reporting.tables import number
@@ -63,8 +63,9 @@ def place(claim: Claim, at: int | None) -> str:
     return f"{claim.variable.name} = {at}" if claim.variable and at is not None else ""
 
 
-def _at(claim: Claim, at: int | None) -> str:
-    return f" at {place(claim, at)}" if at is not None else ""
+def at(claim: Claim, value: int | None) -> str:
+    """The same after a number: " at C = 3"."""
+    return f" at {place(claim, value)}" if value is not None else ""
 
 
 def at_points(claim: Claim, tested: Tested) -> str:
@@ -72,13 +73,8 @@ def at_points(claim: Claim, tested: Tested) -> str:
     texts = [shown(tested.test.says, value.value) for value in tested.values]
     if len(set(texts)) == 1:
         return texts[0]
-    places = (_at(claim, value.at) for value in tested.values)
-    return ", ".join(f"{text}{at}" for text, at in zip(texts, places, strict=True))
-
-
-def measured_at(claim: Claim, value: MeasuredValue) -> str:
-    """A measured value with its interval, and where it was measured."""
-    return f"{interval(value)}{_at(claim, value.at)}"
+    places = (at(claim, value.at) for value in tested.values)
+    return ", ".join(map("".join, zip(texts, places, strict=True)))
 
 
 def interval(value: MeasuredValue) -> str:
