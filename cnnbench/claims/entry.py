@@ -5,15 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
 from cnnbench import blocks, units
 from cnnbench.cases.case import Case
@@ -53,6 +45,15 @@ class Variable(_Table):
     means: Text
     range: tuple[Count, Count]
     at: Annotated[list[Count], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Variable:
+        first, last = self.range
+        if not first < last:
+            raise ValueError(f"range must be first < last; got {self.range}")
+        if not all(first <= at <= last for at in self.at):
+            raise ValueError(f"at must lie inside the range; got {self.at}")
+        return self
 
 
 class Side(_Table):
@@ -117,15 +118,6 @@ class Claim(_Table):
     variable: Variable | None = None
     sides: dict[str, Side]
     tests: Annotated[list[ClaimTest], Field(min_length=1)]
-
-    @field_validator("variable")
-    @classmethod
-    def _ascending(cls, variable: Variable | None) -> Variable | None:
-        if variable and not variable.range[0] < variable.range[1]:
-            raise ValueError(f"range must be first < last; got {variable.range}")
-        if variable and not all(variable.range[0] <= at <= variable.range[1] for at in variable.at):
-            raise ValueError(f"at must lie inside the range; got {variable.at}")
-        return variable
 
     @model_validator(mode="after")
     def _known(self) -> Claim:

@@ -184,8 +184,10 @@ def analyze(
         else:
             page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
     if check:
+        from cnnbench.reporting.analysis import differences
+
         rows = api.check(network, **at)
-        page.blocks += checked.document(rows).blocks
+        page.table(differences.checked(rows))
     text = show(page, "markdown" if format == "mermaid" else format)
     if figure is not None:  # when nothing is left that could be refused
         from cnnbench.reporting.analysis import shares

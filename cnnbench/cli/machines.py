@@ -26,14 +26,14 @@ def doctor(
     runtime: options.Runtime = "tensorflow",
 ) -> None:
     """Whether this machine is fit for timing, and how small a difference it can show."""
-    from cnnbench.reporting.machine.doctor import document
+    from cnnbench.reporting.machine import health_document
     from cnnbench.runner.progress import watcher
 
     budget = units.parse_duration(time_budget)
     at_once = format == "table"
 
     def told(health: Health) -> None:
-        print(show(document(health), format), end="", flush=True)
+        print(show(health_document(health), format), end="", flush=True)
 
     with watcher(quiet=not (at_once and noise and sys.stdout.isatty()), as_json=False) as progress:
         health = api.doctor(
@@ -43,9 +43,10 @@ def doctor(
             told=told if at_once else None,
         )
     if not at_once:
-        print(show(document(health), format), end="")
+        print(show(health_document(health), format), end="")
     elif health.noise or health.note:
-        print("\n" + show(document(replace(health, findings=())), format), end="")
+        rest = health_document(replace(health, findings=()))
+        print("\n" + show(rest, format), end="")
 
 
 def roofline(
@@ -76,7 +77,7 @@ def roofline(
     ] = False,
 ) -> None:
     """The least time of a network's layers on a device, and whether a time is possible."""
-    from cnnbench.reporting.machine.roofline import document
+    from cnnbench.reporting.machine import roofline_document
     from cnnbench.runner.progress import watcher
 
     if format == "csv" and target is None:
@@ -101,36 +102,4 @@ def roofline(
             again=again,
             progress=progress,
         )
-    print(show(document(roofline, top), format), end="")
-
-
-def predict(
-    target: Annotated[str, Argument(help="What `analyze` takes.")],
-    input: options.Input = None,
-    batch: options.Batch = 1,
-    param: options.Params = None,
-    include_top: options.IncludeTop = True,
-    calibrate: Annotated[
-        bool, Option("--calibrate", help="Measure this machine again, which takes a minute.")
-    ] = False,
-    top: Annotated[int, Option(min=1, help="Show only this many layers.")] = 10,
-    model: Annotated[bool, Option("--model", help="Show the coefficients too.")] = False,
-    format: options.Format = "table",
-    runtime: options.Runtime = "tensorflow",
-) -> None:
-    """Predict the time and the peak memory of a network on the CPU of this machine."""
-    from cnnbench.reporting.prediction.forecast import document
-    from cnnbench.runner.progress import watcher
-
-    # Resolved here for the same reason as in `roofline`.
-    resolved = networks.resolve(target, input, include_top, options.parse_params(param))
-    with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
-        prediction = api.predict(
-            resolved,
-            input,
-            batch_size=batch,
-            calibrate=calibrate,
-            runtime=runtime,
-            progress=progress,
-        )
-    print(show(document(prediction, top, model), format), end="")
+    print(show(roofline_document(roofline, top), format), end="")

@@ -6,7 +6,7 @@
     style.py        what all figures share
     analysis/       what a network costs (`cnnbench analyze`, `cnnbench formula`)
     runs/           the page of a stored run, and runs compared, exported and kept as baselines
-    machine/        health and ceilings of the machine (`cnnbench doctor`, `cnnbench roofline`)
+    machine.py      health and ceilings of the machine (`cnnbench doctor`, `cnnbench roofline`)
     design_space/   all configurations of a block (`cnnbench sweep`)
     claims/         what others say of networks, judged (`cnnbench verify`)
     prediction/     predicted times and memory (`cnnbench predict`)

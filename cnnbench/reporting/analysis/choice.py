@@ -38,18 +38,18 @@ NOT_CALIBRATED = (
 def document(choice: Choice) -> Document:
     """One row a network: those that are chosen, then those that cannot be analysed."""
     shown = [*choice.chosen, *choice.failed]
-    page = Document(rows=[_plain(candidate) for candidate in shown], data=choice.to_json())
-    columns = [
-        ("network", [candidate.name for candidate in shown]),
-        ("input", [", ".join(map(units.shape, c.input_shapes)) or MISSING for c in shown]),
-        *(_column(shown, *column) for column in _COLUMNS),
-    ]
-    if choice.failed:
-        columns.append(("not analysed", [candidate.reason for candidate in shown]))
-    columns = [column for column in columns if set(column[1]) != {MISSING}]
-    headers, cells = [header for header, _ in columns], zip(*(c for _, c in columns), strict=True)
+    sizes = [", ".join(map(units.shape, candidate.input_shapes)) for candidate in shown]
+    rows = [c.to_json() | {"input_shapes": size} for c, size in zip(shown, sizes, strict=True)]
+    page = Document(rows=rows, data=choice.to_json())
+    columns = {
+        "network": [candidate.name for candidate in shown],
+        "input": [size or MISSING for size in sizes],
+        **dict(_column(shown, *column) for column in _COLUMNS),
+        "not analysed": [candidate.reason for candidate in shown],
+    }
+    known = {h: cells for h, cells in columns.items() if not {*cells} <= {MISSING, ""}}
     page.table(
-        (headers, list(map(list, cells))),
+        ([*known], [list(row) for row in zip(*known.values(), strict=True)]),
         narrow=True,
         wrap=_REASON_WIDTH if choice.failed else None,
     )
@@ -85,8 +85,3 @@ def _predictions(choice: Choice) -> str:
         f"here: predicted for a call on this machine's CPU; of ten networks eight take "
         f"{low:.2f} to {high:.2f} times as long"
     )
-
-
-def _plain(candidate: Candidate) -> dict[str, object]:
-    values = candidate.to_json()
-    return values | {"input_shapes": ", ".join(map(units.shape, candidate.input_shapes))}

@@ -1,29 +1,22 @@
-"""What a network costs: its layers, or what they are part of, and the totals."""
+"""What a network costs: its layers, or what they are part of, and the totals.
+
+Columns of plain values are what CSV and JSON hold; text is made of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from cnnbench import units
 from cnnbench.analysis.receptive_field import ReceptiveField, receptive_field
-from cnnbench.analysis.views import KEYS, Part, folded, most_expensive, tree
-from cnnbench.cost import CONVENTION, Cost, cost
+from cnnbench.analysis.views import KEYS, Part, by_type, folded, intensity, most_expensive, tree
+from cnnbench.cost import CONVENTION, Cost, LayerCost, cost
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import Graph
-from cnnbench.reporting.analysis.columns import (
-    HEADERS,
-    Column,
-    of_layers,
-    of_parts,
-    of_types,
-    plain,
-    records,
-    summary,
-    totals,
-)
 from cnnbench.reporting.document import Document, Table
-from cnnbench.reporting.tables import LEAST, MISSING, MOST, UNKNOWN, number, percent
+from cnnbench.reporting.tables import LEAST, MISSING, MOST, UNKNOWN, WHOLE, number, percent
 
 NESTED = "\u00b7 "  # not spaces, which tabulate and Markdown take away
 WIDTH = 120
@@ -37,6 +30,37 @@ _SHOWN = (
     *("share of FLOPs", "activation bytes", "receptive field"),
 )
 _SPARE = ("block", "type", "receptive field", "share of FLOPs", "MACs")
+
+
+Kind = Literal["text", "shape", "count", "bytes", "share", "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, of plain values: None where one is not known.
+
+    The header has the unit, unless it is a plain count. `least` says where a value is a lower
+    bound; nowhere if empty.
+    """
+
+    header: str
+    kind: Kind
+    values: list[Any]
+    least: Sequence[bool] = ()
+
+
+_OF_A_LAYER: tuple[tuple[str, str, Kind, bool], ...] = (
+    ("parameters", "params", "count", False),
+    ("MACs", "macs", "count", True),
+    ("MACs inside the input", "inside_macs", "count", True),
+    ("elementwise", "elementwise", "count", True),
+    ("FLOPs", "flops", "count", True),
+    ("FLOPs per byte", "intensity", "ratio", True),
+    ("weight bytes", "weight_bytes", "bytes", False),
+    ("activation bytes", "activation_bytes", "bytes", False),
+    ("live bytes", "live_bytes", "bytes", False),
+)
+"""Header, attribute of `LayerCost`, kind, and whether it needs the layer's rule."""
 
 
 def document(
@@ -54,12 +78,10 @@ def document(
 
     Args:
         graph: of the network.
-        view: one of VIEWS. If None, the layers if `sort` or `top` is given, the tree if
-            `depth` is; else the layers in CSV and where there are few, and what sums them up
-            where there are many.
+        view: one of VIEWS. If None, what the other options are for; without any, the layers in
+            CSV and where there are few, and what sums them up where there are many.
         depth: of the tree; all of it if None.
-        sort: what layers are ordered by, one of `views.KEYS`; by FLOPs if only `top` is given,
-            in the order of the network if neither is.
+        sort: the key of `views.KEYS` that layers are ordered by; FLOPs if only `top` is given.
         top: how many layers; all if None.
         width: of a line.
 
@@ -75,21 +97,24 @@ def document(
 
     def columns(view: str, depth: int | None) -> list[Column]:
         if view == "layers":
-            return of_layers(total, layers, seen)
-        return of_parts(total, tree(total, depth), seen) if view == "tree" else of_types(total)
+            return _of_layers(total, layers, seen)
+        return _of_parts(total, tree(total, depth), seen) if view == "tree" else _of_types(total)
 
     page = Document(
-        rows=plain(columns(asked or "layers", depth)),
-        data=lambda: summary(total, seen) | {name: records(columns(name, depth)) for name in VIEWS},
+        rows=_plain(columns(asked or "layers", depth)),
+        data=lambda: (
+            _of_all(total, seen) | {name: _records(columns(name, depth)) for name in VIEWS}
+        ),
     )
     page.text(
         f"{graph.name}, input {', '.join(map(units.shape, total.input_shapes))}, {total.dtype}"
     )
     shown, parts, note = (asked, None, "") if asked else _summary(total)
-    table = of_parts(total, parts, seen) if parts else columns(shown, depth)
-    page.table(_fitting(table, HEADERS[KEYS[sort]] if sort else "", width), narrow=True)
+    table = _of_parts(total, parts, seen) if parts else columns(shown, depth)
+    needed = next((header for header, name, *_ in _OF_A_LAYER if sort and name == KEYS[sort]), "")
+    page.table(_fitting(table, needed, width), narrow=True)
     page.text(note, _without_rule(total))
-    page.table((["total", ""], [_total(column) for column in totals(total)]))
+    page.table((["total", ""], [_total(column) for column in _totals(total)]))
     page.text(_sight(seen), CONVENTION)
     return page
 
@@ -116,6 +141,142 @@ def _summary(cost: Cost) -> tuple[str, Sequence[Part] | None, str]:
     note = f"{count} layers: --view layers shows each, --top 10 those with the most FLOPs"
     parts = folded(cost, MOST)
     return ("tree" if parts else "types"), parts, note
+
+
+def _of_layers(
+    cost: Cost, rows: Sequence[tuple[int, LayerCost]], seen: ReceptiveField
+) -> list[Column]:
+    """Layers with their places in the network; the work of one without a rule is not known."""
+    layers = [layer for _, layer in rows]
+    total = cost.flops or 1  # without any work every share is 0
+    known = {
+        header: [None if work and x.uncounted else getattr(x, name) for x in layers]
+        for header, name, _, work in _OF_A_LAYER
+    }
+    shares = [None if flops is None else flops / total for flops in known["FLOPs"]]
+    return [
+        Column("layer", "text", [layer.name for layer in layers]),
+        Column("type", "text", [layer.op for layer in layers]),
+        Column("block", "text", [layer.scope for layer in layers]),
+        Column("output shape", "shape", [layer.output_shape for layer in layers]),
+        *(Column(header, kind, known[header]) for header, _, kind, _ in _OF_A_LAYER),
+        Column("share of FLOPs", "share", shares),
+        *_fields(seen, [place for place, _ in rows]),
+        Column("uncounted", "text", [layer.uncounted for layer in layers]),
+    ]
+
+
+def _of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField) -> list[Column]:
+    """Parts of the tree; shape and receptive field are those of the last layer in each."""
+    last = [part.members[-1] for part in parts]
+    return [
+        Column("part", "text", [part.path for part in parts]),
+        Column("name", "text", [part.name for part in parts]),
+        Column("depth", "count", [part.depth for part in parts]),
+        *_sums(parts),
+        Column("output shape", "shape", [cost.layers[place].output_shape for place in last]),
+        *_fields(seen, last),
+        Column("uncounted", "count", [part.uncounted for part in parts]),
+    ]
+
+
+def _of_types(cost: Cost) -> list[Column]:
+    """Layer types, most FLOPs first."""
+    parts = by_type(cost)
+    return [
+        Column("type", "text", [part.path for part in parts]),
+        *_sums(parts),
+        Column("uncounted", "count", [part.uncounted for part in parts]),
+    ]
+
+
+def _sums(parts: Sequence[Part]) -> list[Column]:
+    # Without a rule for any layer nothing is known; for some, what the others do.
+    unknown = [part.uncounted == len(part.members) for part in parts]
+    least = [0 < part.uncounted < len(part.members) for part in parts]
+
+    def known(values: Iterable[Any]) -> list[Any]:
+        return [None if none else value for none, value in zip(unknown, values, strict=True)]
+
+    return [
+        Column("layers", "count", [len(part.members) for part in parts]),
+        Column("parameters", "count", [part.params for part in parts]),
+        Column("MACs", "count", known(part.macs for part in parts), least),
+        Column("FLOPs", "count", known(part.flops for part in parts), least),
+        Column("share of FLOPs", "share", known(part.share for part in parts)),
+        Column("activation bytes", "bytes", [part.activation_bytes for part in parts]),
+    ]
+
+
+def _fields(seen: ReceptiveField, places: Sequence[int]) -> list[Column]:
+    fields = [seen.fields[place] for place in places]
+    values = [WHOLE if field.size is None else field.size for field in fields]
+    return [Column("receptive field", "shape", values, [field.least for field in fields])]
+
+
+def _totals(cost: Cost) -> list[Column]:
+    """What the layers add up to: one value each, some lower bounds where a rule is missing."""
+    least = [bool(cost.uncounted)]
+    return [
+        Column("layers", "count", [len(cost.layers)]),
+        Column("parameters", "count", [cost.params]),
+        Column("trainable", "count", [cost.trainable_params]),
+        Column("not trainable", "count", [cost.params - cost.trainable_params]),
+        Column("MACs", "count", [cost.macs], least),
+        Column("MACs inside the input", "count", [cost.inside_macs], least),
+        Column("elementwise", "count", [cost.elementwise], least),
+        Column("FLOPs", "count", [cost.flops], least),
+        Column("FLOPs per byte", "ratio", [intensity(cost)], least),
+        Column("weight bytes", "bytes", [cost.weight_bytes]),
+        Column("activation bytes", "bytes", [cost.activation_bytes], least),
+        Column("peak activation bytes", "bytes", [cost.peak_activation_bytes], least),
+        Column("peak bytes with weights", "bytes", [cost.peak_bytes], least),
+    ]
+
+
+def _plain(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Rows as CSV has them: a shape as 1x8x8x3, what is not known as nothing."""
+    values = [[units.shape(v) if isinstance(v, tuple) else v for v in c.values] for c in columns]
+    return _rows([column.header for column in columns], values)
+
+
+def _records(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Rows as JSON has them: null where a value is not known."""
+    return _rows([_key(column) for column in columns], [column.values for column in columns])
+
+
+def _rows(keys: Sequence[str], values: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _of_all(cost: Cost, seen: ReceptiveField) -> dict[str, Any]:
+    """What there is to say of a network as a whole."""
+    return {
+        "target": cost.name,
+        "convention": CONVENTION,
+        "input_shape": cost.input_shape[1:],
+        "batch_size": cost.input_shape[0],
+        "input_shapes": cost.input_shapes,
+        "output_shapes": cost.output_shapes,
+        "dtype": cost.dtype,
+        "lower_bound": bool(cost.uncounted),
+        "uncounted": [
+            {"layer": layer.name, "type": layer.op, "reason": layer.uncounted}
+            for layer in cost.uncounted
+        ],
+        "totals": {_key(column): column.values[0] for column in _totals(cost)},
+        "receptive_field": {
+            "output": WHOLE if seen.output.size is None else seen.output.size,
+            "whole_from": seen.whole_from or None,
+            "before_the_whole": seen.local.size if seen.whole_from else None,
+            "exceeds_input": seen.exceeds,
+            "lower_bound": seen.output.least,
+        },
+    }
+
+
+def _key(column: Column) -> str:
+    return column.header.lower().replace(" ", "_")
 
 
 def _fitting(columns: Sequence[Column], needed: str, width: int) -> Table:
@@ -179,20 +340,15 @@ def _without_rule(cost: Cost) -> str:
         return ""
     missing, count = len(cost.uncounted), len(cost.layers)
     names = ", ".join(f"{layer.name} ({layer.op})" for layer in cost.uncounted)
+    reasons: dict[str, list[str]] = {}
+    for layer in cost.uncounted:
+        reasons.setdefault(layer.uncounted, []).append(layer.name)
     return (
         f"{missing} of {count} layers ({percent(missing / count)}) "
         f"{'has' if missing == 1 else 'have'} no rule: {names}; "
         "totals are lower bounds, shares are of what the others do"
-        + "".join(f"\n  {reason}: {', '.join(layers)}" for reason, layers in _reasons(cost))
+        + "".join(f"\n  {reason}: {', '.join(layers)}" for reason, layers in reasons.items())
     )
-
-
-def _reasons(cost: Cost) -> list[tuple[str, list[str]]]:
-    """Why layers have no rule, and which."""
-    layers: dict[str, list[str]] = {}
-    for layer in cost.uncounted:
-        layers.setdefault(layer.uncounted, []).append(layer.name)
-    return list(layers.items())
 
 
 def _sight(seen: ReceptiveField) -> str:

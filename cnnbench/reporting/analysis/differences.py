@@ -1,14 +1,18 @@
-"""What other tools print for a network, and why they differ."""
+"""What other tools print for a network, why they differ, and what agrees with Keras."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from cnnbench import units
 from cnnbench.analysis.conventions import ToolCount, tool_counts
 from cnnbench.graph import Graph
-from cnnbench.reporting.document import Document, Rows
+from cnnbench.reporting.document import Document, Rows, Table
 from cnnbench.reporting.tables import MISSING, percent
+
+if TYPE_CHECKING:
+    from cnnbench.crosscheck.pairing import Agreement
 
 _PRODUCTS = ("convolution", "dense")
 _ORDER = ("convolution", "dense", "bias", "batch norm", "activation", "pooling", "addition")
@@ -34,12 +38,8 @@ def document(graph: Graph) -> Document:
 def tool_document(graph: Graph, tool: str) -> Document:
     """What one tool prints for a network, and what that is made of (`--as`).
 
-    Args:
-        graph: of the network.
-        tool: one of `conventions.PRESETS`.
-
     Raises:
-        UnknownNameError: no such tool.
+        UnknownNameError: no such tool in `conventions.PRESETS`.
     """
     (counted,) = tool_counts(graph, tool)
     preset, count = counted.preset, counted.count
@@ -54,6 +54,21 @@ def tool_document(graph: Graph, tool: str) -> Document:
         f"source: {preset.source}",
     )
     return page
+
+
+def checked(rows: Sequence[Agreement]) -> Table:
+    """What agrees with Keras and TensorFlow's profiler (`--check`).
+
+    The totals, then what cannot be compared, then each difference.
+    """
+    answers = {True: "equal", False: "DIFFERENT", None: "not counted there"}
+    return ["checked", "cnnbench", "there", ""], [
+        [row.what, _checked(row.ours), _checked(row.theirs), answers[row.equal]] for row in rows
+    ]
+
+
+def _checked(value: object) -> str:
+    return MISSING if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _sizes(graph: Graph) -> str:
@@ -72,12 +87,14 @@ def _counts(tools: Sequence[ToolCount], shown: Sequence[str]) -> Rows:
 
 def _shown(tools: Sequence[ToolCount]) -> list[str]:
     """The parts that are largest anywhere, those that all networks have first."""
-    largest: dict[str, int] = {}
-    for tool in tools:
-        for part, value in tool.count.parts.items():
-            largest[part] = max(value, largest.get(part, 0))
+    names = dict.fromkeys(part for tool in tools for part in tool.count.parts)
+    largest = {name: max(_amounts(tools, name)) for name in names}
     top = sorted(filter(largest.get, largest), key=lambda part: -largest[part])[:_MOST]
     return sorted(top, key=lambda part: (*_ORDER, part).index(part))
+
+
+def _amounts(tools: Sequence[ToolCount], part: str) -> list[int]:
+    return [tool.count.parts.get(part, 0) for tool in tools]
 
 
 def _products(tool: ToolCount) -> int:
@@ -105,17 +122,14 @@ def _scale(tools: Sequence[ToolCount], products: int) -> list[str]:
 def _others(tools: Sequence[ToolCount]) -> list[str]:
     """The part apart from products in which the tools are furthest apart."""
     parts = {part for tool in tools for part in tool.count.parts if part not in _PRODUCTS}
-
-    def bounds(part: str) -> tuple[int, int]:
-        values = [tool.count.parts.get(part, 0) for tool in tools]
-        return min(values), max(values)
-
-    apart = max(sorted(parts), key=lambda p: bounds(p)[1] - bounds(p)[0], default="")
-    low, high = bounds(apart)
-    if low == high:
+    spans = {part: max(_amounts(tools, part)) - min(_amounts(tools, part)) for part in parts}
+    apart = max(sorted(spans), key=spans.__getitem__, default="")
+    if not spans.get(apart):
         return []
+    amounts = _amounts(tools, apart)
+    low, high = min(amounts), max(amounts)
     least, most = (
-        _names(tool for tool in tools if tool.count.parts.get(apart, 0) == bound)
+        _names(tool for tool, n in zip(tools, amounts, strict=True) if n == bound)
         for bound in (low, high)
     )
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,8 @@ from cnnbench.reporting.document import Document
 def document(formula: Formula, *, as_latex: bool = False) -> Document:
     """The closed forms, what they assume and what they are for, as text or as LaTeX."""
     page = Document()
-    page.text(heading(formula))
+    fixed = ", ".join(f"{k}={v!r}" for k, v in formula.fixed.items() if v is not None)
+    page.text(f"{formula.target} for {fixed}" if fixed else formula.target)
     page.code(*((latex(formula), "math") if as_latex else (_text(formula),)))
     page.text(CONVENTION)
     return page
@@ -27,39 +29,30 @@ def latex(formula: Formula) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def heading(formula: Formula) -> str:
-    """The block, and what of it is a number: vgg_block for n_conv=2."""
-    given = {name: value for name, value in formula.fixed.items() if value is not None}
-    fixed = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    return f"{formula.target} for {fixed}" if fixed else formula.target
+def latex_rows(formula: Formula) -> list[tuple[str, str]]:
+    """Each quantity with its expression in LaTeX."""
+    return _rows(formula, latex_of, r"\left( {} \right)")
 
 
 def _text(formula: Formula) -> str:
-    amounts = formula.amounts
-    rows = [(name, text(expression)) for name, expression in _scalars(formula)]
-    rows.append(("output shape", f"({', '.join(map(text, amounts.output_shape))})"))
+    rows = _rows(formula, text, "({})")
     if formula.assumptions:
         rows.append(("where", ", ".join(map(text, formula.assumptions))))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
-def _scalars(formula: Formula) -> tuple[tuple[str, Expr], ...]:
+def _rows(formula: Formula, show: Callable[[Expr], str], shape: str) -> list[tuple[str, str]]:
+    """Each quantity with its expression as text; `shape` is what stands around the output shape."""
     amounts = formula.amounts
-    return (
-        ("parameters", amounts.params),
-        ("MACs", amounts.macs),
-        ("elementwise operations", amounts.elementwise),
-        ("FLOPs", amounts.flops),
-        ("activation values", amounts.activations),
-    )
-
-
-def latex_rows(formula: Formula) -> list[tuple[str, str]]:
-    """Each quantity with its expression in LaTeX."""
-    shape = ", ".join(map(latex_of, formula.amounts.output_shape))
-    rows = [(name, latex_of(expression)) for name, expression in _scalars(formula)]
-    return [*rows, ("output shape", rf"\left( {shape} \right)")]
+    return [
+        ("parameters", show(amounts.params)),
+        ("MACs", show(amounts.macs)),
+        ("elementwise operations", show(amounts.elementwise)),
+        ("FLOPs", show(amounts.flops)),
+        ("activation values", show(amounts.activations)),
+        ("output shape", shape.format(", ".join(map(show, amounts.output_shape)))),
+    ]
 
 
 def latex_of(expr: Expr) -> str:

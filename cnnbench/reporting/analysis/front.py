@@ -35,13 +35,9 @@ _LEFT = ((-1, 0), (-1, 1), (0, 1), (0, -1), (-1, -1), (1, 0), (1, 1), (1, -1))
 def write(choice: Choice, path: Path) -> None:
     """Draw the networks that are within the limits.
 
-    Args:
-        choice: with a front.
-        path: of the file, which ends in .png, .svg or .pdf.
-
     Raises:
-        CnnbenchError: nothing is within the limits, another ending, or a file that cannot be
-            written.
+        CnnbenchError: nothing is within the limits, the file does not end in .png, .svg or .pdf,
+            or it cannot be written.
     """
     style.check(path)
     if not choice.chosen:
@@ -67,11 +63,10 @@ def draw(choice: Choice) -> Figure:
     if choice.beaten:
         axes.plot(x[best:], y[best:], "o", color=GREY, alpha=0.6, markersize=6, label="beaten")
     axes.margins(0.08)
-    for key, which, label in ((across, "x", axes.set_xlabel), (down, "y", axes.set_ylabel)):
-        name, show = _NAMES[key]
-        label(name)
+    axes.set(xlabel=_NAMES[across][0], ylabel=_NAMES[down][0])
+    for key, which in ((across, "x"), (down, "y")):
         if key not in _LINEAR:
-            log_axis(axes, which, show, base=2 if key == "memory" else 10)
+            log_axis(axes, which, _NAMES[key][1], base=2 if key == "memory" else 10)
     axes.legend(loc="lower right" if down in _LINEAR else "upper right")
     names = [candidate.name.removeprefix("keras.applications.") for candidate in networks]
     _name_all(drawing, axes, names, points, best)

@@ -22,11 +22,8 @@ MOST_EDGES, MOST_TEXT = 500, 50_000
 def document(graph: Graph, depth: int | None = None) -> Document:
     """A fenced flowchart: layers in the boxes of their blocks, blocks in those around them.
 
-    Args:
-        graph: the network.
-        depth: of the tree (`views.tree`) at which a block is one node with what it sums up.
-            The deepest with at most MOST_NODES nodes if None, and never deeper than what
-            GitHub draws.
+    At `depth` of the tree (`views.tree`) a block is one node with what it sums up. If None, that
+    is the deepest with at most MOST_NODES nodes; it is never deeper than what GitHub draws.
 
     Raises:
         CnnbenchError: even with one node a block there is more than GitHub draws.
@@ -100,11 +97,9 @@ def _window(node: Node) -> str:
         return ""
     # Of a layer with weights the kernel, which dilation does not widen.
     kernel = node.rule.weights[0].shape if node.rule.weights else [reach for reach, _ in window]
-    steps = [str(step) for _, step in window]
-    if len(set(steps)) == 1:
-        steps = steps[:1]
-    stride = "" if steps == ["1"] else f" stride {'x'.join(steps)}"
-    return units.shape(kernel[: len(window)]) + stride
+    steps = [step for _, step in window]
+    stride = units.shape(steps[:1] if len(set(steps)) == 1 else steps)
+    return units.shape(kernel[: len(window)]) + ("" if stride == "1" else f" stride {stride}")
 
 
 def _escaped(text: str) -> str:

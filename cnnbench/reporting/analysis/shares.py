@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 from cnnbench import units
@@ -37,12 +38,8 @@ _PANELS = (
 def shares(cost: Cost, path: Path) -> None:
     """Draw each layer's share of the parameters, the FLOPs and the activation memory.
 
-    Args:
-        cost: of the network.
-        path: of the file, which ends in .png, .svg or .pdf.
-
     Raises:
-        CnnbenchError: another ending, or a file that cannot be written.
+        CnnbenchError: the file does not end in .png, .svg or .pdf, or it cannot be written.
     """
     write(lambda: draw(cost), path)
 
@@ -50,11 +47,7 @@ def shares(cost: Cost, path: Path) -> None:
 def draw(cost: Cost) -> Figure:
     """Bars side by side for layers or, where there are many, blocks; else profiles over layers."""
     parts = folded(cost, MOST_BARS)
-    if parts:
-        bars = [part for part, leaf in zip(parts, leaves(parts), strict=True) if leaf]
-        drawing = _bars(cost, bars)
-    else:
-        drawing = _profiles(cost)
+    drawing = _bars(cost, [*compress(parts, leaves(parts))]) if parts else _profiles(cost)
     drawing.suptitle(cost.name)
     return drawing
 

@@ -81,11 +81,7 @@ def _best(sweep: Sweep, count: int) -> str:
 
 def _axis(axes: Axes, which: str, metric: str, wide: bool) -> None:
     show = units.binary if "bytes" in LABELS[metric] else units.count
-    goal = header(metric)
-    if which == "x":
-        axes.set_xlabel(goal)
-    else:
-        axes.set_ylabel(goal)
+    axes.set(**{f"{which}label": header(metric)})
     if wide:
         log_axis(axes, which, show)
     else:

@@ -8,7 +8,7 @@ from itertools import chain
 from cnnbench import units
 from cnnbench.cost import CONVENTION
 from cnnbench.design_space.grid import LABELS
-from cnnbench.design_space.rows import Limit, MeasuredRows, Sweep
+from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import interval, optional
 from cnnbench.runs.result import flops_rate
@@ -62,14 +62,12 @@ def _counts(sweep: Sweep) -> str:
     if sweep.refused:
         parts.append(f"{sweep.refused:,} cannot be built ({sweep.refusal})")
     if sweep.limits:
-        limits = " and ".join(map(_limit, sweep.limits))
-        parts.append(f"{sweep.within_limits:,} with {limits}")
+        limits = (
+            f"at {'least' if x.least else 'most'} {_exact(x.metric)(x.value)} {header(x.metric)}"
+            for x in sweep.limits
+        )
+        parts.append(f"{sweep.within_limits:,} with {' and '.join(limits)}")
     return "\n".join(parts)
-
-
-def _limit(limit: Limit) -> str:
-    many = "at least" if limit.least else "at most"
-    return f"{many} {_exact(limit.metric)(limit.value)} {header(limit.metric)}"
 
 
 def _choice(sweep: Sweep) -> str:

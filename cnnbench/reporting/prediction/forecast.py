@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from cnnbench import units
 from cnnbench.prediction.forecast import Expected, Prediction
 from cnnbench.prediction.model import Model
-from cnnbench.reporting.document import Document, Table
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import MISSING, percent
 
 TOP = 10
@@ -15,12 +15,9 @@ TOP = 10
 
 
 def document(prediction: Prediction, top: int = TOP, model: bool = False) -> Document:
-    """What is predicted; CSV holds the layers.
+    """What is predicted, with the `top` layers that take longest; CSV holds all layers.
 
-    Args:
-        prediction: what to show.
-        top: how many layers to show, those that take longest.
-        model: whether to show the coefficients too.
+    With `model` the coefficients too.
     """
     page = Document(data=prediction.to_json)
     page.rows = [
@@ -35,7 +32,9 @@ def document(prediction: Prediction, top: int = TOP, model: bool = False) -> Doc
     page.table((["predicted", "", "8 of 10 cases within"], _call(prediction)))
     page.table((["layer", "type", "time", "share"], _layers(prediction, top)))
     if model:
-        page.table(_model(prediction))
+        rows = [["time", *row] for row in coefficients(prediction.calibration.time, "s")]
+        rows += [["memory", *row] for row in coefficients(prediction.calibration.memory, "B")]
+        page.table((["of", "term", "coefficient", "as a rate"], rows))
     page.text(*_notes(prediction))
     return page
 
@@ -71,20 +70,8 @@ def _layers(prediction: Prediction, top: int) -> list[list[str]]:
     return [*rows, ["the call itself", "", *shown]]
 
 
-def _model(prediction: Prediction) -> Table:
-    calibration = prediction.calibration
-    rows = [["time", *row] for row in coefficients(calibration.time, "s")]
-    rows += [["memory", *row] for row in coefficients(calibration.memory, "B")]
-    return ["of", "term", "coefficient", "as a rate"], rows
-
-
-_ONE = {
-    "layers": "layer",
-    "shapes": "shape",
-    "steps": "step",
-    "MACs": "MAC",
-    "taps read": "tap",
-    "operations": "operation",
+_ONE = {"taps read": "tap"} | {
+    f"{one}s": one for one in ("layer", "shape", "step", "MAC", "operation")
 }
 
 
@@ -93,7 +80,7 @@ def coefficients(model: Model, unit: str) -> Iterator[list[str]]:
     for name, value in model.coefficients.items():
         if not value:
             continue
-        _, _, amounts = name.partition(", ")
+        amounts = name.partition(", ")[2]
         per = _ONE.get(amounts, "byte" if amounts.endswith("bytes") else "call")
         show = units.binary if unit == "B" else _seconds
         rate = MISSING

@@ -13,7 +13,7 @@ from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.plausibility import Judgement, Plausibility, judge
 from cnnbench.machine.roofline import bounds, least_seconds, moved_bytes
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.machine.roofline import bandwidth
+from cnnbench.reporting.machine import bandwidth
 from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, by_look, figure, log_axis
 from cnnbench.reporting.tables import Columns, number, of_items, percent

@@ -1,4 +1,4 @@
-"""A network under the ceilings of a device."""
+"""What a machine can do: its health and noise floor, and a network under its ceilings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from cnnbench import units
 from cnnbench.cost import Cost
+from cnnbench.machine.health import Health
+from cnnbench.machine.noise import LAUNCHES, Noise
 from cnnbench.machine.roofline import Bound, Roofline, moved_bytes
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.tables import MISSING, MOST, number, optional, percent
 from cnnbench.runs.result import flops_rate
 
+USUAL = 5
+"""Launches a case in the suites that come with cnnbench."""
 SHOWN = 20
 """Layers that are shown where a network has more than anybody would read."""
 
@@ -30,13 +34,35 @@ def bandwidth(value: float | None) -> str:
     return optional(value, lambda rate: units.count(rate, "B/s"))
 
 
-def document(roofline: Roofline, top: int | None = None) -> Document:
+def health_document(health: Health) -> Document:
+    """The findings with what to do about each, then the noise floor or why there is none."""
+    page = Document(data=health.to_json)
+    rows = [[f.verdict.value, f.what, f.value, f.advice or MISSING] for f in health.findings]
+    page.table((["verdict", "what", "value", "to do"], rows))
+    if noise := health.noise:
+        page.text(_sentence(noise))
+        differences = [[str(n), percent(noise.resolved(n))] for n in LAUNCHES]
+        page.table((["launches a case", "smallest difference"], differences))
+    page.text(health.note)
+    return page
+
+
+def _sentence(noise: Noise) -> str:
+    case = noise.case
+    return (
+        f"noise floor: with {USUAL} launches a case, differences from "
+        f"{percent(noise.resolved(USUAL))} on can be resolved\n"
+        f"measured on {case.target} {units.shape(case.input_shape)} ({case.device}, {case.mode}; "
+        f"{units.seconds(noise.time.value)} a call): over {noise.launches} launches its ratio to a "
+        f"block that took turns with it varied by {percent(noise.deviation)} (standard deviation)"
+    )
+
+
+def roofline_document(roofline: Roofline, top: int | None = None) -> Document:
     """The ceilings of a device, and what they say of a network if one is given.
 
-    Args:
-        roofline: what to show.
-        top: how many layers to show, those with the most time first. If None, all layers are
-            shown in their order, or the first of them by time where there are many.
+    The `top` layers are shown, those with the most time first; if None, all layers in their
+    order, or the first of them by time where there are many.
     """
     page = Document(data=roofline.to_json)
     cost = roofline.cost

@@ -1,1 +1,0 @@
-"""What the machine can do, for a person: its health, and rooflines."""
