@@ -71,11 +71,9 @@ def load(wanted: Sequence[str] = ()) -> list[Claim]:
     for name in wanted:
         if name not in known:
             raise unknown("claim", name, known, see="cnnbench verify")
-    return [_read(name) for name in dict.fromkeys(wanted or known)]
-
-
-def _read(name: str) -> Claim:
-    file = f"{name}.toml"
-    text = (REGISTRY / file).read_text(encoding="utf-8")
-    claim = schema.parse(text, file, Claim, _TABLES, ClaimError)
-    return claim.model_copy(update={"name": name})
+    claims = []
+    for name in dict.fromkeys(wanted or known):
+        text = (REGISTRY / f"{name}.toml").read_text(encoding="utf-8")
+        claim = schema.parse(text, f"{name}.toml", Claim, _TABLES, ClaimError)
+        claims.append(claim.model_copy(update={"name": name}))
+    return claims

@@ -130,11 +130,7 @@ class Claim(_Table):
         return self
 
     def case(self, label: str, at: int | None) -> Case:
-        """The side of that label as something to analyse or measure, at one value of the variable.
-
-        Raises:
-            CnnbenchError: there is no such target, or the input is not a size.
-        """
+        """The side of that label, to analyse or measure at one value of the variable."""
         side, name = self.sides[label], self.variable.name if self.variable else ""
         if side.input:
             size = "x".join(str(_filled(part, name, at)) for part in side.input.split("x"))

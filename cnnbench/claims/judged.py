@@ -9,14 +9,7 @@ from typing import Any
 from cnnbench import stats
 from cnnbench.cases.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest
-from cnnbench.claims.on_paper import (
-    ClaimVerdict,
-    PaperJudge,
-    Segment,
-    Tested,
-    together,
-    verdict_of,
-)
+from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge, Segment, Tested, together, verdict_of
 from cnnbench.records import one_line
 from cnnbench.runs.result import Result, ratio, results
 from cnnbench.runs.store import Run
@@ -104,18 +97,15 @@ class JudgedClaim:
 
 
 def judge(claims: Iterable[Claim], run: Run | None = None) -> list[JudgedClaim]:
-    """Judge claims on paper, and by a run if there is one.
-
-    Raises:
-        ClaimError: a network of a claim cannot be analysed.
-    """
+    """Judge claims on paper, and by a run if there is one."""
     measured = {replace(r.case, runtime=USUAL).id: r for r in results(run)[0]} if run else {}
     judged = []
     for claim in claims:
         tested = PaperJudge(claim).judge()
         tests = [test for test in claim.tests if test.measured]
-        places = where(claim, tested) if tests else ()
-        values = (_measured(claim, test, at, measured) for at in places for test in tests)
+        values = [
+            _measured(claim, test, at, measured) for at in where(claim, tested) for test in tests
+        ]
         judged.append(JudgedClaim(claim, tested, tuple(values)))
     return judged
 

@@ -87,11 +87,7 @@ class PaperJudge:
     _costs: dict[str, tuple[Graph, Cost]] = field(default_factory=dict, repr=False)
 
     def value(self, test: ClaimTest, at: int | None) -> PaperValue:
-        """A test at one value of the variable.
-
-        Raises:
-            ClaimError: a side cannot be analysed there; the message says which.
-        """
+        """A test at one value of the variable; a ClaimError if a side cannot be analysed there."""
         new = self._quantity(test, test.new, at) * test.times
         base = self._quantity(test, test.base, at) if test.base else None
         if base == 0:
@@ -125,7 +121,7 @@ class PaperJudge:
             graph, whole = self._cost(self.claim.case(name, at))
         except (CnnbenchError, TypeError) as error:
             raise ClaimError(f"{self.claim.name}: {name!r}: {error}") from None
-        chosen = [pair for pair in enumerate(whole.layers) if _belongs(pair[1], side)]
+        chosen = [place for place, layer in enumerate(whole.layers) if _belongs(layer, side)]
         if not chosen:
             raise ClaimError(f"{self.claim.name}: {name!r} has no such layers")
         if test.quantity == "peak":
@@ -133,11 +129,11 @@ class PaperJudge:
         if test.quantity == "weights":
             return sum(
                 prod(weight.shape)
-                for index, _ in chosen
-                for weight in graph.nodes[index].rule.weights
+                for place in chosen
+                for weight in graph.nodes[place].rule.weights
                 if len(weight.shape) > 1
             )
-        return sum(_OF_A_LAYER[test.quantity](layer) for _, layer in chosen)
+        return sum(_OF_A_LAYER[test.quantity](whole.layers[place]) for place in chosen)
 
     def _cost(self, case: Case) -> tuple[Graph, Cost]:
         if case.id not in self._costs:

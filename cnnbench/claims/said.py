@@ -97,13 +97,10 @@ class Said:
 
     def side(self, value: Exact) -> int:
         """-1 for a value below the bounds, 1 for one above them, 0 for one that is as said."""
-        if self.low is not None and (
-            value < self.low or (value == self.low and self.ends[0] == "(")
-        ):
+        low, high = self.low, self.high
+        if low is not None and (value <= low if self.ends[0] == "(" else value < low):
             return -1
-        if self.high is not None and (
-            value > self.high or (value == self.high and self.ends[1] == ")")
-        ):
+        if high is not None and (value >= high if self.ends[1] == ")" else value > high):
             return 1
         return 0
 
@@ -118,11 +115,7 @@ class Said:
 
 
 def parse(text: str) -> Said:
-    """Read what a source says.
-
-    Raises:
-        CnnbenchError: the text has none of the forms at the head of this file.
-    """
+    """Read what a source says, in one of the forms at the head of this file."""
     if text in _WORDS:
         return Said(text, "times", *_WORDS[text])
     match = _NUMBER.fullmatch(text)

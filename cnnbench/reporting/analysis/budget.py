@@ -64,19 +64,21 @@ def capacity_document(options: Sequence[Capacity]) -> Document:
     for option in options:
         how = f"trained with {option.optimizer}" if option.optimizer else "a forward pass"
         page.text(f"{name}, {how}, in {units.binary(option.memory)}")
-        choices = [("asked", option.asked), ("largest batch", option.batch)]
-        choices += [("largest input", option.input)] if option.input else []
+        choices = (
+            ("asked", "asked", option.asked),
+            ("largest batch", "no batch fits; smallest", option.batch),
+            ("largest input", "no input fits; smallest", option.input),
+        )
         rows = [
             [
-                what
-                if choice.fits or choice is option.asked
-                else f"no {what.split()[1]} fits; smallest",
+                what if choice.fits else otherwise,
                 f"{choice.batch_size:,}",
                 units.shape(choice.input_shape),
                 units.binary(choice.needs),
                 "yes" if choice.fits else "no",
             ]
-            for what, choice in choices
+            for what, otherwise, choice in choices
+            if choice
         ]
         page.table((["", "batch", "input", "needs", "fits"], rows))
         _end(page, option.uncounted, MEMORY_CONVENTION if option.optimizer else FORWARD)

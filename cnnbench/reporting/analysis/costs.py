@@ -31,7 +31,6 @@ _SHOWN = (
 )
 _SPARE = ("block", "type", "receptive field", "share of FLOPs", "MACs")
 
-
 Kind = Literal["text", "shape", "count", "bytes", "share", "ratio"]
 
 
@@ -102,13 +101,10 @@ def document(
 
     page = Document(
         rows=_plain(columns(asked or "layers", depth)),
-        data=lambda: (
-            _of_all(total, seen) | {name: _records(columns(name, depth)) for name in VIEWS}
-        ),
+        data=lambda: _of_all(total, seen) | {v: _records(columns(v, depth)) for v in VIEWS},
     )
-    page.text(
-        f"{graph.name}, input {', '.join(map(units.shape, total.input_shapes))}, {total.dtype}"
-    )
+    sizes = ", ".join(map(units.shape, total.input_shapes))
+    page.text(f"{graph.name}, input {sizes}, {total.dtype}")
     shown, parts, note = (asked, None, "") if asked else _summary(total)
     table = _of_parts(total, parts, seen) if parts else columns(shown, depth)
     needed = next((header for header, name, *_ in _OF_A_LAYER if sort and name == KEYS[sort]), "")

@@ -36,11 +36,7 @@ def document(graph: Graph) -> Document:
 
 
 def tool_document(graph: Graph, tool: str) -> Document:
-    """What one tool prints for a network, and what that is made of (`--as`).
-
-    Raises:
-        UnknownNameError: no such tool in `conventions.PRESETS`.
-    """
+    """What one of `conventions.PRESETS` prints for a network, and what that is made of (`--as`)."""
     (counted,) = tool_counts(graph, tool)
     preset, count = counted.preset, counted.count
     page = Document(data={"target": graph.name} | counted.to_json())

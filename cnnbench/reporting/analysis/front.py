@@ -33,12 +33,7 @@ _LEFT = ((-1, 0), (-1, 1), (0, 1), (0, -1), (-1, -1), (1, 0), (1, 1), (1, -1))
 
 
 def write(choice: Choice, path: Path) -> None:
-    """Draw the networks that are within the limits.
-
-    Raises:
-        CnnbenchError: nothing is within the limits, the file does not end in .png, .svg or .pdf,
-            or it cannot be written.
-    """
+    """Draw the networks that are within the limits; an error if there are none."""
     style.check(path)
     if not choice.chosen:
         raise CnnbenchError("no network is within the limits, so there is nothing to draw")

@@ -23,10 +23,8 @@ def document(graph: Graph, depth: int | None = None) -> Document:
     """A fenced flowchart: layers in the boxes of their blocks, blocks in those around them.
 
     At `depth` of the tree (`views.tree`) a block is one node with what it sums up. If None, that
-    is the deepest with at most MOST_NODES nodes; it is never deeper than what GitHub draws.
-
-    Raises:
-        CnnbenchError: even with one node a block there is more than GitHub draws.
+    is the deepest with at most MOST_NODES nodes; it is never deeper than what GitHub draws. An
+    error if even with one node a block there is more.
     """
     costs = cost(graph)
     rows = tree(costs)

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 
 from cnnbench import units
 from cnnbench.analysis.views import Part, folded, leaves, tree
 from cnnbench.cost import Cost
-from cnnbench.reporting.style import COLOURS, Figure, figure, write
+from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, write
 from cnnbench.reporting.tables import LEAST, UNKNOWN
 
 MOST_BARS = 30
 """Rows that still read at half the size; more are drawn as profiles over the layers."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    name: str
-    attribute: str
-    show: Callable[[float], str]
-
-    def title(self, cost: Cost) -> str:
-        least = LEAST if cost.uncounted and self.attribute != "params" else ""
-        return f"{self.name}: {least}{self.show(getattr(cost, self.attribute))}"
-
-
-_PANELS = (
-    _Panel("parameters", "params", units.count),
-    _Panel("FLOPs", "flops", units.count),
-    _Panel("activations", "activation_bytes", units.binary),
+_PANELS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("parameters", "params", units.count),
+    ("FLOPs", "flops", units.count),
+    ("activations", "activation_bytes", units.binary),
 )
+"""Name, attribute of costs and parts, and how its values are written."""
 
 
 def shares(cost: Cost, path: Path) -> None:
-    """Draw each layer's share of the parameters, the FLOPs and the activation memory.
-
-    Raises:
-        CnnbenchError: the file does not end in .png, .svg or .pdf, or it cannot be written.
-    """
+    """Draw each layer's share of the parameters, the FLOPs and the activation memory."""
     write(lambda: draw(cost), path)
 
 
@@ -56,14 +39,12 @@ def _bars(cost: Cost, rows: Sequence[Part]) -> Figure:
     drawing = figure(12, 1.8 + 0.34 * len(rows))
     most = 1.0
     panels = drawing.subplots(1, len(_PANELS), sharex=True, sharey=True)
-    for axes, panel, colour in zip(panels, _PANELS, COLOURS, strict=False):
-        values = _percent(cost, rows, panel.attribute)
+    for axes, attribute, colour, values in _titled(cost, rows, panels):
         axes.barh(range(len(rows)), values, color=colour, height=0.7)
         for place, (row, value) in enumerate(zip(rows, values, strict=True)):
-            lacks = panel.attribute == "flops" and row.uncounted
+            lacks = attribute == "flops" and row.uncounted
             text = UNKNOWN if lacks else f"{value:.0f}" if value >= 0.5 else ""
             axes.annotate(text, (value, place), (4, 0), textcoords="offset points", va="center")
-        axes.set_title(panel.title(cost))
         axes.set_xlabel("% of all")
         most = max(most, *values)
         axes.grid(axis="y", visible=False)
@@ -79,8 +60,7 @@ def _profiles(cost: Cost) -> Figure:
     rows = [row for row in tree(cost) if len(row.members) == 1]
     rows.sort(key=lambda row: row.members)
     panels = drawing.subplots(len(_PANELS), 1, sharex=True)
-    for axes, panel, colour in zip(panels, _PANELS, COLOURS, strict=False):
-        values = _percent(cost, rows, panel.attribute)
+    for axes, _, colour, values in _titled(cost, rows, panels):
         axes.stairs(values, range(len(rows) + 1), fill=True, color=colour)
         most = max(range(len(rows)), key=values.__getitem__)
         axes.annotate(
@@ -90,7 +70,6 @@ def _profiles(cost: Cost) -> Figure:
             textcoords="offset points",
             ha="left" if most < len(rows) / 2 else "right",
         )
-        axes.set_title(panel.title(cost))
         axes.set_ylabel("% of all")
         axes.margins(x=0)
         axes.set_ylim(0, 1.15 * values[most] or 1)
@@ -98,6 +77,13 @@ def _profiles(cost: Cost) -> Figure:
     return drawing
 
 
-def _percent(cost: Cost, rows: Sequence[Part], attribute: str) -> list[float]:
-    total = getattr(cost, attribute) or 1
-    return [100 * getattr(row, attribute) / total for row in rows]
+def _titled(
+    cost: Cost, rows: Sequence[Part], panels: Iterable[Axes]
+) -> Iterator[tuple[Axes, str, str, list[float]]]:
+    """For each panel its axes with a title, an attribute, a colour, and its % in each row."""
+    for axes, (name, attribute, show), colour in zip(panels, _PANELS, COLOURS, strict=False):
+        total = getattr(cost, attribute)
+        least = LEAST if cost.uncounted and attribute != "params" else ""
+        axes.set_title(f"{name}: {least}{show(total)}")
+        values = [100 * getattr(row, attribute) / (total or 1) for row in rows]
+        yield axes, attribute, colour, values

@@ -33,12 +33,7 @@ def worth_drawing(judged: JudgedClaim) -> bool:
 
 
 def write(judged: JudgedClaim, path: Path) -> None:
-    """Draw a claim into a file.
-
-    Raises:
-        ClaimError: only a run can show what the claim says, and there is no run.
-        CnnbenchError: the file cannot be written.
-    """
+    """Draw a claim into a file; a ClaimError if only a run can show it, and there is none."""
     if judged.claim.variable is None and not _test_bars(judged):
         raise ClaimError(f"{judged.claim.name} has nothing to draw before it is measured")
     style.write(partial(draw, judged), path)
@@ -57,16 +52,17 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     axes.set_yscale("log")
     axes.axhline(1, color=GREY, linewidth=1)
     paper = PaperJudge(judged.claim)
+    first, last = variable.range
+    xs = sorted({round(first * (last / first) ** (k / _STEPS)) for k in range(_STEPS + 1)})
     for test, colour, marker, line in zip(tests, COLOURS, MARKERS, _LINES, strict=False):
         if test.measured:
             measured = [value for value in judged.measurements if value.test == test]
             _measured(axes, measured, colour, marker)
             continue
-        xs = _spread(variable)
-        values = [float(paper.value(test, x).value) for x in xs]
+        ys = {x: float(paper.value(test, x).value) for x in (*xs, *variable.at)}
         label = f"{test.label}, by the rules"
-        axes.plot(xs, values, color=colour, linewidth=3, linestyle=line, label=label)
-        marked = [float(paper.value(test, x).value) for x in variable.at]
+        axes.plot(xs, [ys[x] for x in xs], color=colour, linewidth=3, linestyle=line, label=label)
+        marked = [ys[x] for x in variable.at]
         axes.plot(variable.at, marked, color=colour, marker=marker, linestyle="none")
     for said in dict.fromkeys(test.says for test in tests if test.says.printed):
         if said.low is not None and said.high is not None:
@@ -85,12 +81,6 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     axes.set_ylabel(pairs.pop() if len(pairs) == 1 else "new / base")
     drawing.legend(loc="outside upper center", ncols=3)
     return drawing
-
-
-def _spread(variable: Variable) -> list[int]:
-    first, last = variable.range
-    steps = [first * (last / first) ** (k / _STEPS) for k in range(_STEPS + 1)]
-    return sorted({round(step) for step in steps})
 
 
 def _measured(axes: Axes, values: Sequence[MeasuredValue], colour: str, marker: str) -> None:
@@ -116,13 +106,8 @@ def _flips(axes: Axes, judged: JudgedClaim, variable: Variable) -> None:
     for at in dict.fromkeys(whole or each):
         if at is not None:
             axes.axvline(at, color=GREY, linestyle=(0, (2, 2)), linewidth=2)
-            axes.annotate(
-                f"{variable.name} = {at}",
-                (at, axes.get_ylim()[1]),
-                (6, -4),
-                textcoords="offset points",
-                va="top",
-            )
+            label, top = f"{variable.name} = {at}", axes.get_ylim()[1]
+            axes.annotate(label, (at, top), (6, -4), textcoords="offset points", va="top")
 
 
 @dataclass(frozen=True, slots=True)

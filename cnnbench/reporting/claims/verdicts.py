@@ -51,11 +51,7 @@ def document(claims: Sequence[JudgedClaim], run: Run | None, arguments: bool) ->
 
 
 def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
-    """Write README.md and its figures into a folder; returns the path of README.md.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
+    """Write README.md and its figures into a folder; returns the path of README.md."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return markdown.write(_page(claims, run), folder)

@@ -47,14 +47,12 @@ def holds_where(claim: Claim, segments: Sequence[Segment]) -> str:
     if variable is None or len(segments) < 2:
         return ""
     parts = []
-    for segment in segments:
-        if segment.holds:
-            if segment.first == variable.range[0]:
-                parts.append(f"up to {variable.name} = {segment.last}")
-            elif segment.last == variable.range[1]:
-                parts.append(f"from {variable.name} = {segment.first} on")
-            else:
-                parts.append(f"from {variable.name} = {segment.first} to {segment.last}")
+    for first, last in ((s.first, s.last) for s in segments if s.holds):
+        if first == variable.range[0]:
+            parts.append(f"up to {variable.name} = {last}")
+        else:
+            end = "on" if last == variable.range[1] else f"to {last}"
+            parts.append(f"from {variable.name} = {first} {end}")
     return f"holds {' and '.join(parts)}"
 
 

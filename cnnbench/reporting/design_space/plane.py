@@ -20,11 +20,7 @@ MOST_DOTS = 60
 
 
 def plane(sweep: Sweep, path: Path) -> None:
-    """Draw the first two objectives of a sweep into a file.
-
-    Raises:
-        CnnbenchError: there is only one objective, or the file cannot be written.
-    """
+    """Draw the first two objectives of a sweep into a file; an error if there is only one."""
     if len(sweep.objectives) < 2:
         raise CnnbenchError("a figure needs two objectives, one for each axis; got one")
     write(lambda: draw(sweep), path)

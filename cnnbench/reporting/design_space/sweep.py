@@ -82,15 +82,11 @@ def _choice(sweep: Sweep) -> str:
 
 def header(metric: str) -> str:
     """The name of a metric in text, where values have their units."""
-    return LABELS[metric].replace(" bytes", " memory") if _bytes(metric) else LABELS[metric]
-
-
-def _bytes(metric: str) -> bool:
-    return "bytes" in LABELS[metric]
+    return LABELS[metric].replace(" bytes", " memory")
 
 
 def _exact(metric: str) -> Callable[[float], str]:
-    return units.binary if _bytes(metric) else "{:,}".format
+    return units.binary if "bytes" in LABELS[metric] else "{:,}".format
 
 
 def _add_times(page: Document, sweep: Sweep, measured: MeasuredRows) -> None:
