@@ -157,9 +157,9 @@ def analyze(
             )
         text = show(choice.document(chosen), format)
         if figure is not None:
-            from cnnbench.reporting.analysis import front
+            from cnnbench.reporting.analysis import figures
 
-            front.write(chosen, figure)
+            figures.front(chosen, figure)
             text += f"figure: {figure}\n" if format == "table" else ""
         print(text, end="")
         return
@@ -190,9 +190,9 @@ def analyze(
         page.table(differences.checked(rows))
     text = show(page, "markdown" if format == "mermaid" else format)
     if figure is not None:  # when nothing is left that could be refused
-        from cnnbench.reporting.analysis import shares
+        from cnnbench.reporting.analysis import figures
 
-        shares.shares(api.analyze(network, fold=fold, **at), figure)
+        figures.shares(api.analyze(network, fold=fold, **at), figure)
         text += f"figure: {figure}\n" if format == "table" else ""
     print(text, end="")
     if any(row.equal is False for row in rows):

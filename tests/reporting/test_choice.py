@@ -8,7 +8,7 @@ import pytest
 from cnnbench.analysis.candidates import Candidate, choose
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.analysis.choice import NOT_CALIBRATED, PUBLISHED, document
-from cnnbench.reporting.analysis.front import draw, write
+from cnnbench.reporting.analysis.figures import draw_front, front
 from cnnbench.reporting.formats import show
 
 NETS = [
@@ -86,7 +86,7 @@ def test_csv_has_plain_numbers_and_json_all_networks():
 
 
 def test_the_front_is_a_line_through_those_that_none_beats():
-    (axes,) = draw(FRONT).axes
+    (axes,) = draw_front(FRONT).axes
     front, beaten = axes.get_lines()
     assert list(front.get_xdata()) == [627_000_000, 7_750_000_000]
     assert list(front.get_ydata()) == [71.3, 74.9]
@@ -97,9 +97,9 @@ def test_the_front_is_a_line_through_those_that_none_beats():
 
 
 def test_the_cost_is_across_whichever_way_it_is_asked():
-    (axes,) = draw(choose(NETS, pareto=("flops", "top1"))).axes
+    (axes,) = draw_front(choose(NETS, pareto=("flops", "top1"))).axes
     assert axes.get_xlabel() == "FLOPs"
-    (axes,) = draw(choose(NETS, pareto=("params", "memory"))).axes
+    (axes,) = draw_front(choose(NETS, pareto=("params", "memory"))).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "peak memory"
 
@@ -112,7 +112,7 @@ def test_no_name_covers_another():
             [(10**7, 50), (10**11, 90), *((10**9 + k * 10**8, 70 + k % 5) for k in range(14))]
         )
     ]
-    drawing = draw(choose(heap, pareto=("top1", "flops")))
+    drawing = draw_front(choose(heap, pareto=("top1", "flops")))
     drawing.draw_without_rendering()
     (axes,) = drawing.axes
     from matplotlib.text import Text
@@ -123,9 +123,9 @@ def test_no_name_covers_another():
 
 
 def test_a_figure_is_written_or_refused_in_one_line(tmp_path):
-    write(FRONT, tmp_path / "a.svg")
+    front(FRONT, tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
     with pytest.raises(CnnbenchError, match=r"must end in \.png, \.svg, \.pdf"):
-        write(FRONT, tmp_path / "a.jpg")
+        front(FRONT, tmp_path / "a.jpg")
     with pytest.raises(CnnbenchError, match="nothing to draw"):
-        write(choose(NETS, limits={"params": 1}, pareto=("top1", "flops")), tmp_path / "b.png")
+        front(choose(NETS, limits={"params": 1}, pareto=("top1", "flops")), tmp_path / "b.png")

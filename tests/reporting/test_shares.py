@@ -10,7 +10,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
-from cnnbench.reporting.analysis.shares import draw, shares
+from cnnbench.reporting.analysis.figures import draw_shares, shares
 from cnnbench.rule import Rule
 
 
@@ -47,7 +47,7 @@ def chain(count):
 
 
 def test_each_layer_has_a_bar_in_each_panel():
-    drawing = draw(costed("vgg_block"))
+    drawing = draw_shares(costed("vgg_block"))
     assert titles(drawing) == [
         "parameters: 38.7 k",
         "FLOPs: 5.08 G",
@@ -65,7 +65,7 @@ def test_each_layer_has_a_bar_in_each_panel():
 
 
 def test_shares_are_on_one_scale_and_in_the_order_of_the_network():
-    drawing = draw(costed("vgg16"))
+    drawing = draw_shares(costed("vgg16"))
     limits = {axes.get_xlim() for axes in drawing.axes}
     assert len(limits) == 1
     low, high = limits.pop()
@@ -78,7 +78,7 @@ def test_shares_are_on_one_scale_and_in_the_order_of_the_network():
 
 
 def test_a_large_network_has_a_bar_a_block():
-    drawing = draw(costed("resnet50"))
+    drawing = draw_shares(costed("resnet50"))
     assert len(names(drawing)) == 25
     assert names(drawing)[7] == "resnet_bottleneck"
     # 76,288 of 25,610,152
@@ -88,8 +88,8 @@ def test_a_large_network_has_a_bar_a_block():
 
 
 def test_what_cannot_be_folded_is_a_profile_that_names_its_highest():
-    assert len(names(draw(chain(29)))) == 30  # with the part of two
-    drawing = draw(chain(30))
+    assert len(names(draw_shares(chain(29)))) == 30  # with the part of two
+    drawing = draw_shares(chain(30))
     assert [axes.get_ylabel() for axes in drawing.axes] == ["% of all"] * 3
     assert drawing.axes[-1].get_xlabel() == "layer, in the order of the network"
     for axes in drawing.axes:
@@ -111,7 +111,7 @@ def test_what_is_not_known_is_a_question_mark():
     graph.nodes[2] = replace(
         node, uncounted="no rule", rule=Rule(node.rule.shape, weights=node.rule.weights)
     )
-    drawing = draw(cost(graph))
+    drawing = draw_shares(cost(graph))
     assert titles(drawing) == [
         "parameters: 38.7 k",
         "FLOPs: >= 238 M",  # 234,881,024 + 3,145,728
@@ -130,12 +130,12 @@ def test_a_network_with_nothing_in_it_is_drawn(count, tmp_path):
 
     costs = cost(trace(network, (2, 2, 1)))
     shares(costs, tmp_path / "nothing.png")
-    assert set(texts(draw(costs).axes[0])) == {""}
+    assert set(texts(draw_shares(costs).axes[0])) == {""}
 
 
 def test_the_name_stands_above():
-    assert draw(replace(chain(1), name="mine")).get_suptitle() == "mine"
-    assert draw(chain(1)).get_suptitle() == ""
+    assert draw_shares(replace(chain(1), name="mine")).get_suptitle() == "mine"
+    assert draw_shares(chain(1)).get_suptitle() == ""
 
 
 @pytest.mark.parametrize(
