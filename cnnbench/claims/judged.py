@@ -103,9 +103,8 @@ def judge(claims: Iterable[Claim], run: Run | None = None) -> list[JudgedClaim]:
     for claim in claims:
         tested = PaperJudge(claim).judge()
         tests = [test for test in claim.tests if test.measured]
-        values = [
-            _measured(claim, test, at, measured) for at in where(claim, tested) for test in tests
-        ]
+        places = where(claim, tested)
+        values = (_measured(claim, test, at, measured) for at in places for test in tests)
         judged.append(JudgedClaim(claim, tested, tuple(values)))
     return judged
 

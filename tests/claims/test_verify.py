@@ -14,7 +14,7 @@ from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.claims import figure
-from cnnbench.reporting.claims.words import interval
+from cnnbench.reporting.claims.verdicts import interval
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.store import Run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import compress
 
 from cnnbench import units
 from cnnbench.analysis.views import Part, folded, leaves, tree
@@ -57,12 +58,8 @@ def _nodes(graph: Graph, cost: Cost, rows: Sequence[Part]) -> list[str]:
 
 
 def _edges(graph: Graph, rows: Sequence[Part]) -> list[str]:
-    of = {
-        place: index
-        for index, (row, leaf) in enumerate(zip(rows, leaves(rows), strict=True))
-        if leaf
-        for place in row.members
-    }
+    drawn = compress(enumerate(rows), leaves(rows))
+    of = {place: index for index, row in drawn for place in row.members}
     pairs = {
         (of[source], of[place]): None
         for place, node in enumerate(graph.nodes)

@@ -14,7 +14,7 @@ from cnnbench.claims.on_paper import PaperJudge
 from cnnbench.claims.said import Said
 from cnnbench.errors import ClaimError
 from cnnbench.reporting import style
-from cnnbench.reporting.claims.words import interval, shown
+from cnnbench.reporting.claims.verdicts import interval, shown
 from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, bars, figure, log_axis
 from cnnbench.reporting.tables import number
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from cnnbench import units
 from cnnbench.claims.entry import Claim
 from cnnbench.claims.judged import JudgedClaim, MeasuredValue
-from cnnbench.claims.on_paper import ClaimVerdict, Tested
+from cnnbench.claims.on_paper import ClaimVerdict, Segment, Tested
+from cnnbench.claims.said import Exact, Said
 from cnnbench.cost import CONVENTION
 from cnnbench.errors import StoreError
 from cnnbench.reporting import markdown
-from cnnbench.reporting.claims import words
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.tables import MISSING
+from cnnbench.reporting.tables import MISSING, number
 from cnnbench.runs.store import Run
 
+_NOT_MEASURED = "not measured"
+_SHOW: dict[str, Callable[[float], str]] = {
+    **dict.fromkeys(("parameters", "trainable", "weights"), lambda v: f"{v:,.0f}"),
+    **dict.fromkeys(("MACs", "FLOPs"), units.count),
+    **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
+    "time": units.seconds,
+}
+"""How values of each quantity are written."""
 _UNMEASURED = "was not measured at"
 _WIDTH = 64
 _SHOWN = 3
@@ -88,7 +96,7 @@ def _table(claims: Sequence[JudgedClaim]) -> Table:
         [
             judged.claim.name,
             judged.on_paper or MISSING,
-            judged.measured or (words.NOT_MEASURED if judged.measurements else MISSING),
+            judged.measured or (_NOT_MEASURED if judged.measurements else MISSING),
             "; ".join(_evidence(judged)),
         ]
         for judged in claims
@@ -105,7 +113,7 @@ def _summary(claims: Sequence[JudgedClaim]) -> str:
         counts = [f"{given.count(v)} {v}" for v in ClaimVerdict if v in given]
         parts += [f"{what} {', '.join(counts)}"] if counts else []
     waiting = sum(bool(judged.measurements) and not judged.measured for judged in claims)
-    parts += [f"{waiting} {words.NOT_MEASURED}: --measure, or --run FOLDER"] if waiting else []
+    parts += [f"{waiting} {_NOT_MEASURED}: --measure, or --run FOLDER"] if waiting else []
     return f"{len(claims)} claim{'s' * (len(claims) != 1)}: {'; '.join(parts)}"
 
 
@@ -120,18 +128,23 @@ def _evidence(judged: JudgedClaim) -> list[str]:
         lines = [_row_of_paper(judged, t) for t in judged.tested]
     for test in dict.fromkeys(value.test for value in judged.measurements if value.estimate):
         values = [value for value in judged.measurements if value.test == test]
-        texts = [f"{words.interval(value)}{words.at(judged.claim, value.at)}" for value in values]
+        texts = [" at ".join([interval(v), *_place(judged.claim, v.at)]) for v in values]
         lines.append(f"{test.label}: {', '.join(texts)}")
     return lines
 
 
 def _row_of_paper(judged: JudgedClaim, tested: Tested) -> str:
-    said = tested.test.says
+    said, values = tested.test.says, tested.values
+    texts = [shown(said, value.value) for value in values]
+    found = texts[:1]
+    if len(set(texts)) > 1:
+        places = (_place(judged.claim, value.at) for value in values)
+        found = [" at ".join([text, *at]) for text, at in zip(texts, places, strict=True)]
     missed = said.printed and tested.verdict is ClaimVerdict.refuted
     parts = (
-        f"{tested.test.label}: {words.at_points(judged.claim, tested)}",
+        f"{tested.test.label}: {', '.join(found)}",
         f"not {said.text}" if missed else "",
-        words.holds_where(judged.claim, tested.segments),
+        _holds_where(judged.claim, tested.segments),
     )
     return ", ".join(filter(None, parts))
 
@@ -165,40 +178,32 @@ def _networks(claim: Claim) -> Table:
 
 def _on_paper(judged: JudgedClaim) -> Table:
     claim = judged.claim
-    headers = ["on paper", claim.variable.means if claim.variable else "", "base", "new"]
+    means = [claim.variable.means] if claim.variable else []
     rows = []
     for tested in judged.tested:
-        test, show = tested.test, words.SHOW[tested.test.quantity]
+        test, show = tested.test, _SHOW[tested.test.quantity]
         for value in tested.values:
             base = MISSING if value.base is None else show(float(value.base))
-            numbers = [base, show(float(value.new)), words.shown(test.says, value.value)]
+            numbers = [base, show(float(value.new)), shown(test.says, value.value)]
             holds = "yes" if value.holds else "no"
-            rows.append([test.label, words.place(claim, value.at), *numbers, test.says.text, holds])
-    return _without_empty([*headers, "found", "said", "holds"], rows)
+            rows.append([test.label, *_place(claim, value.at), *numbers, test.says.text, holds])
+    return ["on paper", *means, "base", "new", "found", "said", "holds"], rows
 
 
 def _measured(claim: Claim, values: Sequence[MeasuredValue]) -> Table:
-    headers = ["measured", claim.variable.means if claim.variable else "", "found"]
+    means = [claim.variable.means] if claim.variable else []
     holds = {True: "yes", False: "no", None: "open"}
-    rows = [
+    return ["measured", *means, "found", "said", "holds", "launches"], [
         [
             value.test.label,
-            words.place(claim, value.at),
-            words.interval(value),
+            *_place(claim, value.at),
+            interval(value),
             value.test.says.text,
             holds[value.holds],
             str(value.estimate.n if value.estimate else 0),
         ]
         for value in values
     ]
-    return _without_empty([*headers, "said", "holds", "launches"], rows)
-
-
-def _without_empty(headers: list[str], rows: list[list[str]]) -> Table:
-    """A table without its second column where nothing is varied."""
-    if headers[1]:
-        return headers, rows
-    return [headers[0], *headers[2:]], [[row[0], *row[2:]] for row in rows]
 
 
 def _flips(judged: JudgedClaim) -> str:
@@ -207,10 +212,10 @@ def _flips(judged: JudgedClaim) -> str:
     if variable is None:
         return ""
     span = f"{variable.name} from {variable.range[0]} to {variable.range[1]}"
-    if whole := words.holds_where(judged.claim, judged.segments):
+    if whole := _holds_where(judged.claim, judged.segments):
         return f"For {span} it {whole}, by bisection on the rules."
     sentence = f"It holds at {'every' if judged.segments[0].holds else 'no'} {span}."
-    alone = [(t.test.label, words.holds_where(judged.claim, t.segments)) for t in judged.tested]
+    alone = [(t.test.label, _holds_where(judged.claim, t.segments)) for t in judged.tested]
     parts = [f"{label} {part}" for label, part in alone if part]
     return f"{sentence} By itself, {'; '.join(parts)}." if parts else sentence
 
@@ -220,10 +225,68 @@ def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
     found = {True: "holds at", False: "does not hold at", None: "is open at"}
     by_word: dict[str, list[str]] = {word: [] for word in (*found.values(), _UNMEASURED)}
     for value in judged.measurements:
-        if value.at is not None:
-            word = found[value.holds] if value.estimate else _UNMEASURED
-            by_word[word].append(words.place(judged.claim, value.at))
+        word = found[value.holds] if value.estimate else _UNMEASURED
+        by_word[word] += _place(judged.claim, value.at)
     parts = "; ".join(
         f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_word.items() if places
     )
-    return f"Measured {words.machine(run)}: {verdict}." + (f" It {parts}." if parts else "")
+    return f"Measured {_machine(run)}: {verdict}." + (f" It {parts}." if parts else "")
+
+
+def shown(said: Said, value: Exact) -> str:
+    """A value as the source would write it: 19.8 times, 81.5 % more, 9.19 Ki."""
+    read, reading = said.read(value), said.reading
+    if _turned(said, value):
+        read, reading = -read, {"% more": "% less", "% less": "% more"}[reading]
+    return f"{_digits(said, read)} {reading}".rstrip()
+
+
+def _turned(said: Said, value: Exact) -> bool:
+    """Whether the value is less where the source says more, or more where it says less."""
+    return said.reading in ("% more", "% less") and said.read(value) < 0
+
+
+def _digits(said: Said, read: float) -> str:
+    """A number with one digit more than the source prints; with three where it prints none."""
+    return number(read) if said.decimals is None else f"{read:,.{said.decimals + 1}f}"
+
+
+def _holds_where(claim: Claim, segments: Sequence[Segment]) -> str:
+    """In which part of the range a test holds; empty where it holds everywhere or nowhere."""
+    variable = claim.variable
+    if variable is None or len(segments) < 2:
+        return ""
+    parts = []
+    for first, last in ((s.first, s.last) for s in segments if s.holds):
+        if first == variable.range[0]:
+            parts.append(f"up to {variable.name} = {last}")
+        else:
+            end = "on" if last == variable.range[1] else f"to {last}"
+            parts.append(f"from {variable.name} = {first} {end}")
+    return f"holds {' and '.join(parts)}"
+
+
+def _place(claim: Claim, at: int | None) -> list[str]:
+    """C = 3, as a cell of a table; no cell where nothing is varied."""
+    return [f"{claim.variable.name} = {at}"] if claim.variable else []
+
+
+def interval(value: MeasuredValue) -> str:
+    """A measured value with its interval, as the source would write it."""
+    said, estimate = value.test.says, value.estimate
+    if estimate is None:
+        return _NOT_MEASURED
+    if estimate.low is None or estimate.high is None:
+        return shown(said, estimate.value)
+    sign = -1 if _turned(said, estimate.value) else 1
+    low, high = sorted(sign * said.read(end) for end in (estimate.low, estimate.high))
+    return f"{shown(said, estimate.value)} [{_digits(said, low)}, {_digits(said, high)}]"
+
+
+def _machine(run: Run) -> str:
+    """The machine and the framework of a run, in a few words."""
+    first = next((m.environment for m in run.measurements), {})
+    words = [f"on {first['cpu']}" if first.get("cpu") else "on this machine"]
+    words += [f"{first['cores']} cores"] if first.get("cores") else []
+    words += [f"{key} {value}" for key, value in (first.get("versions") or {}).items()]
+    return ", ".join(words)
