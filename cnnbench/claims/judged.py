@@ -148,7 +148,7 @@ def _estimate(test: ClaimTest, sides: Sequence[Result]) -> Estimate | None:
         peaks = [side.peaks for side in sides]
         if not all(map(all, peaks)):
             return None
-        return stats.separate(*peaks) if bases else stats.geometric(*peaks)
+        return stats.separate(peaks[0], peaks[1]) if bases else stats.geometric(peaks[0])
     if not bases:
         return new.time and _times(new.time, test.times)
     estimate = ratio(bases[0], new)

@@ -134,11 +134,11 @@ def parse(text: str) -> Said:
     if reading == "times less" and low is not None and low <= 0:
         raise CnnbenchError(f"{text!r} could be any number; give more digits")
     to = _READINGS[reading][0]
-    bounds = [None if bound is None else to(bound) for bound in (low, high)]
+    low, high = (None if bound is None else to(bound) for bound in (low, high))
     if reading in ("times less", "% less"):
-        bounds.reverse()
+        low, high = high, low
         ends = {"[)": "(]"}.get(ends, ends)
-    return Said(text, reading, *bounds, ends)
+    return Said(text, reading, low, high, ends)
 
 
 def _printed(number: str) -> tuple[Fraction, Fraction]:

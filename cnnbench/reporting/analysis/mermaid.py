@@ -92,8 +92,8 @@ def _window(node: Node) -> str:
         return ""
     # Of a layer with weights the kernel, which dilation does not widen.
     kernel = node.rule.weights[0].shape if node.rule.weights else [reach for reach, _ in window]
-    steps = [step for _, step in window]
-    stride = units.shape(steps[:1] if len(set(steps)) == 1 else steps)
+    steps = [str(step) for _, step in window]
+    stride = "x".join(steps[:1] if len(set(steps)) == 1 else steps)
     return units.shape(kernel[: len(window)]) + ("" if stride == "1" else f" stride {stride}")
 
 
