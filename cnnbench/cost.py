@@ -12,7 +12,7 @@ from math import prod
 from cnnbench import units
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.records import Record, one_line
-from cnnbench.rule import Shape, record
+from cnnbench.rule import Shape, Weight, record
 
 CONVENTION = (
     "FLOPs = 2 x MACs + elementwise operations; taps on padding count; "
@@ -184,6 +184,11 @@ def cost(graph: Graph) -> Cost:
         graph.dtype,
         graph.name,
     )
+
+
+def weight_bytes(graph: Graph, node: Node, weight: Weight) -> int:
+    """Memory of a weight of a node."""
+    return prod(weight.shape) * ITEMSIZE[weight.dtype or node.weight_dtype or graph.dtype]
 
 
 def activation_bytes(graph: Graph, node: Node) -> int:

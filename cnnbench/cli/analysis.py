@@ -115,7 +115,7 @@ def analyze(
 
     The catalogue needs no framework.
     """
-    from cnnbench.reporting.analysis import budget, checked, differences, mermaid
+    from cnnbench.reporting.analysis import budget, differences, mermaid
 
     at: dict[str, Any] = {"input_shape": input, "batch_size": batch, "dtype": dtype}
     limits = (max_params, max_flops, max_memory, max_time, pareto)

@@ -103,3 +103,35 @@ def roofline(
             progress=progress,
         )
     print(show(roofline_document(roofline, top), format), end="")
+
+
+def predict(
+    target: Annotated[str, Argument(help="What `analyze` takes.")],
+    input: options.Input = None,
+    batch: options.Batch = 1,
+    param: options.Params = None,
+    include_top: options.IncludeTop = True,
+    calibrate: Annotated[
+        bool, Option("--calibrate", help="Measure this machine again, which takes a minute.")
+    ] = False,
+    top: Annotated[int, Option(min=1, help="Show only this many layers.")] = 10,
+    model: Annotated[bool, Option("--model", help="Show the coefficients too.")] = False,
+    format: options.Format = "table",
+    runtime: options.Runtime = "tensorflow",
+) -> None:
+    """Predict the time and the peak memory of a network on the CPU of this machine."""
+    from cnnbench.reporting.prediction.forecast import document
+    from cnnbench.runner.progress import watcher
+
+    # Resolved here for the same reason as in `roofline`.
+    resolved = networks.resolve(target, input, include_top, options.parse_params(param))
+    with watcher(quiet=not sys.stdout.isatty(), as_json=False) as progress:
+        prediction = api.predict(
+            resolved,
+            input,
+            batch_size=batch,
+            calibrate=calibrate,
+            runtime=runtime,
+            progress=progress,
+        )
+    print(show(document(prediction, top, model), format), end="")
