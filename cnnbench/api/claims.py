@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
 from cnnbench.records import one_line
-from cnnbench.runner import folders
 
 if TYPE_CHECKING:
     from cnnbench.claims.judged import JudgedClaim
@@ -78,6 +77,7 @@ def verify(
     """
     from cnnbench.cases.plan import Plan
     from cnnbench.claims import judged, load
+    from cnnbench.runner import session
     from cnnbench.runs import inputs, store
 
     if figure is not None:
@@ -88,7 +88,7 @@ def verify(
     verdicts = judged.judge(chosen)
     stored, ending = inputs.run(str(run)) if run is not None else None, None
     if measure:
-        folder = folders.chosen("claims", out, resume)
+        folder = session.chosen("claims", out, resume)
         groups = [
             [replace(case, runtime=runtime) for case in group] for group in judged.groups(verdicts)
         ]
@@ -107,7 +107,7 @@ def verify(
             threads=threads,
             command=command,
         )
-        with folders.opened(
+        with session.opened(
             folder, plan.suite, runtime, lambda _: plan, resume=resume, time_budget=time_budget
         ) as opened:
             ending = opened.measure(progress)

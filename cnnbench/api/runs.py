@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from cnnbench import networks
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, unknown
 from cnnbench.networks import Network
-from cnnbench.runner import folders
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -120,7 +119,7 @@ def run(
     from cnnbench import reporting, runtimes, stats
     from cnnbench.cases.case import several
     from cnnbench.machine import probing
-    from cnnbench.runner import planning
+    from cnnbench.runner import planning, session
     from cnnbench.runner.loop import Ending
     from cnnbench.runner.progress import Silent
     from cnnbench.runs import store
@@ -133,7 +132,7 @@ def run(
         "data": data,
     }
     with _suite(targets, dict(params or {}), grid) as suite:
-        folder = folders.chosen(suite.name, out, resume)
+        folder = session.chosen(suite.name, out, resume)
 
         # More launches tell nothing more of times that are computed.
         exactly = launches is not None or runtimes.simulated(runtime)
@@ -154,7 +153,7 @@ def run(
                 command=command,
             )
 
-        with folders.opened(
+        with session.opened(
             folder, suite.name, runtime, plan, resume=resume, time_budget=time_budget
         ) as opened:
             wanted, earlier = opened.plan, opened.earlier

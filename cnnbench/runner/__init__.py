@@ -1,15 +1,14 @@
-"""The machine that turns a Plan into stored Measurements, each launch in a fresh process.
+"""The machine that turns a plan into stored measurements, each launch in a fresh process.
 
+session     runtimes that are ready to measure, and the folder of a run
+planning    from what is asked for to a plan, before any launch
+loop        the run: schedule, launch, store, until done, out of time or interrupted
 schedule    which launch comes when: rounds in random order, and the time each may take
 server      starts the children of a launch and lets them take turns
-child       one of them: started, asked, heard, and how it ended
-freeze      the last import of the process that children are forked from
+child       one of them, as its parent sees it, and its reply
 worker      what the child does: build, first call, memory, samples
-placement   a core for each of its threads
-sampling    the timing loop
-memory      the kernel's high-water mark
-environment the machine that it all ran on
-interrupt   Ctrl-C, remembered
-loop        the run: schedule, launch, store, until done, out of time or interrupted
-session     the same for whoever has cases to measure
+freeze      the last import of the process from which children are forked
+placement   a core for each thread of a child
+sampling    the timing loop, and the peak memory of a call
+progress    what a person sees while a run goes on
 """

@@ -1,4 +1,4 @@
-"""One process at work for a launch: started, asked, heard, and how it ended."""
+"""One child process, as its parent sees it: started, asked, heard, and how it ended."""
 
 from __future__ import annotations
 
@@ -11,29 +11,53 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
-from multiprocessing.context import (
-    ForkServerContext,
-    ForkServerProcess,
-    SpawnContext,
-    SpawnProcess,
-)
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from cnnbench import schema
+from cnnbench.cases.answer import Answer, Outcome
+from cnnbench.errors import CnnbenchError
+
 START_TRIES = 10
-MAX_ANSWER_BYTES = 2**24
+MAX_REPLY_BYTES = 2**24
 GRACE_S = 1.0
-"""What a child gets to answer although the time of its launch is over: it may have waited."""
+"""The least time that a child gets to reply. The time of its launch may be over because it waited
+for its turn."""
 
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
-class Child:
-    """A process that works for us; `answer` is its result, or what became of it, once known.
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The sizes and the type of a case, and its costs as `Paper.to_json` gives them."""
 
-    It is forked from `forks`, or spawned where there is none.
+    inputs: tuple[tuple[int, ...], ...]
+    dtype: str
+    paper: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Answer):
+    """The last message of a child, or what became of it; sent as one JSON document.
+
+    The child of a launch fills the fields of `Answer`. One that describes its runtime fills
+    `versions` and `devices`, the names of the latter by kind. One that plans fills `planned`.
+    """
+
+    versions: dict[str, Any] = field(default_factory=dict)
+    devices: dict[str, list[str]] = field(default_factory=dict)
+    planned: tuple[Planned, ...] = ()
+
+
+class Child:
+    """A process that works for us; `reply` is None until it has ended.
+
+    It is forked from `forks`, or spawned if that is None.
     """
 
     def __init__(
@@ -44,7 +68,7 @@ class Child:
         target: Callable[..., None],
         *args: object,
     ) -> None:
-        self.answer: dict[str, Any] | None = None
+        self.reply: Reply | None = None
         self._late = False
         descriptor, self._log = tempfile.mkstemp(prefix="cnnbench-", suffix=".log")
         os.close(descriptor)
@@ -54,85 +78,70 @@ class Child:
             with theirs, _quiet(self._log, environment), _without_main(), _forked_from(forks):
                 _start(self._process)
         except (OSError, EOFError) as error:
-            self.answer = {"outcome": "failed", "detail": f"no process could be started: {error}"}
-
-    @property
-    def working(self) -> bool:
-        """Whether it has not ended yet."""
-        return self.answer is None
+            self._ended("failed", f"no process could be started: {error}")
 
     def ask(self, message: bytes) -> None:
-        """Tell it what to do next; one that has died says so when it is heard."""
+        """Tell it what to do next; that it has died is found when it is heard."""
         with suppress(OSError):
             self._pipe.send_bytes(message)
 
     def hear(self, left_s: float, timeout_s: float) -> tuple[int, int]:
-        """Wait, without spinning, for what it says next.
+        """Wait, without spinning, for its next message; it is killed after `left_s` seconds.
 
-        Args:
-            left_s: one that is silent longer is killed.
-            timeout_s: of how long that is the rest, for the record.
-
-        Returns:
-            The number of calls that it made and their nanoseconds; zeros when it has ended,
-            and then `answer` is known.
+        Returns how many calls it made, and in how many nanoseconds. These are zeros if it has
+        ended, and then `reply` is known. A reply about a timeout names `timeout_s`.
         """
-        if self.answer is not None:
+        if self.reply:
             return 0, 0
         alarm = threading.Timer(max(left_s, GRACE_S), self._stop)
         alarm.daemon = True  # Ctrl-C may come before it can be cancelled
         try:
             alarm.start()
-            message = self._pipe.recv_bytes(MAX_ANSWER_BYTES)
-        except (EOFError, OSError):  # OSError: the end came in the middle, or rubbish did
+            message = self._pipe.recv_bytes(MAX_REPLY_BYTES)
+        except (EOFError, OSError):  # OSError: it ended in the middle, or sent rubbish
             self._process.join(5)
-            self.answer = (
-                {"outcome": "timeout", "detail": f"no result within {timeout_s:g} s"}
-                if self._late
-                else _died(self._process.exitcode, self._log)
-            )
+            if self._late:
+                self._ended("timeout", f"no result within {timeout_s:g} s")
+            else:
+                self._ended(*_death(self._process.exitcode, self._log))
             return 0, 0
         finally:
             alarm.cancel()
         try:
             heard = json.loads(message)
-            if isinstance(heard, dict):
-                if heard["outcome"] == "ok" or isinstance(heard["detail"], str):
-                    self.answer = heard
-                    return 0, 0
-            else:
+            if isinstance(heard, list):
                 calls, ns = heard
                 return int(calls), int(ns)
-        except (ValueError, KeyError, TypeError):
-            pass
-        self.answer = {
-            "outcome": "failed",
-            "detail": f"expected one JSON document from the child; got {len(message)} bytes: "
-            f"{message[:40]!r}",
-        }
+            self.reply = schema.record(Reply, heard)
+        except (ValueError, TypeError, CnnbenchError) as error:
+            got = f"{len(message)} bytes: {message[:40]!r}"
+            self._ended("failed", f"expected one JSON document from the child; got {got} ({error})")
         return 0, 0
 
     def end(self) -> None:
-        """See to it that the process is gone; also on Ctrl-C no child outlives its launch."""
+        """Kill the process if it is still there; also after Ctrl-C none outlives its launch."""
         if self._process.pid is not None:
             self._process.kill()
             self._process.join()
         self._pipe.close()
         Path(self._log).unlink(missing_ok=True)
 
+    def _ended(self, outcome: Outcome, detail: str) -> None:
+        self.reply = Reply(outcome=outcome, detail=detail)
+
     def _stop(self) -> None:
         self._late = True
         self._process.kill()
 
 
-def _start(child: ForkServerProcess | SpawnProcess) -> None:
-    """Start a child; where the server has died, once more when another has taken its place."""
+def _start(process: BaseProcess) -> None:
+    """Start a child; if the fork server has died, try again until there is a new one."""
     for _ in range(START_TRIES - 1):
         try:
-            return child.start()
+            return process.start()
         except (OSError, EOFError):
             time.sleep(0.2)  # until the dead server can be told from a busy one
-    return child.start()
+    return process.start()
 
 
 @contextmanager
@@ -149,12 +158,11 @@ def _forked_from(forks: ForkServer | None) -> Iterator[None]:
 
 @contextmanager
 def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Start a process with other variables and with its output in the log.
+    """Start a process with these variables and with its output in the log.
 
-    The server inherits both once, when its first child is asked for; it has no parameters
-    for either.
+    There are no parameters for either: a fork server inherits both from us when it starts.
     """
-    before = {name: os.environ.get(name) for name in environment}
+    before = {name: os.environ[name] for name in environment if name in os.environ}
     os.environ.update(environment)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -168,19 +176,17 @@ def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
         for target, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, target)
             os.close(copy)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in environment:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Start a process that does not import the main program, of which ours need nothing.
+    """Start a process that does not import the main program.
 
-    `multiprocessing` finds it by these two names. Imported, a script that calls us outside
-    an `if __name__ == "__main__":` would run again in every child, and refuse to.
+    `multiprocessing` finds that by these two names, and ours need nothing of it. A script that
+    calls us outside `if __name__ == "__main__":` would run again in every child, and fail.
     """
     main = sys.modules["__main__"]
     spec, file = main.__spec__, vars(main).pop("__file__", None)
@@ -193,12 +199,12 @@ def _without_main() -> Iterator[None]:
             main.__file__ = file
 
 
-def _died(exitcode: int | None, log: str) -> dict[str, Any]:
+def _death(exitcode: int | None, log: str) -> tuple[Outcome, str]:
+    """How a child ended that sent no reply, with the last line of its output."""
     words = Path(log).read_text(errors="replace").strip().splitlines()
     last = f"; it last said: {words[-1][:200]}" if words else ""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = ", most often because memory ran out" if name == "SIGKILL" else ""
-        outcome = "killed" if name in FROM_OUTSIDE else "crashed"
-        return {"outcome": outcome, "detail": f"{name}{hint}{last}"}
-    return {"outcome": "crashed", "detail": f"exit status {exitcode} without a result{last}"}
+    if exitcode is None or exitcode >= 0:
+        return "crashed", f"exit status {exitcode} without a result{last}"
+    name = signal.Signals(-exitcode).name
+    hint = ", most often because memory ran out" if name == "SIGKILL" else ""
+    return "killed" if name in FROM_OUTSIDE else "crashed", f"{name}{hint}{last}"

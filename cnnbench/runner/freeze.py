@@ -1,8 +1,8 @@
-"""The last import of the fork server: what every child would else do for itself.
+"""The last import of the fork server: what every child would otherwise do for itself.
 
-It reads what the machine is, and imports the catalogue, once. Then it sets every object there is
-aside from garbage collection: otherwise the first collection in each child walks all that the
-framework's import created, and so copies the pages that it shares with the server.
+It reads what the machine is, and imports the catalogue, once. Then it hides all objects from the
+garbage collector. Otherwise the first collection in each child would walk all objects that the
+import of the framework made, and so copy the pages that the child shares with the server.
 """
 
 import gc

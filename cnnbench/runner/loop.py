@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from itertools import count
 from statistics import median
+from types import FrameType
 from typing import Any, Protocol
 
 from cnnbench import stats, units
@@ -16,8 +20,9 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory, environment
-from cnnbench.runner.interrupt import remembered
+from cnnbench.runner.child import Reply
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
+from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
 from cnnbench.runs.measurement import Measurement, in_turns
 from cnnbench.runs.store import Store
@@ -28,23 +33,10 @@ REFERENCE = Case("residual_module", ((16, 16, 64),), label="reference")
 convolutions, to show how fast the machine was at that moment."""
 
 LEAST_LEFT_S = 1.0
-"""Seconds that are said to be left while anything is."""
+"""While any launch is to come, at least so many seconds are said to be left."""
 
 FAILURES_ALLOWED = 2
 """A case that failed this often is not launched again: once may be chance."""
-
-
-class Measures(Protocol):
-    """What the loop needs of `Workers`."""
-
-    def measure(
-        self,
-        orders: Sequence[Order],
-        slice_s: float,
-        timeout_s: float,
-        reference: Order | None = None,
-    ) -> list[Answer]:
-        """Launch a child for each order; never raises for what happens to them."""
 
 
 class Progress(Protocol):
@@ -69,8 +61,8 @@ class Ending:
 def run(
     plan: Plan,
     store: Store,
-    server: Measures,
-    described: Mapping[str, dict[str, Any]],
+    workers: Workers,
+    described: Mapping[str, Reply],
     progress: Progress,
     earlier: Iterable[Measurement] = (),
     clock: Callable[[], float] = time.perf_counter,
@@ -81,23 +73,23 @@ def run(
     Args:
         plan: the cases, and how often and how long to launch them.
         store: where each measurement goes.
-        server: launches a child and says how it ended.
-        described: what each runtime's `describe` said, for launches that end without an answer.
+        workers: start the children of a launch and say how they ended.
+        described: what each runtime says of itself, for launches that end without a result.
         progress: who is told.
         earlier: the measurements of a run that is continued.
         clock: seconds, for the time budget.
-        available: bytes that a child could take, for what would not fit.
+        available: the bytes of memory that a child could take.
     """
     tally = _Tally(plan, earlier)
     rounds = _Rounds(plan, tally, available())
     slices = Slices(plan.time_budget_s)
     measured = made = total = 0
     try:
-        with remembered() as ctrl_c:
+        with _ctrl_c_remembered() as check_ctrl_c:
             for queue in rounds:
                 total = made + sum(len(launch.cases) for launch in queue)
                 for index, launch in enumerate(queue):
-                    ctrl_c.check()
+                    check_ctrl_c()
                     slice_s = slices.next(queue[index:])
                     if not slice_s:
                         tally.write_stops(store, Stop.BUDGET)
@@ -108,7 +100,7 @@ def run(
                         progress.begins(retryable)
                         begin = clock()
                         found, sampled_s = measure(
-                            plan, retryable, slice_s, server, described, clock, available
+                            plan, retryable, slice_s, workers, described, clock, available
                         )
                         for measurement in found:
                             store.append("launch", measurement.to_json())
@@ -127,13 +119,43 @@ def run(
     return Ending("done", measured, 0)
 
 
+@contextmanager
+def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
+    """Yields a function that raises KeyboardInterrupt if Ctrl-C was pressed before.
+
+    Python raises it in whatever the main thread does at that moment. While an object is deleted,
+    such as a process or a pipe, the exception is only printed and then lost. If somebody else has
+    set a handler, or Ctrl-C is ignored, that stays so.
+    """
+    pressed = threading.Event()
+
+    def press(_number: int, _frame: FrameType | None) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if ours:
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _Tally:
     """What is known of each case so far: which launches it has, how they went."""
 
     def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
-        self._launches, self._precision = plan.launches, plan.precision
-        self._cases = [case.id for case in plan.cases]
-        self._medians: dict[str, dict[int, float]] = {key: {} for key in self._cases}
+        self._plan = plan
+        self._medians: dict[str, dict[int, float]] = {case.id: {} for case in plan.cases}
         self._failures: Counter[str] = Counter()
         self.done: set[tuple[str, int]] = set()
         for measurement in earlier:
@@ -149,45 +171,38 @@ class _Tally:
 
     def retryable(self, cases: Group) -> Group:
         """Those that have not failed too often."""
-        return tuple(case for case in cases if not self._given_up(case.id))
+        return tuple(case for case in cases if self._failures[case.id] < FAILURES_ALLOWED)
 
     def stop(self, key: str) -> Stop | None:
         """Why a case needs no more launches; None while it does."""
-        if self._given_up(key):
+        if self._failures[key] >= FAILURES_ALLOWED:
             return Stop.FAILED
-        if len(self._medians[key]) < self._launches:
+        if len(self._medians[key]) < self._plan.launches:
             return None
-        if self._precision is None:
+        if self._plan.precision is None:
             return Stop.LAUNCHES
-        return stats.enough(list(self._medians[key].values()), self._precision)
-
-    def _given_up(self, key: str) -> bool:
-        return self._failures[key] >= FAILURES_ALLOWED
+        return stats.enough(list(self._medians[key].values()), self._plan.precision)
 
     def write_stops(self, store: Store, otherwise: Stop) -> None:
         """Record for each case that was launched why it was not launched again."""
         launched = {key for key, _ in self.done}
-        for key in self._cases:
-            if key in launched:
-                store.append("stop", {"case": key, "reason": self.stop(key) or otherwise})
-
-
-def _fits(plan: Plan, group: Group, room: int) -> bool:
-    """Whether cases can be alive at once; those that cannot are launched one by one."""
-    return sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu") <= room
+        for case in self._plan.cases:
+            if case.id in launched:
+                store.append("stop", {"case": case.id, "reason": self.stop(case.id) or otherwise})
 
 
 class _Rounds:
-    """The launches that were planned; then round by round those of cases that need more."""
+    """The launches that were planned; then round by round those of cases that need more.
+
+    Cases that do not fit into `room` bytes of memory together are launched one by one.
+    """
 
     def __init__(self, plan: Plan, tally: _Tally, room: int) -> None:
-        self._plan, self._tally = plan, tally
-        self._groups = [
-            part
-            for group in groups(plan.cases, plan.together)
-            for part in ([group] if _fits(plan, group, room) else [(case,) for case in group])
-        ]
-        self._number = plan.launches
+        self._plan, self._tally, self._number = plan, tally, plan.launches
+        self._groups: list[Group] = []
+        for group in groups(plan.cases, plan.together):
+            needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
+            self._groups += [group] if needed <= room else [(case,) for case in group]
 
     def __iter__(self) -> Iterator[list[Launch]]:
         planned = range(self._plan.launches)
@@ -223,8 +238,8 @@ def measure(
     plan: Plan,
     launch: Launch,
     slice_s: float,
-    server: Measures,
-    described: Mapping[str, dict[str, Any]],
+    workers: Workers,
+    described: Mapping[str, Reply],
     clock: Callable[[], float] = time.perf_counter,
     available: Callable[[], int] = available_memory,
 ) -> tuple[list[Measurement], float]:
@@ -235,40 +250,40 @@ def measure(
     fit = [case for case, reason in zip(launch.cases, reasons, strict=True) if not reason]
 
     def order(case: Case) -> Order:
-        paper = plan.papers.get(case.paper_key)
-        seed = plan.seed + launch.number
+        paper, seed = plan.papers.get(case.paper_key), plan.seed + launch.number
         return Order(case, paper, seed, plan.threads, new_batch=launch.number == 0)
 
     beside = order(launch.reference) if launch.reference else None
     orders = [order(case) for case in fit]
-    answers = server.measure(orders, slice_s, plan.timeout_s, beside) if fit else []
+    answers: list[Answer] = []
+    if fit:
+        answers += workers.measure(orders, slice_s, plan.timeout_s, beside)
     wall_s = clock() - begin
-    reference = answers.pop() if fit and launch.reference else None
-    sampled_ns = sum(reference.samples_ns) if reference else 0
+    sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
+    pace = _pace(launch.reference, answers.pop()) if fit and launch.reference else {}
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):
         answer = Answer(outcome="skipped", detail=reason) if reason else answers.pop(0)
-        sampled_ns += sum(answer.samples_ns)
-        # What ended without an answer says nothing of where it ran: on this machine.
-        where = answer.environment or environment(described[case.runtime], plan.threads)
         known = {field.name: getattr(answer, field.name) for field in fields(Answer)}
+        if not answer.environment:  # ended without a result: all that is known is this machine
+            known["environment"] = environment(described[case.runtime].to_json(), plan.threads)
         found.append(
             Measurement(
-                **{**known, "environment": where},
+                **known,
                 case=case,
                 launch=launch.number,
                 started=started,
                 wall_s=wall_s,
                 beside=tuple(other.id for other in fit if other is not case),
-                **_pace(launch.reference, reference),
+                **pace,
             )
         )
     return found, sampled_ns / 1e9
 
 
-def _pace(case: Case | None, answer: Answer | None) -> dict[str, Any]:
+def _pace(case: Case, answer: Answer) -> dict[str, Any]:
     """The reference of a launch: which case, and its median call at each turn."""
-    if case is None or answer is None or not answer.ok:
+    if not answer.ok:
         return {}
     turns = in_turns(answer.samples_ns, answer.bursts)
     return {"reference": case.id, "reference_ns": tuple(median(turn) for turn in turns)}
@@ -276,12 +291,10 @@ def _pace(case: Case | None, answer: Answer | None) -> dict[str, Any]:
 
 def too_large(case: Case, paper: Paper, available: int) -> str:
     """Why a case cannot fit into memory; empty if it can."""
-    if case.device != "cpu":
-        return ""  # the device's memory is not this machine's
-    needed = paper.peak_bytes
-    if needed <= available:
+    # The memory of another device is not this machine's.
+    if case.device != "cpu" or paper.peak_bytes <= available:
         return ""
     return (
-        f"needs {units.binary(needed)} on paper and {units.binary(available)} is available; "
-        "give a smaller batch or input"
+        f"needs {units.binary(paper.peak_bytes)} on paper and {units.binary(available)} is "
+        "available; give a smaller batch or input"
     )

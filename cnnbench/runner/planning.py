@@ -1,12 +1,12 @@
 """From what a suite asks for to a plan: sizes, types and costs of every case, before any launch.
 
-A catalogue entry is traced here. Any other network is opened by a child of its runtime: the code
-of a user may print, take minutes, raise or exit, and no framework is imported here.
+A catalogue entry is traced here. A child of its runtime opens any other network: the code of a
+user may print, take minutes, raise or exit, and no framework is imported here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,80 +50,63 @@ def plan(
             runtimes.check_modes(runtime, [case.mode])
         except UnknownNameError as error:
             raise suite.fault(case, error) from None
-    whole, papers = resolved(every, workers, timeout_s)
+    whole, papers = _resolved(every, workers, timeout_s)
     cases: dict[str, Case] = {}
-    together = []
-    for group in asked:
-        members = [whole[id(case)] for case in group]
-        for case in members:
-            cases.setdefault(case.id, case)
-        if len(members) > 1:
-            together.append(tuple(dict.fromkeys(case.id for case in members)))
+    for case in whole:
+        cases.setdefault(case.id, case)
+    rest = iter(whole)
+    groups = [[next(rest).id for _ in group] for group in asked]
     return Plan(
         suite=suite.name,
         description=suite.description,
         cases=tuple(cases.values()),
         comparisons=suite.comparisons(devices, runtime),
         base=suite.base,
-        together=tuple(together),
+        together=tuple(tuple(dict.fromkeys(ids)) for ids in groups if len(ids) > 1),
         papers=papers,
         timeout_s=timeout_s,
         **fields,
     )
 
 
-def resolved(
+def _resolved(
     cases: Sequence[Case], workers: Workers, timeout_s: float
-) -> tuple[dict[int, Case], dict[str, Paper]]:
-    """Cases with their sizes and types filled in, by the identity of what was asked, and papers."""
-    whole: dict[int, Case] = {}
+) -> tuple[list[Case], dict[str, Paper]]:
+    """The cases with their sizes and types filled in, and their costs by `Case.paper_key`."""
+    whole = list(cases)
     papers: dict[str, Paper] = {}
-    opened: dict[tuple[str, ...], list[Case]] = {}
-    for case in cases:
+    opened: dict[tuple[str, str], list[int]] = {}
+    for place, case in enumerate(cases):
         if case.network.kind == "entry" and not case.data:
             own = (blocks.get(case.target).input_shape,)
             full = replace(case, inputs=case.inputs or own, dtype=case.dtype or "float32")
             if full.paper_key not in papers:
                 papers[full.paper_key] = full.paper()
-            whole[id(case)] = full
+            whole[place] = full
         else:
-            key: tuple[str, ...] = (
-                case.runtime,
-                case.target,
-                case.source,
-                repr(case.params),
-                str(case.inputs),
-                case.dtype,
-            )
-            opened.setdefault(key, []).append(case)
-    for (name, *_), group in opened.items():
-        planned = workers.servers[name].plan(group, timeout_s)
-        for case, found in zip(group, planned, strict=True):
-            inputs = tuple(map(tuple, found["inputs"]))
-            full = replace(case, inputs=inputs, dtype=found["dtype"])
-            whole[id(case)], papers[full.paper_key] = full, paper.stored(found["paper"])
+            network = repr((case.target, case.source, case.params, case.inputs, case.dtype))
+            opened.setdefault((case.runtime, network), []).append(place)
+    for (runtime, _), places in opened.items():
+        found = workers.servers[runtime].plan([cases[place] for place in places], timeout_s)
+        for place, planned in zip(places, found, strict=True):
+            full = replace(cases[place], inputs=planned.inputs, dtype=planned.dtype)
+            whole[place], papers[full.paper_key] = full, paper.stored(planned.paper)
     return whole, papers
 
 
 def check_unchanged(plan: Plan, workers: Workers) -> None:
-    """Refuse to continue a run of networks that are not what they were.
-
-    Raises:
-        StoreError: one is another network now, or cannot be opened any more.
-    """
-    distinct = {case.paper_key: case for case in plan.cases}
+    """Refuse to continue a run if one of its networks has changed or cannot be opened any more."""
+    before = {case.paper_key: case for case in plan.cases}
     try:
-        whole, papers = resolved(list(distinct.values()), workers, plan.timeout_s)
+        whole, papers = _resolved(list(before.values()), workers, plan.timeout_s)
     except CnnbenchError as error:
         raise StoreError(f"the run cannot be continued: {error}") from None
-    for key, case in distinct.items():
-        before, now = plan.papers.get(key), papers[whole[id(case)].paper_key]
-        pairs: Iterable[tuple[str, str]] = ()
-        if before:
-            pairs = ((before.digest, now.digest), (before.file, now.file))
-        for then, today in pairs:
-            if then and then != today:
+    for (key, case), full in zip(before.items(), whole, strict=True):
+        old, new = plan.papers.get(key), papers[full.paper_key]
+        pairs = ((old.digest, new.digest), (old.file, new.file)) if old else ()
+        for then, now in pairs:
+            if then and then != now:
                 raise StoreError(
                     f"{case.target} has changed since the run began: its digest was {then}, now it "
-                    f"is {today}; start a new run instead of continuing this one"
+                    f"is {now}; start a new run instead of continuing this one"
                 )

@@ -8,23 +8,26 @@ from statistics import median
 from typing import Self
 
 from cnnbench import units
-from cnnbench.cases.case import sizes
+from cnnbench.cases.case import Case, sizes
+from cnnbench.runner.loop import Progress
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs.measurement import Measurement
 
 
-def _result(measurement: Measurement) -> str:
-    if measurement.ok:
-        return f"{units.seconds(median(measurement.samples_ns) / 1e9)} a call"
-    return f"{measurement.outcome}: {measurement.detail}"
+def _said(m: Measurement) -> str:
+    """A measurement in one line: the case, and the time of a call or what went wrong."""
+    went = f"{m.outcome}: {m.detail}"
+    if m.ok:
+        went = f"{units.seconds(median(m.samples_ns) / 1e9)} a call"
+    case = m.case
+    return f"{_name(case)} x{case.batch_size} {case.device} {case.mode}: {went}"
 
 
-def _name(measurement: Measurement) -> str:
-    case = measurement.case
-    return f"{case.name} {sizes(case.inputs)} x{case.batch_size} {case.device} {case.mode}"
+def _name(case: Case) -> str:
+    return f"{case.name} {sizes(case.inputs)}"
 
 
-class Silent:
+class Silent(Progress):
     """Nothing at all."""
 
     def __enter__(self) -> Self:
@@ -33,29 +36,20 @@ class Silent:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def begins(self, launch: Launch) -> None:
-        """Nothing."""
-
-    def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
-        """Nothing."""
-
 
 class Lines(Silent):
-    """A line per launch, for logs and pipes."""
+    """A line per launch, for logs and pipes: how far, what, how it went, time left."""
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
-        """One line: how far, what, how it went, time left."""
-        print(
-            f"[{done}/{total}] {_name(measurement)}: {_result(measurement)} ({left_s:.0f} s left)",
-            flush=True,
-        )
+        """Print the line."""
+        print(f"[{done}/{total}] {_said(measurement)} ({left_s:.0f} s left)", flush=True)
 
 
 class Json(Silent):
-    """A JSON object per launch."""
+    """A JSON object per launch: the case, the outcome, and how far the run is."""
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
-        """One object: the case, the outcome, and how far the run is."""
+        """Print the object."""
         event = {
             "event": "launch",
             "case": measurement.case.id,
@@ -95,16 +89,13 @@ class Bar(Silent):
         """Show what runs."""
         case = launch.cases[0]
         others = f" and {len(launch.cases) - 1} more" if len(launch.cases) > 1 else ""
-        self._bar.update(
-            self._task,
-            description=f"{case.name} {sizes(case.inputs)} {case.mode}{others}",
-        )
+        self._bar.update(self._task, description=f"{_name(case)} {case.mode}{others}")
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """Move the bar; a launch that failed stays on the screen."""
         self._bar.update(self._task, completed=done, total=total, left=f"{left_s:.0f} s left")
         if not measurement.ok:
-            self._bar.console.print(f"{_name(measurement)}: {_result(measurement)}", markup=False)
+            self._bar.console.print(_said(measurement), markup=False)
 
 
 def watcher(quiet: bool, as_json: bool) -> Silent:

@@ -13,8 +13,10 @@ MAX_SLICE_S = 1.0
 """Launches differ more than calls do: time beyond this is better spent on another launch."""
 
 RESERVE = 0.02
+"""The share of the budget that is kept back: the last launches may take longer than those seen."""
+
 FIRST_OVERHEAD_S = 0.6
-"""What a launch is taken to need besides sampling before any has run."""
+"""The time that a launch is taken to need besides sampling, before any has run."""
 
 Group = tuple[Case, ...]
 """Cases that take turns in one launch."""
@@ -53,17 +55,19 @@ def a_round(
 ) -> list[Launch]:
     """The launches of one round, in an order that depends on seed and number alone.
 
-    Interleaving spreads a slow minute of the machine over all cases instead of one, and a
-    continued run keeps the order of what is left.
+    So a slow minute of the machine falls on all cases and not on one, and a continued run keeps
+    the order of what is left. The reference runs where the cases do.
     """
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)
-    return [Launch(group, number, reference and _beside(reference, group[0])) for group in order]
-
-
-def _beside(reference: Case, case: Case) -> Case:
-    """The reference on the device and the runtime of a case."""
-    return replace(reference, device=case.device, runtime=case.runtime)
+    return [
+        Launch(
+            group,
+            number,
+            reference and replace(reference, device=group[0].device, runtime=group[0].runtime),
+        )
+        for group in order
+    ]
 
 
 class Slices:
@@ -71,20 +75,17 @@ class Slices:
 
     def __init__(self, budget_s: float) -> None:
         self._left_s = budget_s
-        # Launches differ from what was seen of them: kept back, so that the last ones fit.
         self._reserve_s = RESERVE * budget_s
-        # Of a launch's wall time, what is not sampling: building, tracing, starting. Each
-        # group's own as last seen, by its first case, for a deep network takes ten times as
-        # long as a block.
+        # The wall time of a launch without its sampling: building, tracing, starting. By the first
+        # case of a launch, as last seen: a deep network takes ten times as long as a block.
         self._overhead_s: dict[str, float] = {}
 
     def next(self, queue: Sequence[Launch]) -> float:
         """Seconds that the first launch of a queue may sample; 0 when the budget is spent."""
         if self._left_s <= 0:
             return 0.0
-        overhead = self._overhead(queue)
         samplers = sum(len(launch.members) for launch in queue)
-        share = (self._left_s - self._reserve_s - overhead) / samplers
+        share = (self._left_s - self._reserve_s - self._overhead(queue)) / samplers
         return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
 
     def spent(self, launch: Launch, wall_s: float, sampled_s: float) -> None:

@@ -1,14 +1,14 @@
 """Starts children, and lets those of a launch take turns.
 
-Children are forked from a server process that has imported the runtime's framework but
-started nothing of it: fresh as a new interpreter, in a tenth of its time. Each runtime has a
-server of its own, so that one run may hold several.
+Children are forked from a server process, which has imported the framework of the runtime and
+started nothing of it. They are as fresh as a new interpreter, and start in a tenth of its time.
+Each runtime has a server of its own, so that one run may use several.
 
-Several cases in one launch alternate in short bursts, each in its own process. A machine
-that others share changes its speed from one moment to the next; what two neighbouring
-bursts see of that is nearly the same, so that it cancels in their ratio (Bulej et al.,
-"Duet Benchmarking", ICPE 2020, arXiv 2001.05811). In the recording of reports/calibration the
-ratio of two launches one after the other varies by 10 %, of two that alternate by 3 %.
+The cases of one launch alternate in short bursts, each in its own process. A machine that others
+share changes its speed from one moment to the next. Two neighbouring bursts meet nearly the same
+speed, so that it cancels in their ratio (Bulej et al., "Duet Benchmarking", ICPE 2020, arXiv
+2001.05811). In the recording of reports/calibration the ratio of two launches one after the other
+varies by 10 %, of two that alternate by 3 %.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
-from typing import Any
 from weakref import finalize
 
-from cnnbench import runtimes, schema
-from cnnbench.cases.answer import Answer
+from cnnbench import runtimes
 from cnnbench.cases.case import Case
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.errors import RuntimeMissingError, TargetError
 from cnnbench.runner import worker
-from cnnbench.runner.child import Child
+from cnnbench.runner.child import Child, Planned, Reply
 
 START_TIMEOUT_S = 120.0
 """The longest that a server may take to import a framework and describe its devices."""
@@ -39,6 +37,7 @@ BURST_S = 0.015
 MIN_CALLS = 4
 MAX_CALLS = 500
 MAX_CALLS_A_BURST = 25
+SILENT = Reply(outcome="failed", detail="the child sent no result")
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -50,55 +49,47 @@ class Server:
     environment: Mapping[str, str]
     forks: ForkServer | None
 
-    def child(self, target: Callable[..., None], *args: object) -> Child:
-        """Start a process that calls `target(pipe, log, *args)`."""
-        return Child(self.context, self.environment, self.forks, target, *args)
+    def child(self, task: Callable[..., Reply], *args: object) -> Child:
+        """Start a process that calls `task(pipe, *args)`."""
+        return Child(self.context, self.environment, self.forks, worker.work, task, *args)
 
-    def describe(self) -> dict[str, Any]:
-        """Versions and devices, as the runtime says them.
-
-        Raises:
-            RuntimeMissingError: the runtime cannot be started; the message says why.
-        """
-        answer = self.ask(START_TIMEOUT_S, worker.describe, self.runtime)
-        if answer.get("outcome") != "ok":
+    def describe(self) -> Reply:
+        """The versions and devices of the runtime; `RuntimeMissingError` if it does not start."""
+        reply = self.ask(START_TIMEOUT_S, worker.describe, self.runtime)
+        if not reply.ok:
             raise RuntimeMissingError(
-                f"the runtime {self.runtime!r} does not start: {answer.get('detail')}"
+                f"the runtime {self.runtime!r} does not start: {reply.detail}"
             )
-        return answer
+        return reply
 
-    def plan(self, cases: Sequence[Case], timeout_s: float) -> list[dict[str, Any]]:
-        """The sizes, the type and the costs of cases of one network, which a child opens.
+    def plan(self, cases: Sequence[Case], timeout_s: float) -> tuple[Planned, ...]:
+        """What there is to know of cases of one network before a launch; a child opens it.
 
-        Raises:
-            TargetError: it cannot be opened or traced, or not in time; the message says why.
+        Raises `TargetError` if it cannot be opened or traced, or not in time.
         """
-        answer = self.ask(timeout_s, worker.plan, cases)
-        if answer.get("outcome") == "ok":
-            planned: list[dict[str, Any]] = answer["planned"]
-            return planned
-        if answer.get("outcome") == "timeout":
-            raise TargetError(
-                f"{cases[0].target} was not ready within {timeout_s:g} s; give it more with "
-                "--timeout, or a function that returns the model sooner"
-            )
-        if answer.get("outcome") == "failed":
-            raise TargetError(str(answer.get("detail")))
-        raise TargetError(f"{cases[0].target} cannot be opened: {answer.get('detail')}")
+        reply, target = self.ask(timeout_s, worker.plan, cases), cases[0].target
+        if reply.ok:
+            return reply.planned
+        late = (
+            f"{target} was not ready within {timeout_s:g} s; give it more with --timeout, or a "
+            "function that returns the model sooner"
+        )
+        reasons = {"timeout": late, "failed": reply.detail}
+        raise TargetError(reasons.get(reply.outcome, f"{target} cannot be opened: {reply.detail}"))
 
-    def ask(self, timeout_s: float, target: Callable[..., None], *args: object) -> dict[str, Any]:
-        """What a child that says one thing says, or what became of it."""
-        child = self.child(target, *args)
+    def ask(self, timeout_s: float, task: Callable[..., Reply], *args: object) -> Reply:
+        """The reply of a child that sends no message before it."""
+        child = self.child(task, *args)
         try:
             child.hear(timeout_s, timeout_s)
         finally:
             child.end()
-        return child.answer or {}
+        return child.reply or SILENT
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The servers of some runtimes."""
+    """The servers of some runtimes, by their names."""
 
     servers: dict[str, Server] = field(default_factory=dict)
 
@@ -108,19 +99,20 @@ class Workers:
         slice_s: float,
         timeout_s: float,
         reference: worker.Order | None = None,
-    ) -> list[Answer]:
-        """The outcome of one launch of some cases, and the samples of each if it came to that.
+    ) -> list[Reply]:
+        """The replies of one launch of some cases, which take turns; never raises for a failure.
 
         Args:
-            orders: one case each; several take turns.
+            orders: one for each case.
             slice_s: how long the slowest of them is sampled, in seconds.
             timeout_s: for each of them.
-            reference: what takes a turn after each round of the others; its outcome is last.
+            reference: what takes a turn after each round of the others; its reply is the last.
         """
+        everyone = [*orders, *([reference] if reference else [])]
         children: list[Child] = []
         beside: list[Child] = []
         try:
-            patience = Patience(timeout_s * (len(orders) + (reference is not None)))
+            patience = _Patience(timeout_s * len(everyone))
             if reference:
                 beside.append(self._started(reference))
             # One after the other: two that are built at once would slow each other down, and
@@ -131,14 +123,13 @@ class Workers:
             for child in beside:
                 patience.hear(child)
             _take_turns(children, _working(beside), int(slice_s * 1e9), patience)
-            everyone = [*children, *beside]
-            for child in _working(everyone):
+            for child in _working([*children, *beside]):
                 child.ask(worker.END)
                 patience.hear(child)
-            return [_read(child.answer or {}) for child in everyone]
+            return [child.reply or SILENT for child in (*children, *beside)]
         except OSError as error:  # no room for another file or pipe
-            failed = Answer(outcome="failed", detail=f"no process could be started: {error}")
-            return [failed for _ in (*orders, *([reference] if reference else ()))]
+            failed = Reply(outcome="failed", detail=f"no process could be started: {error}")
+            return [failed for _ in everyone]
         finally:
             for child in (*children, *beside):
                 child.end()
@@ -147,18 +138,10 @@ class Workers:
         return self.servers[order.case.runtime].child(worker.measure, order)
 
 
-def _read(answer: dict[str, Any]) -> Answer:
-    """What a child of a launch said, as a record."""
-    try:
-        return schema.record(Answer, answer)
-    except CnnbenchError as error:
-        return Answer(outcome="failed", detail=str(error))
+class _Patience:
+    """How long the children of a launch may take together, in seconds.
 
-
-class Patience:
-    """How long the children of a launch may take, all of them together, in seconds.
-
-    One that uses it up does not take the others' time: they get as much again.
+    A child that uses up the time takes nothing from the others: they get as much again.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -166,33 +149,34 @@ class Patience:
         self._until = time.monotonic() + seconds
 
     def hear(self, child: Child) -> tuple[int, int]:
-        """What a child says next; see `Child.hear`."""
+        """The next message of a child; see `Child.hear`."""
         heard = child.hear(self._until - time.monotonic(), self._seconds)
-        if child.answer and child.answer["outcome"] == "timeout":
+        if child.reply and child.reply.outcome == "timeout":
             self._until = time.monotonic() + self._seconds
         return heard
 
 
 def _take_turns(
-    cases: Sequence[Child], reference: Sequence[Child], slice_ns: int, patience: Patience
+    cases: Sequence[Child], reference: Sequence[Child], slice_ns: int, patience: _Patience
 ) -> None:
     """Ask for bursts, turn by turn, until the slowest child has had its slice.
 
-    The cases swap order from turn to turn and the reference comes after them, so that each of
-    two cases follows the other, and what the caches then hold, as often as the reference.
+    The cases swap their order from turn to turn, and the reference comes after them. So each of
+    two cases comes after the other, and after what that leaves in the caches, as often as it comes
+    after the reference.
     """
     children = (*cases, *reference)
     alone = len(children) == 1
     burst = (
-        worker.Burst(slice_ns, MIN_CALLS, MAX_CALLS)
+        worker.burst(slice_ns, MIN_CALLS, MAX_CALLS)
         if alone
-        else worker.Burst(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
+        else worker.burst(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
     )
     spent = dict.fromkeys(children, 0)
     calls = dict.fromkeys(children, 0)
     for turn in count(1):
         for child in _working((*(cases if turn % 2 else reversed(cases)), *reference)):
-            child.ask(burst.message())
+            child.ask(burst)
             made, ns = patience.hear(child)
             calls[child] += made
             spent[child] += ns
@@ -206,15 +190,11 @@ def _take_turns(
 
 
 def _working(children: Sequence[Child]) -> list[Child]:
-    return [child for child in children if child.working]
+    return [child for child in children if not child.reply]
 
 
 def start(runtime: str) -> Server:
-    """A server for a runtime; its processes start when they are needed.
-
-    Raises:
-        UnknownNameError: there is no such runtime.
-    """
+    """A server for a runtime; its processes start when they are needed."""
     module = runtimes.load(runtime)
     if "forkserver" not in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("spawn")

@@ -1,9 +1,12 @@
-"""Cases to measure now: servers, a run's folder and the loop, in one call."""
+"""Runtimes that are ready to measure, and the folders of runs, new or continued."""
 
 from __future__ import annotations
 
+import platform
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +15,16 @@ from typing import Any
 
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
-from cnnbench.runner import loop, server
+from cnnbench.errors import StoreError
+from cnnbench.runner import loop, planning, server
+from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Ending, Progress
+from cnnbench.runner.progress import Silent
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Run, Store
+
+REPORTS = Path("reports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +35,44 @@ class Session:
     """
 
     workers: Workers
-    described: dict[str, dict[str, Any]]
+    described: dict[str, Reply]
 
     @property
     def runtime(self) -> str:
         """The first of them."""
         return next(iter(self.described))
 
-    def devices(self, runtime: str | None = None) -> dict[str, list[str]]:
-        """The names of the devices that a runtime sees, by kind; the first runtime if None."""
-        found: dict[str, list[str]] = self.described[runtime or self.runtime]["devices"]
-        return found
+    def devices(self) -> dict[str, list[str]]:
+        """The names of the devices that the first runtime sees, by kind."""
+        return self.described[self.runtime].devices
 
     def measure(
         self, cases: Sequence[Case], progress: Progress, folder: Path | None = None, **plan: Any
     ) -> Run:
         """Measure cases on the first runtime and read them back.
 
+        After Ctrl-C it raises KeyboardInterrupt; what was measured before is in the folder.
+
         Args:
             cases: what to measure.
             progress: who is told.
             folder: where the run is kept; nowhere if None.
             **plan: other fields of the `Plan`: launches, time_budget_s, threads, ...
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C; what was measured before is in the folder.
-            StoreError: the folder holds a run already, or cannot be written.
         """
-        wanted = Plan(
-            suite=plan.pop("suite", "session"),
-            description=plan.pop("description", ""),
-            cases=tuple(replace(case, runtime=self.runtime) for case in cases),
-            seed=plan.pop("seed", SystemRandom().randrange(2**31)),
-            **plan,
-        )
-        with _folder(folder) as place:
-            with store.create(place, wanted) as file:
-                ending = self.continued(wanted, file, progress)
-            if ending.reason == "interrupted":
-                raise KeyboardInterrupt
-            return replace(store.read(place), folder=folder or Path())
+        if folder is None:
+            with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
+                return replace(self.measure(cases, progress, Path(name), **plan), folder=Path())
+        fields = {"suite": "session", "description": "", "seed": SystemRandom().randrange(2**31)}
+        ours = tuple(replace(case, runtime=self.runtime) for case in cases)
+        wanted = Plan(cases=ours, **(fields | plan))
+        with store.create(folder, wanted) as file:
+            ending = self.continued(wanted, file, progress)
+        if ending.reason == "interrupted":
+            raise KeyboardInterrupt
+        return store.read(folder)
 
     def continued(
-        self, plan: Plan, file: store.Store, progress: Progress, earlier: Run | None = None
+        self, plan: Plan, file: Store, progress: Progress, earlier: Run | None = None
     ) -> Ending:
         """Measure what a plan asks for and an earlier run does not have."""
         done = earlier.measurements if earlier else ()
@@ -77,21 +80,97 @@ class Session:
 
 
 def start(*runtimes: str) -> Session:
-    """Start runtimes.
-
-    Raises:
-        UnknownNameError: there is no such runtime.
-        RuntimeMissingError: it cannot be started.
-    """
+    """Start runtimes; `RuntimeMissingError` if one cannot be started."""
     servers = {name: server.start(name) for name in runtimes or ("tensorflow",)}
     described = {name: each.describe() for name, each in servers.items()}
     return Session(Workers(servers), described)
 
 
+def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
+    """Where a run goes: `out` if given, the newest of the suite to continue, or a new one."""
+    if out:
+        return Path(out)
+    if not resume:
+        return REPORTS / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}"
+    ours = re.compile(re.escape(suite) + r"-\d{8}-\d{6}")
+    runs = (path.parent for path in REPORTS.glob(f"*/{store.FILE}"))
+    found = sorted(folder for folder in runs if ours.fullmatch(folder.name))
+    if not found:
+        raise StoreError(
+            f"no run of {suite} under {REPORTS}/ to continue; name its folder with --out"
+        )
+    return found[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run, new or continued, whose runtime is ready and whose file is open."""
+
+    measuring: Session
+    plan: Plan
+    file: Store
+    earlier: Run | None
+
+    def measure(self, progress: Progress | None) -> Ending:
+        """Make the launches that it does not have yet."""
+        return self.measuring.continued(self.plan, self.file, progress or Silent(), self.earlier)
+
+
 @contextmanager
-def _folder(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
-        yield Path(name)
+def opened(
+    folder: Path,
+    suite: str,
+    runtime: str,
+    plan: Callable[[Session], Plan],
+    *,
+    resume: bool,
+    time_budget: float | None,
+) -> Iterator[Opened]:
+    """Start a runtime and a run in a folder, or continue the one that is there.
+
+    Args:
+        folder: of the run.
+        suite: that it must be of.
+        runtime: what measures; a run that is continued has its own.
+        plan: what a new run sets out to do, on a runtime that has started.
+        resume: continue the run as it was planned.
+        time_budget: seconds for all launches, in place of what was planned.
+
+    Raises:
+        CnnbenchError: there is no such run or runtime, or one that does not fit, or the folder
+            is not free.
+    """
+    earlier = store.read(folder) if resume else None
+    if earlier is None:
+        store.check_free(folder)
+    measuring = start(*(earlier.plan.runtimes if earlier else (runtime,)))
+    if earlier:
+        _check_same(earlier, suite, measuring.described)
+        planning.check_unchanged(earlier.plan, measuring.workers)
+        budget = time_budget or earlier.plan.time_budget_s
+        wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
+    else:
+        wanted = plan(measuring)
+        file = store.create(folder, wanted)
+    with file:
+        yield Opened(measuring, wanted, file, earlier)
+
+
+def _check_same(earlier: Run, suite: str, described: Mapping[str, Reply]) -> None:
+    """Refuse to mix samples that cannot be compared into one run."""
+    if earlier.plan.suite != suite:
+        raise StoreError(
+            f"{earlier.folder} holds a run of {earlier.plan.suite}, not of {suite}; "
+            "name the suite that it was started with"
+        )
+    for measurement in earlier.measurements[:1]:
+        before = measurement.environment
+        now = {"host": platform.node(), **described[measurement.case.runtime].versions}
+        versions = before.get("versions")
+        then = {"host": before.get("host"), **(versions if isinstance(versions, dict) else {})}
+        for key, value in now.items():
+            if then.get(key) != value:
+                raise StoreError(
+                    f"{earlier.folder} was measured with {key} {then.get(key)}, this is {value}; "
+                    "start a new run instead of continuing it"
+                )

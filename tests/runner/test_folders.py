@@ -7,7 +7,7 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import StoreError
-from cnnbench.runner import folders
+from cnnbench.runner import session
 from cnnbench.runs import store
 from cnnbench.runs.measurement import Measurement
 
@@ -21,15 +21,15 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_newest_of_this_suite_is_continued_not_of_one_whose_name_begins_alike(runs):
-    assert folders.chosen("net", None, resume=True).name == "net-20260102-080000"
-    assert folders.chosen("net-big", None, resume=True).name == "net-big-20270101-120000"
+    assert session.chosen("net", None, resume=True).name == "net-20260102-080000"
+    assert session.chosen("net-big", None, resume=True).name == "net-big-20270101-120000"
     with pytest.raises(StoreError, match=r"no run of ne\* under reports"):
-        folders.chosen("ne*", None, resume=True)
+        session.chosen("ne*", None, resume=True)
 
 
 def test_a_folder_that_is_named_is_taken(runs):
-    assert folders.chosen("net", "mine", resume=True) == Path("mine")
-    assert folders.chosen("net", None, resume=False).name.startswith("net-2")
+    assert session.chosen("net", "mine", resume=True) == Path("mine")
+    assert session.chosen("net", None, resume=False).name.startswith("net-2")
 
 
 def test_versions_that_are_none_are_other_versions(tmp_path):
@@ -37,6 +37,6 @@ def test_versions_that_are_none_are_other_versions(tmp_path):
     damaged = Measurement(case, 0, outcome="ok", environment={"versions": "?"})
     with store.create(tmp_path, Plan("net", "", (case,))) as file:
         file.append("launch", damaged.to_json())
-    opened = folders.opened(tmp_path, "net", "fake", None, resume=True, time_budget=None)
+    opened = session.opened(tmp_path, "net", "fake", None, resume=True, time_budget=None)
     with pytest.raises(StoreError, match="was measured with host None"), opened:
         pass

@@ -12,14 +12,14 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import StoreError
 from cnnbench.runner import loop
+from cnnbench.runner.child import Reply
 from cnnbench.runner.progress import Silent
 from cnnbench.runs import store
 
 CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
 PLAN = Plan("s", "d", CASES, launches=2, seed=5, time_budget_s=100.0)
-DESCRIBED = {
-    "tensorflow": {"versions": {"fake": "1"}, "devices": {"cpu": ["simulated"], "gpu": []}}
-}
+DEVICES = {"cpu": ["simulated"], "gpu": []}
+DESCRIBED = {"tensorflow": Reply(outcome="ok", versions={"fake": "1"}, devices=DEVICES)}
 MACHINE = {"host": "where the child ran", "pinned": True}
 GIB = 2**30
 

@@ -2,8 +2,7 @@
 
 import gc
 
-from cnnbench.runner.memory import peak_of
-from cnnbench.runner.sampling import sample
+from cnnbench.runner.sampling import peak_of, sample
 
 
 class Clock:

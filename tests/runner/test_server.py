@@ -116,7 +116,7 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
 
 def test_a_runtime_describes_itself(children):
     described = children.servers[MISBEHAVING].describe()
-    assert described["versions"] == {"misbehaving": "1"}
+    assert described.versions == {"misbehaving": "1"}
 
 
 def test_an_unknown_runtime_is_refused_by_name():
@@ -146,7 +146,7 @@ def test_a_script_without_a_main_guard_may_start_children(tmp_path, given):
     program = (
         "print('once')\n"
         "from cnnbench.runner import server\n"
-        "print(server.start('fake').describe()['outcome'])\n"
+        "print(server.start('fake').describe().outcome)\n"
         "print(__spec__ is None)\n"
     )
     script = tmp_path / "script.py"

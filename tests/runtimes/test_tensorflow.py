@@ -32,8 +32,8 @@ def test_the_runtime_names_its_versions_and_devices(children):
     import tensorflow as tf
 
     described = children.servers["tensorflow"].describe()
-    assert described["versions"] == {"tensorflow": tf.__version__, "keras": keras.__version__}
-    assert described["devices"]["cpu"]
+    assert described.versions == {"tensorflow": tf.__version__, "keras": keras.__version__}
+    assert described.devices["cpu"]
 
 
 @pytest.mark.parametrize("mode", tensorflow.MODES)
@@ -107,7 +107,7 @@ def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
 
 
 def test_a_gpu_that_is_not_there_is_an_error(tmp_path, monkeypatch, capsys, children):
-    if children.servers["tensorflow"].describe()["devices"]["gpu"]:
+    if children.servers["tensorflow"].describe().devices["gpu"]:
         pytest.skip("this machine has a GPU")
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--device", "gpu"]) == 2
