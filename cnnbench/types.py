@@ -20,8 +20,7 @@ from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.case_change import CaseChange
-from cnnbench.runs.comparison import EnvironmentDifference, RunComparison
-from cnnbench.runs.gate import Gate
+from cnnbench.runs.comparison import EnvironmentDifference, Gate, RunComparison
 
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]

@@ -44,9 +44,11 @@ class Progress(Protocol):
 
     def begins(self, launch: Launch) -> None:
         """A launch is about to start."""
+        return
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """A launch has ended and is on the disk; `left_s` is what the rest should take."""
+        return
 
 
 @dataclass(frozen=True, slots=True)

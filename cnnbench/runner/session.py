@@ -62,7 +62,11 @@ class Session:
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
                 return replace(self.measure(cases, progress, Path(name), **plan), folder=Path())
-        fields = {"suite": "session", "description": "", "seed": SystemRandom().randrange(2**31)}
+        fields: dict[str, Any] = {
+            "suite": "session",
+            "description": "",
+            "seed": SystemRandom().randrange(2**31),
+        }
         ours = tuple(replace(case, runtime=self.runtime) for case in cases)
         wanted = Plan(cases=ours, **(fields | plan))
         with store.create(folder, wanted) as file:

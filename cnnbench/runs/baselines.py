@@ -60,7 +60,12 @@ def save(name: str, folder: Path, *, replace: bool = False) -> Path:
         StoreError: there is no run in the folder, the name is taken, or nothing can be written.
         CnnbenchError: the name cannot be one.
     """
-    path = _path(name)
+    if not _NAME.fullmatch(name):
+        raise CnnbenchError(
+            "a baseline's name must be 1 to 64 letters, digits, '.', '_' or '-', such as main, and "
+            f"begin and end with a letter or a digit; got {name!r}"
+        )
+    path = _root() / name
     store.read(folder)  # raises unless it can be compared later
     if name in names() and not replace:
         raise StoreError(f"there is already a baseline {name}; --replace overwrites it")
@@ -79,12 +84,11 @@ def save(name: str, folder: Path, *, replace: bool = False) -> Path:
 
 
 def names() -> list[str]:
-    """The baselines that there are."""
+    """The baselines that there are, without one that is being saved: that is no name."""
     try:
         folders = [path.parent.name for path in _root().glob(f"*/{FILE}")]
     except OSError:  # there is no folder yet, or it cannot be read
         return []
-    # One that is being saved has another name.
     return sorted(name for name in folders if _NAME.fullmatch(name))
 
 
@@ -123,12 +127,3 @@ def remove(name: str) -> None:
 
 def _root() -> Path:
     return paths.data_dir() / "baselines"
-
-
-def _path(name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        raise CnnbenchError(
-            "a baseline's name must be 1 to 64 letters, digits, '.', '_' or '-', such as main, and "
-            f"begin and end with a letter or a digit; got {name!r}"
-        )
-    return _root() / name

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from cnnbench.errors import CnnbenchError, unknown
-from cnnbench.records import Record, one_line
+from cnnbench.records import Record, one_line, plain
 from cnnbench.runs.case_change import METRICS, CaseChange, case_change
-from cnnbench.runs.gate import Gate, gate
-from cnnbench.runs.network_change import NetworkChange, network_changes
 from cnnbench.runs.recording import Recording, Series
 
 EXPECTED = ("commit",)
@@ -38,6 +36,59 @@ class EnvironmentDifference:
     key: str
     base: str
     new: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChange:
+    """A case whose network is another one now, though its id is equal: before and after.
+
+    A value is None where a recording does not have it. `digest` is that of the graph. If it
+    differs and no count does, another operation, order or shape costs the same.
+    """
+
+    case: str
+    digest: tuple[str | None, str | None]
+    params: tuple[int | None, int | None]
+    macs: tuple[int | None, int | None]
+    flops: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gate(Record):
+    """The cases that speak against the new side.
+
+    Args:
+        limit: the share by which a case may become slower (or larger): 0.05 is 5 %.
+        above: the cases whose whole interval is above the limit.
+        broke: the cases that have a value in the base but none in the new side.
+        unjudged: the cases without an interval or a base value; these neither pass nor fail.
+    """
+
+    limit: float
+    above: tuple[CaseChange, ...]
+    broke: tuple[CaseChange, ...]
+    unjudged: tuple[CaseChange, ...]
+
+    def __repr__(self) -> str:
+        failed = f"{len(self.above)} above", f"{len(self.broke)} broke"
+        unjudged = f"{len(self.unjudged)} not judged"
+        return one_line(self, f"{100 * self.limit:g} %", self.word, *failed, unjudged)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no case is above the limit and none broke."""
+        return not self.above and not self.broke
+
+    @property
+    def word(self) -> str:
+        """Passed or failed."""
+        return "passed" if self.passed else "failed"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; cases by their keys."""
+        sides = {"above": self.above, "broke": self.broke, "unjudged": self.unjudged}
+        keys = {side: [change.key for change in changes] for side, changes in sides.items()}
+        return {"limit": self.limit, "passed": self.passed, **keys}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,8 +127,22 @@ class RunComparison(Record):
         return ", ".join(f"{count} {word}" for word, count in words.items())
 
     def gate(self, limit: float) -> Gate:
-        """Whether no case became worse by more than a limit, 0.05 for 5 %; see `gate.gate`."""
-        return gate(self.changes, limit)
+        """Whether no case became worse by more than a limit, 0.05 for 5 %.
+
+        A case is above the limit only if its whole interval is, so that noise does not fail.
+
+        Raises:
+            CnnbenchError: the limit is not a number of at least 0.
+        """
+        if not limit >= 0:  # also for NaN
+            raise CnnbenchError(f"a gate's limit must be 0 or more, as 0.05 for 5 %; got {limit!r}")
+        lows = [(change, change.ratio.low if change.ratio else None) for change in self.changes]
+        return Gate(
+            limit,
+            above=tuple(c for c, low in lows if low is not None and low > 1 + limit),
+            broke=tuple(c for c in self.changes if c.broke),
+            unjudged=tuple(c for c, low in lows if low is None and not c.broke),
+        )
 
     def records(self) -> list[dict[str, Any]]:
         """One flat row a case, as `pandas.DataFrame` takes them."""
@@ -85,17 +150,13 @@ class RunComparison(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; a ratio to nothing, which is infinite, is None."""
-        cases = [{key: _finite(value) for key, value in row.items()} for row in self.records()]
+        others = ("only_base", "only_new", "networks", "differences", "notes")
         return {
             "base": self.base,
             "new": self.new,
             "metric": self.metric,
-            "cases": cases,
-            "only_base": list(self.only_base),
-            "only_new": list(self.only_new),
-            "networks": [asdict(network) for network in self.networks],
-            "differences": [asdict(difference) for difference in self.differences],
-            "notes": list(self.notes),
+            "cases": [{key: _finite(x) for key, x in row.items()} for row in self.records()],
+            **{name: plain(getattr(self, name)) for name in others},
         }
 
 
@@ -121,14 +182,14 @@ def compare(
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
     left, right = ({s.key: s for s in side.series} for side in (base, new))
-    common = [key for key in left if key in right]
+    common = [(series, right[key]) for key, series in left.items() if key in right]
     if not common:
         raise CnnbenchError(
             f"{base.name} and {new.name} have nothing in common: the first has {_some(left)}, "
             f"the second {_some(right)}; compare runs of the same suite"
         )
     parts = base.parts, new.parts
-    changes = tuple(case_change(left[key], right[key], metric, paired, parts) for key in common)
+    changes = tuple(case_change(*sides, metric, paired, parts) for sides in common)
     if not any(change.ratio or change.broke for change in changes):
         raise CnnbenchError(
             f"there is no {metric} to compare in {base.name} and {new.name}: "
@@ -141,7 +202,7 @@ def compare(
         changes=changes,
         only_base=tuple(s.name for key, s in left.items() if key not in right),
         only_new=tuple(s.name for key, s in right.items() if key not in left),
-        networks=() if paired else network_changes(left, right),
+        networks=() if paired else tuple(_networks(common)),
         differences=() if paired else tuple(_environments(base, new)),
         notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *_beside(changes)))),
     )
@@ -152,6 +213,23 @@ def _some(series: Mapping[str, Series]) -> str:
     if first is None:
         return "no cases"
     return first.name + (f" and {len(others)} more" if others else "")
+
+
+def _networks(common: Sequence[tuple[Series, Series]]) -> list[NetworkChange]:
+    """The cases whose digests differ, or whose counts do."""
+    found = []
+    for before, after in common:
+        facts = list(zip(_facts(before), _facts(after), strict=True))
+        if any(None not in sides and sides[0] != sides[1] for sides in facts):
+            found.append(NetworkChange(before.name, *facts))
+    return found
+
+
+def _facts(series: Series) -> tuple[Any, ...]:
+    """The digest of a network, its parameters, MACs and FLOPs; None for what is not known."""
+    r = series.result
+    digest, macs = (r.paper.digest or None, r.cost.macs) if r else (None, None)
+    return digest, series.params, macs, series.flops
 
 
 def _environments(base: Recording, new: Recording) -> list[EnvironmentDifference]:
@@ -176,15 +254,15 @@ def _beside(changes: Sequence[CaseChange]) -> list[str]:
 
 def _notes(side: Recording) -> list[str]:
     """What is wrong with one side."""
-    notes = [f"{side.name}: {note}" for note in side.notes]
+    notes = list(side.notes)
     for key, values in side.environment.items():
         if len(values) > 1 and key != "mode":
-            notes.append(f"{side.name}: its launches differ in {key}: {', '.join(values)}")
+            notes.append(f"its launches differ in {key}: {', '.join(values)}")
     failed = [
         f"{s.name} ({', '.join(f'{count} {outcome}' for outcome, count in s.failures.items())})"
         for s in side.series
         if s.failures
     ]
     if failed:
-        notes.append(f"{side.name}: launches without a result: {', '.join(failed)}")
-    return notes
+        notes.append(f"launches without a result: {', '.join(failed)}")
+    return [f"{side.name}: {note}" for note in notes]

@@ -20,11 +20,7 @@ from cnnbench.runs.store import FILE, Run
 
 
 def run(name: str) -> Run:
-    """The stored run with that name.
-
-    Raises:
-        StoreError: there is none, or it cannot be read.
-    """
+    """The stored run with that name; `StoreError` if there is none, or it cannot be read."""
     folder = _folder(name)
     if folder is not None:
         return store.read(folder)
@@ -32,15 +28,15 @@ def run(name: str) -> Run:
         raise StoreError(f"{name} holds results of pytest-benchmark, not a run of cnnbench")
     if several := _several(name):
         return _join(Path(name), [store.read(folder) for folder in several])
-    raise _unknown(name)
+    known = ", ".join(baselines.names()) or "none"
+    raise StoreError(
+        f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
+        "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
+    )
 
 
 def recording(name: str) -> Recording:
-    """What was measured, from a run or from pytest-benchmark's JSON.
-
-    Raises:
-        StoreError: there is nothing, or it cannot be read.
-    """
+    """What was measured, from a run or from pytest-benchmark's JSON; `StoreError` as above."""
     if _folder(name) is None and benchmarks(name):
         from cnnbench.runs import pytest_benchmark
 
@@ -70,22 +66,13 @@ def _several(name: str) -> list[Path]:
 def _join(folder: Path, runs: Sequence[Run]) -> Run:
     """Several runs as one; launches with the same number ran in the same round of one run."""
     measurements: list[Measurement] = []
-    offset, parts = 0, []
+    parts = []
     for part in runs:
-        parts.append(offset)
-        measurements += [replace(m, launch=offset + m.launch) for m in part.measurements]
-        offset += 1 + max((m.launch for m in part.measurements), default=-1)
+        parts.append(1 + max((m.launch for m in measurements), default=-1))
+        measurements += [replace(m, launch=parts[-1] + m.launch) for m in part.measurements]
     cases = {case.id: case for part in runs for case in part.plan.cases}
     papers = {key: paper for part in runs for key, paper in part.plan.papers.items()}
     problems = {key: reason for part in runs for key, reason in part.problems.items()}
     plan = replace(runs[0].plan, cases=tuple(cases.values()), papers=papers)
     bad = (f"{part.folder}: {line}" for part in runs for line in part.bad_lines)
     return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts), problems=problems)
-
-
-def _unknown(name: str) -> StoreError:
-    known = ", ".join(baselines.names()) or "none"
-    return StoreError(
-        f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
-        "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
-    )

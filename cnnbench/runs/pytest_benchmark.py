@@ -83,11 +83,7 @@ class BenchmarkFile:
 
 
 def read(path: Path) -> Recording:
-    """Benchmarks from a file, or from a folder of files that are launches of the same.
-
-    Raises:
-        StoreError: a file cannot be read, or is not pytest-benchmark's.
-    """
+    """The benchmarks of a file, or of the files of a folder, which are launches of the same."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     parts = [_file(file) for file in files]
     joined: dict[str, Series] = {}
@@ -115,22 +111,46 @@ def _join(old: Series, new: Series) -> Series:
 
 
 def _file(path: Path) -> Recording:
-    file = _parse(path)
-    benchmarks = _benchmarks(file, path)
-    names = Counter(ours.name for _, _, ours in benchmarks)
-    return Recording(
-        str(path),
-        tuple(
-            _series(key, key if names[ours.name] > 1 else ours.name, of.stats, ours)
-            for key, of, ours in benchmarks
-        ),
-        distinct_values(_machine(file)),
+    """The benchmarks of a file; the key of each is the case's id, unless several have the same."""
+    try:
+        file = record(BenchmarkFile, json.loads(path.read_bytes()))
+        ours = [benchmark.ours for benchmark in file.benchmarks]
+        pairs = list(zip(file.benchmarks, ours, strict=True))
+        cases = Counter(info.case for info in ours)
+        keys = [info.case if cases[info.case] == 1 else b.fullname for b, info in pairs]
+        twice = [key for key, count in Counter(keys).items() if count > 1]
+        if twice:
+            raise CnnbenchError(f"two benchmarks are called {twice[0]}")
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError, CnnbenchError) as error:
+        raise StoreError(
+            f"{path} is not pytest-benchmark's JSON ({error}); pytest --benchmark-json=FILE "
+            "writes it"
+        ) from None
+    names = Counter(info.name for info in ours)
+    series = (
+        _series(key, key if names[info.name] > 1 else info.name, benchmark.stats, info)
+        for key, (benchmark, info) in zip(keys, pairs, strict=True)
     )
+    return Recording(str(path), tuple(series), distinct_values(_machine(file)))
 
 
 def _series(key: str, name: str, of: Times, ours: CaseInfo) -> Series:
-    launches = _launches(of, ours.calls).items()
-    samples = {number: _samples(rounds) for number, rounds in launches}
+    """A benchmark with its launches; the median stands for the rounds if the file has none.
+
+    A launch whose clock was too coarse, so that it took 0 seconds, is left out.
+    """
+    rounds = of.data or [of.median]
+    counts = ours.calls if sum(ours.calls) == len(rounds) else [len(rounds)]
+    rest = iter(rounds)
+    samples = {
+        # Our statistics leave out the first call of a launch, which initialises. pytest-benchmark
+        # made that call when it calibrated, so the median stands in for it: it changes no median.
+        number: (median(launch), *launch)
+        for number, launch in enumerate([list(islice(rest, count)) for count in counts])
+        if launch and median(launch) > 0
+    }
     return Series(
         key=key,
         name=name,
@@ -143,54 +163,6 @@ def _series(key: str, name: str, of: Times, ours: CaseInfo) -> Series:
         outcome="ok" if samples else "took 0 seconds",
         failures={},
     )
-
-
-def _parse(path: Path) -> BenchmarkFile:
-    try:
-        return record(BenchmarkFile, json.loads(path.read_bytes()))
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError, CnnbenchError) as error:
-        raise _wrong(path, str(error)) from None
-
-
-def _wrong(path: Path, reason: str) -> StoreError:
-    return StoreError(
-        f"{path} is not pytest-benchmark's JSON ({reason}); pytest --benchmark-json=FILE writes it"
-    )
-
-
-def _benchmarks(file: BenchmarkFile, path: Path) -> list[tuple[str, Benchmark, CaseInfo]]:
-    """The benchmarks of a file with their keys: the case's id, unless several have the same."""
-    try:
-        ours = [benchmark.ours for benchmark in file.benchmarks]
-    except CnnbenchError as error:
-        raise _wrong(path, str(error)) from None
-    cases = Counter(info.case for info in ours)
-    pairs = list(zip(file.benchmarks, ours, strict=True))
-    keyed = [(e.case if cases[e.case] == 1 else b.fullname, b, e) for b, e in pairs]
-    twice = [key for key, count in Counter(key for key, _, _ in keyed).items() if count > 1]
-    if twice:
-        raise _wrong(path, f"two benchmarks are called {twice[0]}")
-    return keyed
-
-
-def _launches(of: Times, calls: Sequence[int]) -> dict[int, Sequence[float]]:
-    """The rounds of each launch, by its number; the median alone if the file has no rounds.
-
-    A launch whose clock was too coarse, so that it took 0 seconds, is left out.
-    """
-    rounds = of.data or [of.median]
-    counts = calls if sum(calls) == len(rounds) else [len(rounds)]
-    rest = iter(rounds)
-    launches = enumerate([list(islice(rest, count)) for count in counts])
-    return {number: launch for number, launch in launches if launch and median(launch) > 0}
-
-
-def _samples(rounds: Sequence[float]) -> tuple[float, ...]:
-    # Our statistics leave out the first call of a launch, which initialises. pytest-benchmark
-    # made that call when it calibrated, so the median stands in for it: it changes no median.
-    return (median(rounds), *rounds)
 
 
 def _machine(file: BenchmarkFile) -> list[dict[str, Any]]:
@@ -275,11 +247,7 @@ def _benchmark(series: Series, steady: dict[int, Sequence[float]]) -> dict[str, 
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write an export into a file, but never over a run.
-
-    Raises:
-        StoreError: the file holds a run, or cannot be written.
-    """
+    """Write an export into a file, but never over a run."""
     if path.name == FILE:
         raise StoreError(f"{path} is the file of a run; choose another file with --out")
     try:

@@ -75,11 +75,7 @@ class Recording:
     parts: tuple[int, ...] = ()
 
     def of_block(self, label: str) -> Recording:
-        """The series of one block, each with its place as key and name.
-
-        Raises:
-            UnknownNameError: it has no such block.
-        """
+        """The series of one block, each with its place as key and name."""
         known = {s.label for s in self.series}
         if label not in known:
             raise unknown(f"block of {self.name}", label, known)
@@ -95,9 +91,11 @@ def of_run(run: Run) -> Recording:
         str(run.folder),
         tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in cases),
         distinct_values(
-            [_flat(m.environment) for m in run.measurements]
-            + [{"runtime": runtime} for runtime in run.plan.runtimes]
-            + [{"mode": mode} for mode in sorted({r.case.mode for r in cases})]
+            [
+                *(_flat(m.environment) for m in run.measurements),
+                *({"runtime": runtime} for runtime in run.plan.runtimes),
+                *({"mode": mode} for mode in sorted({r.case.mode for r in cases})),
+            ]
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
         run.parts,
@@ -117,14 +115,12 @@ def distinct_values(launches: Iterable[dict[str, Any]]) -> Environment:
 def _flat(machine: dict[str, Any]) -> dict[str, Any]:
     """What a launch recorded of the machine, with one key for each version."""
     memory, versions = machine.get("memory_bytes"), machine.get("versions")
+    known = versions if isinstance(versions, dict) else {}
     return {
         **{key: machine.get(key) for key in _MACHINE},
         # Rounded: the part that the system reserves for itself differs by some kB from day to day.
         "memory": units.binary(memory) if isinstance(memory, int | float) else None,
-        **{
-            f"versions.{name}": version
-            for name, version in (versions.items() if isinstance(versions, dict) else ())
-        },
+        **{f"versions.{name}": version for name, version in known.items()},
     }
 
 

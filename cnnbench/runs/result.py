@@ -63,7 +63,7 @@ class Result:
     def side(self) -> float:
         """Side length of the input in pixels; of an oblong, of the square of its area.
 
-        Of an input that is not an image, its first size.
+        If the input is not an image, this is its first size.
         """
         sizes = self.case.input_shape
         if len(sizes) < 3:
@@ -139,8 +139,15 @@ class Result:
 
     @property
     def _growths(self) -> list[tuple[float, int]]:
-        """Bytes by which memory grew a call, and the calls, of each launch that says so."""
-        return [(rate, sum(m.bursts)) for m in self.launches if (rate := _growth(m)) is not None]
+        """Of each launch that is long enough: bytes by which memory grew a call, and its calls."""
+        found = []
+        for m in self.launches:
+            sizes = m.resident_bytes[1:]  # after each burst
+            if m.ok and len(sizes) == len(m.bursts) >= 8:
+                half = len(sizes) // 2
+                later = max(sum(m.bursts[half + 1 :]), 1)
+                found.append(((sizes[-1] - sizes[half]) / later, sum(m.bursts)))
+        return found
 
     @property
     def calls(self) -> int:
@@ -210,15 +217,6 @@ def _median(values: Iterable[int | None]) -> float | None:
     return median(known) if known else None
 
 
-def _growth(m: Measurement) -> float | None:
-    """Bytes a call by which memory grew in the second half of a launch; None of a short one."""
-    sizes = m.resident_bytes[1:]  # after each burst
-    if not m.ok or len(sizes) < 8 or len(sizes) != len(m.bursts):
-        return None
-    half = len(sizes) // 2
-    return (sizes[-1] - sizes[half]) / max(sum(m.bursts[half + 1 :]), 1)
-
-
 def ratio(base: Result, new: Result) -> Estimate | None:
     """How many times as long `new` takes as `base` in one run, over the launches of both.
 
@@ -232,9 +230,9 @@ def ratio(base: Result, new: Result) -> Estimate | None:
 def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     """How many times as long `new` takes as `base`, measured in another run.
 
-    Where the launches of both ran beside the same reference on the same kind of machine and the
-    same versions, each counts as how many times the reference's time it took, so that a
-    machine that became slower between the runs cancels. Else by the medians of the launches.
+    If the launches of both ran beside the same reference, on the same kind of machine and with the
+    same versions, each counts as how many times the reference's time it took. So a machine that
+    became slower between the runs cancels. Otherwise the medians of the launches are compared.
     """
     if _paced_alike(base, new):
         found = stats.separate([*base.paces.values()], [*new.paces.values()], stats.DRIFT)
@@ -245,10 +243,10 @@ def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
 def ratio_in_turn(
     base: Result, new: Result, base_parts: Sequence[int], new_parts: Sequence[int]
 ) -> Estimate | None:
-    """The same where both were measured in turn, run by run: the runs of one place are a pair.
+    """The same if both were measured in turn, run by run: the runs of one place are a pair.
 
-    What changes in the machine from one pair of runs to the next then counts for neither. The
-    parts are the first launches of each run. None where no pair has both.
+    Then it does not matter what changes in the machine from one pair of runs to the next. The
+    parts are the first launches of each run. None if no pair has both.
     """
     alike = _paced_alike(base, new)
     one, other = (
@@ -285,22 +283,15 @@ def _paced_by(result: Result) -> list[Any]:
 
 
 def result(case: Case, paper: Paper, launches: Sequence[Measurement]) -> Result:
-    """Join a case's launches, any number of them, with its costs.
+    """Join a case's launches with its costs.
 
-    Of several records of one launch number, as a continued run may leave, the last good
-    one counts.
+    A continued run may leave several records of one launch number: the last good one counts.
     """
     samples = {
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
-    return Result(
-        case=case,
-        paper=paper,
-        launches=tuple(launches),
-        samples=samples,
-        time=stats.location(samples),
-        spread=stats.spread(samples.values()),
-    )
+    time, spread = stats.location(samples), stats.spread(samples.values())
+    return Result(case, paper, tuple(launches), samples, time, spread)
 
 
 def results(run: Run) -> tuple[list[Result], list[str]]:

@@ -18,44 +18,45 @@ from cnnbench.errors import CnnbenchError
 def upgraded(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
     """The values of a line of schema 1 as schema 2 has them; what is wrong stays so."""
     try:
-        if kind == "plan":
-            kept = {key: data[key] for key in data.keys() - {"runtime", "blocks"}}
-            together = [[case_id(key, runtime) for key in row] for row in data.get("together", ())]
-            return {
-                **kept,
-                "cases": [_case(case, runtime) for case in data["cases"]],
-                "together": together,
-                "comparisons": [
-                    _comparison(comparison, data["blocks"], device, runtime)
-                    for comparison in data.get("comparisons", ())
-                    for device in dict.fromkeys(case["device"] for case in data["cases"])
-                ],
-            }
-        if kind == "launch":
-            beside = [case_id(key, runtime) for key in data.get("beside", ())]
-            reference = data.get("reference") and case_id(data["reference"], runtime)
-            return {
-                **data,
-                "case": _case(data["case"], runtime),
-                "beside": beside,
-                "reference": reference or "",
-            }
-        if kind == "stop":
-            return {**data, "case": case_id(data["case"], runtime)}
-        if kind == "ceilings":
-            probes = [
-                {**probe, "case": case_id(probe["case"], runtime)} for probe in data["probes"]
-            ]
-            return {**data, "probes": probes}
+        return {**data, **_changed(kind, data, runtime)}
     except (KeyError, TypeError, ValueError, AttributeError):
-        pass  # not such a record: whoever decodes it says what is wrong
-    return data
+        return data  # not such a record: whoever decodes it says what is wrong
 
 
-def case_id(key: str, runtime: str) -> str:
-    """The id of a case of schema 1, which ended in its mode: "... cpu graph"."""
-    head, _, mode = key.rpartition(" ")
-    return f"{head} {runtime}/{mode}"
+def _changed(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
+    """The values of a line that schema 2 has otherwise."""
+
+    def case_id(key: str) -> str:
+        """Ids ended in the mode: "... cpu graph"."""
+        head, _, mode = key.rpartition(" ")
+        return f"{head} {runtime}/{mode}"
+
+    def case(old: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in old.items() if key != "input_shape"}
+        return {**kept, "inputs": [old["input_shape"]], "runtime": runtime}
+
+    if kind == "plan":
+        return {
+            "cases": [case(old) for old in data["cases"]],
+            "together": [[case_id(key) for key in row] for row in data.get("together", ())],
+            "comparisons": [
+                _comparison(comparison, data["blocks"], device, runtime)
+                for comparison in data.get("comparisons", ())
+                for device in dict.fromkeys(old["device"] for old in data["cases"])
+            ],
+        }
+    if kind == "launch":
+        reference = data.get("reference") and case_id(data["reference"])
+        return {
+            "case": case(data["case"]),
+            "beside": [case_id(key) for key in data.get("beside", ())],
+            "reference": reference or "",
+        }
+    if kind == "stop":
+        return {"case": case_id(data["case"])}
+    if kind == "ceilings":
+        return {"probes": [{**old, "case": case_id(old["case"])} for old in data["probes"]]}
+    return {}
 
 
 def papers(cases: Mapping[str, Case]) -> tuple[dict[str, Paper], dict[str, str]]:
@@ -89,8 +90,3 @@ def _comparison(
         "pairs": [(c, at(base, c).id, at(new, c).id) for c in old["channels"]],
         **curves(at, base, new, tuple(old["range"])),
     }
-
-
-def _case(case: dict[str, Any], runtime: str) -> dict[str, Any]:
-    kept = {key: value for key, value in case.items() if key != "input_shape"}
-    return {**kept, "inputs": [case["input_shape"]], "runtime": runtime}

@@ -61,6 +61,15 @@ class Run:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+KINDS: dict[str, type[Any]] = {
+    "plan": Plan,
+    "launch": Measurement,
+    "stop": Stop,
+    "ceilings": Ceiling,
+}
+"""What a line is, by its type; a paper is not stored field by field."""
+
+
 class Store:
     """The open file of a run; every `append` is on the disk when it returns."""
 
@@ -93,15 +102,11 @@ class Store:
 
 
 def create(folder: Path, plan: Plan) -> Store:
-    """Start a run in a new folder.
-
-    Raises:
-        StoreError: the folder already holds a run, or cannot be written.
-    """
+    """Start a run in a new folder; see `check_free` for what is refused."""
     check_free(folder)
     # Worked out before anything is written: what is refused leaves no trace.
     papers = {case.paper_key: plan.paper(case).to_json() for case in plan.cases}
-    store = _opened(folder)
+    store = resume(folder)
     store.append("plan", plan.to_json())
     for key, costs in papers.items():
         store.append("paper", {"of": key, **costs})
@@ -109,11 +114,7 @@ def create(folder: Path, plan: Plan) -> Store:
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that a new run cannot go into; leaves no trace.
-
-    Raises:
-        StoreError: the folder already holds a run, or cannot be written.
-    """
+    """Refuse a folder that already holds a run, or cannot be written; leaves no trace."""
     # Not `Path.exists`, which raises on a name that is too long.
     if os.path.exists(folder / FILE):
         raise StoreError(
@@ -126,15 +127,7 @@ def check_free(folder: Path) -> None:
 
 
 def resume(folder: Path) -> Store:
-    """Open a run to append to it.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
-    return _opened(folder)
-
-
-def _opened(folder: Path) -> Store:
+    """Open the file of a run to append to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return Store(folder / FILE)
@@ -148,78 +141,60 @@ def read(folder: Path) -> Run:
     """Read a stored run; bad lines are skipped and named in the result.
 
     Raises:
-        StoreError: there is no run in the folder, or its first line is not a plan.
+        StoreError: there is no run in the folder, or no line of it is a plan.
     """
     path = folder / FILE
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise StoreError(f"no run in {folder}: {FILE}: {error.strerror}") from None
-    run = _Reading()
+    found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    papers: dict[str, Paper] = {}
+    bad: list[str] = []
+    old, runtime = False, ""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            run.add(line)
+            schema, kind, data = _parsed(line)
+            if schema == 1:
+                if kind == "plan":
+                    old, runtime = True, str(data.get("runtime"))
+                data = schema1.upgraded(kind, data, runtime)
+            if kind == "paper":
+                papers[str(data.pop("of", ""))] = paper.stored(data)
+            elif kind in KINDS:
+                found[kind].append(record(KINDS[kind], data))
+            else:
+                raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:
-            run.bad.append(f"{path.name}:{number}: {error}")
-    if run.plan is None:
-        reason = f" ({run.bad[0]})" if run.bad else ""
+            bad.append(f"{path.name}:{number}: {error}")
+    if not found["plan"]:
+        reason = f" ({bad[0]})" if bad else ""
         raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
-    return run.finished(folder, run.plan)
+    plan: Plan = found["plan"][0]
+    cases = {case.paper_key: case for case in (*plan.cases, *(m.case for m in found["launch"]))}
+    problems = dict.fromkeys(cases.keys() - papers.keys(), "its costs were not stored")
+    if old:
+        papers, problems = schema1.papers(cases)
+    return Run(
+        folder,
+        replace(plan, papers=papers),
+        tuple(found["launch"]),
+        tuple(bad),
+        {stop.case: stop.reason for stop in found["stop"]},
+        tuple(found["ceilings"]),
+        problems=problems,
+    )
 
 
-@dataclass(slots=True)
-class _Reading:
-    """A run as far as its lines have been read."""
-
-    plan: Plan | None = None
-    papers: dict[str, Paper] = field(default_factory=dict)
-    measurements: list[Measurement] = field(default_factory=list)
-    stops: dict[str, str] = field(default_factory=dict)
-    ceilings: list[Ceiling] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
-    schema: int = SCHEMA
-    runtime: str = ""
-
-    def add(self, line: bytes) -> None:
-        try:
-            data = json.loads(line)
-            schema, kind = data.pop("schema"), data.pop("type")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise CnnbenchError(f"not a record ({len(line)} bytes)") from None
-        if schema == 1:
-            if kind == "plan":
-                self.runtime = str(data.get("runtime"))
-            data = schema1.upgraded(kind, data, self.runtime)
-        elif schema != SCHEMA:
-            raise CnnbenchError(f"schema {schema}, this version reads 1 to {SCHEMA}")
-        if kind == "plan":
-            self.plan, self.schema = self.plan or record(Plan, data), schema
-        elif kind == "paper":
-            self.papers[str(data.pop("of", ""))] = paper.stored(data)
-        elif kind == "launch":
-            self.measurements.append(record(Measurement, data))
-        elif kind == "stop":
-            stop = record(Stop, data)
-            self.stops[stop.case] = stop.reason
-        elif kind == "ceilings":
-            self.ceilings.append(record(Ceiling, data))
-        else:
-            raise CnnbenchError(f"unknown type {kind!r}")
-
-    def finished(self, folder: Path, plan: Plan) -> Run:
-        cases = [*plan.cases, *(m.case for m in self.measurements)]
-        wanted = {case.paper_key: case for case in cases}
-        problems = dict.fromkeys(wanted.keys() - self.papers.keys(), "its costs were not stored")
-        if self.schema == 1:
-            self.papers, problems = schema1.papers(wanted)
-        return Run(
-            folder,
-            replace(plan, papers=self.papers),
-            tuple(self.measurements),
-            tuple(self.bad),
-            self.stops,
-            tuple(self.ceilings),
-            problems=problems,
-        )
+def _parsed(line: bytes) -> tuple[int, str, dict[str, Any]]:
+    """The schema and the type of a line, and its other values."""
+    try:
+        data = json.loads(line)
+        schema, kind = data.pop("schema"), str(data.pop("type"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CnnbenchError(f"not a record ({len(line)} bytes)") from None
+    if schema not in (1, SCHEMA):
+        raise CnnbenchError(f"schema {schema}, this version reads 1 to {SCHEMA}")
+    return schema, kind, data

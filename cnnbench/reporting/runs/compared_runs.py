@@ -11,9 +11,7 @@ from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.tables import Columns, interval, number, of_items, optional
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.case_change import CaseChange
-from cnnbench.runs.comparison import RunComparison
-from cnnbench.runs.gate import Gate
-from cnnbench.runs.network_change import NetworkChange
+from cnnbench.runs.comparison import Gate, NetworkChange, RunComparison
 
 SHOW: dict[str, Callable[[float], str]] = {
     "time": units.seconds,
