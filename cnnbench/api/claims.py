@@ -78,7 +78,7 @@ def verify(
     from cnnbench.cases.plan import Plan
     from cnnbench.claims import judged, load
     from cnnbench.runner import session
-    from cnnbench.runs import inputs, store
+    from cnnbench.runs import recording, store
 
     if figure is not None:
         from cnnbench.reporting import style
@@ -86,7 +86,7 @@ def verify(
         style.check(Path(figure))
     chosen = load(claims)
     verdicts = judged.judge(chosen)
-    stored, ending = inputs.run(str(run)) if run is not None else None, None
+    stored, ending = recording.run(str(run)) if run is not None else None, None
     if measure:
         folder = session.chosen("claims", out, resume)
         groups = [

@@ -35,15 +35,15 @@ def compare(
     Raises:
         CnnbenchError: there is no such run or block, or they have no case in common.
     """
-    from cnnbench.runs import comparison, inputs
+    from cnnbench.runs import comparison, recording
 
     if (new is None) == (blocks is None):
         raise CnnbenchError("compare takes two runs, or one run and two of its blocks")
-    left = inputs.recording(str(base))
+    left = recording.read(str(base))
     if blocks:
         before, after = map(left.of_block, blocks)
         return comparison.compare(before, after, metric, paired=True)
-    return comparison.compare(left, inputs.recording(str(new)), metric)
+    return comparison.compare(left, recording.read(str(new)), metric)
 
 
 def save_baseline(name: str, run: Path | str, *, replace: bool = False) -> Path:
@@ -109,9 +109,9 @@ def export(
         CnnbenchError: the format is unknown, or its library is not installed.
     """
     from cnnbench import reporting
-    from cnnbench.runs import inputs, pytest_benchmark
+    from cnnbench.runs import pytest_benchmark, recording
 
-    stored = inputs.run(str(run))
+    stored = recording.run(str(run))
     left_out: list[str] = []
     if format == "pytest-benchmark":
         text, left_out = pytest_benchmark.write(stored)

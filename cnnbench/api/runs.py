@@ -182,9 +182,9 @@ def report(folder: Path | str) -> Path:
         StoreError: there is no run in the folder.
     """
     from cnnbench import reporting
-    from cnnbench.runs import inputs
+    from cnnbench.runs import recording
 
-    if inputs.benchmarks(str(folder)):
+    if recording.benchmarks(str(folder)):
         return reporting.write_benchmarks(Path(folder))
     return reporting.write(Path(folder))
 

@@ -72,15 +72,8 @@ def run(
 ) -> Ending:
     """Measure what a plan asks for and what `earlier` measurements do not have yet.
 
-    Args:
-        plan: the cases, and how often and how long to launch them.
-        store: where each measurement goes.
-        workers: start the children of a launch and say how they ended.
-        described: what each runtime says of itself, for launches that end without a result.
-        progress: who is told.
-        earlier: the measurements of a run that is continued.
-        clock: seconds, for the time budget.
-        available: the bytes of memory that a child could take.
+    `described` is what each runtime says of itself, for launches that end without a result;
+    `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
     tally = _Tally(plan, earlier)
     rounds = _Rounds(plan, tally, available())

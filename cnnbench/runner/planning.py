@@ -28,18 +28,10 @@ def plan(
     timeout_s: float,
     **fields: Any,
 ) -> Plan:
-    """What to measure of a suite.
+    """What to measure of a suite, on cpu, gpu or both; `fields` are other fields of the `Plan`.
 
-    Args:
-        suite: what was asked for.
-        devices: cpu, gpu or both.
-        runtime: what runs it.
-        workers: whose children open networks.
-        timeout_s: how long one of them may take to open a network.
-        **fields: other fields of the `Plan`.
-
-    Raises:
-        CnnbenchError: a network cannot be opened, or a layer cannot take its input.
+    Children of `workers` open networks; `timeout_s` is how long that may take. If a network cannot
+    be opened, or a layer cannot take its input, the `CnnbenchError` says so.
     """
     asked = suite.groups(devices, runtime)
     every = [case for group in asked for case in group]

@@ -58,16 +58,13 @@ def a_round(
     So a slow minute of the machine falls on all cases and not on one, and a continued run keeps
     the order of what is left. The reference runs where the cases do.
     """
+
+    def beside(case: Case) -> Case | None:
+        return reference and replace(reference, device=case.device, runtime=case.runtime)
+
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)
-    return [
-        Launch(
-            group,
-            number,
-            reference and replace(reference, device=group[0].device, runtime=group[0].runtime),
-        )
-        for group in order
-    ]
+    return [Launch(group, number, beside(group[0])) for group in order]
 
 
 class Slices:

@@ -63,10 +63,7 @@ class Server:
         return reply
 
     def plan(self, cases: Sequence[Case], timeout_s: float) -> tuple[Planned, ...]:
-        """What there is to know of cases of one network before a launch; a child opens it.
-
-        Raises `TargetError` if it cannot be opened or traced, or not in time.
-        """
+        """What there is to know of cases of one network before a launch; a child opens it."""
         reply, target = self.ask(timeout_s, worker.plan, cases), cases[0].target
         if reply.ok:
             return reply.planned
@@ -102,11 +99,8 @@ class Workers:
     ) -> list[Reply]:
         """The replies of one launch of some cases, which take turns; never raises for a failure.
 
-        Args:
-            orders: one for each case.
-            slice_s: how long the slowest of them is sampled, in seconds.
-            timeout_s: for each of them.
-            reference: what takes a turn after each round of the others; its reply is the last.
+        The slowest case is sampled for `slice_s` seconds; each may take `timeout_s` in all. The
+        reference takes a turn after each round of the others, and its reply is the last.
         """
         everyone = [*orders, *([reference] if reference else [])]
         children: list[Child] = []
@@ -168,9 +162,9 @@ def _take_turns(
     children = (*cases, *reference)
     alone = len(children) == 1
     burst = (
-        worker.burst(slice_ns, MIN_CALLS, MAX_CALLS)
+        worker.numbers(slice_ns, MIN_CALLS, MAX_CALLS)
         if alone
-        else worker.burst(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
+        else worker.numbers(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
     )
     spent = dict.fromkeys(children, 0)
     calls = dict.fromkeys(children, 0)

@@ -49,15 +49,10 @@ class Session:
     def measure(
         self, cases: Sequence[Case], progress: Progress, folder: Path | None = None, **plan: Any
     ) -> Run:
-        """Measure cases on the first runtime and read them back.
+        """Measure cases on the first runtime and read them back; `plan` has fields of the `Plan`.
 
-        After Ctrl-C it raises KeyboardInterrupt; what was measured before is in the folder.
-
-        Args:
-            cases: what to measure.
-            progress: who is told.
-            folder: where the run is kept; nowhere if None.
-            **plan: other fields of the `Plan`: launches, time_budget_s, threads, ...
+        The run is kept in the folder, if there is one. After Ctrl-C the folder has what was
+        measured before, and KeyboardInterrupt is raised.
         """
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
@@ -130,19 +125,11 @@ def opened(
     resume: bool,
     time_budget: float | None,
 ) -> Iterator[Opened]:
-    """Start a runtime and a run in a folder, or continue the one that is there.
+    """Start a runtime and a new run of a suite in a folder; `plan` says what it sets out to do.
 
-    Args:
-        folder: of the run.
-        suite: that it must be of.
-        runtime: what measures; a run that is continued has its own.
-        plan: what a new run sets out to do, on a runtime that has started.
-        resume: continue the run as it was planned.
-        time_budget: seconds for all launches, in place of what was planned.
-
-    Raises:
-        CnnbenchError: there is no such run or runtime, or one that does not fit, or the folder
-            is not free.
+    If `resume` is true, continue the run that is there, on its own runtime and as it was planned,
+    but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
+    does not fit is refused, and for a new run a folder that is not free.
     """
     earlier = store.read(folder) if resume else None
     if earlier is None:

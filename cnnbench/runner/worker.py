@@ -48,9 +48,9 @@ class Order:
     new_batch: bool = False
 
 
-def burst(ns: int, min_calls: int, max_calls: int) -> bytes:
-    """What the parent sends to ask for calls: for so long, at least and at most so many."""
-    return json.dumps([ns, min_calls, max_calls]).encode()
+def numbers(*values: int) -> bytes:
+    """A message: calls to make (for how long, least, most), or calls made (how many, how long)."""
+    return json.dumps(values).encode()
 
 
 def work(pipe: Connection, log: str, task: Callable[..., Reply], *args: object) -> None:
@@ -121,13 +121,13 @@ def measure(pipe: Connection, order: Order) -> Reply:
     where["pinned"] = case.device == "cpu" and placement.spread()
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, memory = [*first], list[int](), [resident()]
-    pipe.send_bytes(_made(first))
+    pipe.send_bytes(numbers(1, *first))
     while (message := pipe.recv_bytes()) != END:
         calls = sample(ready.step, ready.clock, *json.loads(message))
         samples += calls
         bursts.append(len(calls))
         memory.append(resident())
-        pipe.send_bytes(_made(calls))
+        pipe.send_bytes(numbers(len(calls), sum(calls)))
     return Reply(
         outcome="ok",
         samples_ns=tuple(samples),
@@ -163,10 +163,6 @@ def _new_batch(ready: runtimes.Prepared) -> int | None:
     except Exception:  # built for this batch alone, or no memory is left: the launch is good
         traceback.print_exc()
         return None
-
-
-def _made(calls: list[int]) -> bytes:
-    return json.dumps([len(calls), sum(calls)]).encode()
 
 
 def _settle(log: str) -> None:

@@ -94,14 +94,13 @@ def names() -> list[str]:
 
 def read_all() -> list[Baseline]:
     """Every baseline with its run."""
-    return [_read(name) for name in names()]
-
-
-def _read(name: str) -> Baseline:
-    try:
-        return Baseline(name, store.read(_root() / name))
-    except StoreError as error:
-        return Baseline(name, None, str(error))
+    found = []
+    for name in names():
+        try:
+            found.append(Baseline(name, store.read(_root() / name)))
+        except StoreError as error:
+            found.append(Baseline(name, None, str(error)))
+    return found
 
 
 def find(name: str) -> Path | None:

@@ -21,9 +21,6 @@ IN_TURN = 3
 """From this number of runs on each side, runs are compared in pairs; the interval of two pairs
 would be too wide to say anything."""
 
-Parts = tuple[Sequence[int], Sequence[int]]
-"""Of both sides, the number of the first launch of each run."""
-
 
 @dataclass(frozen=True, slots=True)
 class CaseChange:
@@ -78,8 +75,10 @@ class CaseChange:
         }
 
 
-def case_change(base: Series, new: Series, metric: str, paired: bool, parts: Parts) -> CaseChange:
-    """Compare one case; see `comparison.compare` for the arguments."""
+def case_change(
+    base: Series, new: Series, metric: str, paired: bool, parts: Sequence[Sequence[int]]
+) -> CaseChange:
+    """Compare one case; `parts` has, of both sides, the number of the first launch of each run."""
     if metric in ("params", "flops"):
         return _exact(base, new, metric)
     sides = (base, new)
@@ -111,7 +110,7 @@ def _ratio(
     launches: Sequence[Mapping[int, Sequence[float]]],
     metric: str,
     paired: bool,
-    parts: Parts,
+    parts: Sequence[Sequence[int]],
 ) -> Estimate | None:
     # Results know the reference that ran beside them, and who took turns with whom.
     if metric == "time" and base.result and new.result:

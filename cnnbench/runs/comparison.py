@@ -167,17 +167,9 @@ def _finite(value: Any) -> Any:
 def compare(
     base: Recording, new: Recording, metric: str = "time", *, paired: bool = False
 ) -> RunComparison:
-    """Match two recordings and compare the cases that both have.
+    """Match two recordings and compare the cases that both have; refused if there are none.
 
-    Args:
-        base: what is compared with.
-        new: what is compared.
-        metric: one of METRICS.
-        paired: whether launches of the same number ran in the same round, as within one run.
-
-    Raises:
-        UnknownNameError: another metric.
-        CnnbenchError: the two have no case in common, or neither has the metric.
+    Launches of the same number ran in the same round if `paired` is true, as within one run.
     """
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)

@@ -92,11 +92,10 @@ def read(path: Path) -> Recording:
         joined[series.key] = _join(old, series) if old else series
     if not joined:
         raise StoreError(f"{path} holds no benchmark")
-    machines = [{key: v} for p in parts for key, vs in p.environment.items() for v in vs]
+    facts = [(key, v) for p in parts for key, vs in p.environment.items() for v in vs]
     alone = all(len(series.samples) < 2 for series in joined.values())
-    return Recording(
-        str(path), tuple(joined.values()), distinct_values(machines), (ALONE,) if alone else ()
-    )
+    notes = (ALONE,) if alone else ()
+    return Recording(str(path), tuple(joined.values()), distinct_values(facts), notes)
 
 
 def _join(old: Series, new: Series) -> Series:
@@ -165,22 +164,19 @@ def _series(key: str, name: str, of: Times, ours: CaseInfo) -> Series:
     )
 
 
-def _machine(file: BenchmarkFile) -> list[dict[str, Any]]:
+def _machine(file: BenchmarkFile) -> list[tuple[str, Any]]:
     """What a file says about the machine, under our names where the meaning is the same."""
-    info, commit = file.machine_info, file.commit_info
-    ours = info.get(OURS)
+    info = file.machine_info
+    ours, cpu = info.get(OURS), info.get("cpu")
     if isinstance(ours, dict):  # written by us: every value that a key had
-        return [{key: value} for key, vs in ours.items() if isinstance(vs, list) for value in vs]
-    cpu = info.get("cpu")
+        return [(key, value) for key, vs in ours.items() if isinstance(vs, list) for value in vs]
     return [
-        {
-            "host": info.get("node"),
-            "cpu": cpu.get("brand_raw") if isinstance(cpu, dict) else None,
-            "system": f"{info.get('system')} {info.get('release')} {info.get('machine')}",
-            "versions.python": info.get("python_version"),
-            "versions.pytest-benchmark": file.version or None,
-            "commit": commit.get("id"),
-        }
+        ("host", info.get("node")),
+        ("cpu", cpu.get("brand_raw") if isinstance(cpu, dict) else None),
+        ("system", f"{info.get('system')} {info.get('release')} {info.get('machine')}"),
+        ("versions.python", info.get("python_version")),
+        ("versions.pytest-benchmark", file.version or None),
+        ("commit", file.commit_info.get("id")),
     ]
 
 

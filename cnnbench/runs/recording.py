@@ -1,16 +1,26 @@
-"""RECORDING: what was measured, by a run of cnnbench or by pytest-benchmark."""
+"""RECORDING: what was measured, by a run of cnnbench or by pytest-benchmark.
+
+A user names the folder of a run, a baseline, or pytest-benchmark's JSON. A folder of runs, or of
+JSON files, is one recording with the launches of all of them. So two versions can be measured in
+turn, while the machine is in the same state for both. An existing path takes precedence over a
+baseline of the same name.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from os.path import exists, isdir, isfile, join
+from pathlib import Path
 from typing import Any
 
 from cnnbench import stats, units
-from cnnbench.errors import unknown
+from cnnbench.errors import StoreError, unknown
+from cnnbench.runs import baselines, store
+from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, Samples, results
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import FILE, Run
 from cnnbench.stats import Estimate
 
 Environment = dict[str, tuple[str, ...]]
@@ -58,14 +68,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a run or a file of benchmarks holds.
+    """The cases of a run, or the benchmarks of a file, and what is wrong with it in the notes.
 
-    Args:
-        name: where it came from.
-        series: its cases or benchmarks.
-        environment: of all launches.
-        notes: what is wrong with it.
-        parts: of several runs read as one, the number of the first launch of each.
+    `name` is where it came from. If it is several runs read as one, `parts` has the number of the
+    first launch of each.
     """
 
     name: str
@@ -92,9 +98,9 @@ def of_run(run: Run) -> Recording:
         tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in cases),
         distinct_values(
             [
-                *(_flat(m.environment) for m in run.measurements),
-                *({"runtime": runtime} for runtime in run.plan.runtimes),
-                *({"mode": mode} for mode in sorted({r.case.mode for r in cases})),
+                *(fact for m in run.measurements for fact in _machine(m.environment)),
+                *(("runtime", runtime) for runtime in run.plan.runtimes),
+                *(("mode", mode) for mode in sorted({r.case.mode for r in cases})),
             ]
         ),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
@@ -102,26 +108,23 @@ def of_run(run: Run) -> Recording:
     )
 
 
-def distinct_values(launches: Iterable[dict[str, Any]]) -> Environment:
+def distinct_values(facts: Iterable[tuple[str, Any]]) -> Environment:
     """The distinct values of every key, as text; None means that it was not recorded."""
     values: dict[str, dict[str, None]] = {}
-    for launch in launches:
-        for key, value in launch.items():
-            if value is not None:
-                values.setdefault(key, {})[str(value)] = None
+    for key, value in facts:
+        if value is not None:
+            values.setdefault(key, {})[str(value)] = None
     return {key: tuple(known) for key, known in values.items()}
 
 
-def _flat(machine: dict[str, Any]) -> dict[str, Any]:
+def _machine(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a launch recorded of the machine, with one key for each version."""
-    memory, versions = machine.get("memory_bytes"), machine.get("versions")
-    known = versions if isinstance(versions, dict) else {}
-    return {
-        **{key: machine.get(key) for key in _MACHINE},
-        # Rounded: the part that the system reserves for itself differs by some kB from day to day.
-        "memory": units.binary(memory) if isinstance(memory, int | float) else None,
-        **{f"versions.{name}": version for name, version in known.items()},
-    }
+    yield from ((key, found.get(key)) for key in _MACHINE)
+    memory, versions = found.get("memory_bytes"), found.get("versions")
+    # Rounded: the part that the system reserves for itself differs by some kB from day to day.
+    yield "memory", units.binary(memory) if isinstance(memory, int | float) else None
+    if isinstance(versions, dict):
+        yield from ((f"versions.{name}", version) for name, version in versions.items())
 
 
 def _series(r: Result, name: str) -> Series:
@@ -139,3 +142,62 @@ def _series(r: Result, name: str) -> Series:
         failures=Counter(m.outcome for m in r.launches if not m.ok and m.launch not in r.samples),
         result=r,
     )
+
+
+def run(name: str) -> Run:
+    """The stored run with that name; `StoreError` if there is none, or it cannot be read."""
+    folder = _folder(name)
+    if folder is not None:
+        return store.read(folder)
+    if benchmarks(name):
+        raise StoreError(f"{name} holds results of pytest-benchmark, not a run of cnnbench")
+    if several := _several(name):
+        return _join(Path(name), [store.read(folder) for folder in several])
+    known = ", ".join(baselines.names()) or "none"
+    raise StoreError(
+        f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
+        "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
+    )
+
+
+def read(name: str) -> Recording:
+    """What was measured, from a run or from pytest-benchmark's JSON; `StoreError` as above."""
+    if _folder(name) is None and benchmarks(name):
+        from cnnbench.runs import pytest_benchmark
+
+        return pytest_benchmark.read(Path(name))
+    return of_run(run(name))
+
+
+def benchmarks(name: str) -> bool:
+    """Whether it is a file, or a folder that holds JSON files and no run."""
+    if isdir(name) and not exists(join(name, FILE)) and not _several(name):
+        return any(Path(name).glob("*.json"))
+    return isfile(name)
+
+
+def _folder(name: str) -> Path | None:
+    """The folder of a run or of a baseline."""
+    if name and exists(join(name, FILE)):
+        return Path(name)
+    return None if benchmarks(name) or _several(name) else baselines.find(name)
+
+
+def _several(name: str) -> list[Path]:
+    """The folders of runs inside a folder."""
+    return sorted(file.parent for file in Path(name).glob(f"*/{FILE}")) if isdir(name) else []
+
+
+def _join(folder: Path, runs: Sequence[Run]) -> Run:
+    """Several runs as one; launches with the same number ran in the same round of one run."""
+    measurements: list[Measurement] = []
+    parts = []
+    for part in runs:
+        parts.append(1 + max((m.launch for m in measurements), default=-1))
+        measurements += [replace(m, launch=parts[-1] + m.launch) for m in part.measurements]
+    cases = {case.id: case for part in runs for case in part.plan.cases}
+    papers = {key: paper for part in runs for key, paper in part.plan.papers.items()}
+    problems = {key: reason for part in runs for key, reason in part.problems.items()}
+    plan = replace(runs[0].plan, cases=tuple(cases.values()), papers=papers)
+    bad = (f"{part.folder}: {line}" for part in runs for line in part.bad_lines)
+    return Run(folder, plan, tuple(measurements), tuple(bad), parts=tuple(parts), problems=problems)

@@ -61,13 +61,8 @@ class Run:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-KINDS: dict[str, type[Any]] = {
-    "plan": Plan,
-    "launch": Measurement,
-    "stop": Stop,
-    "ceilings": Ceiling,
-}
-"""What a line is, by its type; a paper is not stored field by field."""
+KINDS = {"plan": Plan, "launch": Measurement, "stop": Stop, "ceilings": Ceiling}
+"""The records in the lines, by type; a paper has a form of its own."""
 
 
 class Store:
