@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
@@ -74,8 +74,20 @@ class Child:
         os.close(descriptor)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=target, args=(theirs, self._log, *args))
+        main = vars(sys.modules["__main__"])
+        server = {"connect_to_new_process": forks.connect_to_new_process} if forks else {}
         try:
-            with theirs, _quiet(self._log, environment), _without_main(), _forked_from(forks):
+            with (
+                theirs,
+                # A fork server inherits both from us when it starts; it has no parameters for them.
+                _changed(os.environ, environment),
+                _output_to(self._log),
+                # `multiprocessing` would import the main program in the child. A script that calls
+                # us outside `if __name__ == "__main__":` would run again there, and fail.
+                _changed(main, {"__spec__": None, "__file__": None}),
+                # From a fork server of ours, not from the one that all programs share.
+                _changed(vars(forkserver), server),
+            ):
                 _start(self._process)
         except (OSError, EOFError) as error:
             self._ended("failed", f"no process could be started: {error}")
@@ -101,10 +113,8 @@ class Child:
         except (EOFError, OSError):  # OSError: it ended in the middle, or sent rubbish
             self._process.join(5)
             if self._late:
-                self._ended("timeout", f"no result within {timeout_s:g} s")
-            else:
-                self._ended(*_death(self._process.exitcode, self._log))
-            return 0, 0
+                return self._ended("timeout", f"no result within {timeout_s:g} s")
+            return self._ended(*_death(self._process.exitcode, self._log))
         finally:
             alarm.cancel()
         try:
@@ -113,10 +123,10 @@ class Child:
                 calls, ns = heard
                 return int(calls), int(ns)
             self.reply = schema.record(Reply, heard)
+            return 0, 0
         except (ValueError, TypeError, CnnbenchError) as error:
-            got = f"{len(message)} bytes: {message[:40]!r}"
-            self._ended("failed", f"expected one JSON document from the child; got {got} ({error})")
-        return 0, 0
+            got = f"got {len(message)} bytes: {message[:40]!r} ({error})"
+            return self._ended("failed", f"expected one JSON document from the child; {got}")
 
     def end(self) -> None:
         """Kill the process if it is still there; also after Ctrl-C none outlives its launch."""
@@ -126,8 +136,9 @@ class Child:
         self._pipe.close()
         Path(self._log).unlink(missing_ok=True)
 
-    def _ended(self, outcome: Outcome, detail: str) -> None:
+    def _ended(self, outcome: Outcome, detail: str) -> tuple[int, int]:
         self.reply = Reply(outcome=outcome, detail=detail)
+        return 0, 0
 
     def _stop(self) -> None:
         self._late = True
@@ -145,25 +156,21 @@ def _start(process: BaseProcess) -> None:
 
 
 @contextmanager
-def _forked_from(forks: ForkServer | None) -> Iterator[None]:
-    """Start a process from a fork server of ours, not from the one that all programs share."""
-    shared = forkserver.connect_to_new_process
-    if forks is not None:
-        forkserver.connect_to_new_process = forks.connect_to_new_process
+def _changed(names: MutableMapping[str, Any], values: Mapping[str, Any]) -> Iterator[None]:
+    """Set names, such as the variables of a module, to other values, and back at the end."""
+    before = {name: names[name] for name in values if name in names}
+    names.update(values)
     try:
         yield
     finally:
-        forkserver.connect_to_new_process = shared
+        for name in values:
+            del names[name]
+        names.update(before)
 
 
 @contextmanager
-def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Start a process with these variables and with its output in the log.
-
-    There are no parameters for either: a fork server inherits both from us when it starts.
-    """
-    before = {name: os.environ[name] for name in environment if name in os.environ}
-    os.environ.update(environment)
+def _output_to(log: str) -> Iterator[None]:
+    """Send what this process writes to the log, and at the end to the terminal again."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
@@ -176,27 +183,6 @@ def _quiet(log: str, environment: Mapping[str, str]) -> Iterator[None]:
         for target, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, target)
             os.close(copy)
-        for name in environment:
-            del os.environ[name]
-        os.environ.update(before)
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Start a process that does not import the main program.
-
-    `multiprocessing` finds that by these two names, and ours need nothing of it. A script that
-    calls us outside `if __name__ == "__main__":` would run again in every child, and fail.
-    """
-    main = sys.modules["__main__"]
-    spec, file = main.__spec__, vars(main).pop("__file__", None)
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file
 
 
 def _death(exitcode: int | None, log: str) -> tuple[Outcome, str]:

@@ -75,22 +75,21 @@ def run(
     `described` is what each runtime says of itself, for launches that end without a result;
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
-    tally = _Tally(plan, earlier)
-    rounds = _Rounds(plan, tally, available())
+    course = _Course(plan, earlier, available())
     slices = Slices(plan.time_budget_s)
     measured = made = total = 0
     try:
         with _ctrl_c_remembered() as check_ctrl_c:
-            for queue in rounds:
+            for queue in course.rounds():
                 total = made + sum(len(launch.cases) for launch in queue)
                 for index, launch in enumerate(queue):
                     check_ctrl_c()
                     slice_s = slices.next(queue[index:])
                     if not slice_s:
-                        tally.write_stops(store, Stop.BUDGET)
+                        course.write_stops(store, Stop.BUDGET)
                         planned = launch.number < plan.launches
                         return Ending("out of time" if planned else "done", measured, total - made)
-                    retryable = replace(launch, cases=tally.retryable(launch.cases))
+                    retryable = replace(launch, cases=course.retryable(launch.cases))
                     if retryable.cases:
                         progress.begins(retryable)
                         begin = clock()
@@ -99,18 +98,18 @@ def run(
                         )
                         for measurement in found:
                             store.append("launch", measurement.to_json())
-                            tally.add(measurement)
+                            course.add(measurement)
                         measured += len(found)
                         slices.spent(retryable, clock() - begin, sampled_s)
                         # After the last launch of a round there may be another round.
-                        rest = queue[index + 1 :] or rounds.another()
+                        rest = queue[index + 1 :] or course.another()
                         left_s = max(slices.left(rest), LEAST_LEFT_S) if rest else 0.0
                         for number, measurement in enumerate(found, start=made + 1):
                             progress.ended(measurement, number, total, left_s)
                     made += len(launch.cases)
     except KeyboardInterrupt:
         return Ending("interrupted", measured, total - made)
-    tally.write_stops(store, Stop.LAUNCHES)
+    course.write_stops(store, Stop.LAUNCHES)
     return Ending("done", measured, 0)
 
 
@@ -122,14 +121,14 @@ def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
     such as a process or a pipe, the exception is only printed and then lost. If somebody else has
     set a handler, or Ctrl-C is ignored, that stays so.
     """
-    pressed = threading.Event()
+    pressed: list[int] = []
 
-    def press(_number: int, _frame: FrameType | None) -> None:
-        pressed.set()
+    def press(number: int, _: FrameType | None) -> None:
+        pressed.append(number)
         raise KeyboardInterrupt
 
     def check() -> None:
-        if pressed.is_set():
+        if pressed:
             raise KeyboardInterrupt
 
     ours = (
@@ -145,20 +144,55 @@ def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class _Tally:
-    """What is known of each case so far: which launches it has, how they went."""
+class _Course:
+    """How the cases of a run have gone so far, and so which launches are to come.
 
-    def __init__(self, plan: Plan, earlier: Iterable[Measurement]) -> None:
-        self._plan = plan
+    Cases that do not fit into `room` bytes of memory together are launched one by one.
+    """
+
+    def __init__(self, plan: Plan, earlier: Iterable[Measurement], room: int) -> None:
+        self._plan, self._next_round = plan, plan.launches
+        self._groups: list[Group] = []
+        for group in groups(plan.cases, plan.together):
+            needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
+            self._groups += [group] if needed <= room else [(case,) for case in group]
         self._medians: dict[str, dict[int, float]] = {case.id: {} for case in plan.cases}
         self._failures: Counter[str] = Counter()
-        self.done: set[tuple[str, int]] = set()
+        self._done: set[tuple[str, int]] = set()
         for measurement in earlier:
             self.add(measurement)
 
+    def rounds(self) -> Iterator[list[Launch]]:
+        """The launches that were planned; then round by round those of cases that need more."""
+        planned = range(self._plan.launches)
+        yield [launch for number in planned for launch in self._round(self._groups, number)]
+        while queue := self.another():
+            self._next_round += 1
+            yield queue
+
+    def another(self) -> list[Launch]:
+        """The next round after those that were planned; empty if no case needs one."""
+        if self._plan.precision is None:
+            return []
+        wanted = [g for g in self._groups if any(not self._stop(c.id) for c in g)]
+        for number in count(self._next_round) if wanted else ():  # a continued run has made some
+            if queue := self._round(wanted, number):
+                self._next_round = number
+                return queue
+        return []
+
+    def _round(self, wanted: Sequence[Group], number: int) -> list[Launch]:
+        reference = REFERENCE if self._plan.reference else None
+        return [
+            launch
+            for launch in a_round(wanted, number, self._plan.seed, reference)
+            if any((case.id, number) not in self._done for case in self.retryable(launch.cases))
+        ]
+
     def add(self, measurement: Measurement) -> None:
+        """Account for a launch that has ended."""
         key = measurement.case.id
-        self.done.add((key, measurement.launch))
+        self._done.add((key, measurement.launch))
         self._failures[key] += not measurement.ok
         if measurement.ok:
             for value in stats.medians([measurement.samples_ns]):
@@ -168,7 +202,7 @@ class _Tally:
         """Those that have not failed too often."""
         return tuple(case for case in cases if self._failures[case.id] < FAILURES_ALLOWED)
 
-    def stop(self, key: str) -> Stop | None:
+    def _stop(self, key: str) -> Stop | None:
         """Why a case needs no more launches; None while it does."""
         if self._failures[key] >= FAILURES_ALLOWED:
             return Stop.FAILED
@@ -180,53 +214,9 @@ class _Tally:
 
     def write_stops(self, store: Store, otherwise: Stop) -> None:
         """Record for each case that was launched why it was not launched again."""
-        launched = {key for key, _ in self.done}
-        for case in self._plan.cases:
-            if case.id in launched:
-                store.append("stop", {"case": case.id, "reason": self.stop(case.id) or otherwise})
-
-
-class _Rounds:
-    """The launches that were planned; then round by round those of cases that need more.
-
-    Cases that do not fit into `room` bytes of memory together are launched one by one.
-    """
-
-    def __init__(self, plan: Plan, tally: _Tally, room: int) -> None:
-        self._plan, self._tally, self._number = plan, tally, plan.launches
-        self._groups: list[Group] = []
-        for group in groups(plan.cases, plan.together):
-            needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
-            self._groups += [group] if needed <= room else [(case,) for case in group]
-
-    def __iter__(self) -> Iterator[list[Launch]]:
-        planned = range(self._plan.launches)
-        yield [launch for number in planned for launch in self._round(self._groups, number)]
-        while queue := self.another():
-            self._number += 1
-            yield queue
-
-    def another(self) -> list[Launch]:
-        """The next round after those that were planned; empty if no case needs one."""
-        if self._plan.precision is None:
-            return []
-        wanted = [g for g in self._groups if any(not self._tally.stop(c.id) for c in g)]
-        for number in count(self._number) if wanted else ():  # a continued run has made some
-            if queue := self._round(wanted, number):
-                self._number = number
-                return queue
-        return []
-
-    def _round(self, wanted: Sequence[Group], number: int) -> list[Launch]:
-        reference = REFERENCE if self._plan.reference else None
-        return [
-            launch
-            for launch in a_round(wanted, number, self._plan.seed, reference)
-            if any(
-                (case.id, number) not in self._tally.done
-                for case in self._tally.retryable(launch.cases)
-            )
-        ]
+        launched = {key for key, _ in self._done}
+        for key in (case.id for case in self._plan.cases if case.id in launched):
+            store.append("stop", {"case": key, "reason": self._stop(key) or otherwise})
 
 
 def measure(

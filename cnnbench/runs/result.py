@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import geometric_mean, median
-from typing import Any
 
 from cnnbench import stats, units
 from cnnbench.cases.case import Case, sizes
@@ -259,8 +258,12 @@ def ratio_in_turn(
 
 def _paced_alike(base: Result, new: Result) -> bool:
     """Whether every launch of both has a pace, beside the same reference in the same place."""
-    full = all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new))
-    return full and _paced_by(base) == _paced_by(new)
+    if not all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new)):
+        return False
+    keys = ("cpu", "cores", "threads", "versions")
+    firsts = [next(m for m in r.launches if m.ok and m.reference_ns) for r in (base, new)]
+    places = [[m.reference, *(m.environment.get(key) for key in keys)] for m in firsts]
+    return places[0] == places[1]
 
 
 def _medians(result: Result) -> dict[int, float]:
@@ -273,13 +276,6 @@ def _by_part(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, fl
     for number, value in values.items():
         found.setdefault(bisect_right(starts, number), []).append(value)
     return {part: geometric_mean(launches) for part, launches in found.items()}
-
-
-def _paced_by(result: Result) -> list[Any]:
-    """What the reference was, and where it ran."""
-    first = next(m for m in result.launches if m.ok and m.reference_ns)
-    keys = ("cpu", "cores", "threads", "versions")
-    return [first.reference, *(first.environment.get(key) for key in keys)]
 
 
 def result(case: Case, paper: Paper, launches: Sequence[Measurement]) -> Result:
@@ -301,9 +297,9 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     """
     launches: dict[str, list[Measurement]] = {}
     cases = {case.id: case for case in run.plan.cases}
-    for measurement in run.measurements:
-        launches.setdefault(measurement.case.id, []).append(measurement)
-        cases.setdefault(measurement.case.id, measurement.case)
+    for m in run.measurements:
+        launches.setdefault(m.case.id, []).append(m)
+        cases.setdefault(m.case.id, m.case)
     known: list[Result] = []
     problems: list[str] = []
     for key, case in cases.items():
