@@ -245,7 +245,10 @@ def measure(
         answers += workers.measure(orders, slice_s, plan.timeout_s, beside)
     wall_s = clock() - begin
     sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
-    pace = _pace(launch.reference, answers.pop()) if fit and launch.reference else {}
+    pace: dict[str, Any] = {}
+    if fit and launch.reference and (last := answers.pop()).ok:
+        turns = in_turns(last.samples_ns, last.bursts)
+        pace = {"reference": launch.reference.id, "reference_ns": tuple(map(median, turns))}
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):
         answer = Answer(outcome="skipped", detail=reason) if reason else answers.pop(0)
@@ -264,14 +267,6 @@ def measure(
             )
         )
     return found, sampled_ns / 1e9
-
-
-def _pace(case: Case, answer: Answer) -> dict[str, Any]:
-    """The reference of a launch: which case, and its median call at each turn."""
-    if not answer.ok:
-        return {}
-    turns = in_turns(answer.samples_ns, answer.bursts)
-    return {"reference": case.id, "reference_ns": tuple(median(turn) for turn in turns)}
 
 
 def too_large(case: Case, paper: Paper, available: int) -> str:

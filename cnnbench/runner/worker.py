@@ -39,7 +39,7 @@ OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a launch asks of its child; `new_batch`: to time the first call with one sample more."""
+    """What a launch asks of its child; `new_batch` asks for a first call with one sample more."""
 
     case: Case
     paper: Paper | None

@@ -84,7 +84,7 @@ def save(name: str, folder: Path, *, replace: bool = False) -> Path:
 
 
 def names() -> list[str]:
-    """The baselines that there are, without one that is being saved: that is no name."""
+    """The names of all baselines; the folder of one that is still being saved has no such name."""
     try:
         folders = [path.parent.name for path in _root().glob(f"*/{FILE}")]
     except OSError:  # there is no folder yet, or it cannot be read

@@ -50,7 +50,7 @@ class CaseChange:
 
     @property
     def word(self) -> str:
-        """The verdict as one says it of the metric: slower, but more memory. Empty without one."""
+        """The verdict in a word for this metric, as slower or more; empty if there is none."""
         if self.verdict is None:
             return ""
         more_or_less = {RatioVerdict.SLOWER: "more", RatioVerdict.FASTER: "less"}

@@ -18,7 +18,7 @@ from cnnbench.runs.case_change import METRICS, CaseChange, case_change
 from cnnbench.runs.recording import Recording, Series
 
 EXPECTED = ("commit",)
-"""Keys of the environment in which two runs that one compares will differ."""
+"""Keys of the environment that are expected to differ between two runs."""
 
 ROUNDING = 0.001
 """A ratio may differ by this share from the ratio of the values beside it without a note."""

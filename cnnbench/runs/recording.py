@@ -44,7 +44,7 @@ class Series:
         params: the number of parameters, as counted at the time of the measurement.
         flops: of one call.
         outcome: "ok", or why there are no samples.
-        failures: how many launches had which other outcome and were not repeated with success.
+        failures: by outcome, how many launches failed and were not repeated with success.
         result: of the case, if a run measured it.
     """
 

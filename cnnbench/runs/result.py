@@ -32,7 +32,7 @@ class Result:
 
     @property
     def cost(self) -> Cost:
-        """Of a forward pass on paper, layer by layer."""
+        """The costs of a forward pass on paper, layer by layer."""
         return self.paper.cost
 
     @property
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def side(self) -> float:
-        """Side length of the input in pixels; of an oblong, of the square of its area.
+        """Side length of the input in pixels: of a square that has the area of the image.
 
         If the input is not an image, this is its first size.
         """
@@ -130,7 +130,7 @@ class Result:
 
     @property
     def leak_bytes(self) -> float | None:
-        """The same where it is a leak: memory grew in every launch, and by what can be seen."""
+        """The same if it is a leak: memory grew in every launch, and typically by LEAK_BYTES."""
         found = self._growths
         every = len(found) > 1 and min(rate for rate, _ in found) > 0
         leaks = every and median(rate * calls for rate, calls in found) > LEAK_BYTES
@@ -172,7 +172,7 @@ class Result:
     def predicted_peak_bytes(self) -> int | None:
         """What the measured peak should be; see `predicted_peak`. None for a step of training.
 
-        What a framework keeps between the passes, beyond what they read, is as large again.
+        There the framework keeps about as much again between the passes, beyond what they read.
         """
         return None if self.case.mode == "train" else predicted_peak(self.cost)
 
@@ -184,7 +184,7 @@ class Result:
 
     @property
     def outcome(self) -> str:
-        """The word ok where any launch was; else how the last one ended, or "not reached"."""
+        """How the case went: "ok" if any launch did; else how the last one ended, or "not reached"."""
         if any(m.ok for m in self.launches):
             return "ok"
         return self.launches[-1].outcome if self.launches else "not reached"
@@ -207,7 +207,7 @@ class Result:
 
 _USUAL = ("float32", "cpu", "graph")
 LEAK_BYTES = 2**20
-"""Growth over a launch from which on it is called a leak: an allocator's pools move by less."""
+"""Growth over a launch above which it is a leak: the pools of an allocator change by less."""
 
 
 def _median(values: Iterable[int | None]) -> float | None:

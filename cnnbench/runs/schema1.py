@@ -16,7 +16,7 @@ from cnnbench.errors import CnnbenchError
 
 
 def upgraded(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
-    """The values of a line of schema 1 as schema 2 has them; what is wrong stays so."""
+    """The values of a line of schema 1 as schema 2 has them; a wrong value stays as it is."""
     try:
         return {**data, **_changed(kind, data, runtime)}
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -24,10 +24,10 @@ def upgraded(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
 
 
 def _changed(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
-    """The values of a line that schema 2 has otherwise."""
+    """The values of a line that are different in schema 2."""
 
     def case_id(key: str) -> str:
-        """Ids ended in the mode: "... cpu graph"."""
+        """An id of schema 1 ended in the mode: "... cpu graph"."""
         head, _, mode = key.rpartition(" ")
         return f"{head} {runtime}/{mode}"
 

@@ -9,7 +9,7 @@ Format history of the lines:
     {"schema": 2, "type": "ceilings", ...} the most that a device can do, measured for this run
 1   the same without papers: see `schema1`
 
-Nothing is ever rewritten. A line that cannot be read is named, counted and skipped.
+Nothing is ever rewritten. A line that cannot be read is named and skipped.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Run:
 
     `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
     a device and data type, where they were measured; `problems` why cases have no costs on paper,
-    by `Case.paper_key`. Of several runs read as one, `parts` has the number of the first launch
-    of each.
+    by `Case.paper_key`. If it is several runs read as one, `parts` has the number of the first
+    launch of each.
     """
 
     folder: Path
@@ -133,11 +133,7 @@ def resume(folder: Path) -> Store:
 
 
 def read(folder: Path) -> Run:
-    """Read a stored run; bad lines are skipped and named in the result.
-
-    Raises:
-        StoreError: there is no run in the folder, or no line of it is a plan.
-    """
+    """Read a stored run; bad lines are named in it. `StoreError` if there is no run or no plan."""
     path = folder / FILE
     try:
         lines = path.read_bytes().splitlines()
