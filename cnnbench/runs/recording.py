@@ -146,23 +146,22 @@ def _series(r: Result, name: str) -> Series:
 
 def run(name: str) -> Run:
     """The stored run with that name; `StoreError` if there is none, or it cannot be read."""
-    folder = _folder(name)
-    if folder is not None:
-        return store.read(folder)
-    if benchmarks(name):
+    kind, folders = _named(name)
+    if kind == "benchmarks":
         raise StoreError(f"{name} holds results of pytest-benchmark, not a run of cnnbench")
-    if several := _several(name):
-        return _join(Path(name), [store.read(folder) for folder in several])
-    known = ", ".join(baselines.names()) or "none"
-    raise StoreError(
-        f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
-        "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
-    )
+    if not kind:
+        known = ", ".join(baselines.names()) or "none"
+        raise StoreError(
+            f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
+            "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
+        )
+    runs = [store.read(folder) for folder in folders]
+    return runs[0] if kind == "run" else _join(Path(name), runs)
 
 
 def read(name: str) -> Recording:
     """What was measured, from a run or from pytest-benchmark's JSON; `StoreError` as above."""
-    if _folder(name) is None and benchmarks(name):
+    if benchmarks(name):
         from cnnbench.runs import pytest_benchmark
 
         return pytest_benchmark.read(Path(name))
@@ -171,21 +170,19 @@ def read(name: str) -> Recording:
 
 def benchmarks(name: str) -> bool:
     """Whether it is a file, or a folder that holds JSON files and no run."""
-    if isdir(name) and not exists(join(name, FILE)) and not _several(name):
-        return any(Path(name).glob("*.json"))
-    return isfile(name)
+    return _named(name)[0] == "benchmarks"
 
 
-def _folder(name: str) -> Path | None:
-    """The folder of a run or of a baseline."""
+def _named(name: str) -> tuple[str, list[Path]]:
+    """What has that name: "run", "runs", "benchmarks" or ""; and the folders of runs."""
     if name and exists(join(name, FILE)):
-        return Path(name)
-    return None if benchmarks(name) or _several(name) else baselines.find(name)
-
-
-def _several(name: str) -> list[Path]:
-    """The folders of runs inside a folder."""
-    return sorted(file.parent for file in Path(name).glob(f"*/{FILE}")) if isdir(name) else []
+        return "run", [Path(name)]
+    if isdir(name) and (several := sorted(Path(name).glob(f"*/{FILE}"))):
+        return "runs", [file.parent for file in several]
+    if isfile(name) or (isdir(name) and any(Path(name).glob("*.json"))):
+        return "benchmarks", []
+    baseline = baselines.find(name)
+    return ("run", [baseline]) if baseline else ("", [])
 
 
 def _join(folder: Path, runs: Sequence[Run]) -> Run:

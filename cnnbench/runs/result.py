@@ -184,7 +184,7 @@ class Result:
 
     @property
     def outcome(self) -> str:
-        """How the case went: "ok" if any launch did; else how the last one ended, or "not reached"."""
+        """How it ended: "ok" if any launch was; else as the last one did, or "not reached"."""
         if any(m.ok for m in self.launches):
             return "ok"
         return self.launches[-1].outcome if self.launches else "not reached"
