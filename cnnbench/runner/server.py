@@ -191,8 +191,7 @@ def start(runtime: str) -> Server:
     """A server for a runtime; its processes start when they are needed."""
     module = runtimes.load(runtime)
     if "forkserver" not in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("spawn")
-        return Server(runtime, context, module.ENVIRONMENT, None)
+        return Server(runtime, multiprocessing.get_context("spawn"), module.ENVIRONMENT, None)
     # Not the one that the standard library has for a process, which knows one list of imports.
     forks = ForkServer()
     ours = ("cnnbench.runner.worker", module.__name__)

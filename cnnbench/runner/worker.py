@@ -92,8 +92,7 @@ def plan(_: Connection, cases: Sequence[Case]) -> Reply:
 
             model = None if network.kind == "entry" else network.keras(inputs)
             samples.values(case.data, graph, model, seed=0)
-        costs = paper.paper(graph, train=case.mode == "train")
-        costs = replace(costs, file=network.file_digest())
+        costs = replace(paper.paper(graph, case.mode == "train"), file=network.file_digest())
         found.append(Planned(inputs, graph.dtype, costs.to_json()))
     return Reply(outcome="ok", planned=tuple(found))
 

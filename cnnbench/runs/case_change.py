@@ -83,25 +83,20 @@ def case_change(
         return _exact(base, new, metric)
     sides = (base, new)
     launches = [s.samples if metric == "time" else _peaks(s) for s in sides]
-    before, after = (stats.location(samples.values()) for samples in launches)
+    found = [stats.location(samples.values()) for samples in launches]
+    before, after = (estimate.value if estimate else None for estimate in found)
     reasons = [
         f"{where}: {_why_missing(side, metric)}"
         for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
         if value is None
     ]
     ratio = None if reasons else _ratio(base, new, launches, metric, paired, parts)
-    return CaseChange(
-        base.key,
-        base.name,
-        metric,
-        before.value if before else None,
-        after.value if after else None,
-        ratio,
-        verdict=stats.verdict(ratio) if ratio else None,
-        reason="; ".join(reasons) or ("" if ratio else "no round in common"),
-        # A peak can be missing because the system does not report it; a time cannot.
-        broke=bool(before and not after and (metric == "time" or new.outcome != "ok")),
-    )
+    verdict = stats.verdict(ratio) if ratio else None
+    reason = "; ".join(reasons) or ("" if ratio else "no round in common")
+    # A peak can be missing because the system does not report it; a time cannot.
+    reported = metric == "time" or new.outcome != "ok"
+    broke = before is not None and after is None and reported
+    return CaseChange(base.key, base.name, metric, before, after, ratio, verdict, reason, broke)
 
 
 def _ratio(

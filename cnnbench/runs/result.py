@@ -73,11 +73,8 @@ class Result:
     @property
     def turns(self) -> dict[int, list[tuple[float, ...]]]:
         """Seconds of the calls after the first, turn by turn, by launch number."""
-        return {
-            m.launch: [tuple(ns / 1e9 for ns in turn) for turn in m.turns]
-            for m in self.launches
-            if m.ok
-        }
+        good = [m for m in self.launches if m.ok]
+        return {m.launch: [tuple(ns / 1e9 for ns in turn) for turn in m.turns] for m in good}
 
     @property
     def paces(self) -> dict[int, float]:
