@@ -57,13 +57,10 @@ class Session:
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
                 return replace(self.measure(cases, progress, Path(name), **plan), folder=Path())
-        fields: dict[str, Any] = {
-            "suite": "session",
-            "description": "",
-            "seed": SystemRandom().randrange(2**31),
-        }
+        seed = SystemRandom().randrange(2**31)
+        fields: dict[str, Any] = {"suite": "session", "description": "", "seed": seed, **plan}
         ours = tuple(replace(case, runtime=self.runtime) for case in cases)
-        wanted = Plan(cases=ours, **(fields | plan))
+        wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
             ending = self.continued(wanted, file, progress)
         if ending.reason == "interrupted":
