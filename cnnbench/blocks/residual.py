@@ -3,6 +3,7 @@
 He et al., arXiv 1512.03385, Figures 2 and 5; shortcut options A, B and C of section 4.1.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from cnnbench.blocks import at_least_one, block
@@ -10,6 +11,7 @@ from cnnbench.errors import ShapeError
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.merge import add
+from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.reshape import pad_channels
 
 
@@ -18,23 +20,30 @@ def _conv(x: Any, filters: int, kernel_size: int, relu: bool = True) -> Any:
     return conv2d(x, filters, size, padding="same", activation=then)
 
 
-def check_option(shortcut: str) -> None:
-    """Refuse anything but the paper's three options."""
-    if shortcut not in ("A", "B", "C"):
+def shortcut_of(
+    x: Any, filters: int, option: str, project: Callable[[Any], Any], strides: int = 1
+) -> Any:
+    """The identity, or a strided 1x1 projection: where the shape changes (B) or always (C).
+
+    Option A drops the positions between the strides and appends zero channels instead.
+    """
+    if option not in ("A", "B", "C"):
         raise ShapeError(
             "shortcut must be 'A' (zero padding), 'B' (projection where the channels "
-            f"differ) or 'C' (projection always); got {shortcut!r}"
+            f"differ) or 'C' (projection always); got {option!r}"
         )
-
-
-def _shortcut(x: Any, filters: int, option: str) -> Any:
-    """The path around the convolutions; the tutorial's projection has a ReLU."""
-    check_option(option)
     if option == "A":
-        return pad_channels(x, filters)
-    if option == "C" or x.shape[-1] != filters:
-        return _conv(x, filters, 1)
-    return x
+        return pad_channels(x if strides == 1 else max_pooling2d(x, 1, strides), filters)
+    if option == "B" and strides == 1 and x.shape[-1] == filters:
+        return x
+    return project(x)
+
+
+def _joined(x: Any, y: Any, filters: int, option: str) -> Any:
+    """ReLU of the sum; the tutorial's projection has a ReLU too."""
+    return activation(
+        add([y, shortcut_of(x, filters, option, lambda x: _conv(x, filters, 1))]), "relu"
+    )
 
 
 @block(input_shape=(256, 256, 3))
@@ -45,7 +54,7 @@ def residual_module(x: Any, n_filters: int = 64, shortcut: str = "B") -> Any:
     "A" pads with zero channels; "C" always projects.
     """
     y = _conv(_conv(x, n_filters, 3), n_filters, 3, relu=False)
-    return activation(add([y, _shortcut(x, n_filters, shortcut)]), "relu")
+    return _joined(x, y, n_filters, shortcut)
 
 
 @block(input_shape=(56, 56, 256))
@@ -56,4 +65,4 @@ def residual_bottleneck(
     at_least_one(expansion=expansion)
     y = _conv(_conv(x, n_filters, 1), n_filters, 3)
     y = _conv(y, n_filters * expansion, 1, relu=False)
-    return activation(add([y, _shortcut(x, n_filters * expansion, shortcut)]), "relu")
+    return _joined(x, y, n_filters * expansion, shortcut)

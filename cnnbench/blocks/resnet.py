@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnbench.blocks import at_least_one, block
-from cnnbench.blocks.residual import check_option
+from cnnbench.blocks.residual import shortcut_of
 from cnnbench.blocks.squeeze_excite import squeeze_excite
 from cnnbench.errors import ShapeError
 from cnnbench.layers.activation import activation
@@ -18,7 +18,7 @@ from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add
 from cnnbench.layers.norm import batch_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
-from cnnbench.layers.reshape import pad_channels, zero_padding2d
+from cnnbench.layers.reshape import zero_padding2d
 
 
 def _conv_bn(
@@ -38,17 +38,9 @@ def _relu(x: Any) -> Any:
 
 
 def _shortcut(x: Any, filters: int, strides: int, use_bias: bool, option: str = "B") -> Any:
-    """The identity, or a strided 1x1 projection: where the shape changes (B) or always (C).
-
-    Option A drops the positions between the strides and appends zero channels instead.
-    """
-    check_option(option)
-    if option == "A":
-        x = x if strides == 1 else max_pooling2d(x, 1, strides)
-        return pad_channels(x, filters)
-    if option == "B" and strides == 1 and x.shape[-1] == filters:
-        return x
-    return _conv_bn(x, filters, 1, strides, use_bias)
+    return shortcut_of(
+        x, filters, option, lambda x: _conv_bn(x, filters, 1, strides, use_bias), strides
+    )
 
 
 @block(input_shape=(56, 56, 64))
