@@ -23,10 +23,17 @@ from typing import Any
 
 from cnnbench import blocks
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv1d, conv2d, conv3d
-from cnnbench.layers.conv_transpose import conv1d_transpose, conv2d_transpose, conv3d_transpose
+from cnnbench.layers.conv import (
+    conv1d,
+    conv1d_transpose,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+    depthwise_conv2d,
+    separable_conv2d,
+)
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, average, maximum, multiply, subtract
 from cnnbench.layers.norm import batch_normalization, group_normalization, layer_normalization
 from cnnbench.layers.pool import (

@@ -11,7 +11,7 @@ from cnnbench.blocks import at_least_one, block
 from cnnbench.layers.dense import dense
 from cnnbench.layers.norm import dropout
 from cnnbench.layers.pool import max_pooling3d
-from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import flatten
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from cnnbench.blocks import block
 from cnnbench.layers._sizes import positive
+from cnnbench.layers.conv import depthwise_conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d
 from cnnbench.layers.merge import add
 from cnnbench.layers.norm import layer_normalization
 

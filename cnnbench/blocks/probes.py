@@ -17,13 +17,12 @@ from typing import Any
 from cnnbench.blocks import at_least_one, block
 from cnnbench.errors import unknown
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d
+from cnnbench.layers.conv import conv2d, depthwise_conv2d, separable_conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
-from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import zero_padding2d
 
 
@@ -84,14 +83,6 @@ def dense_layers(
     return x
 
 
-def _shortcut(x: Any) -> Any:
-    return activation(add([conv2d(x, x.shape[-1], 1), x]), "relu")
-
-
-def _branches(x: Any) -> Any:
-    return concatenate([conv2d(x, x.shape[-1] // 2, 1, activation="relu") for _ in range(4)])
-
-
 def _normed(x: Any) -> Any:
     x = conv2d(x, x.shape[-1], 3, padding="same", use_bias=False)
     return activation(batch_normalization(x), "relu")
@@ -102,7 +93,9 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "add": lambda x: add([activation(x, "relu"), x]),
     "average": lambda x: average_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
     "batch_norm": batch_normalization,
-    "branches": _branches,
+    "branches": lambda x: concatenate(
+        [conv2d(x, x.shape[-1] // 2, 1, activation="relu") for _ in range(4)]
+    ),
     "concat": lambda x: concatenate([activation(x, "relu"), x]),
     "conv_lstm": lambda x: conv_lstm2d(
         x, x.shape[-1], 3, padding="same", activation="relu", return_sequences=True
@@ -120,7 +113,7 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "normed": _normed,
     "pad": lambda x: zero_padding2d(x, 1),
     "separable": lambda x: separable_conv2d(x, x.shape[-1], 3, padding="same"),
-    "shortcut": _shortcut,
+    "shortcut": lambda x: activation(add([conv2d(x, x.shape[-1], 1), x]), "relu"),
     "sigmoid": lambda x: activation(x, "sigmoid"),
 }
 

@@ -9,8 +9,7 @@ from typing import Any
 from cnnbench.blocks import at_least_one, block
 from cnnbench.layers._sizes import positive
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d
-from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
+from cnnbench.layers.conv import conv2d, depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add
 from cnnbench.layers.norm import batch_normalization
 

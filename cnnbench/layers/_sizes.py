@@ -72,10 +72,15 @@ def reaches(size: Sizes, dilation: Sizes) -> Sizes:
     return tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
 
 
-def strided_or_dilated(step: Sizes, dilation: Sizes) -> None:
-    """Refuse strides together with dilation, as Keras does for all but depthwise convolutions."""
-    if any(s != 1 for s in step) and any(d != 1 for d in dilation):
-        raise ShapeError(f"strides {step} and dilation_rate {dilation} cannot both exceed 1")
+def kernel_sizes(
+    rank: int, size: Any, strides: Any, dilation: Any, both: bool = False
+) -> tuple[Sizes, Sizes, Sizes]:
+    """Size, strides and dilation of a kernel on each axis; not strides and dilation at once."""
+    kernel = sizes(size, rank, "kernel_size")
+    step, apart = sizes(strides, rank, "strides"), sizes(dilation, rank, "dilation_rate")
+    if not both and any(s != 1 for s in step) and any(d != 1 for d in apart):
+        raise ShapeError(f"strides {step} and dilation_rate {apart} cannot both exceed 1")
+    return kernel, step, apart
 
 
 def windows(
@@ -134,7 +139,7 @@ def _slide(
     return (
         windows(spatial, reach, strides, padding, causal),
         taps_inside(spatial, size, strides, dilation, padding),
-        window(reach, strides),
+        tuple(zip(reach, strides, strict=True)),
     )
 
 
@@ -199,11 +204,6 @@ def taps_landing(
     return total
 
 
-def window(reach: Sizes, strides: Sizes) -> Window:
-    """What one output position depends on, for `Rule.window`."""
-    return tuple(zip(reach, strides, strict=True))
-
-
-def sees(x: Shape, axes: tuple[int, ...]) -> Window | None:
-    """`Rule.window` of a layer that combines the values along some axes."""
-    return () if axes == (len(x) - 1,) else WHOLE
+def sees(x: Shape, axis: Any) -> Window | None:
+    """`Rule.window` of a layer that combines the values along one axis or several."""
+    return () if axes_of(axis, len(x)) == (len(x) - 1,) else WHOLE

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbench.errors import ShapeError, unknown
 from cnnbench.graph import layer
-from cnnbench.layers._sizes import axes_of, sees
+from cnnbench.layers._sizes import sees
 from cnnbench.rule import Rule, Shape, Weight, Window
 
 OPERATIONS: dict[str, tuple[int, int]] = {
@@ -199,22 +199,13 @@ def prelu(x: Shape, shared_axes: Any = None) -> Rule:
 def elu(x: Shape, alpha: float = 1.0) -> Rule:
     """A comparison, exp and subtract 1; one more multiplication where alpha is not 1."""
     forward, backward = OPERATIONS["elu"]
-    return Rule(
-        x,
-        elementwise=(forward + int(alpha != 1)) * prod(x),
-        backward=backward * prod(x),
-        saves="output",
-    )
+    forward += int(alpha != 1)
+    return Rule(x, elementwise=forward * prod(x), backward=backward * prod(x), saves="output")
 
 
 @layer("Softmax")
 def softmax(x: Shape, axis: Any = -1) -> Rule:
     """Maximum, subtract, exp, sum and divide on each element, over one axis or several."""
-    forward, backward = OPERATIONS["softmax"]
-    return Rule(
-        x,
-        elementwise=forward * prod(x),
-        backward=backward * prod(x),
-        saves="output",
-        window=sees(x, axes_of(axis, len(x))),
-    )
+    _, forward, backward = activated("softmax", x)
+    window = sees(x, axis)
+    return Rule(x, elementwise=forward, backward=backward, saves="output", window=window)

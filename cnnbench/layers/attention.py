@@ -204,8 +204,7 @@ def additive_attention(
 
     Bahdanau et al., 1409.0473, appendix A.1.2.
     """
-    query, _, _ = inputs = _inputs(xs)
-    depth = query[-1]
+    inputs, depth = _inputs(xs), xs[0][-1]
     weights = (Weight("scale", (depth,)),) if use_scale else ()
     each, back = 4 * depth - 1, 7 * depth  # backward also a product and a sum for the scale
     options = (dropout, use_causal_mask, return_attention_scores)

@@ -1,6 +1,6 @@
 """Layers with several inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Literal
 
@@ -11,31 +11,37 @@ from cnnbench.layers._sizes import axes_of
 from cnnbench.rule import WHOLE, Rule, Shape
 
 
-def _merged(
-    xs: Sequence[Shape], saves: Literal["", "input"] = "", backward: int = 0, last: int = 0
-) -> Rule:
-    """One operation per element for each input after the first.
+def _each(
+    op: str,
+    saves: Literal["", "input"] = "",
+    backward: int = 0,
+    last: int = 0,
+    only_two: bool = False,
+) -> Callable[..., Any]:
+    """The layer of one operation per element for each input after the first.
 
     Inputs are broadcast after the batch axis, as in Keras: (n, h, w, c) with (n, 1, 1, c) or
-    (n, c). The gradient of an input that was broadcast is a sum over the result.
-
-    Args:
-        xs: shapes of the inputs.
-        saves: what the gradient reads.
-        backward: operations of the gradient per element, for each input after the first.
-        last: operations per element on the result, forward and backward.
+    (n, c). The gradient of an input that was broadcast is a sum over the result; each input after
+    the first takes `backward` operations more per element. The result takes `last` operations per
+    element, forward and backward.
     """
-    out, work, back = xs[0], 0, 0
-    for shape in xs[1:]:
-        if shape != out:
-            joined = _broadcast(out, shape, xs)
-            back += prod(joined) * sum(s != joined for s in (out, shape))
-            out = joined
-        work += prod(out)
-    back += backward * work + last * prod(out)
-    work += last * prod(out)
-    alone = len(xs) == 1
-    return Rule(out, elementwise=work, backward=back, view=alone, saves="" if alone else saves)
+
+    def rule(xs: Sequence[Shape]) -> Rule:
+        if only_two:
+            _two(xs)
+        out, work, back = xs[0], 0, 0
+        for shape in xs[1:]:
+            if shape != out:
+                joined = _broadcast(out, shape, xs)
+                back += prod(joined) * sum(s != joined for s in (out, shape))
+                out = joined
+            work += prod(out)
+        back += backward * work + last * prod(out)
+        work += last * prod(out)
+        alone = len(xs) == 1
+        return Rule(out, elementwise=work, backward=back, view=alone, saves="" if alone else saves)
+
+    return layer(op)(rule)
 
 
 def _broadcast(a: Shape, b: Shape, xs: Sequence[Shape]) -> Shape:
@@ -55,46 +61,17 @@ def _broadcast(a: Shape, b: Shape, xs: Sequence[Shape]) -> Shape:
     return tuple(out)
 
 
-@layer("Add")
-def add(xs: Sequence[Shape]) -> Rule:
-    """One addition per element for each input after the first."""
-    return _merged(xs)
-
-
-@layer("Subtract")
-def subtract(xs: Sequence[Shape]) -> Rule:
-    """The first input minus the second, whose gradient is negated."""
-    _two(xs)
-    return _merged(xs, backward=1)
-
-
-@layer("Multiply")
-def multiply(xs: Sequence[Shape]) -> Rule:
-    """One multiplication per element for each input after the first, and two backward."""
-    return _merged(xs, "input", backward=2)
-
-
-@layer("Average")
-def average(xs: Sequence[Shape]) -> Rule:
-    """A sum, and one division per element; the gradient is divided too."""
-    return _merged(xs, last=1)
-
-
-@layer("Maximum")
-def maximum(xs: Sequence[Shape]) -> Rule:
-    """One comparison per element for each input after the first; backward, one and two masks."""
-    return _merged(xs, "input", backward=3)
-
-
-@layer("Minimum")
-def minimum(xs: Sequence[Shape]) -> Rule:
-    """The same as `maximum`."""
-    return _merged(xs, "input", backward=3)
-
-
 def _two(xs: Sequence[Shape]) -> None:
     if len(xs) != 2:
         raise ShapeError(f"expected two inputs; got {len(xs)}")
+
+
+add = _each("Add")
+subtract = _each("Subtract", backward=1, only_two=True)  # the second gradient is negated
+multiply = _each("Multiply", "input", backward=2)
+average = _each("Average", last=1)  # a division; the gradient is divided too
+maximum = _each("Maximum", "input", backward=3)  # a comparison, and two masks
+minimum = _each("Minimum", "input", backward=3)
 
 
 @layer("Concatenate")

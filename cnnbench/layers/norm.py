@@ -20,9 +20,8 @@ def batch_normalization(
     dy and of dy * x_hat (3), then the three terms of dx (5) (Ioffe and Szegedy, 1502.03167,
     section 3). Renormalisation corrects whole channels, so it adds no work on elements.
     """
-    if not -len(x) <= axis < len(x):
-        raise ShapeError(f"axis must be from {-len(x)} to {len(x) - 1}; got {axis}")
-    c, values = (x[axis],), prod(x)
+    (channels,) = axes_of(axis, len(x))
+    c, values = (x[channels],), prod(x)
     moving = ["moving_mean", "moving_variance"]
     if renorm:
         moving += ["moving_stddev", "renorm_mean", "renorm_stddev"]
@@ -52,8 +51,8 @@ def layer_normalization(
     """
     if rms_scaling:
         center, scale = False, True
-    axes = axes_of(axis, len(x))
-    return _normalized(x, _along(x, axis), center, scale, sees(x, axes), 1 - int(rms_scaling))
+    window = sees(x, axis)
+    return _normalized(x, _along(x, axis), center, scale, window, 1 - int(rms_scaling))
 
 
 def _normalized(
@@ -107,14 +106,14 @@ def rms_normalization(x: Shape, axis: Any = -1) -> Rule:
     Backward: dy * scale (1), x_hat (1), the sums of dy * x_hat for the scale and for the mean
     square (4), and the two terms of dx (3) (Zhang and Sennrich, 1910.07467, section 4).
     """
-    axes = axes_of(axis, len(x))
+    window = sees(x, axis)
     return Rule(
         x,
         weights=(Weight("scale", _along(x, axis)),),
         elementwise=4 * prod(x),
         backward=9 * prod(x),
         saves="input",
-        window=sees(x, axes),
+        window=window,
     )
 
 
@@ -124,10 +123,8 @@ def unit_normalization(x: Shape, axis: Any = -1) -> Rule:
 
     Backward: the sum of dy * y (2) and the two terms of dx (3).
     """
-    axes = axes_of(axis, len(x))
-    return Rule(
-        x, elementwise=3 * prod(x), backward=5 * prod(x), saves="input", window=sees(x, axes)
-    )
+    window = sees(x, axis)
+    return Rule(x, elementwise=3 * prod(x), backward=5 * prod(x), saves="input", window=window)
 
 
 @layer("Dropout")

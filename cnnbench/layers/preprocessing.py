@@ -1,4 +1,4 @@
-"""Layers that prepare images, numbers and sound."""
+"""Layers that prepare numbers, sound and images, also those that alter images in training."""
 
 from collections.abc import Sequence
 from math import prod
@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnbench.errors import NoRuleError, ShapeError
 from cnnbench.graph import RULES, layer
-from cnnbench.layers._sizes import Sizes, axes_of, join, positive, split, taps_inside, windows
+from cnnbench.layers._sizes import Sizes, axes_of, join, positive, slide, split
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
@@ -204,8 +204,7 @@ def stft_spectrogram(
     positive(step, "frame_step")
     length = fft_length or 1 << (frame_length - 1).bit_length()  # the next power of two
     frequencies = length // 2 + 1
-    (frames,) = windows((steps,), (frame_length,), (step,), padding)
-    inside = taps_inside((steps,), (frame_length,), (step,), (1,), padding)
+    (frames,), inside, _ = slide((steps,), (frame_length,), (step,), (1,), padding)
     kernels = [name for name, without in (("real", "imag"), ("imag", "real")) if mode != without]
     values = n * c * frames * frequencies
     own = frequencies * (2 if mode == "stft" else 1)
@@ -221,5 +220,49 @@ def stft_spectrogram(
         inside=None if inside is None else len(kernels) * n * c * frequencies * inside,
         scratch=len(kernels) * values,
         backward=_STFT[mode][1] * values,
+        window=WHOLE,
+    )
+
+
+IDENTITY = """
+AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration
+RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip
+RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
+RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+Solarization
+"""
+"""Layers whose `transform_images` in Keras does nothing unless `training` is true.
+
+Their work in training is part of preparing the data, and is not counted.
+"""
+
+
+for _name in IDENTITY.split():
+    layer(_name)(lambda x: Rule(x, view=True, saves=""))
+
+
+@layer("RandomCrop")
+def random_crop(x: Shape, height: int, width: int, data_format: str | None = None) -> Rule:
+    """Nothing at inference, although Keras gives the size of the crop as the output size."""
+    n, _, c = split(x, 2, data_format)
+    positive(height, "height")
+    positive(width, "width")
+    return Rule(join(n, (height, width), c, data_format), view=True, saves="", window=WHOLE)
+
+
+@layer("AutoContrast")
+def auto_contrast(x: Shape, value_range: Any = (0, 255)) -> Rule:
+    """Stretches the values along axes 1 and 2 to the whole range, also at inference.
+
+    Each value: minimum, maximum, scale and offset (2), two limits, a test and a selection (2).
+    Each stretched image of one channel: 4 for its scale and offset, less 2 for its first value. A
+    range other than 0 to 255 is mapped to it and back, in 4 operations on each value each way.
+    """
+    mapped = 0 if tuple(value_range) == (0, 255) else 8
+    parts = x[0] * prod(x[3:])
+    return Rule(
+        x,
+        elementwise=(8 + mapped) * prod(x) + 2 * parts,
+        backward=(8 + mapped) * prod(x),
         window=WHOLE,
     )

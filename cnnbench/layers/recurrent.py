@@ -1,4 +1,4 @@
-"""Recurrent layers and their cells.
+"""Recurrent layers and their cells; the gates of the last ones are convolutions.
 
 A cell is one step: from (n, c) and its states to (n, units) and its new states. A layer runs
 its cell over axis 1 of (n, steps, c). Initial states, masks and the direction of time do not
@@ -7,11 +7,12 @@ change the cost. `products` are the MACs on a state.
 
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 from cnnbench import units as texts
 from cnnbench.errors import ShapeError
-from cnnbench.graph import RULES, layer
-from cnnbench.layers._sizes import positive
+from cnnbench.graph import RULES, layer, ranked_layers
+from cnnbench.layers._sizes import join, kernel_sizes, positive, slide, split, taps_inside
 from cnnbench.layers.activation import activated
 from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
@@ -190,3 +191,61 @@ def gru(
     step, cell_rule = step_of(x, 3), RULES["GRUCell"]
     cell = cell_rule(step, units, activation, recurrent_activation, use_bias, reset_after)
     return over_time(cell, x[1], return_sequences, return_state)
+
+
+def _conv_lstm(
+    rank: int,
+    x: Shape,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    use_bias: bool = True,
+    return_sequences: bool = False,
+    return_state: bool = False,
+) -> Rule:
+    """An LSTM on images, (n, steps, h, w, c): 4 * filters * (kh * kw * (c + filters) + 1) weights.
+
+    The input's convolution has the stride, padding and dilation given; the state's, on its
+    output, is "same" with stride 1 (Shi et al., 1506.04214; Keras has no peepholes).
+    """
+    n, spatial, c = split(step_of(x, rank + 3), rank, data_format)
+    size, step, dilation = kernel_sizes(rank, kernel_size, strides, dilation_rate)
+    positive(filters, "filters")
+    positions, first, _ = slide(spatial, size, step, dilation, padding)
+    state = join(n, positions, filters, data_format)
+    width = 4 * filters
+    outputs = n * prod(positions) * width
+    recurrent = outputs * prod(size) * filters
+    ones = (1,) * rank
+    if padding == "valid":
+        first = prod(positions) * prod(size)  # all
+    again = taps_inside(positions, size, ones, ones, "same")
+    inside = None
+    if first is not None and again is not None:
+        inside = n * width * (first * c + again * filters)
+    biases = int(bool(use_bias))
+    kernels = (
+        Weight("kernel", (*size, c, width)),
+        Weight("recurrent_kernel", (*size, filters, width)),
+    )
+    gates = Rule(
+        state,
+        weights=(*kernels, Weight("bias", (width,))) if use_bias else kernels,
+        macs=outputs * prod(size) * c + recurrent,
+        elementwise=outputs * (1 + biases),
+        inside=inside,
+        scratch=outputs,
+        products=recurrent,
+        backward=outputs * biases,
+        window=WHOLE,
+    )
+    cell = _cell(gates, 2, *lstm_elementwise(state, activation, recurrent_activation))
+    return over_time(cell, x[1], return_sequences, return_state)
+
+
+conv_lstm1d, conv_lstm2d, conv_lstm3d = ranked_layers("ConvLSTM{}D", _conv_lstm)

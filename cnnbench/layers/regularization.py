@@ -9,8 +9,9 @@ from cnnbench.layers._sizes import split
 from cnnbench.rule import Rule, Shape
 
 
-def _noise(x: Shape, training: int, backward: int) -> Rule:
-    return Rule(x, view=True, training=training, backward=backward, saves="")
+def _noise(x: Shape, rate: float, training: int, backward: int) -> Rule:
+    on = int(bool(rate))
+    return Rule(x, view=True, training=on * training, backward=on * backward, saves="")
 
 
 def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None = None) -> Rule:
@@ -19,8 +20,7 @@ def _spatial_dropout(rank: int, x: Shape, rate: float, data_format: str | None =
     Then scale and select, on each value (2), forward and backward.
     """
     n, _, c = split(x, rank, data_format)
-    on = int(bool(rate))
-    return _noise(x, on * (2 * n * c + 2 * prod(x)), on * 2 * prod(x))
+    return _noise(x, rate, 2 * n * c + 2 * prod(x), 2 * prod(x))
 
 
 @layer("SpatialDropout1D")
@@ -43,21 +43,19 @@ def alpha_dropout(x: Shape, rate: float, noise_shape: Sequence[int | None] | Non
     if noise_shape is not None and len(noise_shape) != len(x):
         raise ShapeError(f"noise_shape must have {len(x)} sizes, as the input; got {noise_shape}")
     noise = [size if own is None else own for size, own in zip(x, noise_shape or x, strict=True)]
-    on = int(bool(rate))
-    return _noise(x, on * (4 * prod(noise) + 4 * prod(x)), on * 2 * prod(x))
+    return _noise(x, rate, 4 * prod(noise) + 4 * prod(x), 2 * prod(x))
 
 
 @layer("GaussianDropout")
 def gaussian_dropout(x: Shape, rate: float) -> Rule:
     """Multiplies by noise around 1 in training: draw, scale, shift, multiply."""
-    on = int(bool(rate))
-    return _noise(x, on * 4 * prod(x), on * prod(x))
+    return _noise(x, rate, 4 * prod(x), prod(x))
 
 
 @layer("GaussianNoise")
 def gaussian_noise(x: Shape, stddev: float) -> Rule:
     """Adds noise around 0 in training: draw, scale, shift, add."""
-    return _noise(x, int(bool(stddev)) * 4 * prod(x), 0)
+    return _noise(x, stddev, 4 * prod(x), 0)
 
 
 @layer("ActivityRegularization")

@@ -15,11 +15,7 @@ Spec = dict[str, Any]
 
 
 def held(spec: Spec, x: Shape) -> Rule:
-    """The rule of a layer inside another, at an input shape.
-
-    Raises:
-        NoRuleError: there is no rule for it or for its activation.
-    """
+    """The rule of a layer inside another, at an input shape; a NoRuleError if there is none."""
     name, config = spec["class_name"], spec["config"]
     if name == "Sequential":
         return in_a_row(config["layers"], x)

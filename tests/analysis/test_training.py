@@ -14,9 +14,8 @@ from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d
+from cnnbench.layers.conv import conv2d, depthwise_conv2d, separable_conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, dot
 from cnnbench.layers.norm import batch_normalization, dropout
 from cnnbench.layers.pool import max_pooling2d

@@ -1,7 +1,6 @@
 """The rules of the convolutions: sizes, weights, windows, both passes; taps one by one."""
 
 from fractions import Fraction
-from importlib import import_module
 from math import prod
 
 import numpy as np
@@ -11,12 +10,8 @@ from hypothesis import strategies as st
 
 from cnnbench.errors import ShapeError
 from cnnbench.graph import RULES, trace
-from cnnbench.layers.conv_transpose import conv2d_transpose
-from cnnbench.layers.depthwise import separable_conv2d
+from cnnbench.layers.conv import conv2d_transpose, separable_conv2d
 from cnnbench.rule import Weight
-
-for file in ("conv", "conv_transpose", "depthwise"):
-    import_module(f"cnnbench.layers.{file}")
 
 
 def rule(op, shape, **arguments):

@@ -23,9 +23,7 @@ tf = pytest.importorskip("tensorflow")
 FILES = (
     "activation",
     "conv",
-    "conv_transpose",
     "dense",
-    "depthwise",
     "embedding",
     "merge",
     "norm",

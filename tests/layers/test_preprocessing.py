@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cnnbench import layers
 from cnnbench.errors import NoRuleError, ShapeError
 from cnnbench.graph import RULES, argument_names
-from cnnbench.layers.augmentation import IDENTITY
+from cnnbench.layers.preprocessing import IDENTITY
 
 pytestmark = pytest.mark.tensorflow
 

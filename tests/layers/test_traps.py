@@ -11,7 +11,7 @@ from cnnbench.graph import RULES, trace
 from cnnbench.layers.conv import conv2d
 from cnnbench.rule import WHOLE
 
-for file in ("conv_transpose", "dense", "depthwise", "merge", "norm", "pool", "reshape", "resize"):
+for file in ("dense", "merge", "norm", "pool", "reshape", "resize"):
     import_module(f"cnnbench.layers.{file}")
 
 

@@ -15,7 +15,7 @@ from cnnbench.graph import RULES
 
 jax = pytest.importorskip("jax")
 
-for file in ("conv", "conv_transpose", "dense", "depthwise", "merge", "norm", "pool"):
+for file in ("conv", "dense", "merge", "norm", "pool"):
     import_module(f"cnnbench.layers.{file}")
 
 some = settings(max_examples=60, deadline=None)

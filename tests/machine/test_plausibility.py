@@ -10,7 +10,7 @@ from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense, einsum_dense
 from cnnbench.layers.embedding import embedding
-from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
 from cnnbench.layers.wrappers import bidirectional, time_distributed
 from cnnbench.machine import devices, plausibility, roofline

@@ -5,13 +5,12 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d
+from cnnbench.layers.conv import conv2d, depthwise_conv2d, separable_conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import depthwise_conv2d, separable_conv2d
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
-from cnnbench.layers.recurrent_conv import conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import flatten
 from cnnbench.prediction import buffers, heap, memory
 from cnnbench.prediction.calibration import memory_example

@@ -8,13 +8,12 @@ from benchmarks.prediction import heldout
 from cnnbench import api
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d
+from cnnbench.layers.conv import conv2d, separable_conv2d
 from cnnbench.layers.dense import dense
-from cnnbench.layers.depthwise import separable_conv2d
 from cnnbench.layers.merge import add, concatenate, multiply
 from cnnbench.layers.norm import dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
-from cnnbench.layers.recurrent_conv import conv_lstm1d, conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm1d, conv_lstm2d
 from cnnbench.prediction import buffers, model, terms
 from cnnbench.prediction.arena import Arena
 from cnnbench.prediction.model import Example

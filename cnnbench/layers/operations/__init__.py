@@ -6,12 +6,17 @@ attributes of Keras' object for the operation. The caller adds weights and the s
 after the first. An operation that is not here has no rule: its cost is unknown.
 """
 
-from cnnbench.layers.operations._outputs import Operation
-from cnnbench.layers.operations.as_layers import AS_LAYERS
-from cnnbench.layers.operations.elementwise import ELEMENTWISE
-from cnnbench.layers.operations.moves import MOVES
-from cnnbench.layers.operations.products import PRODUCTS
-from cnnbench.layers.operations.reductions import REDUCTIONS
+from collections.abc import Callable
 
-OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **MOVES, **REDUCTIONS, **PRODUCTS, **AS_LAYERS}
+from cnnbench.layers.operations.as_layers import AS_LAYERS
+from cnnbench.layers.operations.products import PRODUCTS
+from cnnbench.layers.operations.tables import TABLES, Attrs, Operation, Shapes
+from cnnbench.rule import Rule, Shape
+
+
+def _of_first(rule: Operation) -> Callable[[Shapes, Shape | list[Shape], Attrs], Rule]:
+    return lambda shapes, out, attrs: rule(shapes, out[0] if isinstance(out, list) else out, attrs)
+
+
+OPERATIONS = {key: _of_first(rule) for key, rule in (TABLES | PRODUCTS | AS_LAYERS).items()}
 """The rule of each operation by its module in `keras.ops` and class, such as "numpy.Add"."""

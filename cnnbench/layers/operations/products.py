@@ -5,40 +5,33 @@ this where one of them is a weight.
 """
 
 from math import prod
-from typing import Any
 
 from cnnbench.errors import NoRuleError
-from cnnbench.layers.operations._outputs import Operation, Out, Shapes, first
+from cnnbench.layers.operations.tables import Attrs, Operation, Shapes
 from cnnbench.rule import WHOLE, Rule, Shape
 
 
-def _product(out: Out, summed: int, before: int = 0) -> Rule:
+def _product(out: Shape, summed: int, before: int = 0) -> Rule:
     """A rule with `summed` MACs for each output, after `before` operations."""
-    shape = first(out)
-    macs = prod(shape) * summed
+    macs = prod(out) * summed
     return Rule(
-        shape, macs=macs, elementwise=before, products=macs, backward=before, saves="input",
+        out, macs=macs, elementwise=before, products=macs, backward=before, saves="input",
         window=WHOLE,
     )  # fmt: skip
 
 
-def _pairs(out: Out, before: int = 0) -> Rule:
+def _pairs(out: Shape, before: int = 0) -> Rule:
     """One multiplication for each output, where nothing is summed, after `before` operations."""
-    shape = first(out)
-    return Rule(shape, elementwise=before + prod(shape), backward=2 * prod(shape))
+    return Rule(out, elementwise=before + prod(out), backward=2 * prod(out))
 
 
-def _matmul(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+def _matmul(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
     """Sums over the last axis of the first array; also `dot` and `inner`."""
     a, b = shapes
     return _product(out, a[-1]) if a and b else _pairs(out)
 
 
-def _vdot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
-    return _product(out, prod(shapes[0]))
-
-
-def _tensordot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+def _tensordot(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
     a, _ = shapes
     axes = attrs["axes"]
     if isinstance(axes, int):
@@ -47,14 +40,14 @@ def _tensordot(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     return _product(out, prod(a[axis] for axis in (own if hasattr(own, "__iter__") else (own,))))
 
 
-def _einsum(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+def _einsum(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
     """Sums over the axes that only one array has, then multiplies and sums over all others.
 
     Of three arrays or more the library chooses the order: there is no rule.
     """
     if len(shapes) > 2:
         raise NoRuleError("the order of an einsum of three arrays or more is not known")
-    summed, before = einsum(attrs["subscripts"], shapes, first(out))
+    summed, before = einsum(attrs["subscripts"], shapes, out)
     return _pairs(out, before) if summed == 1 else _product(out, summed, before)
 
 
@@ -86,7 +79,7 @@ def _axes(term: str, rank: int) -> list[str]:
     return [*head, *(f"...{i}" for i in range(inner, 0, -1) if dots), *tail]
 
 
-def _attention(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
+def _attention(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
     """softmax(q k / sqrt(d)) v over heads: (n, steps, heads, d), with fewer heads of k and v.
 
     On each score: scale, softmax (5), and an addition or a selection for a bias and a mask.
@@ -96,7 +89,7 @@ def _attention(shapes: Shapes, out: Out, attrs: dict[str, Any]) -> Rule:
     masks = len(more) + int(bool(attrs["is_causal"]))
     macs = scores * (depth + value[-1])
     return Rule(
-        first(out),
+        out,
         macs=macs,
         elementwise=scores * (6 + masks),
         products=macs,
@@ -111,7 +104,7 @@ PRODUCTS: dict[str, Operation] = {
     "numpy.Matmul": _matmul,
     "numpy.Dot": _matmul,
     "numpy.Inner": _matmul,
-    "numpy.Vdot": _vdot,
+    "numpy.Vdot": lambda shapes, out, attrs: _product(out, prod(shapes[0])),
     "numpy.Tensordot": _tensordot,
     "numpy.Einsum": _einsum,
     "nn.DotProductAttention": _attention,
