@@ -3,7 +3,6 @@
     terms        the terms of a layer's time: layers, multiply-adds, bytes
     memory       the terms of the rise of the peak memory: buffers, heap, code
     buffers      what a call allocates and frees, and what it writes in place
-    loops        the buffers that a convolutional LSTM makes in advance
     heap         what the graph and its kernels need beside the buffers
     arena        TensorFlow's allocator, as far as it matters here
     model        the coefficients of the terms, fitted on measured cases

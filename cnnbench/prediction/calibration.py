@@ -157,11 +157,7 @@ def memory_example(result: Result) -> Example | None:
 
 
 def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibration:
-    """Fit the models on measured cases.
-
-    Raises:
-        CnnbenchError: too few of the cases were measured.
-    """
+    """Fit the models on measured cases; a CnnbenchError if too few of them were measured."""
     times = {r.case.id: (r, e) for r in measured if (e := time_example(r))}
     peaks = {r.case.id: e for r in measured if (e := memory_example(r))}
     seen = sum(1 for r in measured if r.peak_bytes)
@@ -180,16 +176,7 @@ def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibratio
 
 
 def find(runtime: str, progress: Progress, anew: bool = False) -> MeasuredCalibration:
-    """The calibration in the cache; if there is none, it is measured now and cached.
-
-    Args:
-        runtime: what measures.
-        progress: told about each launch.
-        anew: measure again, even if there is a cached calibration.
-
-    Raises:
-        CnnbenchError: it cannot be measured.
-    """
+    """The calibration in the cache; if there is none, or `anew`, it is measured and cached."""
     if not anew and (known := stored(runtime)):
         return MeasuredCalibration(known)
     wanted = machine(runtime)

@@ -98,11 +98,7 @@ class Prediction:
 
 
 def check(graph: Graph) -> None:
-    """Refuse a graph that no calibration can predict.
-
-    Raises:
-        CnnbenchError: it is not in float32, the only type that a calibration measures.
-    """
+    """Refuse a graph that is not in float32, the only type that a calibration measures."""
     if graph.dtype != "float32":
         raise CnnbenchError(
             f"a prediction is for float32, which is what is calibrated; got {graph.dtype}"
@@ -110,11 +106,7 @@ def check(graph: Graph) -> None:
 
 
 def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Prediction:
-    """Predict the time and the memory of a graph.
-
-    Raises:
-        CnnbenchError: what `check` raises.
-    """
+    """Predict the time and the memory of a graph in float32."""
     check(graph)
     of_layers = terms.of_layers(graph)
     paper = cost(graph)

@@ -10,15 +10,13 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 
 from cnnbench.cost import activation_bytes
 from cnnbench.graph import Graph, Node
 from cnnbench.prediction.arena import LEAST
-from cnnbench.prediction.buffers import plan, rise
+from cnnbench.prediction.buffers import ahead, plan, rise
 from cnnbench.prediction.heap import graph_bytes, has_bias, reordered, reorders
-from cnnbench.prediction.loops import ahead
 from cnnbench.prediction.terms import CALL, Terms, kind_of
 
 HUBER_DELTA = 0.02
@@ -63,7 +61,9 @@ def terms(graph: Graph) -> Terms:
         amounts["conv weights reordered before, bytes"] = float(before)
     if grouped := [n for n in graph.nodes if kind_of(n)[0] == "conv grouped"]:
         # XLA runs these layers, on copies of what such a layer reads and writes.
-        amounts["conv grouped, bytes"] = float(max(_read_and_written(graph, n) for n in grouped))
+        copied = [[*(graph.nodes[i] for i in node.inputs), node] for node in grouped]
+        sizes = [sum(activation_bytes(graph, node) for node in nodes) for nodes in copied]
+        amounts["conv grouped, bytes"] = float(max(sizes))
     return amounts | {f"{name}, code": 1.0 for name in sorted(code)}
 
 
@@ -74,52 +74,37 @@ def _convolutions(node: Node) -> tuple[str, ...]:
     return (kind,) if kind in (*_CONVOLUTIONS, "depthwise") else ()
 
 
-def _code(graph: Graph, node: Node) -> Iterator[str]:
+def _code(graph: Graph, node: Node) -> set[str]:
     """The code that a layer needs in memory, by the names of the terms."""
     kind, _ = kind_of(node)
     then = node.attrs.get("activation")
-    dense = kind == "dense"
-    matrix = dense and prod(node.rule.shape[:-1]) > 1
-    conv = bool(_convolutions(node)) or kind == "conv grouped"
-    fused = has_bias(node) and (conv or (dense and len(node.rule.shape) == 2))
-    if fused and kind not in ("depthwise", "separable") and then == "relu":
-        yield "bias and activation"
-    if fused and conv:
-        yield "bias of channels"
-    if (
-        (fused and conv)
-        or kind in ("batch norm", "layer norm", "copy")
-        or node.op.startswith("Global")
-        or (dense and not fused and len(node.rule.shape) > 2)
-    ):
-        yield "constants"
-    if conv and (reorders(node) or kind in ("depthwise", "separable")):
-        yield "reordering"
-    if kind in ("depthwise", "separable"):
-        yield "depthwise"
-        images, rows, *_ = node.rule.shape
-        if images * rows % 2:  # not the same number for each thread: one more kernel is generated
-            yield "depthwise of an odd number of rows"
-    if dense:
-        yield "dense"
-        if fused:
-            yield "dense with bias"
-    if matrix or kind == "conv grouped":
-        yield "products generated"
-    if kind in ("conv grouped", "copy", "layer norm"):
-        yield kind
-    if kind == "layer norm" or node.op.startswith("Global"):
-        yield "means"
-    if kind == "merge":
-        yield "merging"
-    read = {graph.nodes[i].rule.shape for i in node.inputs}
-    if kind in ("batch norm", "layer norm") or (kind == "merge" and len(read) > 1):
-        yield "spreading"
-    if then == "softmax" or node.op == "Softmax":
-        yield "softmax"
-
-
-def _read_and_written(graph: Graph, node: Node) -> int:
-    return sum(activation_bytes(graph, graph.nodes[i]) for i in node.inputs) + activation_bytes(
-        graph, node
-    )
+    dense, grouped, merge = kind == "dense", kind == "conv grouped", kind == "merge"
+    depthwise = kind in ("depthwise", "separable")
+    norm = kind in ("batch norm", "layer norm")
+    over_all = node.op.startswith("Global")
+    conv = bool(_convolutions(node)) or grouped
+    *leading, _ = node.rule.shape
+    fused = has_bias(node) and (conv or (dense and len(leading) == 1))
+    shapes = {graph.nodes[i].rule.shape for i in node.inputs}
+    needed = {
+        "bias and activation": fused and not depthwise and then == "relu",
+        "bias of channels": fused and conv,
+        "constants": (fused and conv)
+        or (norm or kind == "copy" or over_all)
+        or (dense and not fused and len(leading) > 1),
+        "reordering": conv and (reorders(node) or depthwise),
+        "depthwise": depthwise,
+        # Where threads get different numbers of rows, one more kernel is generated.
+        "depthwise of an odd number of rows": depthwise and prod(leading[:2]) % 2 == 1,
+        "dense": dense,
+        "dense with bias": dense and fused,
+        "products generated": grouped or (dense and prod(leading) > 1),
+        "conv grouped": grouped,
+        "copy": kind == "copy",
+        "layer norm": kind == "layer norm",
+        "means": kind == "layer norm" or over_all,
+        "merging": merge,
+        "spreading": norm or (merge and len(shapes) > 1),
+        "softmax": then == "softmax" or node.op == "Softmax",
+    }
+    return {name for name, needs in needed.items() if needs}

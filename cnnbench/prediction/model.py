@@ -59,38 +59,22 @@ def summed(coefficients: Mapping[str, float], terms: Terms) -> float:
 def fitted(
     examples: Sequence[Example], groups: Sequence[Hashable], delta: float = HUBER_DELTA
 ) -> Model:
-    """The model of some examples, with its errors on examples that it was not fitted on.
+    """The model of at least two examples, with its errors on examples that it was not fitted on.
 
-    Args:
-        examples: at least two.
-        groups: the group of each example; one group at a time is left out to see the errors.
-        delta: see `coefficients`.
+    For these errors, the examples of one of the `groups` at a time are left out of the fit.
     """
+    import numpy as np
+
     quotients = []
     for group in dict.fromkeys(groups):
         inside = [e for e, g in zip(examples, groups, strict=True) if g != group]
         outside = [e for e, g in zip(examples, groups, strict=True) if g == group]
-        if inside:
-            without = coefficients(inside, delta)
-            quotients += [_quotient(e, without) for e in outside]
-    known = sorted(q for q in quotients if q)
-    return Model(
-        coefficients=coefficients(examples, delta),
-        low=_quantile(known, 0.1),
-        high=_quantile(known, 0.9),
-        examples=len(examples),
-    )
-
-
-def _quotient(example: Example, without: dict[str, float]) -> float:
-    predicted = summed(without, example.terms)
-    return example.measured / predicted if predicted else 0.0
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    import numpy as np
-
-    return float(np.quantile(values, share)) if values else math.nan
+        without = coefficients(inside, delta) if inside else {}
+        pairs = [(e.measured, summed(without, e.terms)) for e in outside]
+        quotients += [measured / predicted for measured, predicted in pairs if predicted]
+    known = [quotient for quotient in quotients if quotient]
+    low, high = np.quantile(known, (0.1, 0.9)) if known else (math.nan, math.nan)
+    return Model(coefficients(examples, delta), float(low), float(high), len(examples))
 
 
 def coefficients(examples: Sequence[Example], delta: float = HUBER_DELTA) -> dict[str, float]:

@@ -91,7 +91,9 @@ def kind_of(node: Node) -> tuple[str, bool]:
     if op == "Conv2D":
         if node.attrs.get("groups", 1) != 1:
             return "conv grouped", False
-        return ("conv 1x1" if _taps(node) == 1 else "conv kxk"), False
+        size = node.attrs["kernel_size"]
+        taps = size if isinstance(size, int) else prod(size)
+        return ("conv 1x1" if taps == 1 else "conv kxk"), False
     if op.startswith("ConvLSTM"):
         return "recurrent", not op.endswith("2D")
     if "Pooling" in op:
@@ -99,11 +101,6 @@ def kind_of(node: Node) -> tuple[str, bool]:
     if op in _KIND_OF:
         return _KIND_OF[op], False
     return ("conv kxk" if node.rule.macs else "activation"), True
-
-
-def _taps(node: Node) -> int:
-    size = node.attrs["kernel_size"]
-    return size * size if isinstance(size, int) else prod(size)
 
 
 def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
@@ -144,17 +141,10 @@ def _parts(kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost
     size = layer.weight_bytes // values
     between = layer.activation_bytes // layer.output_shape[-1] * pointwise.shape[-2]
     first = layer.macs * prod(depthwise.shape) // (prod(depthwise.shape) + prod(pointwise.shape))
+    second, weights = layer.macs - first, size * prod(pointwise.shape)
     return [
         ("depthwise", replace(layer, macs=first, activation_bytes=between)),
-        (
-            "conv 1x1",
-            replace(
-                layer,
-                macs=layer.macs - first,
-                input_bytes=between,
-                weight_bytes=size * prod(pointwise.shape),
-            ),
-        ),
+        ("conv 1x1", replace(layer, macs=second, input_bytes=between, weight_bytes=weights)),
     ]
 
 
