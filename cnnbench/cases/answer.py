@@ -1,4 +1,4 @@
-"""ANSWER: what the child of a launch says of it, in one document."""
+"""ANSWER: what the process of a launch sends back."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashed", "failed"]
-"""ok; skipped: not started, with the reason; timeout: stopped by us; out-of-memory: the
-allocator said so; killed: by a signal from outside; crashed: by a signal of its own or an
-exit status; failed: an exception, or an answer that cannot be read."""
+"""How a launch ended. skipped: it was not started. timeout: we stopped it. out-of-memory: the
+allocator said so. killed: by a signal from outside. crashed: by its own signal, or with an exit
+status. failed: an exception, or an answer that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """The comparison of a case's graph with the Keras model that was timed.
 
-    `differences` says, layer by layer, what was expected on paper and what Keras has.
+    Each of `differences` is about one layer: what the graph has, and what Keras has.
     """
 
     layers: int
@@ -24,27 +24,27 @@ class Check:
 
     @property
     def equal(self) -> bool:
-        """Every layer's parameters and output shape agree, and the totals do."""
+        """Whether the parameters and output shapes of all layers agree, and the totals too."""
         return not self.differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a launch ended, and what it gave.
+    """How a launch ended, and what it measured; what was not measured is None.
 
     Args:
-        outcome: how it ended, and `detail` why.
-        samples_ns: every call in order, nanoseconds, the first (and any warm-up) included.
-        bursts: how many calls after the first were made at each turn.
-        build_ns: nanoseconds to load or build the network; None where not measured.
-        compile_ns: nanoseconds to trace it or compile it before its first call.
-        new_batch_ns: nanoseconds of the first call with one sample more, with all that this takes
-            (a new trace); None where not measured.
-        peak_bytes: rise of the peak memory over the first call; None where not measured.
+        outcome: how it ended.
+        detail: why it ended so.
+        samples_ns: nanoseconds of every call in order, including the first and the warm-up.
+        bursts: how many calls were made at each turn, without the first call.
+        build_ns: nanoseconds to load or build the network.
+        compile_ns: nanoseconds to trace or compile it before its first call.
+        new_batch_ns: nanoseconds of the first call with one sample more, including a new trace.
+        peak_bytes: rise of the peak memory over the first call.
         peak_source: what reported it.
         resident_bytes: memory of the process after the first call and after each burst.
-        check: comparison with Keras; None where the runtime builds no Keras model.
-        environment: the machine, the versions and the load, where the launch ran.
+        check: comparison with Keras; None if the runtime builds no Keras model.
+        environment: the machine, the versions and the load during the launch.
     """
 
     outcome: Outcome

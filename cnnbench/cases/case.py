@@ -18,21 +18,21 @@ DEVICES = ("cpu", "gpu")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network at one input size, batch and data type, run in one way on one device.
+    """A network with one input size, batch and data type, in one mode on one device.
 
     Args:
-        target: what `networks.Network` calls it.
-        inputs: the size of one sample, (h, w, c) of an image; a tuple of them for several inputs;
-            the network's own if empty.
+        target: the network, as `networks.Network` takes it.
+        inputs: the size of one sample for each input, such as (h, w, c); the network's own if
+            empty. A single size may be given without a tuple around it.
         params: of the network.
         batch_size: samples per call.
         dtype: float32, float16 or bfloat16; the network's own if empty.
         device: cpu or gpu.
-        mode: one of the runtime's.
-        runtime: what runs it.
-        label: the name that reports show; it is no part of what is measured.
+        mode: one of the modes of the runtime.
+        runtime: the name of the runtime.
+        label: the name in reports; it does not change what is measured.
         data: a file or a function that gives the input; random values if empty.
-        source: the file that holds the network, where that is not the target.
+        source: the file that holds the network, if that is not the target.
     """
 
     target: str
@@ -54,12 +54,12 @@ class Case:
 
     @property
     def id(self) -> str:
-        """All that tells this case from others, readable: the key of the store."""
+        """A readable text with everything that makes this case different; its key in the store."""
         return f"{self._network_id} {self.device} {self.runtime}/{self.mode}"
 
     @property
     def paper_key(self) -> str:
-        """All that its costs on paper depend on: the key of a stored run's papers."""
+        """A text with everything that its costs depend on; its key in `Plan.papers`."""
         return self._network_id + " train" * (self.mode == "train")
 
     @property
@@ -73,7 +73,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What reports call the network."""
+        """The name of the network in reports."""
         return self.label or self.target
 
     @property
@@ -83,23 +83,15 @@ class Case:
 
     @property
     def network(self) -> Network:
-        """The network, not opened."""
+        """The network, which is not opened yet."""
         return Network(self.target, self.params, self.source)
 
     def graph(self) -> Graph:
-        """Its layers, from a new trace; a network that is not in the catalogue is opened for that.
-
-        Raises:
-            CnnbenchError: what `Network.trace` raises.
-        """
+        """Its layers, from a new trace, which opens a network that is not in the catalogue."""
         return self.network.trace(self.inputs or None, self.batch_size, self.dtype or None)
 
     def paper(self) -> Paper:
-        """What the rules say of it, from a new trace; a stored run has it already.
-
-        Raises:
-            CnnbenchError: what `Network.trace` raises.
-        """
+        """Its costs from a new trace; a stored run has them already."""
         return paper(self.graph(), train=self.mode == "train")
 
     def to_json(self) -> dict[str, Any]:
@@ -108,12 +100,12 @@ class Case:
 
 
 def _as_stored(value: Any) -> Any:
-    """A parameter as it is read back from a run, where a tuple has become a list."""
+    """A parameter as it is read from a stored run, where a tuple has become a list."""
     return [_as_stored(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def several(given: Any) -> tuple[Shape, ...]:
-    """One size or several, as a tuple of them."""
+    """One size or several, as a tuple of sizes."""
     if not given:
         return ()
     one = isinstance(given[0], int)

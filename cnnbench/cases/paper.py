@@ -1,7 +1,7 @@
-"""PAPER: what the rules say of a case, worked out once, when a run is planned, and stored with it.
+"""PAPER: what a case costs by the rules. It is computed when a run is planned, and stored with it.
 
-A stored run is read, reported and compared from this alone: no network is traced again, so what a
-block or a user's model has become since then changes no stored run.
+A stored run is reported and compared from these costs, and no network is traced again. So a stored
+run stays as it is when a block or a user's model changes later.
 """
 
 from __future__ import annotations
@@ -34,12 +34,11 @@ class Paper:
     """The costs of a case on paper.
 
     Args:
-        digest: of the graph; equal where layer by layer the same is computed on the same sizes.
-            Empty where it is not known, as of runs that were stored before there was one.
-        cost: of a forward pass, layer by layer.
-        demand: what the forward pass demands of any device.
-        step: of training, where the case is one.
-        file: digest of the file that holds the network, if one does.
+        digest: of the graph, see `digest`; empty if it is not known, as in old stored runs.
+        cost: of each layer in a forward pass.
+        demand: what the forward pass needs from any device.
+        step: the costs of a step of training, if the case is one.
+        file: digest of the file that holds the network; empty if there is none.
     """
 
     digest: str
@@ -55,11 +54,11 @@ class Paper:
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that it needs, weights and all."""
+        """The most memory that it needs, including the weights."""
         return self.step.peak_bytes if self.step else self.cost.peak_bytes
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a record; the layers as rows of a table, whose columns are named."""
+        """Plain values for a record. The layers are rows of a table with named columns."""
         rows = [[getattr(layer, name) for name in _COLUMNS] for layer in self.cost.layers]
         return {
             "digest": self.digest,
@@ -77,9 +76,9 @@ class Paper:
 def predicted_peak(cost: Cost) -> int:
     """The rise of the peak memory that the first call should cause, in bytes.
 
-    Measured is a rise over the memory that was there before the call. The input and the
-    weights were, so the prediction is the peak of live activations without the inputs,
-    which are alive throughout, and without the weights.
+    The measured rise begins with the memory before the call, which already contains the weights
+    and the input. So the prediction is the peak of the live activations, without the weights and
+    without the inputs, which stay alive during the whole call.
     """
     inputs = sum(layer.activation_bytes for layer in cost.layers if layer.op == "InputLayer")
     return cost.peak_activation_bytes - inputs
@@ -92,11 +91,11 @@ QUANTITIES: dict[str, Callable[[Cost], int]] = {
     "activation memory": lambda cost: cost.activation_bytes,
     "peak memory, predicted": predicted_peak,
 }
-"""What the rules say of a network, by the names that reports have for it."""
+"""What a network costs, by the names in reports."""
 
 
 def paper(graph: Graph, train: bool = False) -> Paper:
-    """What the rules say of a graph; of a step of training too if asked."""
+    """The costs of a graph; with `train`, also of a step of training."""
     costs = cost(graph)
     step = None
     if train:
@@ -106,12 +105,8 @@ def paper(graph: Graph, train: bool = False) -> Paper:
 
 
 def stored(data: dict[str, Any]) -> Paper:
-    """A paper from the plain values of a stored line.
-
-    Raises:
-        CnnbenchError: they are not those of a paper.
-    """
-    from cnnbench.schema import record  # here: to analyse a network takes no checker of records
+    """A paper from the plain values of a stored line; a CnnbenchError if they are not a paper's."""
+    from cnnbench.schema import record  # here, because an analysis must not import pydantic
 
     try:
         columns = data["columns"]
@@ -128,9 +123,9 @@ def stored(data: dict[str, Any]) -> Paper:
 
 
 def digest(graph: Graph) -> str:
-    """A short text that is equal for graphs that compute the same on the same sizes.
+    """A short text that is equal for graphs with the same layers at the same sizes.
 
-    Names do not count: Keras numbers its layers by what was built before.
+    The names of layers do not count, because Keras numbers them by what was built before.
     """
     nodes = [
         (
@@ -148,7 +143,7 @@ def digest(graph: Graph) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """An argument as text that does not depend on where it lies in memory."""
+    """An argument as plain values, without addresses in memory."""
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -1,4 +1,4 @@
-"""PLAN: what a run set out to measure."""
+"""PLAN: what a run is to measure."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from cnnbench.errors import ShapeError
 
 @dataclass(frozen=True, slots=True)
 class BlockComparison:
-    """Two blocks side by side on one device, at one size and several numbers of input channels.
+    """Two blocks, compared on one device at one image size and several numbers of input channels.
 
     Args:
-        title: what it asks.
-        base: the label of the block that is compared with.
-        new: the label of the other.
+        title: the question, as reports show it.
+        base: the label of the block with which the other is compared.
+        new: the label of the other block.
         size: height and width of the input.
         batch_size: samples per call.
-        device: where both run.
-        pairs: of the cases that are measured: channels, and the ids of base and new.
-        show: the channels of the pairs that are tabled side by side; all if empty.
-        range: the first and the last number of channels that are costed on paper.
-        channels: those of the range that both blocks can be built for.
-        base_costs: what the base costs at each of them, by the names of `paper.QUANTITIES`.
-        new_costs: the same of the other block.
+        device: on which both run.
+        pairs: what is measured: the channels, and the ids of the cases of base and new.
+        show: the channels that a table shows side by side; all that are measured if empty.
+        range: the first and the last number of channels for which the costs are computed.
+        channels: the numbers in this range for which both blocks can be built.
+        base_costs: of the base, one for each of `channels`, by the names of `paper.QUANTITIES`.
+        new_costs: the same for the other block.
     """
 
     title: str
@@ -48,35 +48,30 @@ class BlockComparison:
 def curves(
     at: Callable[[str, int], Case], base: str, new: str, range_: tuple[int, int]
 ) -> dict[str, Any]:
-    """The last three fields of a `BlockComparison`, from the case of a label at a channel count."""
-    channels: list[int] = []
-    costs: dict[str, dict[str, list[int]]] = {
-        side: {name: [] for name in QUANTITIES} for side in (base, new)
-    }
-    # Every integer, not a bisection: half a second for 512, and no crossing is missed.
-    for count in range(range_[0], range_[1] + 1):
+    """The last three fields of a `BlockComparison`; `at` gives the case of a label and channels."""
+    rows: dict[int, list[dict[str, int]]] = {}
+    # Every number, not a bisection: it takes half a second for 512, and no crossing is missed.
+    for channels in range(range_[0], range_[1] + 1):
         try:
-            found = {side: cost(at(side, count).graph()) for side in (base, new)}
+            costs = [cost(at(label, channels).graph()) for label in (base, new)]
         except ShapeError:
-            continue  # a block may refuse some counts, as groups do
-        channels.append(count)
-        for side, one in found.items():
-            for name, value in QUANTITIES.items():
-                costs[side][name].append(value(one))
+            continue  # some blocks refuse some numbers, as a convolution in groups does
+        rows[channels] = [{name: value(c) for name, value in QUANTITIES.items()} for c in costs]
     of_base, of_new = (
-        {name: tuple(values) for name, values in costs[side].items()} for side in (base, new)
+        {name: tuple(row[side][name] for row in rows.values()) for name in QUANTITIES}
+        for side in (0, 1)
     )
-    return {"channels": tuple(channels), "base_costs": of_base, "new_costs": of_new}
+    return {"channels": tuple(rows), "base_costs": of_base, "new_costs": of_new}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run set out to measure; enough to continue it and to report it.
+    """What a run is to measure. It is enough to continue the run and to report it.
 
-    `base` is the label that all others are compared with, if there is one; `together` are the ids
-    of cases that take turns in one launch. With `precision`, cases are launched more often than
-    `launches`, until the half-width of their interval is below it. `papers` has the costs of the
-    cases by `Case.paper_key`.
+    `base` is the label with which all others are compared; it may be empty. `together` has the ids
+    of the cases that take turns in one launch. If `precision` is given, a case is launched more
+    often than `launches`, until the half-width of its interval is below it. `papers` has the costs
+    of the cases, by `Case.paper_key`.
     """
 
     suite: str
@@ -96,7 +91,7 @@ class Plan:
     papers: dict[str, Paper] = field(default_factory=dict, repr=False, compare=False)
 
     def paper(self, case: Case) -> Paper:
-        """What the rules say of a case: as it was planned, else from a new trace."""
+        """The costs of a case: the stored ones, or else from a new trace."""
         return self.papers.get(case.paper_key) or case.paper()
 
     @property
@@ -105,5 +100,5 @@ class Plan:
         return tuple(dict.fromkeys(case.runtime for case in self.cases))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the first line of the store; the papers have lines of their own."""
+        """Plain values for the first line of the store. The papers have their own lines there."""
         return asdict(replace(self, papers={}))

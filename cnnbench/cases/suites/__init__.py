@@ -1,6 +1,6 @@
-"""Suites: what to measure together, as data. One TOML file each; users bring their own.
+"""Suites: TOML files that say what to measure in one run. Users can write their own.
 
-All keys, with the values they have if left out, or an example where they must be given (#):
+All keys. Most show the value that they have if left out; an example where they must be given (#):
 
     name = "mine"                       # if left out, the name of the file
     description = ""
@@ -8,18 +8,18 @@ All keys, with the values they have if left out, or an example where they must b
     time_budget = 270                   # seconds for all launches
     base = ""                           # a block that all others are compared with
 
-    [[block]]                           # one network at a grid of inputs, batches and modes
-    name = "narrow"                     # what reports call it; unique
-    target = "naive_inception_module"   # whatever `cnnbench analyze` takes
-    params = {}                         # where its defaults do not do: { f1 = 32 }
-    inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]; of two
+    [[block]]                           # a network at all its inputs, batches and modes
+    name = "narrow"                     # its name in reports, different for each block
+    target = "naive_inception_module"   # anything that `cnnbench analyze` takes
+    params = {}                         # parameters that differ from its defaults: { f1 = 32 }
+    inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]; with two
                                         # inputs ["64x64x3,10"]; its own if left out
     batches = [1]
-    modes = ["graph"]                   # those of the runtime: "eager", "xla", "predict", "train"
-    devices = ["cpu", "gpu"]            # of those that `run` measures on
+    modes = ["graph"]                   # of the runtime: "eager", "xla", "predict", "train"
+    devices = ["cpu", "gpu"]            # it runs on these devices only
     dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
-    source = ""                         # the file of the network, where `target` only names it
+    source = ""                         # the file of the network, if `target` is only its name
 
     [[block]]
     name = "wide"
@@ -27,20 +27,21 @@ All keys, with the values they have if left out, or an example where they must b
 
     [[compare]]                         # two blocks over a range of input channels
     title = "wide against narrow"       #
-    base = "narrow"                     # names of blocks above, of the catalogue
+    base = "narrow"                     # names of blocks above, whose targets are catalogue entries
     new = "wide"                        #
     size = "28x28"                      #
     batch = 1
-    channels = [3, 192]                 # measured at these
-    show = []                           # tabled side by side; all if left out
-    range = [1, 512]                    # costed on paper over these
+    channels = [3, 192]                 # times are measured at these
+    show = []                           # a table shows these side by side; all if left out
+    range = [1, 512]                    # costs are computed for all numbers in this range
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,20 +63,22 @@ Group = list[Case]
 """Cases that take turns in one launch."""
 
 
-def _sample(value: Any) -> tuple[Shape, ...]:
-    if isinstance(value, tuple):  # from Python; TOML has no tuples
-        return value
-    try:
-        return tuple(units.parse_shapes(str(value)))
-    except CnnbenchError as error:
-        raise ValueError(str(error)) from None
+def _parsed(parse: Callable[[Any], Any]) -> BeforeValidator:
+    """A validator that reads a text; pydantic expects a ValueError."""
+
+    def parsed(value: Any) -> Any:
+        if isinstance(value, tuple):  # from Python; TOML has no tuples
+            return value
+        try:
+            return parse(value)
+        except CnnbenchError as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(parsed)
 
 
-def _plane(value: Any) -> tuple[int, ...]:
-    try:
-        return units.parse_shape(value, ranks=(2,))
-    except CnnbenchError as error:
-        raise ValueError(str(error)) from None
+Sample = Annotated[tuple[Shape, ...], _parsed(lambda text: units.parse_shapes(str(text)))]
+Plane = Annotated[tuple[int, int], _parsed(partial(units.parse_shape, ranks=(2,)))]
 
 
 def _device(value: Any) -> Any:
@@ -94,7 +97,7 @@ class BlockTable(_Table):
     name: Annotated[str, Field(min_length=1)]
     target: str
     params: dict[str, Any] = {}
-    inputs: list[Annotated[tuple[Shape, ...], BeforeValidator(_sample)]] = []
+    inputs: list[Sample] = []
     batches: Annotated[list[Count], Field(min_length=1)] = [1]
     modes: Annotated[list[str], Field(min_length=1)] = ["graph"]
     devices: (
@@ -107,7 +110,7 @@ class BlockTable(_Table):
     def case(
         self, inputs: Sequence[Shape], batch: int, device: str, runtime: str, mode: str = "graph"
     ) -> Case:
-        """The block at one place of its grid; what is empty in it is the network's own."""
+        """The block with one combination of its inputs, batches and modes."""
         return Case(
             target=self.target,
             inputs=tuple(inputs),
@@ -129,7 +132,7 @@ class CompareTable(_Table):
     title: str
     base: str
     new: str
-    size: Annotated[tuple[int, int], BeforeValidator(_plane)]
+    size: Plane
     batch: Count = 1
     channels: Annotated[list[Count], Field(min_length=1)]
     show: list[Count] = []
@@ -149,19 +152,19 @@ class Suite(_Table):
     _file: str = ""
 
     def fault(self, case: Case, error: CnnbenchError) -> CnnbenchError:
-        """What is wrong with a case, with the file and the block that ask for it."""
+        """An error about a case, which also names the file and the block."""
         where = f"{self._file}: {case.label!r}: " if self._file else ""
         return type(error)(f"{where}{error}")
 
     def groups(self, devices: Iterable[str], runtime: str) -> list[Group]:
         """The cases in the order of the file; those of one group are compared, and take turns.
 
-        What is empty in a case, its inputs or its type, is the network's own.
+        Empty inputs or an empty type of a case mean those of the network itself.
         """
-        return [
-            group for device in devices for group in (*self._grid(device, runtime),
-                                                      *self._pairs(device, runtime))
-        ]  # fmt: skip
+        found: list[Group] = []
+        for device in devices:
+            found += [*self._grid(device, runtime), *self._pairs(device, runtime)]
+        return found
 
     def _grid(self, device: str, runtime: str) -> Iterator[Group]:
         places: dict[Any, Group] = {}
@@ -174,7 +177,7 @@ class Suite(_Table):
                 for batch in table.batches:
                     for mode in table.modes:
                         case = table.case(inputs, batch, device, runtime, mode)
-                        # Compared with the base: what stands at its place of the grid.
+                        # Compared are the cases with the same input, batch and mode.
                         place = (index, batch, mode) if self.base else case.id
                         places.setdefault(place, []).append(case)
         yield from places.values()
@@ -183,44 +186,41 @@ class Suite(_Table):
         for pair in self.compare:
             for channels in measured(pair):
                 yield [
-                    self._at(pair, name, channels, device, runtime)
+                    self._at(pair, runtime, device, name, channels)
                     for name in (pair.base, pair.new)
                 ]
 
-    def _at(self, pair: CompareTable, name: str, channels: int, device: str, runtime: str) -> Case:
+    def _at(self, pair: CompareTable, runtime: str, device: str, name: str, channels: int) -> Case:
         table = next(table for table in self.block if table.name == name)
         case = table.case(((*pair.size, channels),), pair.batch, device, runtime)
         return replace(case, dtype=case.dtype or "float32")
 
     def comparisons(self, devices: Sequence[str], runtime: str) -> tuple[BlockComparison, ...]:
         """The comparisons on each device, as a plan keeps them."""
-        return tuple(
-            comparison for pair in self.compare for comparison in self._on(pair, devices, runtime)
-        )
-
-    def _on(
-        self, pair: CompareTable, devices: Sequence[str], runtime: str
-    ) -> Iterator[BlockComparison]:
-        def at(name: str, channels: int, device: str = devices[0]) -> Case:
-            return self._at(pair, name, channels, device, runtime)
-
-        on_paper = curves(at, pair.base, pair.new, pair.range)  # the same on every device
-        for device in devices:
-            yield BlockComparison(
-                title=pair.title,
-                base=pair.base,
-                new=pair.new,
-                size=pair.size,
-                batch_size=pair.batch,
-                device=device,
-                pairs=tuple(
-                    (c, at(pair.base, c, device).id, at(pair.new, c, device).id)
+        found = []
+        for pair in self.compare:
+            at = partial(self._at, pair, runtime)
+            # The costs are the same on every device.
+            costs = curves(partial(at, devices[0]), pair.base, pair.new, pair.range)
+            for device in devices:
+                pairs = [
+                    (c, at(device, pair.base, c).id, at(device, pair.new, c).id)
                     for c in measured(pair)
-                ),
-                show=tuple(pair.show),
-                range=pair.range,
-                **on_paper,
-            )
+                ]
+                comparison = BlockComparison(
+                    title=pair.title,
+                    base=pair.base,
+                    new=pair.new,
+                    size=pair.size,
+                    batch_size=pair.batch,
+                    device=device,
+                    pairs=tuple(pairs),
+                    show=tuple(pair.show),
+                    range=pair.range,
+                    **costs,
+                )
+                found.append(comparison)
+        return tuple(found)
 
 
 def measured(pair: CompareTable) -> list[int]:
@@ -239,8 +239,7 @@ def load(name: str) -> Suite:
 
     Raises:
         UnknownNameError: no suite, block or parameter of that name.
-        SuiteError: the file cannot be read, is not TOML, or has a wrong or unknown key;
-            the message gives the file, and the line where TOML itself is wrong.
+        SuiteError: the file cannot be read, is not TOML, or has a wrong or unknown key.
         ShapeError: a layer cannot take one of the inputs.
     """
     if name.endswith(".toml"):
@@ -265,7 +264,7 @@ def load(name: str) -> Suite:
 
 
 def _check(suite: Suite, source: str) -> None:
-    """Trace every case once, so that what cannot work is said before anything runs."""
+    """Trace every case once, to find what cannot work before anything runs."""
     known = [table.name for table in suite.block]
     for name in {name for name in known if known.count(name) > 1}:
         raise SuiteError(f"{source}: two blocks named {name!r}; names must be unique")
@@ -314,19 +313,10 @@ def of_networks(
     dtype: str | None = None,
     data: str = "",
 ) -> Suite:
-    """A suite of some networks that take turns, all compared with the first.
+    """A suite of some networks that take turns; all are compared with the first.
 
-    Args:
-        named: the networks by the labels that reports show.
-        inputs: the size of one sample for each input; each network's own if None.
-        batches: samples per call.
-        modes: of the runtime.
-        dtype: each network's own if None.
-        data: FILE.npz or module:function; random values if empty.
-
-    Raises:
-        SuiteError: a batch that is not a positive whole number; no batch, mode or name.
-        ShapeError: an unknown type.
+    The keys of `named` are the labels in reports. `inputs` has the size of one sample for each
+    input. What is None, or empty as `data`, is as in a `[[block]]` of a file that leaves it out.
     """
     for batch in batches:
         if type(batch) is not int or batch < 1:
