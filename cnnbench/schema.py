@@ -23,14 +23,9 @@ def parse(
     tables: Mapping[str, type[BaseModel]],
     error: type[CnnbenchError],
 ) -> M:
-    """Read and check the text of a file.
+    """Check the TOML text of the file `source`; raises `error` for the first thing that is wrong.
 
-    Args:
-        text: the content.
-        source: the file's name, for messages.
-        model: what the content must be.
-        tables: the models of its tables, by key.
-        error: the type to raise if it is not TOML, or for the first wrong or unknown key.
+    `model` says what the content must be, and `tables` what its tables must be, by key.
     """
     try:
         return model.model_validate(tomllib.loads(text))
@@ -72,8 +67,7 @@ def _place(path: Sequence[int | str]) -> str:
 def record(kind: type[T], data: Any) -> T:
     """A plan, a measurement or a case from the plain values of a stored line.
 
-    Raises:
-        CnnbenchError: a value is missing or of the wrong type; the message says which.
+    A CnnbenchError says which value is missing or of the wrong type.
     """
     try:
         value: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]  # a class is a key

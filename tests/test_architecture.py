@@ -38,7 +38,7 @@ MAY = {
         "host": "errors paths schema",
         "cases": "errors units schema rule graph cost networks analysis",
         "crosscheck": "errors units records rule graph networks cost cases",
-        "runtimes": "errors graph networks cases crosscheck",
+        "runtimes": "errors networks cases crosscheck",
         # What was measured, and what measures it.
         "runs": "errors units paths schema records stats cost host cases",
         "runner": "errors units schema stats layers blocks networks host cases runtimes runs",

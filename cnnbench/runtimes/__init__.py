@@ -8,7 +8,9 @@ A runtime is a module with
     describe()    {"versions": {...}, "devices": {"cpu": [...], "gpu": [...]}}
     prepare(case, seed, threads, paper, model) -> Prepared
 
-and, where its times are not real, so that more launches would teach nothing, SIMULATED = True.
+`prepare` builds the case's network, unless it is given as `model`, and makes the input from the
+seed; `paper` has the costs of the case. Where the times are not real, so that more launches would
+teach nothing, the module also has SIMULATED = True.
 
 Only `describe` and `prepare` may import the framework; both run in a child process.
 """
@@ -16,15 +18,13 @@ Only `describe` and `prepare` may import the framework; both run in a child proc
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 from cnnbench.cases.answer import Check
-from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
 from cnnbench.errors import RuntimeMissingError, unknown
 
 
@@ -55,20 +55,6 @@ class Prepared:
     digest: str = ""
 
 
-class Runtime(Protocol):
-    """The module interface; see the head of this file."""
-
-    MODES: tuple[str, ...]
-    PRELOAD: tuple[str, ...]
-    ENVIRONMENT: Mapping[str, str]
-
-    def describe(self) -> dict[str, Any]:
-        """Versions of the framework and the names of its devices, by kind."""
-
-    def prepare(self, case: Case, seed: int, threads: int | None, paper: Paper | None) -> Prepared:
-        """Build the case's network and, from the seed, its input; `paper` has its costs."""
-
-
 PARTS = ("MODES", "PRELOAD", "ENVIRONMENT", "describe", "prepare")
 """What a module must have to be a runtime."""
 
@@ -79,12 +65,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Any:
-    """The runtime of that name; a dotted name is imported as it stands.
-
-    Raises:
-        UnknownNameError: there is none of that name here.
-        RuntimeMissingError: a dotted name cannot be imported, or is not a runtime.
-    """
+    """The runtime of that name; a name with dots is that of a module, which is imported."""
     if "." in name:
         try:
             module = import_module(name)
@@ -104,11 +85,7 @@ def simulated(name: str) -> bool:
 
 
 def check_modes(name: str, modes: Iterable[str]) -> None:
-    """Refuse modes that a runtime does not have.
-
-    Raises:
-        UnknownNameError: there is no such runtime, or it has no such mode.
-    """
+    """Refuse modes that a runtime does not have with an UnknownNameError."""
     known = load(name).MODES
     for mode in modes:
         if mode not in known:

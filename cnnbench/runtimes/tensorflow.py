@@ -8,10 +8,8 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench import crosscheck
-from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper, digest
-from cnnbench.graph import Graph
 from cnnbench.networks import load, samples
 from cnnbench.networks.reader import read
 from cnnbench.runtimes import Prepared
@@ -72,6 +70,7 @@ def prepare(
         step = call.prepared()
         done = perf_counter_ns()
     gpu = case.device == "gpu"
+    compare = crosscheck.compare if entry else crosscheck.compare_read
 
     def finished() -> None:
         step()
@@ -80,7 +79,7 @@ def prepare(
 
     return Prepared(
         step=finished,
-        check=_checked(graph, model, entry),
+        check=compare(graph, model),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
         build_ns=build_ns,
@@ -98,10 +97,6 @@ def build(case: Case) -> Any:
     keras.utils.clear_session()
     keras.config.set_dtype_policy(case.dtype)
     return load.entry(case.network, case.inputs, case.batch_size)
-
-
-def _checked(graph: Graph, model: Any, entry: bool) -> Check:
-    return (crosscheck.compare if entry else crosscheck.compare_read)(graph, model)
 
 
 @dataclass(frozen=True, slots=True)
