@@ -83,7 +83,7 @@ def _code(graph: Graph, node: Node) -> set[str]:
     norm = kind in ("batch norm", "layer norm")
     over_all = node.op.startswith("Global")
     conv = bool(_convolutions(node)) or grouped
-    *leading, _ = node.rule.shape
+    leading = node.rule.shape[:-1]
     fused = has_bias(node) and (conv or (dense and len(leading) == 1))
     shapes = {graph.nodes[i].rule.shape for i in node.inputs}
     needed = {
