@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnbench.layers.operations import OPERATIONS
-from cnnbench.layers.operations.elementwise import ELEMENTWISE
+from cnnbench.layers.operations.tables import BROADCAST
 from cnnbench.rule import Rule, Shape
 
 _ON_EACH_VALUE = {
@@ -47,7 +47,7 @@ def operation_of(layer: dict[str, Any]) -> str:
         return _KEYS[layer["config"]["function"]]
     module = layer.get("module") or ""
     key = f"{module.removeprefix('keras.src.ops.')}.{layer['class_name']}"
-    return key if module.startswith("keras.src.ops.") and key in ELEMENTWISE else ""
+    return key if module.startswith("keras.src.ops.") and key in BROADCAST else ""
 
 
 def on_each_value(key: str, shapes: Sequence[Shape], options: dict[str, Any]) -> Rule:

@@ -164,10 +164,10 @@ class Operations:
             values = [self.value(x) for x in op.inputs]
             attrs = {name: op.get_attr(name) for name in op.node_def.attr if name[0] != "_"}
             with rule_takes():
-                found = rule(shapes, [first, *others] if others else first, attrs, values)
+                found = rule(shapes, first, attrs, values)
         except NoRuleError as error:
             return Rule(first, others=others, window=None), str(error)
-        return replace(found, shape=first, others=others), ""
+        return replace(found, shape=first, others=others, weights=()), ""
 
     def value(self, x: Any) -> Any:
         """The value of a constant, else None."""

@@ -199,16 +199,21 @@ def _norm(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
     return _reduce(2, 0 if euclidean else -1, 2, 0)(shapes, out, attrs)
 
 
-TABLES: dict[str, Operation] = {
+BROADCAST: dict[str, Operation] = {
     **{
         f"numpy.{name}": _each(forward, backward, saves)
         for forward, backward, saves, names in _EACH
         for name in names.split()
     },
-    **{key: _each(*costs) for key, costs in _ELSEWHERE.items()},
     **{
         f"nn.{name}": _each(*ACTIVATIONS[snake_case(name)], "both") for name in _ACTIVATIONS.split()
     },
+}
+"""Operations whose output has the shape to which their arrays are broadcast."""
+
+TABLES: dict[str, Operation] = {
+    **BROADCAST,
+    **{key: _each(*costs) for key, costs in _ELSEWHERE.items()},
     "nn.Glu": _each(*GLU, "input"),
     "nn.Elu": _scaled("elu"),
     "nn.Celu": _scaled("celu"),

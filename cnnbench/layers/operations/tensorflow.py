@@ -2,25 +2,22 @@
 
 A rule is `rule(shapes, out, attrs, values)`: as for `keras.ops`, with the attributes that
 TensorFlow gives to the operation, and the values of those of its inputs that are constants (None
-for the others). Most operations are those of `keras.ops` under another name.
+for the others). Most operations are those of `keras.ops` under another name. The caller adds
+weights and the shapes of outputs after the first.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 from cnnbench.errors import NoRuleError
 from cnnbench.graph import RULES
-from cnnbench.layers.operations._outputs import Out, Shapes, first
-from cnnbench.layers.operations.elementwise import ELEMENTWISE
-from cnnbench.layers.operations.products import PRODUCTS
-from cnnbench.layers.operations.reductions import REDUCTIONS
-from cnnbench.rule import WHOLE, Rule
+from cnnbench.layers.operations import OPERATIONS
+from cnnbench.layers.operations.tables import Attrs, Shapes
+from cnnbench.rule import WHOLE, Rule, Shape
 
-Attrs = dict[str, Any]
 Values = Sequence[Any]
-Operation = Callable[[Shapes, Out, Attrs, Values], Rule]
+Operation = Callable[[Shapes, Shape, Attrs, Values], Rule]
 
 _SAME = {
     "numpy": (
@@ -84,130 +81,113 @@ ZerosLike
 """
 
 
-def _as(rule: Callable[[Shapes, Out, Attrs], Rule]) -> Operation:
-    """The rule of the same operation of `keras.ops`, where it needs no attributes."""
-    return lambda shapes, out, attrs, values: rule(shapes, out, attrs)
+def _each(key: str, **given: Any) -> Operation:
+    """The rule of an operation of `keras.ops`, with its attributes there."""
+    return lambda shapes, out, attrs, values: OPERATIONS[key](shapes, out, given)
 
 
-def _over_axes(rule: Callable[[Shapes, Out, Attrs], Rule]) -> Operation:
+def _over_axes(key: str) -> Operation:
     """A reduction over axes that are the second input."""
 
-    def reduced(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+    def reduced(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
         axis = None if values[1] is None else tuple(int(i) for i in values[1].reshape(-1))
-        return rule(shapes[:1], out, {"axis": axis})
+        return OPERATIONS[key](shapes[:1], out, {"axis": axis})
 
     return reduced
 
 
-def _matmul(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _matmul(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     transposed = attrs.get("transpose_a") or attrs.get("adj_x")
-    summed = shapes[0][-2 if transposed else -1]
-    macs = prod(first(out)) * summed
-    return Rule(first(out), macs=macs, products=macs, saves="input", window=WHOLE)
+    macs = prod(out) * shapes[0][-2 if transposed else -1]
+    return Rule(out, macs=macs, products=macs, saves="input", window=WHOLE)
 
 
-def _einsum(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _einsum(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     subscripts = attrs["equation"].decode()
-    return PRODUCTS["numpy.Einsum"](shapes, out, {"subscripts": subscripts})
+    return OPERATIONS["numpy.Einsum"](shapes, out, {"subscripts": subscripts})
 
 
-def _sliding(attrs: Attrs, rank: int) -> dict[str, Any]:
+def _sliding(attrs: Attrs) -> Attrs:
     """The arguments of Keras for a window that slides."""
     before = attrs["data_format"].startswith(b"NC")
     axes = slice(2, None) if before else slice(1, -1)
     padding = attrs["padding"].decode().lower()
     if padding not in ("same", "valid"):
         raise NoRuleError("there is no rule for explicit padding")
-    return {
+    found = {
         "strides": tuple(attrs["strides"][axes]),
         "padding": padding,
         "data_format": "channels_first" if before else "channels_last",
-        "dilation_rate": tuple((attrs.get("dilations") or [1] * (rank + 2))[axes]),
     }
+    for name, given in (("dilations", "dilation_rate"), ("ksize", "pool_size")):
+        if name in attrs:
+            found[given] = tuple(attrs[name][axes])
+    return found
 
 
-def _conv(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _conv(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     """A convolution; the kernel of each of `groups` groups sees its own channels only."""
     x, (*size, seen, filters) = shapes[:2]
-    rank = len(size)
-    sliding = _sliding(attrs, rank)
-    channels = x[1] if sliding["data_format"] == "channels_first" else x[-1]
-    rule = RULES[f"Conv{rank}D"](
-        x, filters, tuple(size), groups=channels // seen, use_bias=False, **sliding
-    )
-    return replace(rule, weights=())
+    sliding = _sliding(attrs)
+    groups = x[1 if sliding["data_format"] == "channels_first" else -1] // seen
+    rule = RULES[f"Conv{len(size)}D"]
+    return rule(x, filters, tuple(size), groups=groups, use_bias=False, **sliding)
 
 
-def _depthwise(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _depthwise(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     x, (*size, _, multiplier) = shapes[:2]
-    sliding = _sliding(attrs, 2)
-    rule = RULES["DepthwiseConv2D"](
-        x, tuple(size), depth_multiplier=multiplier, use_bias=False, **sliding
-    )
-    return replace(rule, weights=())
+    given = {"depth_multiplier": multiplier, "use_bias": False, **_sliding(attrs)}
+    return RULES["DepthwiseConv2D"](x, tuple(size), **given)
 
 
-def _transposed(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _transposed(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     """Each value of the input is spread over the taps of the kernel, for each filter."""
-    kernel, x = shapes[1], shapes[2]
-    macs = prod(x) * prod(kernel[:-1])
-    return Rule(first(out), macs=macs, window=WHOLE)
+    _, kernel, x = shapes
+    return Rule(out, macs=prod(x) * prod(kernel[:-1]), window=WHOLE)
 
 
 def _pool(name: str) -> Operation:
-    def rule(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
-        rank = len(shapes[0]) - 2
-        sliding = _sliding({**attrs, "dilations": None}, rank)
-        del sliding["dilation_rate"]
-        axes = slice(2, None) if sliding["data_format"] == "channels_first" else slice(1, -1)
-        size = tuple(attrs["ksize"][axes])
-        return RULES[f"{name}Pooling{rank}D"](shapes[0], pool_size=size, **sliding)
+    def rule(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+        return RULES[f"{name}Pooling{len(out) - 2}D"](shapes[0], **_sliding(attrs))
 
     return rule
 
 
-def _batch_norm(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
+def _batch_norm(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     axis = 1 if attrs["data_format"].startswith(b"NC") else -1
-    others = tuple(out[1:]) if isinstance(out, list) else ()
-    return replace(RULES["BatchNormalization"](shapes[0], axis=axis), weights=(), others=others)
-
-
-def _add_all(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
-    return Rule(first(out), elementwise=(len(shapes) - 1) * prod(first(out)), saves="")
-
-
-def _squared_difference(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
-    values_out = prod(first(out))
-    return Rule(first(out), elementwise=2 * values_out, backward=2 * values_out)
+    return RULES["BatchNormalization"](shapes[0], axis=axis)
 
 
 def _resize(interpolation: str) -> Operation:
-    def rule(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
-        _, height, width, _ = first(out)
-        return RULES["Resizing"](shapes[0], height, width, interpolation=interpolation)
+    return lambda shapes, out, attrs, values: RULES["Resizing"](
+        shapes[0], out[1], out[2], interpolation=interpolation
+    )
 
-    return rule
+
+def _added(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    """One addition for each array after the first."""
+    return Rule(out, elementwise=(len(shapes) - 1) * prod(out), saves="")
+
+
+def _scattered(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    """One addition for each value that is scattered, since positions may repeat."""
+    return Rule(out, elementwise=prod(shapes[1]), saves="", window=WHOLE)
+
+
+def _squared_difference(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    return Rule(out, elementwise=2 * prod(out), backward=2 * prod(out))
 
 
 def _moved(view: bool) -> Operation:
-    return lambda shapes, out, attrs, values: Rule(first(out), view=view, saves="", window=WHOLE)
-
-
-def _added(shapes: Shapes, out: Out, attrs: Attrs, values: Values) -> Rule:
-    """One addition for each value that is scattered, since positions may repeat."""
-    return Rule(first(out), elementwise=prod(shapes[1]), saves="", window=WHOLE)
+    return lambda shapes, out, attrs, values: Rule(out, view=view, saves="", window=WHOLE)
 
 
 TENSORFLOW: dict[str, Operation] = {
     **{
-        name: _as(ELEMENTWISE[f"{module}.{name}"])
-        for module, names in _SAME.items()
-        for name in names.split()
+        name: _each(f"{module}.{name}") for module, names in _SAME.items() for name in names.split()
     },
-    **{
-        name: _as(ELEMENTWISE[key]) for key, names in _OTHER_NAMES.items() for name in names.split()
-    },
-    **{name: _over_axes(REDUCTIONS[f"numpy.{key}"]) for name, key in _REDUCTIONS.items()},
+    **{name: _each(key) for key, names in _OTHER_NAMES.items() for name in names.split()},
+    **{name: _over_axes(f"numpy.{key}") for name, key in _REDUCTIONS.items()},
     **{name: _moved(view=True) for name in _VIEWS.split()},
     **{name: _moved(view=False) for name in _COPIES.split()},
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _matmul),
@@ -215,15 +195,15 @@ TENSORFLOW: dict[str, Operation] = {
     **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), _transposed),
     **dict.fromkeys(("MaxPool", "MaxPool3D"), _pool("Max")),
     **dict.fromkeys(("AvgPool", "AvgPool3D"), _pool("Average")),
-    "AddN": _add_all,
+    "AddN": _added,
     "DepthwiseConv2dNative": _depthwise,
     "Einsum": _einsum,
-    "Elu": lambda shapes, out, attrs, values: ELEMENTWISE["nn.Elu"](shapes, out, {"alpha": 1}),
+    "Elu": _each("nn.Elu", alpha=1),
     "FusedBatchNormV3": _batch_norm,
     "ResizeBicubic": _resize("bicubic"),
     "ResizeBilinear": _resize("bilinear"),
     "ResizeNearestNeighbor": _resize("nearest"),
-    "ScatterNd": _added,
+    "ScatterNd": _scattered,
     "SquaredDifference": _squared_difference,
 }
 """The rule of each operation by its type, such as "Conv2D"."""
