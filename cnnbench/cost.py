@@ -6,8 +6,10 @@ operations; taps on padded positions count; inference, one forward pass.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 from cnnbench import units
 from cnnbench.graph import ITEMSIZE, Graph, Node
@@ -62,11 +64,35 @@ class LayerCost(Record):
         return self.flops / moved if moved else 0.0
 
 
+class AtLeast(int):
+    """A count that leaves out the work of layers without a rule; so are its sums and products.
+
+    In a session it shows as ">= 1234".
+    """
+
+    def __repr__(self) -> str:
+        return f">= {int(self)}"
+
+    __str__ = int.__repr__
+
+    def __add__(self, other: Any) -> Any:
+        return _at_least(int.__add__(self, other))
+
+    def __mul__(self, other: Any) -> Any:
+        return _at_least(int.__mul__(self, other))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _at_least(value: Any) -> Any:
+    return value if value is NotImplemented else AtLeast(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Cost(Record):
     """The cost of a network: its layers, and totals over them.
 
-    If `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds.
+    If `uncounted` is not empty, MACs, elementwise operations and FLOPs are lower bounds, `AtLeast`.
     """
 
     layers: tuple[LayerCost, ...]
@@ -108,22 +134,25 @@ class Cost(Record):
     @property
     def macs(self) -> int:
         """Multiply-accumulate operations of one forward pass of the whole batch."""
-        return sum(layer.macs for layer in self.layers)
+        return self._work(layer.macs for layer in self.layers)
 
     @property
     def inside_macs(self) -> int:
         """The same without the taps on padding, as XLA counts."""
-        return sum(layer.inside_macs for layer in self.layers)
+        return self._work(layer.inside_macs for layer in self.layers)
 
     @property
     def elementwise(self) -> int:
         """Elementwise operations of one forward pass of the whole batch."""
-        return sum(layer.elementwise for layer in self.layers)
+        return self._work(layer.elementwise for layer in self.layers)
 
     @property
     def flops(self) -> int:
         """Floating-point operations of one forward pass of the whole batch."""
-        return sum(layer.flops for layer in self.layers)
+        return self._work(layer.flops for layer in self.layers)
+
+    def _work(self, counts: Iterable[int]) -> int:
+        return AtLeast(sum(counts)) if self.uncounted else sum(counts)
 
     @property
     def weight_bytes(self) -> int:

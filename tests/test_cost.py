@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnbench import blocks
-from cnnbench.cost import cost
-from cnnbench.graph import trace
+from cnnbench.cost import AtLeast, cost
+from cnnbench.graph import Graph, Node, Tensor, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
@@ -16,6 +16,7 @@ from cnnbench.layers.merge import add, concatenate
 from cnnbench.layers.norm import dropout
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.reshape import flatten
+from cnnbench.rule import Rule
 
 ENTRIES = list(blocks.catalogue().values())
 
@@ -324,3 +325,24 @@ def test_a_dense_layer_after_a_flattened_image_counts_past_every_limit():
     paper = cost(trace(head, (10**6, 10**6, 10**6)))
     assert paper.params == 10**27 + 10**9
     assert prod((10**6, 10**6, 10**6, 10**9)) == 10**27
+
+
+def test_a_count_that_leaves_something_out_shows_that():
+    least = AtLeast(12)
+    assert repr(least) == ">= 12"
+    assert [repr(x) for x in (least + 1, 1 + least, 2 * least, sum([least, least]))] == [
+        ">= 13",
+        ">= 13",
+        ">= 24",
+        ">= 24",
+    ]
+    assert (least, f"{least:,}", str(least), least / 2) == (12, "12", "12", 6)
+
+
+def test_the_work_of_a_graph_without_a_rule_for_a_layer_is_a_lower_bound():
+    graph = Graph()
+    graph.append(Node("x", "InputLayer", {}, (), (), Rule((1, 2))))
+    graph.append(Node("y", "Mine", {}, (0,), (), Rule((1, 2), macs=3), uncounted="nobody knows"))
+    graph.finish([Tensor(graph, 1)])
+    found = cost(graph)
+    assert [repr(found.macs), repr(found.flops), repr(found.params)] == [">= 3", ">= 6", "0"]

@@ -1,4 +1,4 @@
-"""The committed sample report is what its raw data give, and says what is true of them."""
+"""The committed reports of runs are what their raw data give, and say what is true of them."""
 
 import shutil
 
@@ -11,24 +11,35 @@ from cnnbench.runs import store
 from tests.support import ROOT
 
 SAMPLE = ROOT / "reports" / "sample-cpu"
+APPLICATIONS = ROOT / "reports" / "applications-cpu"
 
 
-@pytest.fixture(scope="module")
-def again(tmp_path_factory):
-    """The sample's raw data, rendered by this version in a folder of its own."""
-    folder = tmp_path_factory.mktemp("sample")
-    shutil.copy(SAMPLE / store.FILE, folder)
+@pytest.fixture(scope="module", params=[SAMPLE, APPLICATIONS], ids=lambda path: path.name)
+def stored_and_again(request, tmp_path_factory):
+    """A report, and its raw data rendered by this version in a folder of its own."""
+    folder = tmp_path_factory.mktemp("again")
+    shutil.copy(request.param / store.FILE, folder)
     reporting.write(folder)
-    return folder
+    return request.param, folder
 
 
-@pytest.mark.parametrize("name", ["README.md", "results.csv"])
-def test_the_tables_of_the_sample_come_from_its_raw_data(again, name):
-    assert (again / name).read_text() == (SAMPLE / name).read_text()
+def test_the_tables_come_from_the_raw_data(stored_and_again):
+    stored, again = stored_and_again
+    for name in ("README.md", "results.csv"):
+        assert (again / name).read_text() == (stored / name).read_text()
 
 
-def test_the_sample_has_the_figures_that_it_shows(again):
-    assert {p.name for p in again.glob("*.png")} == {p.name for p in SAMPLE.glob("*.png")}
+def test_a_report_has_the_figures_that_it_shows(stored_and_again):
+    stored, again = ({p.name for p in folder.glob("*.png")} for folder in stored_and_again)
+    assert stored == again
+
+
+def test_the_applications_are_all_measured_beside_the_blocks_of_the_tutorials():
+    run = store.read(APPLICATIONS)
+    assert run.plan.suite == "applications"
+    assert len(run.plan.cases) == 22
+    assert {m.case.id for m in run.measurements} == {c.id for c in run.plan.cases}
+    assert all(m.ok and m.check is not None and m.check.equal for m in run.measurements)
 
 
 def test_the_sample_is_a_whole_run_of_the_default_suite_on_two_cores():
