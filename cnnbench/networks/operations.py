@@ -10,7 +10,7 @@ from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import Tensor
 from cnnbench.layers.operations.tensorflow import TENSORFLOW
 from cnnbench.networks.matching import rule_takes
-from cnnbench.networks.tensorflow import LayerCall, Traced, empty_graph
+from cnnbench.networks.tensorflow import CALL, LayerCall, Traced, empty_graph
 from cnnbench.rule import Rule, Shape, Weight
 
 _NOTHING = """
@@ -86,8 +86,8 @@ class Operations:
         for op in graph.get_operations():
             if _key(op) not in self.needed:
                 continue  # TensorFlow does not run it either
-            number, _, _ = op.name.partition("/")
-            if not (number.isdecimal() and self.call(int(number))):
+            first, _, _ = op.name.partition("/")
+            if not (first.startswith(CALL) and self.call(int(first.removeprefix(CALL)))):
                 self.operation(op)
 
     def call(self, number: int) -> bool:
@@ -136,14 +136,16 @@ class Operations:
         if not inputs and not variables and not any(x.dtype.is_floating for x in op.outputs):
             return  # arithmetic on sizes
         rule, why = self.rule(op)
-        if not inputs and not variables and not why and not rule.macs and not rule.elementwise:
-            return  # a constant
+        if not inputs and not why and not rule.macs and not rule.elementwise:
+            if len(variables) == 1:  # in another shape or type
+                self.variables.update((_key(x), variables[0]) for x in op.outputs)
+            return  # else a constant
         owned = self.weights(variables)
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             rule = replace(rule, products=0)
         rule = replace(rule, weights=owned, view=rule.view and bool(inputs))
         scope, _, _ = op.name.rpartition("/")
-        path = tuple(part for part in scope.split("/") if part and not part.isdecimal())
+        path = tuple(part for part in scope.split("/") if part and not part.startswith(CALL))
         dtype = op.outputs[0].dtype.name if op.outputs else ""
         outputs = self.append(op.type, path, self.repeated(rule), inputs, why, dtype)
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
@@ -202,7 +204,8 @@ class Operations:
     def sized(self, op: Any, body: Any) -> Any:
         """The graph of a function at the sizes of the inputs that an operation gives to it."""
         pairs = list(zip(body.inputs, op.inputs, strict=True))
-        if all(x.shape.is_fully_defined() or x.shape == y.shape for x, y in pairs):
+        known = (x.shape.is_fully_defined() or x.shape == y.shape for x, y in pairs)
+        if all(known) and not any(x.dtype.name == "resource" for x, _ in pairs):
             return body
         import tensorflow as tf
         from tensorflow.python.ops.handle_data_util import copy_handle_data  # no public name
@@ -213,7 +216,8 @@ class Operations:
                 copy_handle_data(y, x)
             given = {x.name: y for (x, _), y in zip(pairs, graph.inputs, strict=True)}
             names = [x.name for x in body.outputs]
-            definition = body.as_graph_def(add_shapes=False)
+            definition = body.as_graph_def()
+            definition.library.CopyFrom(op.graph.as_graph_def().library)
             graph.outputs = tf.graph_util.import_graph_def(definition, given, names, name="")
         self.sized_graphs.append(graph)  # its tensors are known by its identity
         return graph
@@ -302,8 +306,13 @@ def _function(op: Any, attribute: str) -> Any:
     name, graph = op.get_attr(attribute).name, op.graph
     while graph is not None:
         found = graph._get_function(name)  # it has no public name
-        if found is not None:
+        if hasattr(found, "graph"):
             return found.graph
+        if found is not None:  # in a graph that was read from a file
+            from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+            with op.graph.as_default():
+                return function_def_to_graph(found.definition)
         graph = getattr(graph, "outer_graph", None)
     raise CnnbenchError(f"TensorFlow does not give the function {name}")
 

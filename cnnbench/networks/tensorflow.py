@@ -2,7 +2,7 @@
 
 The layer is traced as a TensorFlow function of its inputs and its weights, so nothing is computed.
 While it is traced, each call of a Keras layer that has a rule is recorded, and what TensorFlow
-adds meanwhile is named after the number of that call. All other operations follow the rules of
+adds meanwhile is named after that call. All other operations follow the rules of
 `layers.operations.tensorflow`.
 """
 
@@ -18,6 +18,10 @@ from typing import Any
 from cnnbench.errors import NoRuleError
 from cnnbench.layers.operations.tensorflow import WORK
 from cnnbench.rule import Shape
+
+
+CALL = "cnnbench_call_"
+"""What the names of the operations of a recorded call begin with, before its number."""
 
 
 @dataclass(slots=True)
@@ -50,7 +54,7 @@ class Traced:
         inputs: the tensors that stand for the inputs of the layer.
         outputs: the tensors that it returns.
         weights: the tensors that stand for weights, with their variables of Keras.
-        calls: by their numbers, with which the names of their operations begin.
+        calls: by their numbers, with which the names of their operations begin, after CALL.
     """
 
     graph: Any
@@ -103,11 +107,14 @@ def _traced(
         given = [placeholder(shape, dtype) for shape, dtype in specs]
         with keras.StatelessScope(state, initialize_variables=False), watch.on():
             outputs = keras.tree.flatten(invoke(given))
+    # A SavedModel brings variables of TensorFlow with it, which it reads by their handles.
+    handles = {id(getattr(v._value, "handle", None)): v for v, _ in state}
+    read = [(x, handles[id(y)]) for y, x in graph.captures if id(y) in handles]
     return Traced(
         graph,
         given,
         [x for x in outputs if hasattr(x, "shape")],
-        [(x, v) for v, x in state if id(v) in weights],
+        [(x, v) for v, x in state if id(v) in weights] + read,
         watch.calls,
     )
 
@@ -178,7 +185,7 @@ class _Watch:
             self.inside = True
             try:
                 # With a slash at the end the scope starts from the root.
-                with tf.name_scope(f"{number}/"):
+                with tf.name_scope(f"{CALL}{number}/"):
                     outputs = inner(*args, **kwargs)
             finally:
                 self.inside = False

@@ -545,8 +545,10 @@ def test_code_in_a_file_is_not_run(tmp_path):
 def test_a_folder_that_keras_saved_for_serving(small, tmp_path):
     small.export(tmp_path / "served", verbose=False)
     found = cost(networks.resolve(str(tmp_path / "served")).trace(None, 1, None))
-    assert found.params == 20
-    assert [x.op for x in found.uncounted] == ["TFSMLayer"]
+    assert (found.params, found.macs) == (20, 4 * 2 * 9)
+    assert found.uncounted == ()
+    (conv,) = [x for x in found.layers if x.macs]
+    assert (conv.op, conv.params) == ("tf.Conv2D", 18)  # the bias is another operation
 
 
 def archive(path, config):
