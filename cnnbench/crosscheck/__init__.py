@@ -16,7 +16,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.cases.answer import Check
 from cnnbench.cost import Cost, LayerCost, cost
-from cnnbench.crosscheck.pairing import Agreement, layers
+from cnnbench.crosscheck.pairing import NO_RULE, Agreement, layers
 from cnnbench.crosscheck.profiler import NOT_COMPARED
 from cnnbench.graph import Graph
 
@@ -75,7 +75,7 @@ def report(graph: Graph, model: Any) -> list[Agreement]:
     """
     paper, compared = cost(graph), layers(graph, model)
     counted = [layer for layer in compared if not layer.not_compared]
-    shapes = [layer.shapes_agree for layer in compared]
+    shapes = [layer.shapes_agree for layer in compared if layer.not_compared != NO_RULE]
     totals = [
         ("parameters, by Keras", paper.params, model.count_params()),
         ("trainable parameters, by Keras", paper.trainable_params, _trainable(model)),

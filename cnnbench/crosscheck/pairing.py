@@ -86,7 +86,13 @@ class Layer:
             ("output", _text(self.shapes), _text(self.traced_shapes), self.shapes_agree),
             ("multiply-adds", self.macs, self.traced_macs, macs),
         )
-        return tuple(Agreement(f"{self.name}: {what}", *row) for what, *row in compared)
+        unknown = self.not_compared == NO_RULE  # what was not read may do the rest
+        return tuple(
+            Agreement(
+                f"{self.name}: {what}", ours, theirs, None if unknown and not equal else equal
+            )
+            for what, ours, theirs, equal in compared
+        )
 
 
 def layers(graph: Graph, model: Any) -> list[Layer]:

@@ -21,7 +21,7 @@ from typing import Any
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
 from cnnbench.networks.inputs import caller
-from cnnbench.networks.matching import function_of
+from cnnbench.networks.matching import Alike, function_of
 from cnnbench.networks.tensorflow import empty_graph, placeholder
 
 MULTIPLY_ADDS = frozenset((
@@ -40,6 +40,9 @@ NOT_COMPARED = {
     "While": "what a loop repeats is not counted",
 }
 """Operations of TensorFlow because of which multiply-adds cannot be compared, and why."""
+
+
+LOOPS = ("StatelessWhile", "While")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,10 @@ def trace(graph: Graph, model: Any) -> Trace:
         reason = " ".join(str(error).split())[:200]
         raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {reason}") from None
     _count(traced, watch.calls)
+    loops = [call.scope for call in watch.calls if call.not_compared in LOOPS and not call.name]
+    for call in watch.calls:
+        if any(call.scope[: len(scope)] == scope for scope in loops):
+            call.operations.append(Operation("While", None))
     return Trace(tuple(watch.calls), traced)
 
 
@@ -157,6 +164,7 @@ class _Watch:
         self.counted = False  # inside a layer that is one node
         self.scopes: Counter[str] = Counter()
         self.again: Counter[int] = Counter()
+        self.alike = Alike()
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -166,18 +174,18 @@ class _Watch:
         once = {id(x): x for x in watched if x is not self.model}
         try:
             for x in once.values():
-                vars(x)["call"] = self.watched(x)  # past Keras' own __setattr__
+                vars(x)[_call(x)] = self.watched(x)  # past Keras' own __setattr__
             yield
         finally:
             for x in once.values():
-                vars(x).pop("call", None)
+                vars(x).pop(_call(x), None)
 
     def watched(self, layer: Any) -> Callable[..., Any]:
         """The `call` of a layer, with the number of the call in the names of TensorFlow's graph."""
         import keras
         import tensorflow as tf
 
-        inner = layer.call
+        inner = getattr(layer, _call(layer))
 
         @wraps(inner)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -196,7 +204,8 @@ class _Watch:
         """A call that begins: of a node of the graph, or of a layer made of nodes."""
         before = self.whole, self.counted, len(self.scope)
         again = self.again[id(layer)]
-        name = f"{layer.name} (call {again + 1})" if again else layer.name
+        name = self.alike.name(tuple(self.scope), layer)
+        name = f"{name} (call {again + 1})" if again else name
         self.counted = (tuple(self.scope), name) in self.nodes
         if self.counted:
             self.again[id(layer)] += 1
@@ -214,6 +223,11 @@ class _Watch:
         finally:
             self.whole, self.counted, depth = before
             del self.scope[depth:]
+
+
+def _call(layer: Any) -> str:
+    """The method by which Keras calls a layer."""
+    return "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
 
 
 def _count(graph: Any, calls: list[Call]) -> None:

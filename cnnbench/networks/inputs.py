@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ def own_shapes(model: Any) -> list[tuple[int | None, ...]]:
     symbols = getattr(model, "inputs", None)
     if symbols:
         return [tuple(x.shape[1:]) for x in symbols]
-    return [shape[1:] for value in _built(model).values() for shape in _leaves(value)]
+    shapes = [shape[1:] for value in _built(model).values() for shape in _leaves(value)]
+    return shapes if len(shapes) >= len(_required(model)) else []
 
 
 def caller(model: Any) -> Callable[[Callable[..., Any], list[Any]], Any]:
@@ -24,6 +26,8 @@ def caller(model: Any) -> Callable[[Callable[..., Any], list[Any]], Any]:
             import keras
 
             return call(keras.tree.pack_sequence_as(model.input, given))
+        if len(_required(model)) == len(given) > len(built):
+            return call(*given)
         if not built:
             return call(given[0] if len(given) == 1 else given)
         left = iter(given)
@@ -33,6 +37,13 @@ def caller(model: Any) -> Callable[[Callable[..., Any], list[Any]], Any]:
         return call(**{name.removesuffix("_shape"): value for name, value in nested.items()})
 
     return invoke
+
+
+def _required(model: Any) -> list[str]:
+    """The arguments without which a model cannot be called."""
+    parameters = inspect.signature(model.call).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    return [p.name for p in needed]
 
 
 def _built(model: Any) -> dict[str, Any]:

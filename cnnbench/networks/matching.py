@@ -59,6 +59,21 @@ def function_of(model: Any) -> Any:
     return function if own.split(".")[0] == "keras" else None
 
 
+class Alike:
+    """Names for layers that tell those of one name apart, where they stand in the same layer."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[str, ...], str], list[Any]] = {}
+
+    def name(self, scope: tuple[str, ...], operation: Any) -> str:
+        """The name of a layer in a scope, numbered from the second of the same name on."""
+        same = self._known.setdefault((scope, operation.name), [])
+        if not any(known is operation for known in same):
+            same.append(operation)
+        number = next(i for i, known in enumerate(same) if known is operation)
+        return f"{operation.name}_{number}" if number else str(operation.name)
+
+
 def operation_key(operation: Any) -> str:
     """`keras.src.ops.numpy.Mean` as "numpy.Mean"."""
     module = type(operation).__module__.removeprefix("keras.src.").removeprefix("ops.")

@@ -25,13 +25,21 @@ TensorListFromTensor TensorListSetItem
 """
 """Operations whose outputs are their inputs; the last, of the item alone."""
 
+_ON_SIZES = "AddV2 FloorDiv Max Maximum Min Minimum Mul Prod StridedSlice Sub"
+"""Operations that compute the length of a loop from sizes."""
+
 _CALLS = {"PartitionedCall": "f", "StatefulPartitionedCall": "f"}
 """Operations that call a function, and the attribute that names it."""
 
 _LOOPS = frozenset(("While", "StatelessWhile"))
 
+_BRANCHES = frozenset(("Case", "If", "StatelessCase", "StatelessIf"))
+
 _CONDITION = frozenset(("Const", "Identity", "Less", "LogicalAnd", "NoOp", "Placeholder"))
 """What the condition of a loop may hold if the number of its turns is known."""
+
+
+Repeated = Callable[[Rule], Rule]
 
 
 class Operations:
@@ -40,7 +48,7 @@ class Operations:
     Args:
         traced: the function.
         layer: adds a call of a layer to the graph, from the tensors of ours that are its
-            inputs; returns its outputs.
+            inputs, with its rule as often as it is called; returns its outputs.
         append: adds a node to the graph; returns its outputs.
         weights: the weights of some variables that are not in the graph yet.
     """
@@ -48,7 +56,7 @@ class Operations:
     def __init__(
         self,
         traced: Traced,
-        layer: Callable[[LayerCall, Sequence[Tensor | None]], list[Tensor]],
+        layer: Callable[[LayerCall, Sequence[Tensor | None], Repeated], list[Tensor]],
         append: Callable[[str, tuple[str, ...], Rule, Sequence[Tensor], str, str], list[Tensor]],
         weights: Callable[[Sequence[Any]], tuple[Weight, ...]],
     ) -> None:
@@ -99,7 +107,7 @@ class Operations:
             return False
         given = [self.known.get(_key(x)) for x in call.input_tensors]
         try:
-            outputs = self.layer(call, given)
+            outputs = self.layer(call, given, self.repeated)
         except NoRuleError:
             call.position = -1  # its operations are read in its place
             return False
@@ -120,6 +128,8 @@ class Operations:
             self.called(op)
         elif op.type in _LOOPS:
             self.loop(op)
+        elif op.type in _BRANCHES:
+            self.unknown(op, "which of its branches runs depends on the data")
         else:
             self.computed(op)
 
@@ -175,7 +185,17 @@ class Operations:
         """The value of a constant, else None."""
         import tensorflow as tf
 
-        return self.constants.get(_key(x), tf.get_static_value(x))
+        found = self.constants.get(_key(x), tf.get_static_value(x))
+        if found is not None or x.op.type not in _ON_SIZES.split():
+            return found
+        values = [self.value(y) for y in x.op.inputs]
+        if any(value is None for value in values):
+            return None
+        given = (argument.name for argument in x.op.op_def.input_arg)
+        names = ["axis" if name == "reduction_indices" else name for name in given]
+        attrs = {a.name: x.op.get_attr(a.name) for a in x.op.op_def.attr if a.type != "type"}
+        run = getattr(tf.raw_ops, x.op.type)
+        return run(**dict(zip(names, values, strict=True)), **attrs).numpy()
 
     def repeated(self, rule: Rule) -> Rule:
         """The rule of an operation in a loop: its work at each turn."""
@@ -255,7 +275,10 @@ class Operations:
                 shapes.append(_shape(x))
             except ValueError:
                 shapes.append(())
-        rule = Rule(shapes[0], others=tuple(shapes[1:]), window=None)
+        weights = self.weights(
+            [self.variables[_key(x)] for x in op.inputs if _key(x) in self.variables]
+        )
+        rule = Rule(shapes[0], weights, others=tuple(shapes[1:]), window=None)
         outputs = self.append(op.type, (), rule, inputs, why, op.outputs[0].dtype.name)
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
 

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from math import prod
+from functools import partial
+from math import inf, prod
 from typing import Any
 
 from cnnbench import layers
@@ -30,6 +31,7 @@ from cnnbench.layers.operations import OPERATIONS
 from cnnbench.networks import tensorflow
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import (
+    Alike,
     accepted,
     adapted,
     arguments,
@@ -39,7 +41,7 @@ from cnnbench.networks.matching import (
     rule_of,
     rule_takes,
 )
-from cnnbench.networks.operations import Operations
+from cnnbench.networks.operations import Operations, Repeated
 from cnnbench.networks.symbolic import (
     OpenSizeError,
     first_line,
@@ -84,6 +86,7 @@ class _Reader:
         self.calls: Counter[int] = Counter()  # of each layer so far, by identity
         self.alive: list[Any] = []  # what was called: an identity is unique only while it lives
         self.owned: set[int] = set()  # variables whose weights are in the graph
+        self.alike = Alike()
         self.numbers: Counter[str] = Counter()  # of operations of TensorFlow
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
@@ -162,7 +165,12 @@ class _Reader:
             return self.function(inner, inputs)
 
     def counted(
-        self, call: Any, op: str, rule: Callable[..., Rule], inputs: Sequence[Tensor | None]
+        self,
+        call: Any,
+        op: str,
+        rule: Callable[..., Rule],
+        inputs: Sequence[Tensor | None],
+        repeated: Repeated = lambda rule: rule,
     ) -> list[Tensor]:
         """A layer that follows the rule of its class; a constant among its inputs is None."""
         layer = call.operation
@@ -181,7 +189,7 @@ class _Reader:
         given = shapes if merges(rule) else shapes[0]
         with rule_takes():
             result = self.graph.apply(op, rule, given, attrs, layer.name)
-        result, shared = self.owning(layer, result)
+        result, shared = self.owning(layer, repeated(result))
         return self.append(layer, op, attrs, [x for x in inputs if x], result, unknown, shared)
 
     def activation(self, function: Any, dtype: str) -> OwnActivation:
@@ -193,8 +201,13 @@ class _Reader:
         import keras
 
         name = getattr(function, "__name__", type(function).__name__)
-        x, inner = keras.Input((64,)), _Reader(Graph(dtype), keep_dtypes=True)
-        inner.model(keras.Model(x, keras.layers.Lambda(function)(x)), [(1, 64)])
+        inner = _Reader(Graph(dtype), keep_dtypes=True)
+        x = inner.graph.append(Node("", "InputLayer", {}, (), (), Rule((1, 64)), dtype=dtype))
+        try:
+            layer = keras.layers.Lambda(function)
+            inner.followed(layer, [x], lambda call, given: call(given[0]))
+        except _UntraceableError as error:
+            raise NoRuleError(f"{name} cannot be traced: {error}") from None
         rules = [node.rule for node in inner.graph.nodes]
         reasons = [node.uncounted for node in inner.graph.nodes if node.uncounted]
         counts = sum(r.elementwise for r in rules), sum(r.backward for r in rules)
@@ -271,7 +284,8 @@ class _Reader:
         again = self.calls[id(operation)]
         self.calls[id(operation)] += 1
         self.alive.append(operation)
-        name = f"{operation.name} (call {again + 1})" if again else operation.name
+        name = self.alike.name(self.graph.current_scope, operation)
+        name = f"{name} (call {again + 1})" if again else name
         if op == "BatchNormalization" and not operation.trainable:
             # Keras then runs it as at inference.
             rule = replace(rule, training=None, backward=rule.elementwise // 2)
@@ -340,16 +354,25 @@ class _Reader:
             ShapeError: the layer refuses its inputs.
             _UntraceableError: neither can follow it.
         """
-        errors = []
+        start, errors = len(self.graph.nodes), []
         for way in (self.symbolic, self.by_tensorflow):
             try:
                 with self.unless_it_fails():
-                    return way(layer, inputs, invoke)
+                    outputs = way(layer, inputs, invoke)
+                    unknown = sum(bool(node.uncounted) for node in self.graph.nodes[start:])
+                    if unknown:
+                        unread = [v for v in layer.weights if id(v) not in self.owned]
+                        raise _UncountedError(unknown + len(unread))
+                    return outputs
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # whatever the user's `call` may raise
                 errors.append(error)
         first, last = errors
+        left = [e.args[0] if isinstance(e, _UncountedError) else inf for e in errors]
+        if min(left) < inf:  # what leaves less open; Keras' way, where both leave the same
+            way = self.symbolic if left[0] <= left[1] else self.by_tensorflow
+            return way(layer, inputs, invoke)
         if isinstance(first, ShapeError):
             raise first
         raise _UntraceableError(first_line(last if isinstance(first, NoRuleError) else first))
@@ -382,14 +405,15 @@ class _Reader:
     def by_tensorflow(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
         """Trace a layer in TensorFlow and read the layers and operations that it runs."""
         specs = [(x.shape, self.dtype(x)) for x in inputs]
-        found = tensorflow.traced(layer, specs, lambda given: invoke(layer.call, given), _is_node)
+        with unchanged(layer):
+            found = tensorflow.traced(layer, specs, partial(invoke, layer.call), _is_node)
         start = len(self.graph.nodes)
         outputs = Operations(found, self.layer_call, self.raw, self.weights).read(inputs)
         self.own_weights(layer, start, inputs)
         return outputs
 
     def layer_call(
-        self, call: tensorflow.LayerCall, inputs: Sequence[Tensor | None]
+        self, call: tensorflow.LayerCall, inputs: Sequence[Tensor | None], repeated: Repeated
     ) -> list[Tensor]:
         """A layer that TensorFlow called."""
         op, rule = rule_of(call.operation)
@@ -397,7 +421,7 @@ class _Reader:
         self.graph.current_scope = (*before, *(layer.name for layer in call.scope))
         try:
             if rule is not None:
-                return self.counted(call, op, rule, inputs)
+                return self.counted(call, op, rule, inputs, repeated)
             first, *others = (tuple(x.shape) for x in call.outputs)
             weights = self.weights(call.operation.weights)
             result = Rule(first, weights, others=tuple(others), window=None)
@@ -473,6 +497,10 @@ class _Reader:
         rule, scope = Rule(shape, view=True, saves=""), self.graph.current_scope
         tensor: Tensor = self.graph.append(Node(name, "Reshape", {}, (x.index,), scope, rule))
         return tensor
+
+
+class _UncountedError(Exception):
+    """A layer was followed, but so much in it is not known."""
 
 
 class _UntraceableError(Exception):

@@ -19,7 +19,6 @@ from cnnbench.errors import NoRuleError
 from cnnbench.layers.operations.tensorflow import WORK
 from cnnbench.rule import Shape
 
-
 CALL = "cnnbench_call_"
 """What the names of the operations of a recorded call begin with, before its number."""
 

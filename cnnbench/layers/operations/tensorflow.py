@@ -23,7 +23,7 @@ _SAME = {
     "numpy": (
         "Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalNot LogicalOr "
         "Ceil Floor Sign Maximum Minimum Abs Square Sqrt Exp Expm1 Log Log1p Sin Cos Tan Sinh Cosh "
-        "Tanh Reciprocal"
+        "Tanh Reciprocal BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift"
     ),
     "math": "Rsqrt Erf Erfc Erfinv",
     "nn": "Relu Relu6 Selu Sigmoid Softplus Softsign Softmax LogSoftmax OneHot",

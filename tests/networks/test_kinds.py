@@ -1,0 +1,248 @@
+"""More networks of people's own kinds, each with its parameters and multiply-adds by hand.
+
+Parameters are also held against the values in Keras' own weights, and the whole against the check.
+"""
+
+import pytest
+
+from cnnbench import crosscheck, networks
+from cnnbench.cost import cost
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+
+keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
+layers, ops = keras.layers, keras.ops
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    keras.utils.clear_session()
+
+
+def one(layer, *shape):
+    x = keras.Input(shape)
+    return keras.Model(x, layer(x))
+
+
+def int4():
+    x = keras.Input((64,))
+    model = keras.Model(x, layers.Dense(10)(layers.Dense(128)(x)))
+    model.quantize("int4")
+    return model
+
+
+def lora(layer, x):
+    model = keras.Model(x, layer(x))
+    layer.enable_lora(2)
+    return model
+
+
+def tied():
+    embedding = layers.Embedding(100, 16)
+
+    class Out(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.embedding = embedding
+
+        def call(self, x):
+            return ops.matmul(x, ops.transpose(self.embedding.embeddings))
+
+    x = keras.Input((5,), dtype="int32")
+    return keras.Model(x, Out()(embedding(x)))
+
+
+def shared_cell():
+    cell, a, b = layers.LSTMCell(4), keras.Input((5, 3)), keras.Input((7, 3))
+    return keras.Model([a, b], [layers.RNN(cell)(a), layers.RNN(cell)(b)])
+
+
+class OfOneName(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Dense(4, name="d"), layers.Dense(4, name="d")
+
+    def call(self, x):
+        return self.b(self.a(x))
+
+
+class OwnCell(layers.Layer):
+    state_size = 4
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(4)
+
+    def build(self, shape):
+        self.dense.build((None, shape[-1] + 4))
+
+    def call(self, x, states):
+        y = self.dense(ops.concatenate([x, states[0]], -1))
+        return y, [y]
+
+
+class Scan(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], shape[-1]))
+
+    def call(self, x):
+        def step(carry, y):
+            carry = ops.tanh(ops.matmul(carry, self.w) + y)
+            return carry, carry
+
+        return ops.scan(step, ops.zeros_like(x[:, 0]), ops.transpose(x, (1, 0, 2)))[1]
+
+
+class Listed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, pair):
+        return self.dense(pair[0]) + self.dense(pair[1])
+
+
+def listed():
+    model = Listed()
+    model([ops.zeros((1, 4)), ops.zeros((1, 4))])
+    return model
+
+
+class Mapped(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def build(self, shape):
+        self.dense.build((None, shape[-1]))
+
+    def call(self, x):
+        return ops.vectorized_map(self.dense, x)
+
+
+class BuiltElsewhere(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.conv = layers.Conv2D(4, 3, padding="same")
+
+    def build(self, shape):
+        self.conv.build((None, 32, 32, 3))
+
+    def call(self, x):
+        return self.conv(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "macs"),
+    [
+        (int4, 64 * 128 + 128 * 10),
+        # The kernel is that of the layer plus a product of two factors.
+        (lambda: lora(layers.Conv2D(6, 3), keras.Input((8, 8, 4))), 36 * 6 * 36 + 36 * 2 * 6),
+        (lambda: lora(layers.Embedding(100, 16), keras.Input((5,), dtype="int32")), 100 * 2 * 16),
+        (tied, 5 * 16 * 100),
+        (shared_cell, (5 + 7) * 4 * 4 * (3 + 4)),
+        (lambda: one(OfOneName(), 4), 4 * 4 + 4 * 4),
+        (lambda: one(layers.RNN(OwnCell()), 6, 3), 6 * (3 + 4) * 4),
+        (lambda: one(Scan(), 6, 4), 6 * 4 * 4),
+        (listed, 2 * 4 * 3),
+        (lambda: one(Mapped(), 3, 4), 3 * 4 * 2),
+        (lambda: one(BuiltElsewhere(), 8, 8, 3), 64 * 4 * 27),
+    ],
+)
+def test_a_kind_of_network(make, macs):
+    model = make()
+    graph = networks.resolve(model).trace(None, 1, None)
+    found = cost(graph)
+    assert found.macs == macs
+    assert found.uncounted == ()
+    assert found.params == sum(int(tf.size(weight.value)) for weight in model.weights)
+    assert [row for row in crosscheck.report(graph, model) if row.equal is False] == []
+
+
+def test_several_arguments_are_given_in_their_order():
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = layers.Dense(3), layers.Dense(3)
+
+        def call(self, a, b):
+            return self.a(a) + self.b(b)
+
+    found = cost(networks.resolve(Two()).trace([(4,), (5,)], 1, None))
+    assert (found.params, found.macs) == (5 * 3 + 6 * 3, 4 * 3 + 5 * 3)
+
+
+def test_a_branch_that_depends_on_the_data_is_named_and_keeps_its_weights():
+    class Either(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = layers.Dense(4), layers.Dense(4)
+
+        def build(self, shape):
+            self.a.build(shape)
+            self.b.build(shape)
+
+        def call(self, x):
+            return ops.cond(ops.sum(x) > 0, lambda: self.a(x), lambda: self.b(x))
+
+    model = one(Either(), 4)
+    graph = networks.resolve(model).trace(None, 1, None)
+    found = cost(graph)
+    assert found.params == 40
+    (layer,) = found.uncounted
+    assert layer.uncounted == "which of its branches runs depends on the data"
+    assert [row for row in crosscheck.report(graph, model) if row.equal is False] == []
+
+
+def test_weights_of_which_no_call_is_found_are_named():
+    class Auxiliary(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.main, self.second = layers.Dense(3), layers.Dense(7, name="second")
+
+        def build(self, shape):
+            self.main.build(shape)
+            self.second.build(shape)
+            self.built = True
+
+        def call(self, x, training=False):
+            return (self.main(x), self.second(x)) if training else self.main(x)
+
+    model = Auxiliary()
+    model.build((None, 4))
+    found = cost(networks.resolve(model).trace(None, 1, None))
+    assert found.params == model.count_params() == 5 * 3 + 5 * 7
+    ((name, reason),) = [(layer.name, layer.uncounted) for layer in found.uncounted]
+    assert (name, repr(found.macs)) == ("second", ">= 12")
+    assert reason == "the model owns its weights, but no call of it was found"
+
+
+def test_a_trace_that_fails_half_way_leaves_nothing_behind():
+    class Fails(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(4)
+            self.kept = None
+
+        def build(self, shape):
+            self.dense.build(shape)
+
+        def call(self, x):
+            self.kept = self.dense(x)
+            if not isinstance(x, tf.__internal__.EagerTensor):
+                raise RuntimeError("half-way")
+            return self.kept
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    x = keras.Input((4,))
+    failing = Fails()
+    model = keras.Model(x, layers.Dense(2)(failing(x)))
+    found = cost(networks.resolve(model).trace(None, 1, None))
+    assert [row.name for row in found.layers] == ["input_layer", failing.name, "dense_1"]
+    assert found.params == model.count_params() == 20 + 10
+    assert found.uncounted[0].uncounted == "it cannot be traced: half-way"
+    assert failing.kept is None
+    assert failing.dense._inbound_nodes == []
