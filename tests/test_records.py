@@ -132,6 +132,7 @@ def test_records_are_plain_values():
         "name": "kernel",
         "shape": [3, 3, 3, 64],
         "trainable": True,
+        "dtype": None,
     }
     assert "current_scope" not in graph
     step = json.loads(json.dumps(training(trace(chain, (4, 4, 1)), "momentum").to_json()))

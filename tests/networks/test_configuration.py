@@ -106,7 +106,7 @@ def test_a_call_that_only_keras_can_read_is_said(tmp_path):
     path.write_text(model.to_json())
     network = networks.resolve(str(path))
     assert cost(network.trace(None, 1, None)).macs == 4 * 3 * 2
-    assert network.keras_because == ["sum is of the class Sum"]
+    assert network.keras_because[0].endswith("is of the class Sum")
 
 
 @pytest.mark.tensorflow
