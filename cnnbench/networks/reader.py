@@ -206,7 +206,7 @@ class _Reader:
         try:
             layer = keras.layers.Lambda(function)
             inner.followed(layer, [x], lambda call, given: call(given[0]))
-        except _UntraceableError as error:
+        except (ShapeError, _UntraceableError) as error:
             raise NoRuleError(f"{name} cannot be traced: {error}") from None
         rules = [node.rule for node in inner.graph.nodes]
         reasons = [node.uncounted for node in inner.graph.nodes if node.uncounted]
