@@ -84,7 +84,7 @@ def forward(
         CnnbenchError: the network cannot be opened, or cannot take the input.
     """
     chosen = runtimes.load(runtime)
-    runtimes.check_modes(runtime, [mode])
+    runtimes.check_mode(runtime, mode)
     for name, value in chosen.ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # the framework reads these when it is imported
     network: Network = networks.named(target, params=params)

@@ -5,8 +5,7 @@ from cnnbench.analysis.capacity import Capacity
 from cnnbench.analysis.conventions import ToolCount
 from cnnbench.analysis.formulas import Formula
 from cnnbench.analysis.training import Training
-from cnnbench.api.claims import Verified
-from cnnbench.api.comparisons import Exported
+from cnnbench.api import Exported, Verified
 from cnnbench.claims.judged import JudgedClaim
 from cnnbench.cost import Cost, LayerCost
 from cnnbench.crosscheck.pairing import Agreement
@@ -19,8 +18,7 @@ from cnnbench.machine.roofline import Bound, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
-from cnnbench.runs.case_change import CaseChange
-from cnnbench.runs.comparison import EnvironmentDifference, Gate, RunComparison
+from cnnbench.runs.comparison import CaseChange, EnvironmentDifference, Gate, RunComparison
 
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]

@@ -11,16 +11,19 @@ from cnnbench.api.analysis import (
     training,
 )
 from cnnbench.api.claims import Verified, verify
-from cnnbench.api.comparisons import (
+from cnnbench.api.machines import doctor, predict, roofline
+from cnnbench.api.runs import (
     Exported,
+    Finished,
     compare,
     export,
     list_baselines,
     remove_baseline,
+    report,
+    results,
+    run,
     save_baseline,
 )
-from cnnbench.api.machines import doctor, predict, roofline
-from cnnbench.api.runs import Finished, report, results, run
 from cnnbench.api.sweeps import sweep
 
 __all__ = ["analyze", "capacity", "check", "choose", "conventions", "formula", "trace", "training"]

@@ -43,7 +43,6 @@ def doctor(
     from cnnbench.machine import noise
     from cnnbench.machine.health import Health, findings
     from cnnbench.runner import session
-    from cnnbench.runner.progress import Silent
 
     begin = time.perf_counter()
     runtimes.load(runtime)  # so that a wrong name is refused first
@@ -57,7 +56,7 @@ def doctor(
     except RuntimeMissingError as error:
         return replace(health, note=f"no noise floor: {error}")
     left = noise_s - (time.perf_counter() - begin)
-    floor = noise.measure(measuring, progress or Silent(), max(left, LEAST_NOISE_S))
+    floor = noise.measure(measuring, progress, max(left, LEAST_NOISE_S))
     note = "" if floor else "no noise floor: too few launches gave a time; give it more time"
     return replace(health, noise=floor, note=note)
 
@@ -100,7 +99,6 @@ def roofline(
     """
     from cnnbench.machine import devices, probing
     from cnnbench.machine.roofline import given, roofline
-    from cnnbench.runner.progress import Silent
 
     for name, value in (("seconds", seconds), ("peak", peak), ("bandwidth", bandwidth)):
         if value is not None and not 0 < value < inf:
@@ -117,7 +115,7 @@ def roofline(
         return roofline(devices.get(on), graph, seconds)
     if peak is not None:
         return roofline(given(peak, bandwidth, kind), graph, seconds)
-    measured = probing.find(runtime, device, kind, threads, progress or Silent(), again=again)
+    measured = probing.find(runtime, device, kind, threads, progress, again=again)
     if measured.ceiling is None:
         raise CnnbenchError(measured.note)
     return roofline({kind: measured.ceiling}, graph, seconds, measured.note)
@@ -147,9 +145,8 @@ def predict(
             calibrated.
     """
     from cnnbench.prediction import calibration, forecast
-    from cnnbench.runner.progress import Silent
 
     _, graph = traced(target, input_shape, **options)
     forecast.check(graph)  # before the time for a calibration is spent
-    measured = calibration.find(runtime, progress or Silent(), calibrate)
+    measured = calibration.find(runtime, progress, calibrate)
     return forecast.forecast(graph, measured.calibration, measured.note)

@@ -105,9 +105,7 @@ def sweep(
     if started is None:
         return result
     from cnnbench.design_space.rows import measure as measured
-    from cnnbench.runner.progress import Silent
 
     folder = None if out is None else Path(out)
-    watching = progress or Silent()
     plan = {"launches": launches, "time_budget_s": time_budget}
-    return replace(result, measured=measured(result, measure, started, watching, folder, **plan))
+    return replace(result, measured=measured(result, measure, started, progress, folder, **plan))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import cnnbench
-from cnnbench.cli import analysis, claims, comparisons, machines, runs, sweeps
+from cnnbench.cli import analysis, claims, machines, runs, sweeps
 from cnnbench.errors import CnnbenchError, one_line
 
 app = typer.Typer(
@@ -37,12 +37,12 @@ def _options(
 # As `--help` lists them: on paper, on this machine, between runs, and what others say.
 app.command("list")(analysis.list_)
 for _function in (
-    *(analysis.analyze, analysis.formula, sweeps.sweep, runs.run, runs.report),
-    *(comparisons.compare, comparisons.export, claims.verify),
+    *(analysis.analyze, analysis.formula, sweeps.sweep),
+    *(runs.run, runs.report, runs.compare, runs.export, claims.verify),
     *(machines.predict, machines.roofline, machines.doctor),
 ):
     app.command()(_function)
-app.add_typer(comparisons.baseline, name="baseline", no_args_is_help=False)
+app.add_typer(runs.baseline, name="baseline", no_args_is_help=False)
 _command = typer.main.get_command(app)  # once: Typer reads the signatures of all commands
 
 

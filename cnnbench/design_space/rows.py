@@ -169,7 +169,12 @@ def evenly(count: int, most: int) -> Ints:
 
 
 def measure(
-    sweep: Sweep, count: int, session: Session, progress: Progress, folder: Path | None, **plan: Any
+    sweep: Sweep,
+    count: int,
+    session: Session,
+    progress: Progress | None,
+    folder: Path | None,
+    **plan: Any,
 ) -> MeasuredRows:
     """Measure rows of a sweep: the first `count` of them, or as many evenly along a front.
 

@@ -69,7 +69,7 @@ class Noise:
         }
 
 
-def measure(session: Session, progress: Progress, budget_s: float) -> Noise | None:
+def measure(session: Session, progress: Progress | None, budget_s: float) -> Noise | None:
     """Launch the case until the budget is spent; None if too few launches gave a time."""
     run = session.measure(
         [CASE], progress, launches=MOST_LAUNCHES, time_budget_s=budget_s, reference=True

@@ -79,7 +79,7 @@ def find(
     device: str,
     dtype: str,
     threads: int | None,
-    progress: Progress,
+    progress: Progress | None,
     measuring: Session | None = None,
     again: bool = False,
 ) -> MeasuredCeiling:

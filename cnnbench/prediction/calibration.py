@@ -175,7 +175,7 @@ def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibratio
     )
 
 
-def find(runtime: str, progress: Progress, anew: bool = False) -> MeasuredCalibration:
+def find(runtime: str, progress: Progress | None = None, anew: bool = False) -> MeasuredCalibration:
     """The calibration in the cache; if there is none, or `anew`, it is measured and cached."""
     if not anew and (known := stored(runtime)):
         return MeasuredCalibration(known)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import count
 from statistics import median
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Self
 
 from cnnbench import stats, units
 from cnnbench.cases.answer import Answer
@@ -39,16 +39,20 @@ FAILURES_ALLOWED = 2
 """A case that failed this often is not launched again: once may be chance."""
 
 
-class Progress(Protocol):
-    """Who watches the run."""
+class Progress:
+    """Who watches the run, as long as the `with` lasts; this one says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
 
     def begins(self, launch: Launch) -> None:
         """A launch is about to start."""
-        return
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """A launch has ended and is on the disk; `left_s` is what the rest should take."""
-        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def run(
     store: Store,
     workers: Workers,
     described: Mapping[str, Reply],
-    progress: Progress,
+    progress: Progress | None = None,
     earlier: Iterable[Measurement] = (),
     clock: Callable[[], float] = time.perf_counter,
     available: Callable[[], int] = available_memory,
@@ -75,7 +79,7 @@ def run(
     `described` is what each runtime says of itself, for launches that end without a result;
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
-    course = _Course(plan, earlier, available())
+    course, progress = _Course(plan, earlier, available()), progress or Progress()
     slices = Slices(plan.time_budget_s)
     measured = made = total = 0
     try:

@@ -39,7 +39,7 @@ def plan(
         raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}")
     for case in every:
         try:
-            runtimes.check_modes(runtime, [case.mode])
+            runtimes.check_mode(runtime, case.mode)
         except UnknownNameError as error:
             raise suite.fault(case, error) from None
     whole, papers = _resolved(every, workers, timeout_s)

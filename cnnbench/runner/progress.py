@@ -27,17 +27,7 @@ def _name(case: Case) -> str:
     return f"{case.name} {sizes(case.inputs)}"
 
 
-class Silent(Progress):
-    """Nothing at all."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class Lines(Silent):
+class Lines(Progress):
     """A line per launch, for logs and pipes: how far, what, how it went, time left."""
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
@@ -45,7 +35,7 @@ class Lines(Silent):
         print(f"[{done}/{total}] {_said(measurement)} ({left_s:.0f} s left)", flush=True)
 
 
-class Json(Silent):
+class Json(Progress):
     """A JSON object per launch: the case, the outcome, and how far the run is."""
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
@@ -64,17 +54,17 @@ class Json(Silent):
         print(json.dumps(event), flush=True)
 
 
-class Bar(Silent):
+class Bar(Progress):
     """A live bar with what runs, what is done and the time left."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich import progress
 
-        self._bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.description}"),
+        self._bar = progress.Progress(
+            progress.BarColumn(bar_width=24),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[left]}"),
+            progress.TextColumn("{task.description}"),
         )
         self._task = self._bar.add_task("starting", total=None, left="")
 
@@ -98,10 +88,10 @@ class Bar(Silent):
             self._bar.console.print(_said(measurement), markup=False)
 
 
-def watcher(quiet: bool, as_json: bool) -> Silent:
+def watcher(quiet: bool, as_json: bool) -> Progress:
     """The way of watching that suits the flags and the terminal."""
     if as_json:
         return Json()
     if quiet:
-        return Silent()
+        return Progress()
     return Bar() if sys.stdout.isatty() else Lines()

@@ -6,7 +6,6 @@ import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 
 def sample(
@@ -37,15 +36,8 @@ def sample(
         gc.enable()
 
 
-class Peak(NamedTuple):
-    """By how many bytes a call raised the peak memory, and what reported it."""
-
-    bytes: int
-    source: str
-
-
-def peak_of(call: Callable[[], object]) -> Peak:
-    """Make a call and measure by how much it raises the peak memory of this process.
+def peak_of(call: Callable[[], object]) -> tuple[int, str]:
+    """Make a call; by how many bytes it raises the peak memory of this process, and who says so.
 
     On Linux the kernel's highest resident size is reset before the call and read after it.
     TensorFlow's allocations are invisible to malloc hooks, and it keeps what it has freed: only
@@ -57,7 +49,7 @@ def peak_of(call: Callable[[], object]) -> Peak:
     except OSError:
         return _coarse_peak_of(call)
     call()
-    return Peak(max(0, _status("VmHWM") - before), "VmHWM")
+    return max(0, _status("VmHWM") - before), "VmHWM"
 
 
 def resident() -> int | None:
@@ -75,7 +67,7 @@ def _status(key: str) -> int:
     raise OSError(f"no {key} in /proc/self/status")
 
 
-def _coarse_peak_of(call: Callable[[], object]) -> Peak:
+def _coarse_peak_of(call: Callable[[], object]) -> tuple[int, str]:
     """Where the highest size cannot be reset, an earlier and higher peak hides that of the call."""
     import psutil
 
@@ -83,10 +75,10 @@ def _coarse_peak_of(call: Callable[[], object]) -> Peak:
     before = process.memory_info().rss
     call()
     if sys.platform == "win32":
-        return Peak(max(0, process.memory_info().peak_wset - before), "peak_wset (coarse)")
+        return max(0, process.memory_info().peak_wset - before), "peak_wset (coarse)"
     import resource
 
     # Bytes on macOS, KiB elsewhere (getrusage(2)).
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return Peak(max(0, peak - before), "ru_maxrss (coarse)")
+    return max(0, peak - before), "ru_maxrss (coarse)"

@@ -19,7 +19,6 @@ from cnnbench.errors import StoreError
 from cnnbench.runner import loop, planning, server
 from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Ending, Progress
-from cnnbench.runner.progress import Silent
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
 from cnnbench.runs.store import Run, Store
@@ -47,7 +46,11 @@ class Session:
         return self.described[self.runtime].devices
 
     def measure(
-        self, cases: Sequence[Case], progress: Progress, folder: Path | None = None, **plan: Any
+        self,
+        cases: Sequence[Case],
+        progress: Progress | None = None,
+        folder: Path | None = None,
+        **plan: Any,
     ) -> Run:
         """Measure cases on the first runtime and read them back; `plan` has fields of the `Plan`.
 
@@ -68,7 +71,7 @@ class Session:
         return store.read(folder)
 
     def continued(
-        self, plan: Plan, file: Store, progress: Progress, earlier: Run | None = None
+        self, plan: Plan, file: Store, progress: Progress | None, earlier: Run | None = None
     ) -> Ending:
         """Measure what a plan asks for and an earlier run does not have."""
         done = earlier.measurements if earlier else ()
@@ -109,7 +112,7 @@ class Opened:
 
     def measure(self, progress: Progress | None) -> Ending:
         """Make the launches that it does not have yet."""
-        return self.measuring.continued(self.plan, self.file, progress or Silent(), self.earlier)
+        return self.measuring.continued(self.plan, self.file, progress, self.earlier)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
-from cnnbench.runner.sampling import Peak, peak_of, resident, sample
+from cnnbench.runner.sampling import peak_of, resident, sample
 
 END = b"[]"
 """What the parent sends when it has enough."""
@@ -114,9 +114,9 @@ def measure(pipe: Connection, order: Order) -> Reply:
         first.append(ready.clock() - begin)
 
     if ready.device_peak_of:
-        peak = Peak(ready.device_peak_of(first_call), "device")
+        peak_bytes, source = ready.device_peak_of(first_call), "device"
     else:
-        peak = peak_of(first_call)
+        peak_bytes, source = peak_of(first_call)
     where["pinned"] = case.device == "cpu" and placement.spread()
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, memory = [*first], list[int](), [resident()]
@@ -134,8 +134,8 @@ def measure(pipe: Connection, order: Order) -> Reply:
         build_ns=ready.build_ns,
         compile_ns=ready.compile_ns,
         new_batch_ns=_new_batch(ready) if order.new_batch else None,
-        peak_bytes=peak.bytes,
-        peak_source=peak.source,
+        peak_bytes=peak_bytes,
+        peak_source=source,
         resident_bytes=tuple(size for size in memory if size),
         check=ready.check,
         environment=where,

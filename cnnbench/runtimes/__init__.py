@@ -18,7 +18,7 @@ Only `describe` and `prepare` may import the framework; both run in a child proc
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from time import perf_counter_ns
@@ -84,9 +84,7 @@ def simulated(name: str) -> bool:
     return bool(getattr(load(name), "SIMULATED", False))
 
 
-def check_modes(name: str, modes: Iterable[str]) -> None:
-    """Refuse modes that a runtime does not have with an UnknownNameError."""
-    known = load(name).MODES
-    for mode in modes:
-        if mode not in known:
-            raise unknown("mode", mode, known)
+def check_mode(name: str, mode: str) -> None:
+    """Refuse a mode that a runtime does not have with an UnknownNameError."""
+    if mode not in (known := load(name).MODES):
+        raise unknown("mode", mode, known)

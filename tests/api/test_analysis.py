@@ -8,7 +8,7 @@ import cnnbench
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
 from cnnbench.prediction import calibration
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 
 
 def printed(capsys, *argv):
@@ -86,7 +86,7 @@ def test_times_are_predicted_where_the_machine_was_measured(tmp_path, monkeypatc
     assert before.time_range is None
     assert before.chosen[0].time_s is None
     assert list(tmp_path.iterdir()) == []  # nothing is measured
-    calibration.find("fake", Silent())
+    calibration.find("fake", Progress())
     choice = cnnbench.choose(["vgg_block", "resnet50"], max_time="1s", runtime="fake")
     for net in choice.chosen:
         assert net.time_s == cnnbench.predict(net.name, runtime="fake").time.value

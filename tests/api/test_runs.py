@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 import cnnbench
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.stats import Stop
 
 SUITE = """
@@ -30,7 +30,7 @@ range = [1, 8]
 """
 
 
-class Watching(Silent):
+class Watching(Progress):
     def __init__(self):
         self.left = []
 

@@ -264,11 +264,11 @@ def test_a_run_that_was_stopped_is_continued(measured, capsys):
 
 
 def test_ctrl_c_keeps_what_was_measured_and_ends_with_130(monkeypatch, capsys):
-    from cnnbench.runner.progress import Silent
+    from cnnbench.runner.loop import Progress
 
     ended = []
 
-    class Impatient(Silent):
+    class Impatient(Progress):
         def __enter__(self):
             return self
 

@@ -14,7 +14,7 @@ import pytest
 from cnnbench.cli import main
 from cnnbench.runs import store
 from cnnbench.stats import Stop
-from tests.support import ROOT
+from tests.support import ROOT, misbehaving_slowly
 
 SUITE = """
 launches = 2
@@ -323,15 +323,14 @@ def test_ctrl_c_ends_a_run_with_what_is_finished_saved_and_reported(suite):
     assert run.bad_lines == ()
 
 
-def test_a_worker_killed_from_outside_costs_one_launch(suite):
-    import psutil
-
+def test_a_worker_killed_from_outside_costs_one_launch(suite, tmp_path):
     Path(suite).write_text(SMALL)
     command = [sys.executable, "-m", "cnnbench", "run", suite, "--out", "r"]
-    root = ROOT
-    env = {**os.environ, "PYTHONPATH": str(root)}
+    children = tmp_path / "children"
+    children.touch()
+    env = {**os.environ, "PYTHONPATH": str(ROOT), misbehaving_slowly.CHILDREN: str(children)}
     with subprocess.Popen(
-        [*command, "--runtime", "tests.support.misbehaving_slowly", "--launches", "1"],
+        [*command, "--runtime", misbehaving_slowly.__name__, "--launches", "1"],
         env=env,
         stdout=subprocess.PIPE,
         text=True,
@@ -341,15 +340,11 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite):
                 break
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            # main program > fork server > worker, that of the reference first
-            workers = [
-                worker
-                for server in psutil.Process(process.pid).children()
-                for worker in server.children()
-            ]
-            if len(workers) == 2:
-                max(workers, key=lambda worker: worker.create_time()).kill()
+            written = children.read_text()
+            if written.count("\n") == 3:  # that of the third launch is there
+                os.kill(int(written.split()[-1]), signal.SIGKILL)
                 break
+            time.sleep(0.01)
         process.communicate(timeout=120)
     assert process.returncode == 0
     outcomes = [m.outcome for m in store.read(Path("r")).measurements]

@@ -14,7 +14,7 @@ from cnnbench.machine import probing
 from cnnbench.reporting.runs.sections import roofline
 from cnnbench.reporting.tables import of_items
 from cnnbench.runner import session
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.runs import result, store
 from cnnbench.runs.measurement import Measurement
 from tests.support import synthetic
@@ -36,7 +36,7 @@ def not_again(monkeypatch):
 
 
 def find(dtype="float32", threads=None):
-    return probing.find("fake", "cpu", dtype, threads, Silent())
+    return probing.find("fake", "cpu", dtype, threads, Progress())
 
 
 def test_the_ceilings_of_the_fake_follow_from_its_formula():
@@ -132,7 +132,7 @@ def test_the_ceilings_of_a_gpu_are_kept_for_that_gpu(monkeypatch):
         devices = {"cpu": ["c"], "gpu": [name]}
         started = SimpleNamespace(devices=lambda: devices, measure=measure)
         monkeypatch.setattr(session, "start", lambda runtime: started)
-        return probing.find("fake", "gpu", "float32", None, Silent()).ceiling
+        return probing.find("fake", "gpu", "float32", None, Progress()).ceiling
 
     first, other = on("A", 1.0), on("B", 0.1)
     assert (first.key["gpus"], other.key["gpus"]) == (["A"], ["B"])
@@ -147,7 +147,7 @@ def test_measured_again_the_better_counts():
     assert probing.measured(slow, first.key, first.probes).flops_per_s == first.flops_per_s
     quick = probing.measured([launch("probe_copy", 1e-4)], first.key, first.probes)
     assert quick.bytes_per_s == 2**29 / 1e-4
-    again = probing.find("fake", "cpu", "float32", None, Silent(), again=True).ceiling
+    again = probing.find("fake", "cpu", "float32", None, Progress(), again=True).ceiling
     assert again.flops_per_s >= first.flops_per_s
     assert find().ceiling == again
 

@@ -19,7 +19,7 @@ from cnnbench.prediction.forecast import forecast
 from cnnbench.reporting.formats import show
 from cnnbench.reporting.prediction import forecast as page
 from cnnbench.runner import session
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.runs.result import results
 from tests.support import fuzz
 
@@ -31,7 +31,7 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNBENCH_HOME", str(folder))
         patch.setattr(calibration, "LAUNCHES", 1)
-        calibration.find("fake", Silent())
+        calibration.find("fake", Progress())
     return folder
 
 
@@ -69,14 +69,14 @@ def test_the_layers_and_the_call_make_up_the_time(kept):
 
 
 def test_what_was_kept_is_used(kept):
-    first = calibration.find("fake", Silent())
-    assert first == calibration.find("fake", Silent())
+    first = calibration.find("fake", Progress())
+    assert first == calibration.find("fake", Progress())
     assert first.note == ""
 
 
 def test_it_is_measured_again_when_one_asks(kept):
     with pytest.raises(AssertionError, match="fake was started"):
-        calibration.find("fake", Silent(), anew=True)
+        calibration.find("fake", Progress(), anew=True)
 
 
 @pytest.mark.parametrize("change", ["", "{}", "[1]", '{"machine": 1}', "\x00"])
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_read_is_as_none(kept, change, tmp_path, monkeypat
     (tmp_path / "cache" / file.name).write_text(change)
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
     with pytest.raises(AssertionError, match="fake was started"):
-        calibration.find("fake", Silent())
+        calibration.find("fake", Progress())
 
 
 def test_a_file_that_was_copied_from_another_machine_is_as_none(kept, tmp_path, monkeypatch):
@@ -95,18 +95,18 @@ def test_a_file_that_was_copied_from_another_machine_is_as_none(kept, tmp_path, 
     found = json.loads(file.read_text())
     (tmp_path / "cache" / file.name).write_text(json.dumps(found))
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
-    assert calibration.find("fake", Silent())
+    assert calibration.find("fake", Progress())
     found["machine"]["cpu"] = "another"
     (tmp_path / "cache" / file.name).write_text(json.dumps(found))
     with pytest.raises(AssertionError, match="fake was started"):
-        calibration.find("fake", Silent())
+        calibration.find("fake", Progress())
 
 
 def test_that_of_another_machine_is_as_none(kept, monkeypatch):
     machine = calibration.machine
     monkeypatch.setattr(calibration, "machine", lambda runtime: machine(runtime) | {"cpu": "x"})
     with pytest.raises(AssertionError, match="fake was started"):
-        calibration.find("fake", Silent())
+        calibration.find("fake", Progress())
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def measured():
         Case("vgg_block", (8, 8, 3)),
         Case("residual_module", (9, 8, 4)),
     ]
-    return session.start("fake").measure(cases, Silent(), launches=1, time_budget_s=60.0)
+    return session.start("fake").measure(cases, Progress(), launches=1, time_budget_s=60.0)
 
 
 def test_where_nothing_can_be_kept_it_is_said(measured, tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_where_nothing_can_be_kept_it_is_said(measured, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(session, "start", lambda runtime: Measuring())
-    found = calibration.find("fake", Silent())
+    found = calibration.find("fake", Progress())
     assert found.note.startswith("the calibration cannot be kept in ")
 
 
@@ -249,7 +249,7 @@ def test_two_halves_of_the_launches_are_kept_apart(measured):
 
 def test_what_is_a_guess_is_said(kept):
     graph = trace(rms_normalization, (8, 8, 4))
-    found = forecast(graph, calibration.find("fake", Silent()).calibration)
+    found = forecast(graph, calibration.find("fake", Progress()).calibration)
     assert "no probe has RMSNormalization" in show(page.document(found), "table")
 
 

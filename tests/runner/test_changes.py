@@ -10,7 +10,7 @@ from cnnbench import api, blocks
 from cnnbench.cli import main
 from cnnbench.networks import Network
 from cnnbench.runner import session
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 from tests.support import opening
 
@@ -52,7 +52,7 @@ def run(*targets, **how):
     return api.run(*targets, **how)
 
 
-class Meddling(Silent):
+class Meddling(Progress):
     """Does something once, after some launches have ended."""
 
     def __init__(self, after, what):

@@ -13,7 +13,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.errors import StoreError
 from cnnbench.runner import loop
 from cnnbench.runner.child import Reply
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 
 CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
@@ -73,7 +73,7 @@ def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB, progress=None
             file,
             server,
             DESCRIBED,
-            progress or Silent(),
+            progress or Progress(),
             earlier,
             clock=server.clock,
             available=lambda: available,
@@ -293,7 +293,7 @@ def test_a_budget_that_ends_the_planned_launches_is_the_reason(tmp_path):
     assert reasons == sorted([stats.Stop.LAUNCHES, stats.Stop.BUDGET, stats.Stop.BUDGET])
 
 
-class Watching(Silent):
+class Watching(Progress):
     """What was said after each launch, and how many had been made by then."""
 
     def __init__(self, server):

@@ -5,7 +5,7 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.errors import StoreError
 from cnnbench.runner import session
-from cnnbench.runner.progress import Silent
+from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 
 CASES = [
@@ -20,7 +20,7 @@ def fake():
 
 
 def test_cases_are_measured_and_read_back(fake):
-    run = fake.measure(CASES, Silent(), launches=2, time_budget_s=20.0)
+    run = fake.measure(CASES, Progress(), launches=2, time_budget_s=20.0)
     assert {(m.case.id, m.launch, m.outcome) for m in run.measurements} == {
         (case.id, launch, "ok") for case in CASES for launch in (0, 1)
     }
@@ -29,14 +29,14 @@ def test_cases_are_measured_and_read_back(fake):
 
 
 def test_a_folder_keeps_the_run_and_none_is_written_over(fake, tmp_path):
-    kept = fake.measure(CASES[:1], Silent(), tmp_path / "run", launches=1, seed=3)
+    kept = fake.measure(CASES[:1], Progress(), tmp_path / "run", launches=1, seed=3)
     assert store.read(tmp_path / "run") == kept
     with pytest.raises(StoreError, match="already holds a run"):
-        fake.measure(CASES[:1], Silent(), tmp_path / "run", launches=1)
+        fake.measure(CASES[:1], Progress(), tmp_path / "run", launches=1)
 
 
 def test_ctrl_c_reaches_the_caller_and_keeps_what_was_measured(fake, tmp_path):
-    class Impatient(Silent):
+    class Impatient(Progress):
         def begins(self, launch):
             if launch.number == 1:
                 raise KeyboardInterrupt

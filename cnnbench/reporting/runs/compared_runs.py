@@ -10,8 +10,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.tables import Columns, interval, number, of_items, optional
 from cnnbench.runs.baselines import Baseline
-from cnnbench.runs.case_change import CaseChange
-from cnnbench.runs.comparison import Gate, NetworkChange, RunComparison
+from cnnbench.runs.comparison import CaseChange, Gate, NetworkChange, RunComparison
 
 SHOW: dict[str, Callable[[float], str]] = {
     "time": units.seconds,
