@@ -73,7 +73,7 @@ def record(minutes: float) -> None:
                 continue
             if time.monotonic() > end:
                 break
-            found, _ = loop.measure(plan, launch, SLICE_S, measuring.workers, measuring.described)
+            found, _ = loop.measure(plan, launch, SLICE_S, measuring.workers)
             for measurement in found:
                 file.append("launch", measurement.to_json())
             print(f"{count + 1} of {len(launches())}", end="\r", flush=True)

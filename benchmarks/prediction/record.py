@@ -13,7 +13,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 from cnnbench.prediction.calibration import CASES
-from cnnbench.runner import session
+from cnnbench.runner import loop, session
 from cnnbench.runner.progress import Lines
 from cnnbench.runs import store
 
@@ -79,8 +79,8 @@ def measure(seconds: float = SECONDS) -> None:
         earlier = store.read(FOLDER)
         plan = replace(earlier.plan, time_budget_s=seconds)
         with store.resume(FOLDER) as file:
-            ending = measuring.continued(plan, file, Lines(), earlier)
+            ending = loop.run(plan, file, measuring.workers, Lines(), earlier.measurements)
     else:
         with store.create(FOLDER, plan) as file:
-            ending = measuring.continued(plan, file, Lines())
+            ending = loop.run(plan, file, measuring.workers, Lines())
     print(f"{ending.reason}: {ending.remaining} launches not made")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 Outcome = Literal["ok", "skipped", "timeout", "out-of-memory", "killed", "crashed", "failed"]
@@ -64,6 +65,12 @@ class Answer:
     def ok(self) -> bool:
         """Whether the launch has samples."""
         return self.outcome == "ok"
+
+    @property
+    def turns(self) -> list[tuple[int, ...]]:
+        """The calls after the first, turn by turn, nanoseconds."""
+        calls = iter(self.samples_ns[1:])
+        return [tuple(islice(calls, made)) for made in self.bursts]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnnbench import units
@@ -93,10 +93,6 @@ class Case:
     def paper(self) -> Paper:
         """Its costs from a new trace; a stored run has them already."""
         return paper(self.graph(), train=self.mode == "train")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for a record."""
-        return asdict(self)
 
 
 def _as_stored(value: Any) -> Any:

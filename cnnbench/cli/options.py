@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from typer import Option
@@ -49,13 +49,16 @@ def given_names(options: Mapping[str, Any]) -> list[str]:
 
 def parse_params(pairs: Sequence[str] | None) -> dict[str, Any]:
     """n_filters=64 as {"n_filters": 64}."""
-    params = {}
-    for text in pairs or ():
-        name, equals, value = text.partition("=")
+    return {name: literal(value) for name, value in split(pairs, "n_filters=64")}
+
+
+def split(pairs: Sequence[str] | None, like: str) -> Iterator[tuple[str, str]]:
+    """The names and the values of some parameters; an error shows `like` as an example."""
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise CnnbenchError(f"a parameter must look like n_filters=64; got {text!r}")
-        params[name] = literal(value)
-    return params
+            raise CnnbenchError(f"a parameter must look like {like}; got {pair!r}")
+        yield name, value
 
 
 def literal(text: str) -> Any:

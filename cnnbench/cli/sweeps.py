@@ -106,7 +106,7 @@ def sweep(
     from cnnbench.runner.progress import watcher
 
     sizes = {"input_size": input_size, "input_channels": input_channels, "batch": batch}
-    grid = _grid(param or [])
+    grid = _grid(param)
     grid |= {name: values(name, text) for name, text in sizes.items() if text is not None}
     at_most = {"params": max_params, "macs": max_macs, "flops": max_flops, "channels": max_channels}
     at_most |= {"activation": max_activation, "peak": max_peak, "memory": max_memory}
@@ -150,12 +150,9 @@ def _names(text: str | None) -> list[str] | None:
     return [] if text == "none" else [name.strip() for name in text.split(",")]
 
 
-def _grid(pairs: Sequence[str]) -> dict[str, Any]:
+def _grid(pairs: Sequence[str] | None) -> dict[str, Any]:
     grid: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise CnnbenchError(f"a parameter must look like f2_in=16:256; got {pair!r}")
+    for name, text in options.split(pairs, "f2_in=16:256"):
         if name in grid:
             raise CnnbenchError(f"{name} is given twice; join the values, as in 16:64,96,128")
         grid[name] = values(name, text)

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from itertools import count
@@ -20,11 +20,10 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory, environment
-from cnnbench.runner.child import Reply
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
-from cnnbench.runs.measurement import Measurement, in_turns
+from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.store import Store
 from cnnbench.stats import Stop
 
@@ -68,7 +67,6 @@ def run(
     plan: Plan,
     store: Store,
     workers: Workers,
-    described: Mapping[str, Reply],
     progress: Progress | None = None,
     earlier: Iterable[Measurement] = (),
     clock: Callable[[], float] = time.perf_counter,
@@ -76,7 +74,6 @@ def run(
 ) -> Ending:
     """Measure what a plan asks for and what `earlier` measurements do not have yet.
 
-    `described` is what each runtime says of itself, for launches that end without a result;
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
     course, progress = _Course(plan, earlier, available()), progress or Progress()
@@ -98,7 +95,7 @@ def run(
                         progress.begins(retryable)
                         begin = clock()
                         found, sampled_s = measure(
-                            plan, retryable, slice_s, workers, described, clock, available
+                            plan, retryable, slice_s, workers, clock, available
                         )
                         for measurement in found:
                             store.append("launch", measurement.to_json())
@@ -228,7 +225,6 @@ def measure(
     launch: Launch,
     slice_s: float,
     workers: Workers,
-    described: Mapping[str, Reply],
     clock: Callable[[], float] = time.perf_counter,
     available: Callable[[], int] = available_memory,
 ) -> tuple[list[Measurement], float]:
@@ -251,14 +247,16 @@ def measure(
     sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
     pace: dict[str, Any] = {}
     if fit and launch.reference and (last := answers.pop()).ok:
-        turns = in_turns(last.samples_ns, last.bursts)
-        pace = {"reference": launch.reference.id, "reference_ns": tuple(map(median, turns))}
+        turns = tuple(map(median, last.turns))
+        pace = {"reference": launch.reference.id, "reference_ns": turns}
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):
         answer = Answer(outcome="skipped", detail=reason) if reason else answers.pop(0)
         known = {field.name: getattr(answer, field.name) for field in fields(Answer)}
         if not answer.environment:  # ended without a result: all that is known is this machine
-            known["environment"] = environment(described[case.runtime].to_json(), plan.threads)
+            known["environment"] = environment(
+                workers.described[case.runtime].to_json(), plan.threads
+            )
         found.append(
             Measurement(
                 **known,

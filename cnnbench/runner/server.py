@@ -86,9 +86,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The servers of some runtimes, by their names."""
+    """The servers of some runtimes, and what each runtime says of itself, by their names."""
 
     servers: dict[str, Server] = field(default_factory=dict)
+    described: dict[str, Reply] = field(default_factory=dict)
 
     def measure(
         self,

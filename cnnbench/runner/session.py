@@ -28,22 +28,18 @@ REPORTS = Path("reports")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Runtimes that are ready to measure; starting one takes seconds, so keep it.
-
-    `described` is what each of them says of itself, by its name.
-    """
+    """Runtimes that are ready to measure; starting one takes seconds, so keep it."""
 
     workers: Workers
-    described: dict[str, Reply]
 
     @property
     def runtime(self) -> str:
         """The first of them."""
-        return next(iter(self.described))
+        return next(iter(self.workers.servers))
 
     def devices(self) -> dict[str, list[str]]:
         """The names of the devices that the first runtime sees, by kind."""
-        return self.described[self.runtime].devices
+        return self.workers.described[self.runtime].devices
 
     def measure(
         self,
@@ -65,24 +61,17 @@ class Session:
         ours = tuple(replace(case, runtime=self.runtime) for case in cases)
         wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
-            ending = self.continued(wanted, file, progress)
+            ending = loop.run(wanted, file, self.workers, progress)
         if ending.reason == "interrupted":
             raise KeyboardInterrupt
         return store.read(folder)
-
-    def continued(
-        self, plan: Plan, file: Store, progress: Progress | None, earlier: Run | None = None
-    ) -> Ending:
-        """Measure what a plan asks for and an earlier run does not have."""
-        done = earlier.measurements if earlier else ()
-        return loop.run(plan, file, self.workers, self.described, progress, done)
 
 
 def start(*runtimes: str) -> Session:
     """Start runtimes; `RuntimeMissingError` if one cannot be started."""
     servers = {name: server.start(name) for name in runtimes or ("tensorflow",)}
     described = {name: each.describe() for name, each in servers.items()}
-    return Session(Workers(servers), described)
+    return Session(Workers(servers, described))
 
 
 def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
@@ -112,7 +101,8 @@ class Opened:
 
     def measure(self, progress: Progress | None) -> Ending:
         """Make the launches that it does not have yet."""
-        return self.measuring.continued(self.plan, self.file, progress, self.earlier)
+        done = self.earlier.measurements if self.earlier else ()
+        return loop.run(self.plan, self.file, self.measuring.workers, progress, done)
 
 
 @contextmanager
@@ -136,7 +126,7 @@ def opened(
         store.check_free(folder)
     measuring = start(*(earlier.plan.runtimes if earlier else (runtime,)))
     if earlier:
-        _check_same(earlier, suite, measuring.described)
+        _check_same(earlier, suite, measuring.workers.described)
         planning.check_unchanged(earlier.plan, measuring.workers)
         budget = time_budget or earlier.plan.time_budget_s
         wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from cnnbench import stats
 from cnnbench.cases.answer import Answer
 from cnnbench.cases.case import Case
-
-
-def in_turns(samples_ns: Sequence[int], bursts: Sequence[int]) -> list[tuple[int, ...]]:
-    """The calls after the first, as many at each turn as `bursts` says."""
-    calls = iter(samples_ns[1:])
-    return [tuple(islice(calls, made)) for made in bursts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +31,6 @@ class Measurement(Answer):
     beside: tuple[str, ...] = ()
     reference: str = ""
     reference_ns: tuple[float, ...] = ()
-
-    @property
-    def turns(self) -> list[tuple[int, ...]]:
-        """The calls after the first, turn by turn, nanoseconds."""
-        return in_turns(self.samples_ns, self.bursts)
 
     @property
     def pace(self) -> float | None:

@@ -79,11 +79,6 @@ def load(name: str) -> Any:
     return import_module(f"{__name__}.{name}")
 
 
-def simulated(name: str) -> bool:
-    """Whether a runtime computes its times instead of measuring them."""
-    return bool(getattr(load(name), "SIMULATED", False))
-
-
 def check_mode(name: str, mode: str) -> None:
     """Refuse a mode that a runtime does not have with an UnknownNameError."""
     if mode not in (known := load(name).MODES):

@@ -30,6 +30,8 @@ class Server:
     An answer may be a function of the number of launches before it.
     """
 
+    described = DESCRIBED
+
     def __init__(self, answers=(), seconds=1.0):
         self.answers = dict(answers)
         self.launches = []
@@ -72,7 +74,6 @@ def run(folder, server, plan=PLAN, earlier=(), available=64 * GIB, progress=None
             plan,
             file,
             server,
-            DESCRIBED,
             progress or Progress(),
             earlier,
             clock=server.clock,
