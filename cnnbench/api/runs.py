@@ -137,7 +137,7 @@ def run(
         folder = session.chosen(suite.name, out, resume)
 
         # More launches tell nothing more of times that are computed.
-        exactly = launches is not None or hasattr(runtimes.load(runtime), "SIMULATED")
+        exactly = launches is not None or getattr(runtimes.load(runtime), "SIMULATED", False)
 
         def plan(measuring: Session) -> Plan:
             return planning.plan(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnbench import stats
 from cnnbench.cases.answer import Answer
 from cnnbench.cases.case import Case
 
@@ -31,8 +30,3 @@ class Measurement(Answer):
     beside: tuple[str, ...] = ()
     reference: str = ""
     reference_ns: tuple[float, ...] = ()
-
-    @property
-    def pace(self) -> float | None:
-        """How many times as long as the reference beside it a call took; None without one."""
-        return stats.relative(self.turns, self.reference_ns)

@@ -79,7 +79,8 @@ class Result:
     @property
     def paces(self) -> dict[int, float]:
         """How many times as long as the reference beside it a call took, by launch number."""
-        return {m.launch: pace for m in self.launches if m.ok and (pace := m.pace)}
+        good = [(m, stats.relative(m.turns, m.reference_ns)) for m in self.launches if m.ok]
+        return {m.launch: pace for m, pace in good if pace}
 
     @property
     def speed(self) -> float | None:

@@ -39,7 +39,7 @@ All keys. Most show the value that they have if left out; an example where they 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -163,10 +163,15 @@ class Suite(_Table):
         """
         found: list[Group] = []
         for device in devices:
-            found += [*self._grid(device, runtime), *self._pairs(device, runtime)]
+            found += self._grid(device, runtime)
+            found += [
+                [self._at(pair, runtime, device, name, channels) for name in (pair.base, pair.new)]
+                for pair in self.compare
+                for channels in measured(pair)
+            ]
         return found
 
-    def _grid(self, device: str, runtime: str) -> Iterator[Group]:
+    def _grid(self, device: str, runtime: str) -> Iterable[Group]:
         places: dict[Any, Group] = {}
         for table in self.block:
             if table.devices and device not in table.devices:
@@ -180,15 +185,7 @@ class Suite(_Table):
                         # Compared are the cases with the same input, batch and mode.
                         place = (index, batch, mode) if self.base else case.id
                         places.setdefault(place, []).append(case)
-        yield from places.values()
-
-    def _pairs(self, device: str, runtime: str) -> Iterator[Group]:
-        for pair in self.compare:
-            for channels in measured(pair):
-                yield [
-                    self._at(pair, runtime, device, name, channels)
-                    for name in (pair.base, pair.new)
-                ]
+        return places.values()
 
     def _at(self, pair: CompareTable, runtime: str, device: str, name: str, channels: int) -> Case:
         table = next(table for table in self.block if table.name == name)
