@@ -18,8 +18,8 @@ from scipy.stats import binomtest
 from benchmarks.calibration.resampling import bootstrap
 from cnnbench import stats
 from cnnbench.runs import result
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result
+from cnnbench.runs.store import Measurement
 from cnnbench.stats import Estimate
 
 SLOWER = (0.02, 0.05, 0.10, 0.20)

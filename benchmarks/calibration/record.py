@@ -14,7 +14,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.runner import loop, session
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 CASES = (
     Case("naive_inception_module", (32, 32, 3)),
@@ -73,7 +73,7 @@ def record(minutes: float) -> None:
                 continue
             if time.monotonic() > end:
                 break
-            found, _ = loop.measure(plan, launch, SLICE_S, measuring.workers)
+            found, _ = loop.measure(plan, launch, SLICE_S, measuring)
             for measurement in found:
                 file.append("launch", measurement.to_json())
             print(f"{count + 1} of {len(launches())}", end="\r", flush=True)

@@ -19,7 +19,7 @@ from benchmarks.calibration.judge import (
 from benchmarks.calibration.record import PAIRS, ROUNDS, SLICE_S, read
 from cnnbench import stats
 from cnnbench.reporting.style import Figure, figure, looks, save
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 AFTER = "two runs, beside a reference"
 

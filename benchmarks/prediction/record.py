@@ -79,8 +79,8 @@ def measure(seconds: float = SECONDS) -> None:
         earlier = store.read(FOLDER)
         plan = replace(earlier.plan, time_budget_s=seconds)
         with store.resume(FOLDER) as file:
-            ending = loop.run(plan, file, measuring.workers, Lines(), earlier.measurements)
+            ending = loop.run(plan, file, measuring, Lines(), earlier.measurements)
     else:
         with store.create(FOLDER, plan) as file:
-            ending = loop.run(plan, file, measuring.workers, Lines())
+            ending = loop.run(plan, file, measuring, Lines())
     print(f"{ending.reason}: {ending.remaining} launches not made")

@@ -144,7 +144,7 @@ def run(
                 suite,
                 _devices(device, measuring),
                 runtime,
-                measuring.workers,
+                measuring,
                 timeout,
                 launches=launches or suite.launches,
                 precision=precision or (None if exactly else stats.TARGET),

@@ -133,8 +133,9 @@ def analyze(
         "--check": check,
     }
     names = targets or []
-    several = len(names) != 1 or all_applications
-    if several or any(limit is not None for limit in limits):
+    chosen = None
+    rows = []
+    if len(names) != 1 or all_applications or any(limit is not None for limit in limits):
         if not names and not all_applications:
             raise CnnbenchError("name a network (see cnnbench list), or give --all-applications")
         if given := options.given_names(for_one):
@@ -155,44 +156,37 @@ def analyze(
                 progress=progress,
                 **at,
             )
-        text = show(choice.document(chosen), format)
-        if figure is not None:
-            from cnnbench.reporting.analysis import figures
-
-            figures.front(chosen, figure)
-            text += f"figure: {figure}\n" if format == "table" else ""
-        print(text, end="")
-        return
-    _go_together(for_one | {"--sort": sort}, format)
-    network = networks.resolve(names[0], input, include_top, options.parse_params(param))
-    rows = []
-    if memory is not None:
-        uses = (None, training or "adam")
-        page = budget.capacity_document(
-            [api.capacity(network, memory, optimizer=use, **at) for use in uses]
-        )
-    elif training is not None:
-        page = budget.training_document(api.training(network, optimizer=training, **at))
+        page = choice.document(chosen)
     else:
-        graph = api.trace(network, fold=fold, **at)
-        if as_ is not None:
-            page = differences.tool_document(graph, as_)
-        elif explain_differences:
-            page = differences.document(graph)
-        elif format == "mermaid":
-            page = mermaid.document(graph, depth)
+        _go_together(for_one | {"--sort": sort}, format)
+        network = networks.resolve(names[0], input, include_top, options.parse_params(param))
+        if memory is not None:
+            uses = (None, training or "adam")
+            found = [api.capacity(network, memory, optimizer=use, **at) for use in uses]
+            page = budget.capacity_document(found)
+        elif training is not None:
+            page = budget.training_document(api.training(network, optimizer=training, **at))
         else:
-            page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
-    if check:
-        from cnnbench.reporting.analysis import differences
-
-        rows = api.check(network, **at)
-        page.table(differences.checked(rows))
+            graph = api.trace(network, fold=fold, **at)
+            if as_ is not None:
+                page = differences.tool_document(graph, as_)
+            elif explain_differences:
+                page = differences.document(graph)
+            elif format == "mermaid":
+                page = mermaid.document(graph, depth)
+            else:
+                page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
+        if check:
+            rows = api.check(network, **at)
+            page.table(differences.checked(rows))
     text = show(page, "markdown" if format == "mermaid" else format)
     if figure is not None:  # when nothing is left that could be refused
         from cnnbench.reporting.analysis import figures
 
-        figures.shares(api.analyze(network, fold=fold, **at), figure)
+        if chosen:
+            figures.front(chosen, figure)
+        else:
+            figures.shares(api.analyze(network, fold=fold, **at), figure)
         text += f"figure: {figure}\n" if format == "table" else ""
     print(text, end="")
     if any(row.equal is False for row in rows):

@@ -22,7 +22,7 @@ from cnnbench.host.environment import environment
 from cnnbench.machine.roofline import moved_bytes
 from cnnbench.runner import session
 from cnnbench.runner.session import Session
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress

@@ -23,8 +23,7 @@ from cnnbench.host.environment import available_memory, environment
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
-from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.store import Store
+from cnnbench.runs.store import Measurement, Store
 from cnnbench.stats import Stop
 
 REFERENCE = Case("residual_module", ((16, 16, 64),), label="reference")
@@ -242,7 +241,7 @@ def measure(
     orders = [order(case) for case in fit]
     answers: list[Answer] = []
     if fit:
-        answers += workers.measure(orders, slice_s, plan.timeout_s, beside)
+        answers += workers.launch(orders, slice_s, plan.timeout_s, beside)
     wall_s = clock() - begin
     sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
     pace: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from cnnbench import units
 from cnnbench.cases.case import Case, sizes
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.schedule import Launch
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 
 def _said(m: Measurement) -> str:

@@ -91,7 +91,7 @@ class Workers:
     servers: dict[str, Server] = field(default_factory=dict)
     described: dict[str, Reply] = field(default_factory=dict)
 
-    def measure(
+    def launch(
         self,
         orders: Sequence[worker.Order],
         slice_s: float,

@@ -27,19 +27,17 @@ REPORTS = Path("reports")
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Session(Workers):
     """Runtimes that are ready to measure; starting one takes seconds, so keep it."""
-
-    workers: Workers
 
     @property
     def runtime(self) -> str:
         """The first of them."""
-        return next(iter(self.workers.servers))
+        return next(iter(self.servers))
 
     def devices(self) -> dict[str, list[str]]:
         """The names of the devices that the first runtime sees, by kind."""
-        return self.workers.described[self.runtime].devices
+        return self.described[self.runtime].devices
 
     def measure(
         self,
@@ -61,7 +59,7 @@ class Session:
         ours = tuple(replace(case, runtime=self.runtime) for case in cases)
         wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
-            ending = loop.run(wanted, file, self.workers, progress)
+            ending = loop.run(wanted, file, self, progress)
         if ending.reason == "interrupted":
             raise KeyboardInterrupt
         return store.read(folder)
@@ -71,7 +69,7 @@ def start(*runtimes: str) -> Session:
     """Start runtimes; `RuntimeMissingError` if one cannot be started."""
     servers = {name: server.start(name) for name in runtimes or ("tensorflow",)}
     described = {name: each.describe() for name, each in servers.items()}
-    return Session(Workers(servers, described))
+    return Session(servers, described)
 
 
 def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
@@ -102,7 +100,7 @@ class Opened:
     def measure(self, progress: Progress | None) -> Ending:
         """Make the launches that it does not have yet."""
         done = self.earlier.measurements if self.earlier else ()
-        return loop.run(self.plan, self.file, self.measuring.workers, progress, done)
+        return loop.run(self.plan, self.file, self.measuring, progress, done)
 
 
 @contextmanager
@@ -126,8 +124,8 @@ def opened(
         store.check_free(folder)
     measuring = start(*(earlier.plan.runtimes if earlier else (runtime,)))
     if earlier:
-        _check_same(earlier, suite, measuring.workers.described)
-        planning.check_unchanged(earlier.plan, measuring.workers)
+        _check_same(earlier, suite, measuring.described)
+        planning.check_unchanged(earlier.plan, measuring)
         budget = time_budget or earlier.plan.time_budget_s
         wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
     else:

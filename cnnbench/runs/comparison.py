@@ -20,9 +20,7 @@ from cnnbench.runs.recording import Recording, Series
 from cnnbench.stats import Estimate, RatioVerdict
 
 UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
-"""The unit of each metric's values."""
-METRICS = tuple(UNITS)
-"""What can be compared; of all of them less is better."""
+"""What can be compared, and the unit of its values; of all of them less is better."""
 
 IN_TURN = 3
 """From this number of runs on each side, runs are compared in pairs; the interval of two pairs
@@ -47,7 +45,7 @@ class CaseChange:
     Args:
         key: what identifies the case in any recording.
         name: what people call it.
-        metric: what was compared, one of METRICS.
+        metric: what was compared, one of UNITS.
         base: the value before, in the unit of the metric.
         new: the value after.
         ratio: new over base; where both are exact, the interval is the value itself.
@@ -162,7 +160,7 @@ class RunComparison(Record):
     Args:
         base: the name of what is compared with.
         new: the name of what is compared.
-        metric: what was compared, one of METRICS.
+        metric: what was compared, one of UNITS.
         changes: the cases that both sides have.
         only_base: the names of cases that only the base has.
         only_new: the names of cases that only the new side has.
@@ -235,8 +233,8 @@ def compare(
 
     Launches of the same number ran in the same round if `paired` is true, as within one run.
     """
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+    if metric not in UNITS:
+        raise unknown("metric", metric, UNITS)
     left, right = ({s.key: s for s in side.series} for side in (base, new))
     common = [(series, right[key]) for key, series in left.items() if key in right]
     if not common:

@@ -18,9 +18,8 @@ from typing import Any
 from cnnbench import stats, units
 from cnnbench.errors import StoreError, unknown
 from cnnbench.runs import baselines, store
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, Samples, results
-from cnnbench.runs.store import FILE, Run
+from cnnbench.runs.store import FILE, Measurement, Run
 from cnnbench.stats import Estimate
 
 Environment = dict[str, tuple[str, ...]]

@@ -11,8 +11,7 @@ from cnnbench import stats, units
 from cnnbench.cases.case import Case, sizes
 from cnnbench.cases.paper import Paper, predicted_peak
 from cnnbench.cost import Cost
-from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
 from cnnbench.stats import Estimate, Spread
 
 Samples = dict[int, tuple[float, ...]]

@@ -21,16 +21,43 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.cases import paper
+from cnnbench.cases.answer import Answer
+from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.runs import schema1
-from cnnbench.runs.measurement import Measurement
 from cnnbench.schema import record
 
 SCHEMA = 2
 FILE = "measurements.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement(Answer):
+    """What happened in one launch of one case: what its child answered, and where it belongs.
+
+    Raw; nothing here is derived.
+
+    Args:
+        case: what was measured.
+        launch: which of the case's launches, from 0; launches of one number ran in the
+            same round, interleaved with the other cases.
+        started: seconds since the epoch.
+        wall_s: seconds that the launch took in all.
+        beside: ids of the cases that took turns with this one.
+        reference: id of the case that took turns too, to show how fast the machine was then,
+            and `reference_ns`, its median call at each turn.
+    """
+
+    case: Case
+    launch: int
+    started: float = 0.0
+    wall_s: float = 0.0
+    beside: tuple[str, ...] = ()
+    reference: str = ""
+    reference_ns: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.claims import figure
 from cnnbench.reporting.claims.verdicts import interval
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
 from cnnbench.stats import Estimate
 from tests.support.fuzz import Command, check, elsewhere
 

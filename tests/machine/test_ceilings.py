@@ -16,7 +16,7 @@ from cnnbench.reporting.tables import of_items
 from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import result, store
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 from tests.support import synthetic
 
 

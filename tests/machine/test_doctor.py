@@ -14,8 +14,8 @@ from cnnbench.host import environment, hardware
 from cnnbench.machine import health, noise
 from cnnbench.machine.health import HealthStatus
 from cnnbench.runner import session
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
+from cnnbench.runs.store import Measurement
 from tests.support.stored import ROOM
 
 CPU = "sys/devices/system/cpu"

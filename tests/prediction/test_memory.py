@@ -14,8 +14,8 @@ from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import flatten
 from cnnbench.prediction import buffers, heap, memory
 from cnnbench.prediction.calibration import memory_example
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
+from cnnbench.runs.store import Measurement
 
 KIB, MIB = 2**10, 2**20
 SHAPE = (256, 256, 4)

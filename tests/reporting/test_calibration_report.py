@@ -7,7 +7,7 @@ import pytest
 from benchmarks.calibration import judge, record, report
 from benchmarks.calibration.judge import Rate
 from cnnbench.cases.case import Case
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 A, B = Case("vgg_block", (8, 8, 3)), Case("vgg_block", (8, 8, 4))
 

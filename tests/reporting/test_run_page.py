@@ -42,9 +42,8 @@ from cnnbench.reporting.runs.sections import (
 )
 from cnnbench.reporting.runs.sections.scaling import scalings
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, result, results
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
 from cnnbench.stats import Doubt, Estimate
 from tests.support import stored, synthetic
 

@@ -9,7 +9,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.errors import StoreError
 from cnnbench.runner import session
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Server:
     def clock(self):
         return self.now
 
-    def measure(self, orders, slice_s, timeout_s, reference=None):
+    def launch(self, orders, slice_s, timeout_s, reference=None):
         number = len(self.launches)
         orders = [*orders, *([reference] if reference else ())]
         self.launches.append((orders, slice_s))

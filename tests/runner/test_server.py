@@ -32,7 +32,7 @@ def together(children, behaviours, timeout_s=20.0, reference=None):
         return Order(replace(CASE, label=behaviour), None, 0, None)
 
     beside = order(reference) if reference else None
-    return children.measure([order(b) for b in behaviours], 0.01, timeout_s, beside)
+    return children.launch([order(b) for b in behaviours], 0.01, timeout_s, beside)
 
 
 def test_a_child_that_behaves_returns_every_call(children):
@@ -98,7 +98,7 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
         "if __name__ == '__main__':\n"
         "    order = Order(replace(CASE, label='hangs'), None, 0, None)\n"
         "    workers = Workers({MISBEHAVING: server.start(MISBEHAVING)})\n"
-        "    workers.measure([order], 0.01, 600.0)\n"
+        "    workers.launch([order], 0.01, 600.0)\n"
     )
     script = tmp_path / "program.py"
     script.write_text(program)

@@ -7,7 +7,7 @@ import pytest
 
 from cnnbench.cases.case import Case
 from cnnbench.runs import result
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 from tests.support.stored import ROOM
 
 A = Case("vgg_block", (8, 8, 3), {"n_filters": 4})

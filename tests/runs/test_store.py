@@ -10,8 +10,7 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.errors import StoreError
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.store import FILE
+from cnnbench.runs.store import FILE, Measurement
 
 CASE = Case("vgg_block", (64, 64, 3), {"n_filters": 8}, label="small")
 PLAN = Plan(

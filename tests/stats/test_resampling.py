@@ -14,8 +14,8 @@ from benchmarks.calibration import resampling
 from cnnbench import stats
 from cnnbench.cases.case import Case
 from cnnbench.reporting.runs.sections import spread
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import result
+from cnnbench.runs.store import Measurement
 from cnnbench.stats import Doubt
 
 

@@ -13,7 +13,7 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 
 ROOM = math.exp(1.959964 * 0.005)
 """How far the interval of a ratio reaches where all launches agree."""

@@ -12,7 +12,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.runner import planning
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
-from cnnbench.runs.measurement import Measurement
+from cnnbench.runs.store import Measurement
 from cnnbench.runtimes import fake
 
 CALLS = 30

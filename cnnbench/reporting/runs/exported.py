@@ -12,9 +12,8 @@ import pandas as pd
 from cnnbench import stats
 from cnnbench.cases.case import sizes
 from cnnbench.errors import CnnbenchError, StoreError, unknown
-from cnnbench.runs.measurement import Measurement
 from cnnbench.runs.result import Result, results
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
 
 
 def export(run: Run, format: str, per: str) -> bytes:

@@ -10,8 +10,7 @@ from typing import Any
 from cnnbench import units
 from cnnbench.cases.plan import Plan
 from cnnbench.reporting.tables import Table, percent
-from cnnbench.runs.measurement import Measurement
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
 
 PAUSE_S = 60.0
 """If the gap between two launches is longer, the run was stopped and continued in between."""
