@@ -20,19 +20,11 @@ DEVICES = ("cpu", "gpu")
 class Case:
     """A network with one input size, batch and data type, in one mode on one device.
 
-    Args:
-        target: the network, as `networks.Network` takes it.
-        inputs: the size of one sample for each input, such as (h, w, c); the network's own if
-            empty. A single size may be given without a tuple around it.
-        params: of the network.
-        batch_size: samples per call.
-        dtype: float32, float16 or bfloat16; the network's own if empty.
-        device: cpu or gpu.
-        mode: one of the modes of the runtime.
-        runtime: the name of the runtime.
-        label: the name in reports; it does not change what is measured.
-        data: a file or a function that gives the input; random values if empty.
-        source: the file that holds the network, if that is not the target.
+    `target`, `params` and `source` are those of a `networks.Network`. `inputs` has the size of one
+    sample for each input, such as (h, w, c); a single size may be given without a tuple around it.
+    Where it or `dtype` is empty, the network's own counts. `mode` is one of the runtime's. `label`
+    is the name in reports; it does not change what is measured. `data` is a file or a function that
+    gives the input; it is random if that is empty.
     """
 
     target: str

@@ -33,12 +33,9 @@ class Step:
 class Paper:
     """The costs of a case on paper.
 
-    Args:
-        digest: of the graph, see `digest`; empty if it is not known, as in old stored runs.
-        cost: of each layer in a forward pass.
-        demand: what the forward pass needs from any device.
-        step: the costs of a step of training, if the case is one.
-        file: digest of the file that holds the network; empty if there is none.
+    `digest` is that of the graph, empty in old stored runs, and `file` that of the file that holds
+    the network, empty if there is none. `cost` and `demand` are of a forward pass; `step` is there
+    if the case is a step of training.
     """
 
     digest: str

@@ -16,19 +16,11 @@ from cnnbench.errors import ShapeError
 class BlockComparison:
     """Two blocks, compared on one device at one image size and several numbers of input channels.
 
-    Args:
-        title: the question, as reports show it.
-        base: the label of the block with which the other is compared.
-        new: the label of the other block.
-        size: height and width of the input.
-        batch_size: samples per call.
-        device: on which both run.
-        pairs: what is measured: the channels, and the ids of the cases of base and new.
-        show: the channels that a table shows side by side; all that are measured if empty.
-        range: the first and the last number of channels for which the costs are computed.
-        channels: the numbers in this range for which both blocks can be built.
-        base_costs: of the base, one for each of `channels`, by the names of `paper.QUANTITIES`.
-        new_costs: the same for the other block.
+    `base` and `new` are the labels of the blocks. `pairs` has what is measured: the channels, and
+    the ids of the cases of both. A table shows those of `show` side by side, or all if it is empty.
+    `range` has the first and the last number of channels for which costs are computed, `channels`
+    those between them for which both blocks can be built. The costs are lists with one number for
+    each of these, by the names of `paper.QUANTITIES`.
     """
 
     title: str

@@ -167,9 +167,6 @@ def values(name: str, text: str) -> Any:
 
     A range includes its end, if a step leads there. A comma inside brackets belongs to a value:
     (64,64,256).
-
-    Raises:
-        CnnbenchError: there are no values, or the text is not a range.
     """
     listed: list[Any] = []
     parts = re.split(r",(?![^(\[{]*[)\]}])", text)

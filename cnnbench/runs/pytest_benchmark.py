@@ -113,9 +113,8 @@ def _file(path: Path) -> Recording:
     """The benchmarks of a file; the key of each is the case's id, unless several have the same."""
     try:
         file = record(BenchmarkFile, json.loads(path.read_bytes()))
-        ours = [benchmark.ours for benchmark in file.benchmarks]
-        pairs = list(zip(file.benchmarks, ours, strict=True))
-        cases = Counter(info.case for info in ours)
+        pairs = [(benchmark, benchmark.ours) for benchmark in file.benchmarks]
+        cases = Counter(info.case for _, info in pairs)
         keys = [info.case if cases[info.case] == 1 else b.fullname for b, info in pairs]
         twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:
@@ -127,7 +126,7 @@ def _file(path: Path) -> Recording:
             f"{path} is not pytest-benchmark's JSON ({error}); pytest --benchmark-json=FILE "
             "writes it"
         ) from None
-    names = Counter(info.name for info in ours)
+    names = Counter(info.name for _, info in pairs)
     series = (
         _series(key, key if names[info.name] > 1 else info.name, benchmark.stats, info)
         for key, (benchmark, info) in zip(keys, pairs, strict=True)

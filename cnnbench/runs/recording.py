@@ -32,19 +32,13 @@ _MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit")
 class Series:
     """The launches of one case, or of one benchmark.
 
-    Args:
-        key: identifies it in any recording.
-        name: what people call it.
-        label: the name of the block.
-        place: everything else that identifies the case; two blocks are compared where the place is
-            the same.
-        samples: seconds of every call, by launch; the first call of a launch initialises.
-        peaks: bytes by which the first call of a launch raised the peak memory, by launch.
-        params: the number of parameters, as counted at the time of the measurement.
-        flops: of one call.
-        outcome: "ok", or why there are no samples.
-        failures: by outcome, how many launches failed and were not repeated with success.
-        result: of the case, if a run measured it.
+    `key` identifies it in any recording, and `name` is what people call it. `label` is the name of
+    the block and `place` all else that identifies the case: two blocks are compared where it is the
+    same. By launch, `samples` has the seconds of every call, of which the first initialises, and
+    `peaks` the bytes by which that one raised the peak memory. `params` and `flops`, of one call,
+    are as they were counted then. `outcome` is "ok", or why there are no samples, and `failures`
+    has, by outcome, how many launches failed and were not repeated with success. `result` is the
+    case, if a run measured it.
     """
 
     key: str

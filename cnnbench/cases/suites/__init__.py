@@ -232,13 +232,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Suite:
-    """A suite by name, or from a file that ends in .toml.
-
-    Raises:
-        UnknownNameError: no suite, block or parameter of that name.
-        SuiteError: the file cannot be read, is not TOML, or has a wrong or unknown key.
-        ShapeError: a layer cannot take one of the inputs.
-    """
+    """A suite by name, or from a file that ends in .toml; a CnnbenchError says what is wrong."""
     if name.endswith(".toml"):
         path = Path(name)
         try:
