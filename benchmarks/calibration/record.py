@@ -59,7 +59,7 @@ def record(minutes: float) -> None:
         command="python -m benchmarks.calibration record",
     )
     done = {(m.case.id, m.case.label, m.launch) for m in read()} if FILE.exists() else set()
-    measuring = session.start(plan.runtime)
+    measuring = session.start(*plan.runtimes)
     if not done:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with store.create(FOLDER, plan):

@@ -233,22 +233,19 @@ def names() -> list[str]:
 
 def load(name: str) -> Suite:
     """A suite by name, or from a file that ends in .toml; a CnnbenchError says what is wrong."""
-    if name.endswith(".toml"):
-        path = Path(name)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise SuiteError(f"cannot read the suite {name}: {reason}") from None
-        source, stem = name, path.stem
-    elif name in names():
-        text = (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
-        source, stem = f"{name}.toml", name
-    else:
+    own = not name.endswith(".toml")
+    if own and name not in names():
         raise unknown("suite", name, names(), see="or give a file that ends in .toml")
+    source = f"{name}.toml" if own else name
+    file = resources.files(__name__) / source if own else Path(source)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SuiteError(f"cannot read the suite {name}: {reason}") from None
     tables: dict[str, type[BaseModel]] = {"block": BlockTable, "compare": CompareTable}
     suite = schema.parse(text, source, Suite, tables, SuiteError)
-    suite = suite.model_copy(update={"name": suite.name or stem})
+    suite = suite.model_copy(update={"name": suite.name or Path(source).stem})
     suite._file = source
     _check(suite, source)
     return suite
