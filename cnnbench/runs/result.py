@@ -312,11 +312,6 @@ def timed(found: Iterable[Result]) -> list[tuple[Result, Estimate]]:
     return [(r, r.time) for r in found if r.time]
 
 
-def devices(found: Iterable[Result]) -> list[str]:
-    """The devices of the cases, in the order of their first appearance."""
-    return list(dict.fromkeys(r.case.device for r in found))
-
-
 def flops_rate(value: float) -> str:
     """12300000000 as 12.3 GFLOP/s."""
     return units.count(value, "FLOP/s")

@@ -17,7 +17,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data, numbered, series
 from cnnbench.reporting.style import GREY, Axes, Figure, Line2D, Look
 from cnnbench.reporting.tables import Columns, interval, of_items, optional
-from cnnbench.runs.result import Result, devices, timed
+from cnnbench.runs.result import Result, timed
 from cnnbench.stats import Estimate, steady
 
 ORDER = 30
@@ -50,7 +50,7 @@ def add(document: Document, data: Data) -> None:
         "that is smaller than expected means a fixed cost, which weighs more for small inputs."
     )
     document.table(of_items(scaled, COLUMNS))
-    for index, device in enumerate(devices(data.results)):
+    for index, device in enumerate(dict.fromkeys(r.case.device for r in data.results)):
         if group := [s for s in scaled if s.results[0].case.device == device]:
             alt = f"time and memory over input size, {device}"
             document.picture(numbered("scaling", index), alt, partial(draw, group))
