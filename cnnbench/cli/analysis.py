@@ -118,7 +118,8 @@ def analyze(
     from cnnbench.reporting.analysis import budget, differences, mermaid
 
     at: dict[str, Any] = {"input_shape": input, "batch_size": batch, "dtype": dtype}
-    limits = (max_params, max_flops, max_memory, max_time, pareto)
+    limits: dict[str, Any] = {"max_params": max_params, "max_flops": max_flops}
+    limits |= {"max_memory": max_memory, "max_time": max_time, "pareto": pareto}
     for_one = {
         "--param": param,
         "--fold": fold,
@@ -135,7 +136,7 @@ def analyze(
     names = targets or []
     chosen = None
     rows = []
-    if len(names) != 1 or all_applications or any(limit is not None for limit in limits):
+    if len(names) != 1 or all_applications or any(limit is not None for limit in limits.values()):
         if not names and not all_applications:
             raise CnnbenchError("name a network (see cnnbench list), or give --all-applications")
         if given := options.given_names(for_one):
@@ -148,13 +149,8 @@ def analyze(
                 all_applications=all_applications,
                 include_top=include_top,
                 sort=sort,
-                max_params=max_params,
-                max_flops=max_flops,
-                max_memory=max_memory,
-                max_time=max_time,
-                pareto=pareto,
                 progress=progress,
-                **at,
+                **(at | limits),
             )
         page = choice.document(chosen)
     else:
