@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnbench import __version__, blocks, runtimes, stats
 from cnnbench.cases.case import Case
@@ -21,11 +21,10 @@ from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.host.environment import environment
 from cnnbench.machine.roofline import moved_bytes
 from cnnbench.runner import session
+from cnnbench.runner.loop import Progress
+from cnnbench.runner.schedule import Launch
 from cnnbench.runner.session import Session
 from cnnbench.runs.store import Measurement
-
-if TYPE_CHECKING:
-    from cnnbench.runner.loop import Progress
 
 MODE = "graph"
 LAUNCHES = 2
@@ -125,14 +124,15 @@ def of_cases(
     return [ceiling for ceiling in ceilings if ceiling]
 
 
-class _Begins:
+class _Begins(Progress):
     """Says what is measured, but does not count it: the launches of a run come later."""
 
     def __init__(self, progress: Progress) -> None:
-        self.begins = progress.begins
+        self._progress = progress
 
-    def ended(self, *_: Any) -> None:
-        """Nothing."""
+    def begins(self, launch: Launch) -> None:
+        """A launch is about to start."""
+        self._progress.begins(launch)
 
 
 def measured(
