@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -340,9 +341,10 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite, tmp_path):
                 break
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            written = children.read_text()
-            if written.count("\n") == 3:  # that of the third launch is there
-                os.kill(int(written.split()[-1]), signal.SIGKILL)
+            # Not the probes of the ceilings, and not the reference of a launch.
+            ours = re.findall(r"^naive (\d+)\n", children.read_text(), re.MULTILINE)
+            if len(ours) == 3:  # the child of the third launch is there
+                os.kill(int(ours[-1]), signal.SIGKILL)
                 break
             time.sleep(0.01)
         process.communicate(timeout=120)
