@@ -115,10 +115,10 @@ def roofline(
         return roofline(devices.get(on), graph, seconds)
     if peak is not None:
         return roofline(given(peak, bandwidth, kind), graph, seconds)
-    measured = probing.find(runtime, device, kind, threads, progress, again=again)
-    if measured.ceiling is None:
-        raise CnnbenchError(measured.note)
-    return roofline({kind: measured.ceiling}, graph, seconds, measured.note)
+    ceiling, note = probing.find(runtime, device, kind, threads, progress, again=again)
+    if ceiling is None:
+        raise CnnbenchError(note)
+    return roofline({kind: ceiling}, graph, seconds, note)
 
 
 def predict(
@@ -148,5 +148,5 @@ def predict(
 
     _, graph = traced(target, input_shape, **options)
     forecast.check(graph)  # before the time for a calibration is spent
-    measured = calibration.find(runtime, progress, calibrate)
-    return forecast.forecast(graph, measured.calibration, measured.note)
+    found, note = calibration.find(runtime, progress, calibrate)
+    return forecast.forecast(graph, found, note)

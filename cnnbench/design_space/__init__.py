@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from cnnbench.cost import Cost
 from cnnbench.design_space.column import Ints, array
-from cnnbench.design_space.front import Best, Cloud, Front
+from cnnbench.design_space.front import Best, Front
 from cnnbench.design_space.grid import METRICS, Grid
 from cnnbench.design_space.rows import Limit, Objective, Sweep, evenly
 from cnnbench.errors import CnnbenchError, ShapeError, unknown
@@ -53,15 +52,16 @@ def sweep(
     if top < 0:
         raise CnnbenchError(f"top must be at least 1, or 0 for all; got {top}")
     tried, random = _tried(grid, sample), np.random.default_rng(seed)
-    most = len(objectives)
-    best = Front(most) if pareto else Best(most, top or MOST_ROWS + 1)
-    cloud = Cloud(most, CLOUD, random)
+    columns = len(objectives) + 1  # the last one is the number of the configuration
+    best = Front(columns) if pareto else Best(columns, top or MOST_ROWS + 1)
+    cloud = Best(columns, CLOUD, keys=1)  # by a random first column, which makes a uniform sample
     within, refused, refusal = 0, 0, grid.size
     for done, numbers in _chunks(grid.size, tried, random):
-        points, places, bad = _judged(grid, numbers, objectives, limits)
-        best.add(points, places)
-        cloud.add(points)
-        within += len(places)
+        rows, bad = _judged(grid, numbers, objectives, limits)
+        best.add(rows)
+        marks = (random.random(len(rows)) * 2**53).astype(np.int64)  # exact: it has 53 bits
+        cloud.add(np.column_stack([marks, rows[:, :-1]]))
+        within += len(rows)
         refused += len(bad)
         refusal = min([refusal, *bad[:1].tolist()])
         if watch:
@@ -74,10 +74,11 @@ def sweep(
         raise CnnbenchError(
             f"none of {tried:,} configurations is within the limits{rest}; loosen them"
         )
-    if top == 0 and len(best.numbers) > MOST_ROWS:
+    found = len(best.rows)
+    if top == 0 and found > MOST_ROWS:
         raise CnnbenchError(f"more than {MOST_ROWS:,} rows; narrow the limits, or ask for a top")
     # Of a front, as many rows as asked for, evenly along it; of the best, no others were kept.
-    rows = evenly(len(best.numbers), top or MOST_ROWS)
+    numbers = best.rows[evenly(found, top or MOST_ROWS), -1]
     signs = np.array([objective.sign for objective in objectives])
     return Sweep(
         grid=grid,
@@ -88,12 +89,12 @@ def sweep(
         limits=tuple(limits),
         objectives=objectives,
         pareto=pareto,
-        candidates=len(best.numbers) if pareto else within,
-        numbers=best.numbers[rows],
-        values=grid.values(best.numbers[rows]),
-        costs=_costs(grid, best.numbers[rows]),
-        line=best.points * signs,
-        cloud=cloud.points * signs,
+        candidates=found if pareto else within,
+        numbers=numbers,
+        values=grid.values(numbers),
+        costs=_costs(grid, numbers),
+        line=best.rows[:, :-1] * signs,
+        cloud=cloud.rows[:, 1:] * signs,
     )
 
 
@@ -149,40 +150,31 @@ def _chunks(size: int, tried: int, random: np.random.Generator) -> Iterator[tupl
 
 def _judged(
     grid: Grid, numbers: Ints, objectives: Sequence[Objective], limits: Sequence[Limit]
-) -> tuple[Ints, Ints, Ints]:
-    """The objectives and the numbers of those within the limits, and the numbers of the refused."""
-    empty = np.empty(0, np.int64)
-    points, places, refused = [np.empty((0, len(objectives)), np.int64)], [empty], [empty]
+) -> tuple[Ints, Ints]:
+    """A row for each within the limits, its objectives and its number; the refused numbers."""
+    rows, refused = [np.empty((0, len(objectives) + 1), np.int64)], [np.empty(0, np.int64)]
     for part, total in grid.costs(numbers):
         if total is None:
             refused.append(part)
             continue
         within = np.ones(len(part), bool)
         for limit in limits:
-            values = _column(limit.metric, total, len(part))
+            values = array(METRICS[limit.metric](total), len(part))
             within &= values >= limit.value if limit.least else values <= limit.value
-        columns = [o.sign * _column(o.metric, total, len(part))[within] for o in objectives]
-        points.append(np.stack(columns, axis=1))
-        places.append(part[within])
-    return np.concatenate(points), np.concatenate(places), np.sort(np.concatenate(refused))
-
-
-def _column(metric: str, total: Cost, length: int) -> Ints:
-    return array(METRICS[metric](total), length)
+        columns = [o.sign * array(METRICS[o.metric](total), len(part)) for o in objectives]
+        rows.append(np.column_stack([*columns, part])[within])
+    return np.concatenate(rows), np.sort(np.concatenate(refused))
 
 
 def _costs(grid: Grid, numbers: Ints) -> dict[str, list[int]]:
-    """Every metric of some configurations, in their order."""
+    """Every metric of some configurations, in their order; none of them is refused."""
     order = np.argsort(numbers)
-    ascending = numbers[order]
-    columns = {name: np.empty(len(numbers), np.int64) for name in METRICS}
+    costs = np.empty((len(METRICS), len(numbers)), np.int64)
     for start in range(0, len(numbers), CHUNK):
-        for part, total in grid.costs(ascending[start : start + CHUNK]):
-            assert total, "a row that was refused"
-            places = order[np.searchsorted(ascending, part)]
-            for name in METRICS:
-                columns[name][places] = _column(name, total, len(part))
-    return {name: values.tolist() for name, values in columns.items()}
+        chunk = order[start : start + CHUNK]
+        rows, _ = _judged(grid, numbers[chunk], [*map(Objective, METRICS)], ())
+        costs[:, chunk] = rows[np.argsort(rows[:, -1]), :-1].T
+    return dict(zip(METRICS, costs.tolist(), strict=True))
 
 
 def _refusal(grid: Grid, number: int) -> str:

@@ -1,4 +1,4 @@
-"""The points to keep of many, chunk by chunk: those that no other beats, the best, or a sample."""
+"""The points to keep of many, chunk by chunk: those that no other beats, or the best."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cnnbench.errors import CnnbenchError
 
 Points = NDArray[np.int64]
-"""An array of (points, objectives), in which smaller is better."""
+"""One row a point and one column an objective, in which smaller is better."""
 PROBES = 32
 MOST = 20_000
 """The most points of a front of three objectives, which is computed again for each chunk."""
@@ -21,23 +21,20 @@ class Front:
 
     This is the Pareto front (Kung, Luccio and Preparata, "On finding the maxima of a set of
     vectors", J. ACM 22(4), 1975), exact for two or three objectives. Of equal points, the one
-    with the lowest number is kept.
+    with the lowest number is kept. A row is a point with its number behind it.
     """
 
-    def __init__(self, objectives: int) -> None:
-        self.points: Points = np.empty((0, objectives), np.int64)
-        self.numbers: Points = np.empty(0, np.int64)
+    def __init__(self, columns: int) -> None:
+        self.rows: Points = np.empty((0, columns), np.int64)
 
-    def add(self, points: Points, numbers: Points) -> None:
-        """Add points, each with a number that is larger than all numbers before."""
-        new = ~_beaten(points, self.points)
-        points = np.concatenate([self.points, points[new]])
-        numbers = np.concatenate([self.numbers, numbers[new]])
+    def add(self, rows: Points) -> None:
+        """Add rows with numbers that are larger than all numbers before."""
+        new = ~_beaten(rows[:, :-1], self.rows[:, :-1])
+        rows = np.concatenate([self.rows, rows[new]])
         # By the first objective, then the second, ...: a point that beats another comes before it.
-        order = np.lexsort((numbers, *points.T[::-1]))
-        kept = order[_unbeaten(points[order])]
-        self.points, self.numbers = points[kept], numbers[kept]
-        if points.shape[1] == 3 and len(kept) > MOST:
+        rows = rows[np.lexsort(rows.T[::-1])]
+        self.rows = rows[_unbeaten(rows[:, :-1])]
+        if rows.shape[1] == 4 and len(self.rows) > MOST:
             raise CnnbenchError(
                 f"more than {MOST:,} configurations are on the front of these three objectives; "
                 "choose two of them, or wider steps"
@@ -45,42 +42,19 @@ class Front:
 
 
 class Best:
-    """The first `most` points, ordered by the objectives, then by their numbers."""
+    """The first `most` rows in the order of their columns, or of the first `keys` columns."""
 
-    def __init__(self, objectives: int, most: int) -> None:
-        self.points: Points = np.empty((0, objectives), np.int64)
-        self.numbers: Points = np.empty(0, np.int64)
+    def __init__(self, columns: int, most: int, keys: int | None = None) -> None:
+        self.rows: Points = np.empty((0, columns), np.int64)
         self._most = most
+        self._keys = keys
 
-    def add(self, points: Points, numbers: Points) -> None:
-        """Add points, each with its number."""
-        if len(self.points) == self._most:
-            possible = points[:, 0] <= self.points[-1, 0]
-            points, numbers = points[possible], numbers[possible]
-        points = np.concatenate([self.points, points])
-        numbers = np.concatenate([self.numbers, numbers])
-        kept = np.lexsort((numbers, *points.T[::-1]))[: self._most]
-        self.points, self.numbers = points[kept], numbers[kept]
-
-
-class Cloud:
-    """A uniform sample of at most `most` points: those with the lowest random numbers."""
-
-    def __init__(self, objectives: int, most: int, random: np.random.Generator) -> None:
-        self.points: Points = np.empty((0, objectives), np.int64)
-        self._marks = np.empty(0)
-        self._most = most
-        self._random = random
-
-    def add(self, points: Points) -> None:
-        """Add the points of one more chunk."""
-        marks = self._random.random(len(points))
-        if len(self._marks) == self._most:
-            low = marks < self._marks[-1]
-            points, marks = points[low], marks[low]
-        marks = np.concatenate([self._marks, marks])
-        kept = np.argsort(marks)[: self._most]
-        self._marks, self.points = marks[kept], np.concatenate([self.points, points])[kept]
+    def add(self, rows: Points) -> None:
+        """Add the rows of one more chunk."""
+        if len(self.rows) == self._most:
+            rows = rows[rows[:, 0] <= self.rows[-1, 0]]
+        rows = np.concatenate([self.rows, rows])
+        self.rows = rows[np.lexsort(rows[:, : self._keys].T[::-1])[: self._most]]
 
 
 def _beaten(points: Points, front: Points) -> NDArray[np.bool_]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Any
@@ -38,14 +37,6 @@ BATCHES = {
     "probe_copy": {"cpu": 1, "gpu": 4},
 }
 """The batch of each probe, for some ten milliseconds of work; a GPU needs more to be full."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredCeiling:
-    """A ceiling, if it could be measured, and what the user should know about that."""
-
-    ceiling: Ceiling | None
-    note: str = ""
 
 
 def probes(device: str, dtype: str) -> list[Case]:
@@ -81,11 +72,14 @@ def find(
     progress: Progress | None,
     measuring: Session | None = None,
     again: bool = False,
-) -> MeasuredCeiling:
+) -> tuple[Ceiling | None, str]:
     """The ceiling in the cache; if there is none, it is measured now and cached.
 
     Without `measuring`, a session is started when it is needed. With `again`, the ceiling is
     measured even if there is one in the cache; the better of the two counts.
+
+    Returns:
+        The ceiling, if it could be measured, and what the user should know about that.
     """
     gpus: Sequence[str] = ()
     if device == "gpu":  # which one, only a runtime that has started knows
@@ -94,22 +88,20 @@ def find(
     wanted = key(runtime, device, dtype, threads, gpus)
     earlier = cache.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
     if earlier and not again:
-        return MeasuredCeiling(earlier)
+        return earlier, ""
     measuring = measuring or session.start(runtime)
     devices = measuring.devices()
     if not devices.get(device):
         seen = " and ".join(kind for kind, names in devices.items() if names)
-        return MeasuredCeiling(None, f"no {device} here: the runtime sees {seen} only")
+        return None, f"no {device} here: the runtime sees {seen} only"
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )
     ceiling = measured(run.measurements, wanted, earlier.probes if earlier else ())
     if ceiling is None:
         reasons = {m.detail for m in run.measurements if not m.ok} or {"no time left"}
-        return MeasuredCeiling(
-            None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}"
-        )
-    return MeasuredCeiling(ceiling, cache.write("ceilings", wanted, ceiling))
+        return None, f"no ceilings of {device}, {dtype}: {'; '.join(sorted(reasons))}"
+    return ceiling, cache.write("ceilings", wanted, ceiling)
 
 
 def of_cases(
@@ -118,7 +110,7 @@ def of_cases(
     """The ceiling of each device and data type of some cases, where it can be measured."""
     runtime = measuring.runtime
     ceilings = (
-        find(runtime, device, dtype, threads, _Begins(progress), measuring).ceiling
+        find(runtime, device, dtype, threads, _Begins(progress), measuring)[0]
         for device, dtype in dict.fromkeys((case.device, case.dtype) for case in cases)
     )
     return [ceiling for ceiling in ceilings if ceiling]

@@ -120,14 +120,6 @@ class Calibration(Record):
         return one_line(self, self.machine["cpu"], f"{self.time.examples} probes")
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredCalibration:
-    """A calibration, and what the user should know about how it was measured."""
-
-    calibration: Calibration
-    note: str = ""
-
-
 def seconds(launches: Iterable[float]) -> float | None:
     """How long a call takes when nothing disturbs it: the time of the fastest launch.
 
@@ -175,16 +167,19 @@ def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibratio
     )
 
 
-def find(runtime: str, progress: Progress | None = None, anew: bool = False) -> MeasuredCalibration:
-    """The calibration in the cache; if there is none, or `anew`, it is measured and cached."""
+def find(runtime: str, progress: Progress | None = None, anew: bool = False) -> tuple[Calibration, str]:
+    """The calibration in the cache; if there is none, or `anew`, it is measured and cached.
+
+    The text is what the user should know about how it was measured.
+    """
     if not anew and (known := stored(runtime)):
-        return MeasuredCalibration(known)
+        return known, ""
     wanted = machine(runtime)
     run = session.start(runtime).measure(
         CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
     calibration = calibrate(results(run)[0], wanted)
-    return MeasuredCalibration(calibration, cache.write("calibration", wanted, calibration))
+    return calibration, cache.write("calibration", wanted, calibration)
 
 
 def stored(runtime: str) -> Calibration | None:

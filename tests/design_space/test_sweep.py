@@ -16,7 +16,7 @@ from cnnbench import blocks, design_space
 from cnnbench.cli.sweeps import values
 from cnnbench.cost import cost
 from cnnbench.design_space.column import Column, SplitError, larger
-from cnnbench.design_space.front import Best, Cloud, Front
+from cnnbench.design_space.front import Best, Front
 from cnnbench.design_space.grid import LABELS, METRICS, SIZES
 from cnnbench.design_space.rows import MeasuredRows, _correlation
 from cnnbench.errors import CnnbenchError, ShapeError, UnknownNameError
@@ -213,28 +213,29 @@ def test_the_front_is_what_the_definition_says_chunk_by_chunk(objectives):
     for _ in range(100):
         count = int(rng.integers(1, 50))
         points = rng.integers(0, rng.integers(2, 9), (count, objectives))
-        front = Front(objectives)
+        rows = np.column_stack([points, np.arange(count)])
+        front = Front(objectives + 1)
         for chunk in np.array_split(np.arange(count), rng.integers(1, 6)):
-            front.add(points[chunk], chunk)
-        assert sorted(front.numbers) == [i for i in range(count) if not beaten(points, i)]
-        assert (front.points == points[front.numbers]).all()
+            front.add(rows[chunk])
+        kept = front.rows[:, -1]
+        assert sorted(kept) == [i for i in range(count) if not beaten(points, i)]
+        assert (front.rows == rows[kept]).all()
 
 
 def test_the_best_are_the_first_of_all_in_order():
     rng = np.random.default_rng(0)
-    points = rng.integers(0, 5, (40, 2))
-    best = Best(2, 7)
-    for chunk in np.array_split(np.arange(40), 4):
-        best.add(points[chunk], chunk)
-    expected = sorted(range(40), key=lambda i: (*points[i], i))[:7]
-    assert best.numbers.tolist() == expected
+    rows = np.column_stack([rng.integers(0, 5, (40, 2)), np.arange(40)])
+    best = Best(3, 7)
+    for chunk in np.array_split(rows, 4):
+        best.add(chunk)
+    assert best.rows.tolist() == sorted(rows.tolist())[:7]
 
 
 def test_a_front_of_three_that_holds_nearly_everything_is_refused(monkeypatch):
     monkeypatch.setattr("cnnbench.design_space.front.MOST", 10)
     x = np.arange(11)
     with pytest.raises(CnnbenchError, match="more than 10 configurations are on the front"):
-        Front(3).add(np.stack([x, -x, 0 * x], axis=1), x)
+        Front(4).add(np.stack([x, -x, 0 * x, x], axis=1))
 
 
 RESIDUAL = {"shortcut": ["B", "C"], "n_filters": range(1, 20), "input_channels": range(1, 20)}
@@ -605,13 +606,19 @@ def test_unknown_targets_are_named():
     assert set(SIZES) == {"input_size", "input_channels", "batch"}
 
 
-def test_the_sample_for_a_figure_is_uniform_over_chunks():
+def test_the_sample_for_a_figure_is_uniform_over_chunks(monkeypatch):
+    monkeypatch.setattr(design_space, "CHUNK", 250)
+    monkeypatch.setattr(design_space, "CLOUD", 100)
     counts = np.zeros(4)
     for seed in range(50):
-        sample = Cloud(1, 100, np.random.default_rng(seed))
-        for chunk in range(4):
-            sample.add(np.full((250, 1), chunk))
-        counts += np.bincount(sample.points[:, 0], minlength=4)
+        found = cnnbench.sweep(
+            "conv_layers",
+            {"filters": range(1, 1001)},
+            minimize=["channels"],
+            maximize=[],
+            seed=seed,
+        )
+        counts += np.bincount((found.cloud[:, 0] - 1) // 250, minlength=4)
     # 5000 draws, 1250 expected of each chunk, standard deviation about 29.
     assert counts.sum() == 5000
     assert abs(counts - 1250).max() < 150

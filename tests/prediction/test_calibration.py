@@ -71,7 +71,7 @@ def test_the_layers_and_the_call_make_up_the_time(kept):
 def test_what_was_kept_is_used(kept):
     first = calibration.find("fake", Progress())
     assert first == calibration.find("fake", Progress())
-    assert first.note == ""
+    assert first[1] == ""
 
 
 def test_it_is_measured_again_when_one_asks(kept):
@@ -128,8 +128,8 @@ def test_where_nothing_can_be_kept_it_is_said(measured, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(session, "start", lambda runtime: Measuring())
-    found = calibration.find("fake", Progress())
-    assert found.note.startswith("the calibration cannot be kept in ")
+    _, note = calibration.find("fake", Progress())
+    assert note.startswith("the calibration cannot be kept in ")
 
 
 def test_too_few_cases_make_no_calibration(measured):
@@ -249,7 +249,7 @@ def test_two_halves_of_the_launches_are_kept_apart(measured):
 
 def test_what_is_a_guess_is_said(kept):
     graph = trace(rms_normalization, (8, 8, 4))
-    found = forecast(graph, calibration.find("fake", Progress()).calibration)
+    found = forecast(graph, calibration.find("fake", Progress())[0])
     assert "no probe has RMSNormalization" in show(page.document(found), "table")
 
 
