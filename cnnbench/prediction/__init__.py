@@ -1,9 +1,8 @@
 """PREDICTION: the time and the peak memory of a network, before it is run here.
 
     terms        the terms of a layer's time: layers, multiply-adds, bytes
-    memory       the terms of the rise of the peak memory: buffers, heap, code
+    memory       the terms of the rise of the peak memory: buffers, heap, graph, code
     buffers      what a call allocates and frees, and what it writes in place
-    heap         what the graph and its kernels need beside the buffers
     arena        TensorFlow's allocator, as far as it matters here
     model        the coefficients of the terms, fitted on measured cases
     calibration  a minute of probes on this machine, and the models that they give, cached

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.cost import activation_bytes
-from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.cost import activation_bytes, weight_bytes
+from cnnbench.graph import Graph, Node
 from cnnbench.layers.activation import is_linear
 from cnnbench.prediction.arena import LEAST, Arena
 from cnnbench.prediction.terms import kind_of
@@ -138,10 +138,9 @@ def ahead(graph: Graph) -> list[tuple[int, list[int]]]:
 def _ahead(graph: Graph, node: Node, first: bool) -> list[int]:
     source = graph.nodes[node.inputs[0]].rule.shape
     count = _GATES * min(source[1], _MOST)
-    item = ITEMSIZE[node.weight_dtype or graph.dtype]
     kernels = ("recurrent_kernel",) if first else ("kernel", "recurrent_kernel")
     weights = [w for w in node.rule.weights or node.shared if w.name in kernels]
-    sizes = [prod(weight.shape) * item // _GATES for weight in weights]
+    sizes = [weight_bytes(graph, node, weight) // _GATES for weight in weights]
     if first:
         size = activation_bytes(graph, node)
         sequences = len(node.rule.shape) == len(source)
@@ -248,8 +247,7 @@ def prepared(graph: Graph) -> Arena:
     arena = Arena()
     for node in graph.nodes:
         for weight in node.rule.weights:
-            size = prod(weight.shape) * ITEMSIZE[node.weight_dtype or graph.dtype]
-            if size >= LEAST:
+            if (size := weight_bytes(graph, node, weight)) >= LEAST:
                 drawn = _drawn(arena, size) if len(weight.shape) > 1 else arena.allocate(size)
                 if weight.name == "recurrent_kernel":
                     _made_orthogonal(arena, weight.shape, size, drawn)

@@ -9,35 +9,18 @@ macs / P + f0 * macs / filters / P. That is linear too; its second part is "taps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
-from cnnbench.cost import LayerCost, cost
-from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench import cost
+from cnnbench.cost import LayerCost
+from cnnbench.graph import Graph, Node
 from cnnbench.layers.activation import activated, is_linear
 
 Terms = dict[str, float]
 """The amount of each term, by name."""
 
 CALL = "call"
-
-KINDS = {
-    "conv 1x1": "convolutions of one tap",
-    "conv kxk": "larger convolutions",
-    "conv grouped": "convolutions in groups",
-    "depthwise": "depthwise convolutions",
-    "separable": "a depthwise convolution and one of 1x1 after it",
-    "recurrent": "convolutional LSTMs, one step after another",
-    "dense": "dense layers",
-    "pooling": "pooling",
-    "batch norm": "batch normalisation",
-    "layer norm": "layer normalisation",
-    "merge": "addition and the like of two inputs",
-    "broadcast": "the same of two shapes",
-    "activation": "elementwise operations on one input",
-    "copy": "concatenation, padding, cropping",
-}
 
 _KIND_OF = {
     "Dense": "dense",
@@ -70,9 +53,9 @@ class LayerTerms:
 def of_layers(graph: Graph) -> list[LayerTerms]:
     """The layers that take time, in the order of the graph."""
     return [
-        of_layer
-        for node, layer in zip(graph.nodes, cost(graph).layers, strict=True)
-        if (of_layer := _of_layer(graph, node, layer))
+        _of_layer(graph, node, layer)
+        for node, layer in zip(graph.nodes, cost.cost(graph).layers, strict=True)
+        if node.op != "InputLayer" and not node.rule.view
     ]
 
 
@@ -103,17 +86,16 @@ def kind_of(node: Node) -> tuple[str, bool]:
     return ("conv kxk" if node.rule.macs else "activation"), True
 
 
-def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
-    if node.op == "InputLayer" or node.rule.view:
-        return None
+def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms:
     kind, guessed = kind_of(node)
     if kind == "merge" and len({graph.nodes[index].rule.shape for index in node.inputs}) > 1:
         kind = "broadcast"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
     terms: Terms = {}
-    for part, size in _parts(kind, node, layer):
+    for part, size in _parts(graph, kind, node, layer):
         terms[f"{part}, layers"] = 1.0
-        terms.update(_amounts(part, size, node.attrs.get("groups", 1)))
+        groups = node.attrs["groups"] if kind == "conv grouped" else 1
+        terms |= _amounts(part, size, groups)
     if kind == "recurrent":
         steps = graph.nodes[node.inputs[0]].rule.shape[1]
         terms["recurrent, steps"] = float(steps)
@@ -128,52 +110,53 @@ def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms | None:
 
 def weight_bytes(graph: Graph, node: Node) -> int:
     """Bytes of the weights that a layer reads, whichever layer owns them."""
-    values = sum(prod(weight.shape) for weight in node.rule.weights or node.shared)
-    return values * ITEMSIZE[node.weight_dtype or graph.dtype]
+    return sum(cost.weight_bytes(graph, node, w) for w in node.rule.weights or node.shared)
 
 
-def _parts(kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost]]:
+def _parts(graph: Graph, kind: str, node: Node, layer: LayerCost) -> list[tuple[str, LayerCost]]:
     """The layer itself; a separable convolution as two, with a value written and read between."""
     if kind != "separable":
         return [(kind, layer)]
-    depthwise, pointwise, *biases = node.rule.weights or node.shared
-    values = sum(prod(weight.shape) for weight in (depthwise, pointwise, *biases))
-    size = layer.weight_bytes // values
+    depthwise, pointwise, *_ = node.rule.weights or node.shared
     between = layer.activation_bytes // layer.output_shape[-1] * pointwise.shape[-2]
     first = layer.macs * prod(depthwise.shape) // (prod(depthwise.shape) + prod(pointwise.shape))
-    second, weights = layer.macs - first, size * prod(pointwise.shape)
+    second, weights = layer.macs - first, cost.weight_bytes(graph, node, pointwise)
     return [
         ("depthwise", replace(layer, macs=first, activation_bytes=between)),
         ("conv 1x1", replace(layer, macs=second, input_bytes=between, weight_bytes=weights)),
     ]
 
 
-def _amounts(kind: str, layer: LayerCost, groups: int) -> Iterator[tuple[str, float]]:
-    moved = float(layer.input_bytes + layer.activation_bytes)
-    macs = float(layer.macs)
-    if kind in ("conv 1x1", "conv kxk"):
-        yield f"{kind}, MACs", macs
-        yield f"{kind}, taps read", macs / layer.output_shape[-1]
-        # One coefficient each for both kinds: the same library moves the same data.
-        yield "conv, bytes", moved
-        yield "conv, weight bytes", float(layer.weight_bytes)
-        if layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
-            yield "conv at batch > 1, layers", 1.0
-            yield "conv at batch > 1, weight bytes", float(layer.weight_bytes)
-    elif kind == "conv grouped":
-        # Each group reads its taps for its own few filters.
-        yield f"{kind}, MACs", macs
-        yield f"{kind}, taps read", macs * groups / layer.output_shape[-1]
-    elif kind == "recurrent":
-        yield "recurrent, MACs", macs
-    elif kind == "depthwise":
-        yield "depthwise, MACs", macs
-        yield "depthwise, bytes", moved
-    elif kind == "dense":
-        yield "dense, MACs", macs
-        yield "dense, weight bytes", float(layer.weight_bytes)
-    elif kind in ("pooling", "activation"):
-        yield f"{kind}, operations", float(layer.elementwise)
-        yield f"{kind}, bytes", moved
-    else:
-        yield f"{kind}, bytes", moved
+_AMOUNTS = {
+    "conv 1x1": ("MACs", "taps read", "bytes", "weight bytes"),
+    "conv kxk": ("MACs", "taps read", "bytes", "weight bytes"),
+    "conv grouped": ("MACs", "taps read"),
+    "depthwise": ("MACs", "bytes"),
+    "recurrent": ("MACs",),
+    "dense": ("MACs", "weight bytes"),
+    "pooling": ("operations", "bytes"),
+    "activation": ("operations", "bytes"),
+}
+"""The terms of each kind that grow with its work; of all others the bytes."""
+
+
+def _amounts(kind: str, layer: LayerCost, groups: int) -> Terms:
+    plain = kind in ("conv 1x1", "conv kxk")
+    amounts: dict[str, float] = {
+        "MACs": layer.macs,
+        "bytes": layer.input_bytes + layer.activation_bytes,
+        "weight bytes": layer.weight_bytes,
+        "operations": layer.elementwise,
+    }
+    names = _AMOUNTS.get(kind, ("bytes",))
+    if "taps read" in names:  # each group reads its taps for its own few filters
+        amounts["taps read"] = layer.macs * groups / layer.output_shape[-1]
+    terms: Terms = {}
+    for name in names:
+        # One coefficient for the bytes of both kinds: the same library moves the same data.
+        of = "conv" if plain and "bytes" in name else kind
+        terms[f"{of}, {name}"] = float(amounts[name])
+    if plain and layer.output_shape[0] > 1:  # oneDNN then takes another kernel, which reorders them
+        terms["conv at batch > 1, layers"] = 1.0
+        terms["conv at batch > 1, weight bytes"] = float(layer.weight_bytes)
+    return terms

@@ -12,7 +12,7 @@ from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
 from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import flatten
-from cnnbench.prediction import buffers, heap, memory
+from cnnbench.prediction import buffers, memory
 from cnnbench.prediction.calibration import memory_example
 from cnnbench.runs.result import result
 from cnnbench.runs.store import Measurement
@@ -112,26 +112,26 @@ def test_without_a_bias_an_activation_is_a_kernel_of_its_own():
     ],
 )
 def test_a_graph_takes_12_2_kib_of_heap_for_each_of_its_nodes(layer, nodes):
-    less, more = (heap.graph_bytes(trace(times(layer, n), (8, 8, 4))) for n in (150, 151))
+    less, more = (memory.graph_bytes(trace(times(layer, n), (8, 8, 4))) for n in (150, 151))
     assert more - less == pytest.approx(12.2 * KIB * nodes)
 
 
 def test_the_heap_of_forty_convolutions_is_as_measured():
     # 5,016 KiB at 3x3 and 4,992 KiB at 1x1, by the growth of [heap] in /proc/PID/smaps. Here
     # 225 + 12.2 * (3 + 40 * 9) KiB.
-    found = heap.graph_bytes(trace(times(lambda x: conv(x, 64), 40), (14, 14, 64)))
+    found = memory.graph_bytes(trace(times(lambda x: conv(x, 64), 40), (14, 14, 64)))
     assert found == pytest.approx(4_653.6 * KIB)
     assert found == pytest.approx(5_000 * KIB, rel=0.1)
 
 
 def test_a_small_graph_finds_room_in_the_heap():
-    assert heap.graph_bytes(trace(conv, (8, 8, 4))) == 0
+    assert memory.graph_bytes(trace(conv, (8, 8, 4))) == 0
 
 
 def test_small_kernels_have_taken_some_of_that_room():
     def network(kernel_size):
         layer = times(lambda x: conv2d(x, 64, kernel_size, padding="same"), 4)
-        return heap.graph_bytes(trace(layer, (14, 14, 64)))
+        return memory.graph_bytes(trace(layer, (14, 14, 64)))
 
     # 29 * (3 + 4 * 9) - 1330 = -199 KiB, and kernels and biases of 4 * (9*64*64 + 64) * 4 bytes.
     assert network(3) == 590_848 - 199 * KIB
@@ -141,11 +141,11 @@ def test_small_kernels_have_taken_some_of_that_room():
 def test_tables_of_large_kernels_have_taken_some_too():
     network = times(lambda x: conv2d(x, 512, 3, padding="same"), 2)
     # 29 * 21 + 2 * 448 - 1330 = 175 KiB, and two biases of 512 values.
-    assert heap.graph_bytes(trace(network, (7, 7, 512))) == 175 * KIB + 4_096
+    assert memory.graph_bytes(trace(network, (7, 7, 512))) == 175 * KIB + 4_096
 
 
 def reordered(network, shape=(4, 4, 4), batch_size=2):
-    return heap.reordered(trace(network, shape, batch_size=batch_size))
+    return memory.reordered(trace(network, shape, batch_size=batch_size))
 
 
 def test_one_image_needs_no_other_order():
