@@ -19,8 +19,7 @@ from pathlib import Path
 from cnnbench import units
 from cnnbench.analysis.demand import Demand, demand
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine import devices
-from cnnbench.machine.plausibility import Judgement, Plausibility, judge
+from cnnbench.machine.roofline import Judgement, Plausibility, device, judge
 from cnnbench.reporting import markdown
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis
@@ -67,7 +66,7 @@ class Timed:
 
     def gpu(self, kind: str, batch: int) -> Judgement:
         """The GPU's time under the ceiling of one kind of arithmetic."""
-        return judge(self.demands[batch], devices.get(GPU)[kind], self.gpu_s)
+        return judge(self.demands[batch], device(GPU)[kind], self.gpu_s)
 
     def cpu(self, batch: int) -> Judgement:
         """The CPU's time."""
@@ -115,7 +114,7 @@ def report() -> None:
 
 def page(models: Sequence[Timed]) -> Document:
     """The page."""
-    ceilings = devices.get(GPU)
+    ceilings = device(GPU)
     count, cpu = len(models), flops_rate(CPU.flops_per_s)
     vgg = next(model for model in models if model.name == "VGG16")
     work, time = units.count(vgg.demands[32].flops, "FLOPs"), units.seconds(vgg.gpu_s)
@@ -166,7 +165,7 @@ def _single(models: Sequence[Timed]) -> tuple[str, str]:
     """What the same times mean if they are those of one image."""
     counts = "; ".join(
         f"{kind}: {_counted([model.gpu(kind, 1).verdict for model in models])}"
-        for kind in devices.get(GPU)
+        for kind in device(GPU)
     )
     least, most = (f(models, key=lambda model: model.demands[1].flops) for f in (min, max))
     return (
@@ -181,7 +180,7 @@ def _single(models: Sequence[Timed]) -> tuple[str, str]:
 
 
 def _table(models: Sequence[Timed], where: str) -> Table:
-    kinds = devices.get(GPU)
+    kinds = device(GPU)
     if where == "gpu":
         headers = ["model", "input", "multiply-adds", "time", "needs", *(f"on {k}" for k in kinds)]
     else:
@@ -214,7 +213,7 @@ def draw(models: Sequence[Timed]) -> Figure:
     low, high = min(work) / 2, max(work) * 3
     axes.set_xlim(low, high)
     axes.set_ylim(min(times) / 3, max(times) * 2)
-    for (kind, ceiling), style in zip(devices.get(GPU).items(), ("-", "--", ":"), strict=True):
+    for (kind, ceiling), style in zip(device(GPU).items(), ("-", "--", ":"), strict=True):
         line = [x / ceiling.flops_per_s for x in (low, high)]
         label = f"{kind}: {flops_rate(ceiling.flops_per_s)}"
         axes.plot((low, high), line, style, color=GREY, linewidth=2, label=label)

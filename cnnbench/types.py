@@ -13,8 +13,7 @@ from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.graph import Graph
 from cnnbench.machine.health import Health, HealthFinding
 from cnnbench.machine.noise import Noise
-from cnnbench.machine.plausibility import Judgement
-from cnnbench.machine.roofline import Bound, Roofline
+from cnnbench.machine.roofline import Bound, Judgement, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline

@@ -97,7 +97,8 @@ def roofline(
         CnnbenchError: what `trace` raises; there is no such device; a time is given without a
             network; a time or a rate is not a positive number.
     """
-    from cnnbench.machine import devices, probing
+    from cnnbench.machine import probing
+    from cnnbench.machine.roofline import device as known_device
     from cnnbench.machine.roofline import given, roofline
 
     for name, value in (("seconds", seconds), ("peak", peak), ("bandwidth", bandwidth)):
@@ -112,7 +113,7 @@ def roofline(
     graph = None if target is None else traced(target, input_shape, **options)[1]
     kind = graph.dtype if graph else options.get("dtype") or "float32"
     if on is not None:
-        return roofline(devices.get(on), graph, seconds)
+        return roofline(known_device(on), graph, seconds)
     if peak is not None:
         return roofline(given(peak, bandwidth, kind), graph, seconds)
     ceiling, note = probing.find(runtime, device, kind, threads, progress, again=again)

@@ -3,22 +3,32 @@
 A layer computes and moves its data at the same time, so it takes at least the longer of the
 two. Layers follow one another, so their times add up. This is a bound for a runtime that writes
 every activation to memory and reads it back; a runtime that fuses layers, or that finds the data
-in a cache, can be faster. The bounds that no runtime can beat are in `plausibility`.
+in a cache, can be faster.
+
+A time is judged by two bounds that no runtime can beat. One that needs more than the peak, for the
+arithmetic as the layers define it, is *suspicious*: only an algorithm that multiplies less could
+reach it. Such algorithms exist for convolutions; `analysis.demand` says how much they save. A time
+that is too short even for them, or too short to move the weights, the input and the output through
+memory, is *impossible*. Every other time is *plausible*, which does not prove it.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from cnnbench import units
-from cnnbench.analysis.demand import demand
+from cnnbench.analysis.demand import Demand, demand
 from cnnbench.cost import Cost, LayerCost, cost
+from cnnbench.errors import unknown
 from cnnbench.graph import ITEMSIZE, Graph
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.plausibility import Judgement, judge
-from cnnbench.records import one_line
+from cnnbench.records import Record, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,70 @@ def moved_bytes(layer: LayerCost) -> int:
     if not layer.input_bytes or not layer.activation_bytes:
         return 0
     return layer.input_bytes + layer.weight_bytes + layer.activation_bytes
+
+
+READING = 1.5
+"""How much faster than the measured bandwidth memory may be read.
+
+The probe copies. To copy, a processor also reads the lines that it is about to write: three
+transfers, of which we count two. Weights are only read.
+"""
+
+
+class Plausibility(StrEnum):
+    """Whether a time is possible."""
+
+    PLAUSIBLE = "plausible"
+    SUSPICIOUS = "suspicious"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement(Record):
+    """What a ceiling says of a time, and the numbers that it follows from.
+
+    Args:
+        verdict: see the head of this file.
+        seconds: the time that is judged.
+        rate: the FLOP/s that the time implies; each multiply-add is two FLOPs.
+        share: that rate over the peak.
+        direct_s: the least time of the multiply-adds as the layers define them.
+        least_s: the least time with fast convolutions, or that of the memory if it is longer.
+    """
+
+    verdict: Plausibility
+    seconds: float
+    rate: float
+    share: float
+    direct_s: float
+    least_s: float
+
+
+def judge(
+    wanted: Demand, ceiling: Ceiling, seconds: float, longest: float | None = None
+) -> Judgement:
+    """Judge the time of one forward pass.
+
+    With `longest`, the upper end of its interval, it is impossible only if even that is too short.
+    """
+    peak = ceiling.flops_per_s * ceiling.tolerance
+    direct = wanted.flops / peak
+    through = 0.0
+    if ceiling.cache_bytes is not None:  # a cache of unknown size might hold all data
+        # Arithmetic on narrower values than the network's reads those narrower values.
+        narrower = min(1.0, ITEMSIZE[ceiling.dtype] / ITEMSIZE[wanted.dtype])
+        outside = max(wanted.compulsory_bytes * narrower - ceiling.cache_bytes, 0)
+        copied = READING if ceiling.probes else 1.0
+        through = ceiling.moving_s(outside) / (ceiling.tolerance * copied)
+    least = max(wanted.least_flops / peak, through)
+    if (longest or seconds) < least:
+        verdict = Plausibility.IMPOSSIBLE
+    elif seconds < max(direct, least):
+        verdict = Plausibility.SUSPICIOUS
+    else:
+        verdict = Plausibility.PLAUSIBLE
+    rate = wanted.flops / seconds
+    return Judgement(verdict, seconds, rate, rate / ceiling.flops_per_s, direct, least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +227,32 @@ def roofline(
 def given(peak: float, bandwidth: float | None, dtype: str) -> dict[str, Ceiling]:
     """A ceiling that the user gives; without a bandwidth, memory is not a limit."""
     return {"given": Ceiling("the given peak", "any", dtype, peak, bandwidth)}
+
+
+@cache
+def devices() -> dict[str, dict[str, Ceiling]]:
+    """A ceiling for each kind of arithmetic of each known device, the slowest first."""
+    text = (files("cnnbench.machine") / "data" / "devices.toml").read_text(encoding="utf-8")
+    return {
+        known: {
+            kind: Ceiling(
+                name=f"{row['name']}, {kind}",
+                device="gpu",
+                dtype="float16" if kind.startswith("FP16") else "float32",
+                flops_per_s=peak * 1e12,
+                bytes_per_s=row["gigabytes_per_s"] * 1e9,
+                cache_bytes=row["cache_bytes"],
+                source=row["source"],
+            )
+            for kind, peak in row["peaks"].items()
+        }
+        for known, row in tomllib.loads(text).items()
+    }
+
+
+def device(name: str) -> dict[str, Ceiling]:
+    """The ceilings of a device by its name, in any case."""
+    names = {known.lower(): known for known in devices()}
+    if name.lower() not in names:
+        raise unknown("device", name, devices())
+    return devices()[names[name.lower()]]

@@ -13,8 +13,8 @@ from cnnbench.layers.embedding import embedding
 from cnnbench.layers.recurrent import conv_lstm2d
 from cnnbench.layers.reshape import cropping2d, flatten, zero_padding2d
 from cnnbench.layers.wrappers import bidirectional, time_distributed
-from cnnbench.machine import devices, plausibility, roofline
-from cnnbench.machine.plausibility import Plausibility
+from cnnbench.machine import roofline
+from cnnbench.machine.roofline import Plausibility
 
 # 1 GFLOP/s and 1 GB/s: FLOPs and bytes are nanoseconds.
 UNIT = Ceiling("unit", "cpu", "float32", 1e9, 1e9)
@@ -122,7 +122,7 @@ def test_an_input_must_move_where_all_of_it_is_read(function, values):
 )
 def test_a_verdict_changes_at_the_peak_and_where_no_algorithm_is_left(nanoseconds, verdict):
     wanted = demand(GRAPH)
-    judged = plausibility.judge(wanted, UNIT, nanoseconds / 1e9)
+    judged = roofline.judge(wanted, UNIT, nanoseconds / 1e9)
     assert judged.verdict is verdict
     assert judged.share == pytest.approx(896 / nanoseconds)
 
@@ -132,7 +132,7 @@ def test_only_what_exceeds_the_cache_must_come_from_memory():
     slow = 1e7  # bytes a second: 796 bytes take 79.6 us
     for cache, least in ((0, 79.6e-6), (396, 40e-6), (796, 399e-9), (None, 399e-9)):
         ceiling = Ceiling("slow memory", "cpu", "float32", 1e9, slow, cache)
-        judged = plausibility.judge(wanted, ceiling, 39e-6)
+        judged = roofline.judge(wanted, ceiling, 39e-6)
         assert judged.least_s == pytest.approx(least, rel=1e-3)
         assert judged.verdict is (
             Plausibility.PLAUSIBLE if least < 1e-6 else Plausibility.IMPOSSIBLE
@@ -147,7 +147,7 @@ def test_only_what_exceeds_the_cache_must_come_from_memory():
 def test_narrow_arithmetic_is_fed_with_narrow_values(network, arithmetic, values):
     wanted = demand(trace(small, (4, 4, 1), dtype=network))
     ceiling = Ceiling("slow memory", "gpu", arithmetic, 1e9, 1e7, 0)
-    judged = plausibility.judge(wanted, ceiling, 1.0)
+    judged = roofline.judge(wanted, ceiling, 1.0)
     assert judged.least_s == pytest.approx(values / 1e7)
 
 
@@ -156,20 +156,20 @@ def test_reading_may_be_half_as_fast_again_as_the_copy_that_was_measured():
     probes = (Probed("copy", 0, 2, 1.0),)
     ceiling = Ceiling("slow", "cpu", "float32", 1e9, 1e7, 0, tolerance=1.1, probes=probes)
     # 796 bytes at 1.1 * 1.5 * 10 MB/s
-    assert plausibility.judge(wanted, ceiling, 1.0).least_s == pytest.approx(796 / 16.5e6)
+    assert roofline.judge(wanted, ceiling, 1.0).least_s == pytest.approx(796 / 16.5e6)
 
 
 def test_an_interval_that_reaches_what_is_possible_is_not_impossible():
     wanted = demand(GRAPH)
-    assert plausibility.judge(wanted, UNIT, 398e-9).verdict is Plausibility.IMPOSSIBLE
-    assert plausibility.judge(wanted, UNIT, 398e-9, 400e-9).verdict is Plausibility.SUSPICIOUS
+    assert roofline.judge(wanted, UNIT, 398e-9).verdict is Plausibility.IMPOSSIBLE
+    assert roofline.judge(wanted, UNIT, 398e-9, 400e-9).verdict is Plausibility.SUSPICIOUS
 
 
 def test_a_measured_peak_is_passed_by_a_tenth_before_anything_is_said():
     measured = Ceiling("measured", "cpu", "float32", 1e9, 1e9, tolerance=1.1)
     wanted = demand(GRAPH)  # 896 ns / 1.1 = 814.5 ns
-    assert plausibility.judge(wanted, measured, 815e-9).verdict is Plausibility.PLAUSIBLE
-    assert plausibility.judge(wanted, measured, 814e-9).verdict is Plausibility.SUSPICIOUS
+    assert roofline.judge(wanted, measured, 815e-9).verdict is Plausibility.PLAUSIBLE
+    assert roofline.judge(wanted, measured, 814e-9).verdict is Plausibility.SUSPICIOUS
 
 
 def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
@@ -178,8 +178,8 @@ def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
     wanted = demand(cnnbench.trace("vgg16", batch_size=32))
     assert wanted.flops == 2 * 32 * 15_470_264_320
     verdicts = {
-        kind: plausibility.judge(wanted, ceiling, 4.16e-3)
-        for kind, ceiling in devices.get("a100").items()
+        kind: roofline.judge(wanted, ceiling, 4.16e-3)
+        for kind, ceiling in roofline.device("a100").items()
     }
     assert verdicts["FP32"].rate == pytest.approx(238.0e12, rel=1e-3)
     assert verdicts["FP32"].verdict is Plausibility.IMPOSSIBLE  # 12.2 times 19.5
@@ -189,8 +189,8 @@ def test_vgg16_at_batch_32_in_4_milliseconds_on_an_a100():
 
 
 def test_a_device_is_known_by_name():
-    a100 = devices.get("A100")["TF32"]
+    a100 = roofline.device("A100")["TF32"]
     assert (a100.flops_per_s, a100.bytes_per_s) == (156e12, 1555e9)
     assert a100.ridge == pytest.approx(156e12 / 1555e9)
     with pytest.raises(cnnbench.CnnbenchError, match="unknown device 'A1000'; did you mean A100"):
-        devices.get("A1000")
+        roofline.device("A1000")

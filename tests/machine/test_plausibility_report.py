@@ -8,7 +8,7 @@ import pytest
 import cnnbench
 from benchmarks import plausibility
 from cnnbench.analysis.demand import demand
-from cnnbench.machine.plausibility import Plausibility
+from cnnbench.machine.roofline import Plausibility
 
 COMMITTED = plausibility.FOLDER
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cnnbench import stats
 from cnnbench.reporting.runs.notes import ADVICE
-from cnnbench.stats import Doubt, steadiness
+from cnnbench.stats import Doubt
+from cnnbench.stats import launches as steadiness
 
 LEVEL = {Doubt.UNSETTLED, Doubt.DRIFT, Doubt.TWO_SPEEDS}
 

@@ -10,8 +10,14 @@ import numpy as np
 
 from cnnbench import units
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.plausibility import Judgement, Plausibility, judge
-from cnnbench.machine.roofline import bounds, least_seconds, moved_bytes
+from cnnbench.machine.roofline import (
+    Judgement,
+    Plausibility,
+    bounds,
+    judge,
+    least_seconds,
+    moved_bytes,
+)
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine import bandwidth
 from cnnbench.reporting.runs.page import Data, numbered
