@@ -11,8 +11,7 @@ from cnnbench.cost import Cost, LayerCost
 from cnnbench.crosscheck.pairing import Agreement
 from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.graph import Graph
-from cnnbench.machine.health import Health, HealthFinding
-from cnnbench.machine.noise import Noise
+from cnnbench.machine.health import Health, HealthFinding, Noise
 from cnnbench.machine.roofline import Bound, Judgement, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction

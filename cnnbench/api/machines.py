@@ -40,8 +40,7 @@ def doctor(
         CnnbenchError: there is no such runtime.
     """
     from cnnbench import runtimes
-    from cnnbench.machine import noise
-    from cnnbench.machine.health import Health, findings
+    from cnnbench.machine.health import Health, findings, measure_noise
     from cnnbench.runner import session
 
     begin = time.perf_counter()
@@ -56,7 +55,7 @@ def doctor(
     except RuntimeMissingError as error:
         return replace(health, note=f"no noise floor: {error}")
     left = noise_s - (time.perf_counter() - begin)
-    floor = noise.measure(measuring, progress, max(left, LEAST_NOISE_S))
+    floor = measure_noise(measuring, progress, max(left, LEAST_NOISE_S))
     note = "" if floor else "no noise floor: too few launches gave a time; give it more time"
     return replace(health, noise=floor, note=note)
 

@@ -38,16 +38,17 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Column, Any], b
     return answer
 
 
-def _operator(
+Operator = Callable[["Column", Any], Any]
+
+
+def _operators(
     operate: Callable[[Any, Any], Any], neutral: int | None = None
-) -> Callable[[Column, Any], Any]:
-    """An operator with a column on the left; the `neutral` number changes nothing."""
-    return lambda column, other: column if _is(other, neutral) else _join(operate, column, other)
-
-
-def _reflected(operate: Callable[[Any, Any], Any]) -> Callable[[Column, Any], Any]:
-    """The same with the column on the right."""
-    return lambda column, other: _join(operate, other, column)
+) -> tuple[Operator, Operator]:
+    """An operator with a column on the left, where `neutral` changes nothing, and on the right."""
+    return (
+        lambda column, other: column if _is(other, neutral) else _join(operate, column, other),
+        lambda column, other: _join(operate, other, column),
+    )
 
 
 class Column:
@@ -112,17 +113,12 @@ class Column:
         return self if _is(other, 1) else 0 if _is(other, 0) else _join(operator.mul, self, other)
 
     __rmul__ = __mul__
-    __add__ = __radd__ = _operator(operator.add, neutral=0)
-    __sub__ = _operator(operator.sub, neutral=0)
-    __rsub__ = _reflected(operator.sub)
-    __floordiv__ = _operator(operator.floordiv, neutral=1)
-    __rfloordiv__ = _reflected(operator.floordiv)
-    __mod__ = _operator(operator.mod)
-    __rmod__ = _reflected(operator.mod)
-    __truediv__ = _operator(operator.truediv)
-    __rtruediv__ = _reflected(operator.truediv)
-    __pow__ = _operator(operator.pow)
-    __rpow__ = _reflected(operator.pow)
+    __add__ = __radd__ = _operators(operator.add, neutral=0)[0]
+    __sub__, __rsub__ = _operators(operator.sub, neutral=0)
+    __floordiv__, __rfloordiv__ = _operators(operator.floordiv, neutral=1)
+    __mod__, __rmod__ = _operators(operator.mod)
+    __truediv__, __rtruediv__ = _operators(operator.truediv)
+    __pow__, __rpow__ = _operators(operator.pow)
 
 
 def array(value: Any, length: int) -> Ints:

@@ -15,7 +15,7 @@ memory, is *impossible*. Every other time is *plausible*, which does not prove i
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -71,11 +71,6 @@ def bounds(cost: Cost, ceiling: Ceiling) -> list[Bound]:
         Bound(layer, layer.flops / ceiling.flops_per_s, ceiling.moving_s(moved_bytes(layer)))
         for layer in cost.layers
     ]
-
-
-def least_seconds(bounds: Iterable[Bound]) -> float:
-    """The least time of the whole network."""
-    return sum(bound.seconds for bound in bounds)
 
 
 def moved_bytes(layer: LayerCost) -> int:
@@ -184,7 +179,7 @@ class Roofline:
     @property
     def least_s(self) -> float:
         """The least time of the network, in seconds."""
-        return least_seconds(self.bounds)
+        return sum(bound.seconds for bound in self.bounds)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -224,14 +224,13 @@ def rise(graph: Graph, buffers: BufferPlan) -> tuple[int, int, int]:
     arena = prepared(graph)
     touched, tables = arena.touched, arena.tables
     addresses: dict[int, int] = {}
-    small = most = 0
+    most = 0
     for wave in range(buffers.waves):
         for number, buffer in enumerate(buffers.buffers):
             if buffer.first == wave and buffer.size >= LEAST:
                 addresses[number] = arena.allocate(buffer.size)
         alive = [b for b in buffers.buffers if b.first <= wave <= b.last + 2]
-        small = sum(b.size for b in alive if b.size < LEAST)
-        most = max(most, small)
+        most = max(most, sum(b.size for b in alive if b.size < LEAST))
         for number, buffer in enumerate(buffers.buffers):
             if buffer.last == wave and number in addresses:
                 arena.release(addresses[number])

@@ -167,7 +167,9 @@ def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibratio
     )
 
 
-def find(runtime: str, progress: Progress | None = None, anew: bool = False) -> tuple[Calibration, str]:
+def find(
+    runtime: str, progress: Progress | None = None, anew: bool = False
+) -> tuple[Calibration, str]:
     """The calibration in the cache; if there is none, or `anew`, it is measured and cached.
 
     The text is what the user should know about how it was measured.

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from cnnbench import units
 from cnnbench.cost import Cost
-from cnnbench.machine.health import Health
-from cnnbench.machine.noise import LAUNCHES, Noise
+from cnnbench.machine.health import LAUNCHES, Health, Noise
 from cnnbench.machine.roofline import Bound, Roofline, moved_bytes
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.tables import MISSING, MOST, number, optional, percent

@@ -11,7 +11,7 @@ from cnnbench import api
 from cnnbench.cli import main
 from cnnbench.errors import RuntimeMissingError
 from cnnbench.host import environment, hardware
-from cnnbench.machine import health, noise
+from cnnbench.machine import health
 from cnnbench.machine.health import HealthStatus
 from cnnbench.runner import session
 from cnnbench.runs.result import result
@@ -345,11 +345,11 @@ def test_the_step_of_a_clock():
 def beside(ratios):
     """Launches of a case that took so many times as long as the reference, turn by turn."""
     return result(
-        noise.CASE,
-        noise.CASE.paper(),
+        health.CASE,
+        health.CASE.paper(),
         [
             Measurement(
-                noise.CASE,
+                health.CASE,
                 launch,
                 outcome="ok",
                 samples_ns=(9000, *[1000 * ratio] * 8),
@@ -364,7 +364,7 @@ def beside(ratios):
 
 def test_the_smallest_difference_by_hand():
     # Logs of the ratios -0.02, 0.02, -0.02, 0.02: mean 0, s = sqrt(4 * 0.0004 / 3) = 0.023094.
-    found = noise.noise(beside(math.exp(x) for x in (-0.02, 0.02, -0.02, 0.02)))
+    found = health.noise(beside(math.exp(x) for x in (-0.02, 0.02, -0.02, 0.02)))
     assert found.launches == 4
     assert found.deviation == pytest.approx(0.023094, rel=1e-4)
     # Student's 97.5 % quantiles, from a table: 2.776 for 4 degrees of freedom, 2.093 for 19; and
@@ -375,13 +375,13 @@ def test_the_smallest_difference_by_hand():
 
 
 def test_one_launch_says_nothing_of_noise():
-    assert noise.noise(beside([1.1])) is None
-    assert noise.noise(beside([])) is None
-    assert noise.noise(beside([1.1, 1.2])).launches == 2
+    assert health.noise(beside([1.1])) is None
+    assert health.noise(beside([])) is None
+    assert health.noise(beside([1.1, 1.2])).launches == 2
 
 
 def test_a_machine_without_noise_resolves_all_but_what_no_launch_shows():
-    assert noise.noise(beside([1, 1, 1])).resolved(5) == pytest.approx(ROOM - 1)
+    assert health.noise(beside([1, 1, 1])).resolved(5) == pytest.approx(ROOM - 1)
 
 
 # The command
@@ -398,11 +398,11 @@ def test_doctor_measures_the_noise_of_the_fake(capsys):
 
 
 def test_from_python():
-    health = api.doctor(noise_s=None)
-    warnings = [f["what"] for f in health.to_json()["findings"] if f["verdict"] == "warn"]
-    assert repr(health) == f"Health({len(health.findings)} findings: {len(warnings)} warnings)"
-    assert health.to_json()["noise"] is None
-    floor = noise.noise(beside([1.1, 1.2]))
+    found = api.doctor(noise_s=None)
+    warnings = [f["what"] for f in found.to_json()["findings"] if f["verdict"] == "warn"]
+    assert repr(found) == f"Health({len(found.findings)} findings: {len(warnings)} warnings)"
+    assert found.to_json()["noise"] is None
+    floor = health.noise(beside([1.1, 1.2]))
     assert repr(floor) == "Noise(residual_module: 6.2 % over 2 launches)"  # ln(12/11) / sqrt(2)
 
 

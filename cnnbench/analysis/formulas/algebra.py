@@ -197,9 +197,15 @@ class Path:
         return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
 
 
-def _operation(result: Callable[[Expr, Expr], Expr]) -> Callable[[Size, Any], Size]:
-    """An operator of `Size`, by its result for the two expressions."""
-    return lambda size, other: Size(result(size.expr, size._other(other)), size.path)
+Operator = Callable[["Size", Any], "Size"]
+
+
+def _operators(result: Callable[[Expr, Expr], Expr]) -> tuple[Operator, Operator]:
+    """An operator with a size on the left, and on the right, by its result for the expressions."""
+    return (
+        lambda size, other: Size(result(size.expr, size._other(other)), size.path),
+        lambda size, other: Size(result(size._other(other), size.expr), size.path),
+    )
 
 
 class Size:
@@ -265,12 +271,9 @@ class Size:
     def __neg__(self) -> Size:
         return Size(-self.expr, self.path)
 
-    __add__ = __radd__ = _operation(operator.add)
-    __mul__ = __rmul__ = _operation(operator.mul)
-    __pow__ = _operation(operator.pow)
-    __sub__ = _operation(operator.sub)
-    __rsub__ = _operation(lambda expr, other: other - expr)
-    __mod__ = _operation(operator.mod)
-    __rmod__ = _operation(lambda expr, other: other % expr)
-    __floordiv__ = _operation(lambda expr, other: floor_of(expr / other))
-    __rfloordiv__ = _operation(lambda expr, other: floor_of(other / expr))
+    __pow__ = _operators(operator.pow)[0]
+    __add__, __radd__ = _operators(operator.add)
+    __mul__, __rmul__ = _operators(operator.mul)
+    __sub__, __rsub__ = _operators(operator.sub)
+    __mod__, __rmod__ = _operators(operator.mod)
+    __floordiv__, __rfloordiv__ = _operators(lambda over, under: floor_of(over / under))

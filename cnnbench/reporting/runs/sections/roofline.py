@@ -10,14 +10,7 @@ import numpy as np
 
 from cnnbench import units
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.roofline import (
-    Judgement,
-    Plausibility,
-    bounds,
-    judge,
-    least_seconds,
-    moved_bytes,
-)
+from cnnbench.machine.roofline import Judgement, Plausibility, bounds, judge, moved_bytes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine import bandwidth
 from cnnbench.reporting.runs.page import Data, numbered
@@ -78,7 +71,7 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
         if not same or r.case.mode == "train" or r.cost.uncounted or not r.cost.flops:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
-        least = least_seconds(bounds(r.cost, ceiling))
+        least = sum(bound.seconds for bound in bounds(r.cost, ceiling))
         judged = judge(r.paper.demand, ceiling, time.value, time.high)
         placed.append(Point(r, time, r.cost.flops / moved if moved else 0.0, least, judged))
     return placed
