@@ -20,8 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from cnnbench.cost import Cost, cost
-from cnnbench.graph import ITEMSIZE, Graph, Node
+from cnnbench.cost import Cost, cost, weight_bytes
+from cnnbench.graph import Graph, Node
 
 TILE = 6
 """Outputs of a Winograd tile on each axis."""
@@ -60,7 +60,7 @@ def demand(graph: Graph, costs: Cost | None = None) -> Demand:
     moved = {*graph.outputs, *(i for i in graph.inputs if _read(graph, i))}
     outputs = sum(costs.layers[i].activation_bytes for i in moved)
     tables = sum(
-        prod(weight.shape) * ITEMSIZE[node.weight_dtype or graph.dtype]
+        weight_bytes(graph, node, weight)
         for node in graph.nodes
         for weight in node.rule.weights
         if weight.name in _TABLES

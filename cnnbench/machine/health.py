@@ -71,13 +71,9 @@ class HealthFinding(Record):
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How much launches of the same case differ.
+    """How much launches of the same case differ, and the time of one call.
 
-    Args:
-        case: what was launched.
-        time: of one call.
-        launches: how many there were.
-        deviation: the standard deviation of the logarithms of the ratio to the reference.
+    `deviation` is the standard deviation of the logarithms of the ratio to the reference.
     """
 
     case: Case

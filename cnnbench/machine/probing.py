@@ -108,12 +108,9 @@ def of_cases(
     cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
 ) -> list[Ceiling]:
     """The ceiling of each device and data type of some cases, where it can be measured."""
-    runtime = measuring.runtime
-    ceilings = (
-        find(runtime, device, dtype, threads, _Begins(progress), measuring)[0]
-        for device, dtype in dict.fromkeys((case.device, case.dtype) for case in cases)
-    )
-    return [ceiling for ceiling in ceilings if ceiling]
+    kinds = dict.fromkeys((case.device, case.dtype) for case in cases)
+    found = (find(measuring.runtime, *k, threads, _Begins(progress), measuring) for k in kinds)
+    return [ceiling for ceiling, _ in found if ceiling]
 
 
 class _Begins(Progress):

@@ -25,8 +25,6 @@ from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
 HUBER_DELTA = 0.02
 """As `model.HUBER_DELTA`. Peaks repeat within 1 %; a larger error comes from a missing term."""
 
-_CONVOLUTIONS = ("conv 1x1", "conv kxk")
-
 _NODES = {
     "conv 1x1": 4,
     "conv kxk": 4,
@@ -105,7 +103,7 @@ def _convolutions(node: Node) -> tuple[str, ...]:
     kind, _ = kind_of(node)
     if kind == "separable":
         return "depthwise", "conv 1x1"
-    return (kind,) if kind in (*_CONVOLUTIONS, "depthwise") else ()
+    return (kind,) if kind in ("conv 1x1", "conv kxk", "depthwise") else ()
 
 
 def _code(graph: Graph, node: Node) -> set[str]:

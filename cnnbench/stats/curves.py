@@ -67,13 +67,9 @@ def crossings(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> lis
         if point[1] == point[2]:
             continue
         if last and (last[1] < last[2]) != (point[1] < point[2]):
-            swaps.append(_between(last, point))
+            before, after = (math.log(p[1] / p[2]) for p in (last, point))
+            start, end = math.log(last[0]), math.log(point[0])
+            at = math.exp(start + (end - start) * before / (before - after))
+            swaps.append(Crossing(at, last[0], point[0], a_first=last[1] < last[2]))
         last = point
     return swaps
-
-
-def _between(left: tuple[float, float, float], right: tuple[float, float, float]) -> Crossing:
-    before, after = (math.log(p[1] / p[2]) for p in (left, right))
-    start, end = math.log(left[0]), math.log(right[0])
-    at = math.exp(start + (end - start) * before / (before - after))
-    return Crossing(at, left[0], right[0], a_first=left[1] < left[2])

@@ -46,13 +46,7 @@ OURS = Preset(
 
 @dataclass(frozen=True, slots=True)
 class ToolCount(Record):
-    """What one tool prints for a network.
-
-    Args:
-        preset: the tool.
-        count: what it prints, part by part.
-        ratio: of that to the FLOPs of cnnbench.
-    """
+    """What one tool prints for a network, part by part, and its ratio to the FLOPs of cnnbench."""
 
     preset: Preset
     count: Count
@@ -76,11 +70,7 @@ class ToolCount(Record):
 
 
 def tool_counts(graph: Graph, tool: str | None = None) -> list[ToolCount]:
-    """What every tool prints for a graph, after what cnnbench counts itself; or one tool alone.
-
-    Raises:
-        UnknownNameError: no such tool.
-    """
+    """What every tool prints for a graph, after what cnnbench counts itself; or one tool alone."""
     if tool is not None and tool not in PRESETS:
         raise unknown("preset", tool, PRESETS)
     ours = OURS.count(graph)
