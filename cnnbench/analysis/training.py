@@ -33,17 +33,13 @@ class Optimizer:
     Operations on single numbers, as a power of a decay rate, are not counted.
 
     Args:
-        keras: its class.
         operations: elementwise operations on each value of a weight.
         copies: how many values it keeps for each value of a weight.
-        arguments: of the class, where they are not the defaults.
         means: it also keeps the means of a weight along each of its last two axes.
     """
 
-    keras: str
     operations: int
     copies: int
-    arguments: tuple[tuple[str, object], ...] = ()
     means: bool = False
 
     def slots(self, shape: Shape) -> int:
@@ -54,26 +50,24 @@ class Optimizer:
         return values + prod(shape[:-1]) + prod((*shape[:-2], shape[-1]))
 
 
-_MOMENTUM = (("momentum", 0.9),)
-
 OPTIMIZERS = {
-    "sgd": Optimizer("SGD", 2, 0),
-    "momentum": Optimizer("SGD", 4, 1, _MOMENTUM),
-    "nesterov": Optimizer("SGD", 7, 1, (*_MOMENTUM, ("nesterov", True))),
-    "adadelta": Optimizer("Adadelta", 17, 2),
-    "adafactor": Optimizer("Adafactor", 14, 1, means=True),
-    "adagrad": Optimizer("Adagrad", 7, 1),
-    "adam": Optimizer("Adam", 12, 2),
-    "adamax": Optimizer("Adamax", 11, 2),
-    "adamw": Optimizer("AdamW", 15, 2),
-    "ftrl": Optimizer("Ftrl", 18, 2),
-    "lamb": Optimizer("Lamb", 18, 2),
-    "lion": Optimizer("Lion", 9, 1),
-    "nadam": Optimizer("Nadam", 18, 2),
-    "rmsprop": Optimizer("RMSprop", 9, 1),
-    "schedulefreeadamw": Optimizer("ScheduleFreeAdamW", 19, 2),
+    "sgd": Optimizer(2, 0),
+    "momentum": Optimizer(4, 1),
+    "nesterov": Optimizer(7, 1),
+    "adadelta": Optimizer(17, 2),
+    "adafactor": Optimizer(14, 1, means=True),
+    "adagrad": Optimizer(7, 1),
+    "adam": Optimizer(12, 2),
+    "adamax": Optimizer(11, 2),
+    "adamw": Optimizer(15, 2),
+    "ftrl": Optimizer(18, 2),
+    "lamb": Optimizer(18, 2),
+    "lion": Optimizer(9, 1),
+    "nadam": Optimizer(18, 2),
+    "rmsprop": Optimizer(9, 1),
+    "schedulefreeadamw": Optimizer(19, 2),
 }
-"""By the name that a user gives. Not here: Muon, whose update has matrix products of its own."""
+"""By the class of Keras; momentum and nesterov are SGD with these. Not here: Muon, whose update has matrix products of its own."""
 
 
 @dataclass(frozen=True, slots=True)
