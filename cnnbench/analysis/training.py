@@ -67,7 +67,8 @@ OPTIMIZERS = {
     "rmsprop": Optimizer(9, 1),
     "schedulefreeadamw": Optimizer(19, 2),
 }
-"""By the class of Keras; momentum and nesterov are SGD with these. Not here: Muon, whose update has matrix products of its own."""
+"""By the class of Keras; momentum (of 0.9) and nesterov are SGD with these. Not here: Muon, whose
+update has matrix products of its own."""
 
 
 @dataclass(frozen=True, slots=True)
