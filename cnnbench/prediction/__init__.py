@@ -2,8 +2,7 @@
 
     terms        the terms of a layer's time: layers, multiply-adds, bytes
     memory       the terms of the rise of the peak memory: buffers, heap, graph, code
-    buffers      what a call allocates and frees, and what it writes in place
-    arena        TensorFlow's allocator, as far as it matters here
+    buffers      what a call allocates and frees, what it writes in place, and the allocator
     model        the coefficients of the terms, fitted on measured cases
     calibration  a minute of probes on this machine, and the models that they give, cached
     forecast     both models, applied to one network

@@ -18,8 +18,7 @@ from math import prod
 from cnnbench import cost
 from cnnbench.graph import Graph, Node
 from cnnbench.layers.activation import is_linear
-from cnnbench.prediction.arena import LEAST
-from cnnbench.prediction.buffers import TWICE, ahead, plan, prepared, rise
+from cnnbench.prediction.buffers import LEAST, TWICE, ahead, plan, prepared, rise
 from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
 
 HUBER_DELTA = 0.02
