@@ -15,7 +15,7 @@ from cnnbench.layers.norm import dropout, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
 from cnnbench.layers.recurrent import conv_lstm1d, conv_lstm2d
 from cnnbench.prediction import buffers, model, terms
-from cnnbench.prediction.arena import Arena
+from cnnbench.prediction.buffers import Arena
 from cnnbench.prediction.model import Example
 from cnnbench.reporting.prediction import forecast
 
