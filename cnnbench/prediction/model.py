@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -48,7 +48,12 @@ class Model(Record):
 
     def predict(self, terms: Terms) -> float:
         """Seconds or bytes; a term without a coefficient counts as zero."""
-        return sum(self.coefficients.get(name, 0.0) * amount for name, amount in terms.items())
+        return summed(self.coefficients, terms)
+
+
+def summed(coefficients: Mapping[str, float], terms: Terms) -> float:
+    """Seconds or bytes of some terms; a term without a coefficient counts as zero."""
+    return sum(coefficients.get(name, 0.0) * amount for name, amount in terms.items())
 
 
 def fitted(
@@ -64,12 +69,11 @@ def fitted(
     for group in dict.fromkeys(groups):
         inside = [e for e, g in zip(examples, groups, strict=True) if g != group]
         outside = [e for e, g in zip(examples, groups, strict=True) if g == group]
-        known = coefficients(inside, delta) if inside else {}
-        without = Model(known, math.nan, math.nan, len(inside))
-        pairs = [(e.measured, without.predict(e.terms)) for e in outside]
+        without = coefficients(inside, delta) if inside else {}
+        pairs = [(e.measured, summed(without, e.terms)) for e in outside]
         quotients += [measured / predicted for measured, predicted in pairs if predicted]
-    quotients = [*filter(None, quotients)]
-    low, high = np.quantile(quotients, (0.1, 0.9)) if quotients else (math.nan, math.nan)
+    known = [quotient for quotient in quotients if quotient]
+    low, high = np.quantile(known, (0.1, 0.9)) if known else (math.nan, math.nan)
     return Model(coefficients(examples, delta), float(low), float(high), len(examples))
 
 
