@@ -20,7 +20,7 @@ from cnnbench import units
 from cnnbench.analysis.demand import Demand, demand
 from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.roofline import Judgement, Plausibility, device, judge
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.style import GREY, Figure, figure, log_axis
 from cnnbench.reporting.tables import number, percent
@@ -109,7 +109,7 @@ def rows() -> list[Timed]:
 
 def report() -> None:
     """Write the page and its figure."""
-    markdown.write(page(rows()), FOLDER)
+    formats.write(page(rows()), FOLDER)
 
 
 def page(models: Sequence[Timed]) -> Document:

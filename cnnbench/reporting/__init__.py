@@ -1,7 +1,7 @@
 """REPORT: results for a person, as documents that are printed as Markdown, plain text, CSV or JSON.
 
     document.py     headings, paragraphs, tables and pictures in order, and the same as plain values
-    markdown.py, formats.py    a document in each format
+    formats.py      a document in each format, and as a page in a folder
     tables.py       numbers and tables as text
     style.py        what all figures share
     analysis/       what a network costs (`cnnbench analyze`, `cnnbench formula`)
@@ -20,8 +20,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnbench.errors import StoreError
-
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -34,20 +32,14 @@ def write(folder: Path) -> Path:
     """Render the run stored in a folder into the same folder; returns its README.md."""
     from cnnbench.reporting.runs import page
 
-    try:
-        return page.write(folder)
-    except OSError as error:
-        raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+    return page.write(folder)
 
 
 def write_benchmarks(path: Path) -> Path:
     """Render pytest-benchmark's JSON, a file or a folder, beside it; returns the page."""
     from cnnbench.reporting.runs import benchmarks
 
-    try:
-        return benchmarks.write(path)
-    except OSError as error:
-        raise StoreError(f"cannot write the report of {path}: {error.strerror}") from None
+    return benchmarks.write(path)
 
 
 def export(run: Run, format: str, per: str) -> bytes:

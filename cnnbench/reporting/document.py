@@ -1,8 +1,7 @@
 """DOCUMENT: what a report says, before anybody decides how it is printed.
 
 Headings, paragraphs, lists, tables and pictures in order, and beside them the same as plain
-values: `rows` for CSV, `data` for JSON. `markdown` and `text` print the blocks, each in one place;
-`formats.show` picks the printer by the name of a format.
+values: `rows` for CSV, `data` for JSON. `formats` prints them.
 
 Text may mark words as Markdown does: **bold**, `code` and [a link](address).
 """
@@ -115,8 +114,3 @@ class Document:
     def picture(self, name: str, alt: str, draw: Callable[[], Figure]) -> None:
         """Add a figure."""
         self.blocks.append(Picture(name, alt, draw))
-
-    @property
-    def pictures(self) -> list[Picture]:
-        """The figures in order."""
-        return [block for block in self.blocks if isinstance(block, Picture)]

@@ -1,17 +1,20 @@
-"""A document in the format that somebody asked for, and as plain text for a terminal."""
+"""A document in the format that somebody asked for, and as a page in a folder."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from cnnbench.errors import unknown
-from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading
-from cnnbench.reporting.markdown import markdown
+from cnnbench.errors import StoreError, unknown
+from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Picture
 from cnnbench.reporting.tables import csv_text, text_table
 
 _MARKED = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`|\[([^]]+)\]\([^)]*\)")
+_SHOWN = re.compile(r"\]\(([^()/\\]+\.png)\)")
+"""A figure in a page."""
 
 
 def show(document: Document, format: str) -> str:
@@ -31,16 +34,62 @@ def show(document: Document, format: str) -> str:
     return printers[format]()
 
 
+def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None = None) -> Path:
+    """Write README.md, its figures and the files beside it into a folder; returns README.md.
+
+    Figures that we drew for an earlier page there, and that this one lacks, are removed.
+    """
+    from cnnbench.reporting.style import save, saved  # here: it imports matplotlib
+
+    path = folder / "README.md"
+    pictures = [block for block in document.blocks if isinstance(block, Picture)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for name, content in (beside or {}).items():
+            (folder / name).write_bytes(content)
+        for picture in pictures:
+            save(picture.draw, folder / picture.name)
+        path.write_text(markdown(document), encoding="utf-8")
+        for name in {*_SHOWN.findall(earlier)} - {picture.name for picture in pictures}:
+            if saved(folder / name):
+                (folder / name).unlink()
+    except OSError as error:
+        raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+    return path
+
+
 def _json(data: Any) -> str:
     return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
+def markdown(document: Document) -> str:
+    """A document as Markdown, as GitHub prints it; its figures are named, not drawn."""
+    return "\n\n".join(map(_markdown, document.blocks)) + "\n"
+
+
 def text(document: Document) -> str:
-    """A document as plain text; figures are left out."""
-    return "\n\n".join(filter(None, map(_block, document.blocks))) + "\n"
+    """A document as plain text for a terminal; figures are left out."""
+    return "\n\n".join(filter(None, map(_text, document.blocks))) + "\n"
 
 
-def _block(block: Block) -> str:
+def _markdown(block: Block) -> str:
+    match block:
+        case Heading(words, level):
+            return f"{'#' * level} {words}"
+        case str():
+            return block
+        case Bullets(lines):
+            return "\n".join(f"- {line}" for line in lines)
+        case Grid(headers, rows):
+            return text_table(headers, rows, "github")
+        case Code(words, language):
+            return f"```{language}\n{words}\n```"
+        case Picture(name, alt):
+            return f"![{alt}]({name})"
+
+
+def _text(block: Block) -> str:
     match block:
         case Heading(words) | str(words):
             return _plain(words)

@@ -8,7 +8,7 @@ from benchmarks.prediction import heldout, page
 from cnnbench import blocks
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import calibration
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.runs import store
 from cnnbench.runs.result import results
 from tests.support import ROOT
@@ -20,7 +20,7 @@ REPORT = ROOT / "reports" / "prediction"
 def again(tmp_path_factory):
     """The committed raw data, rendered by this version in a folder of its own."""
     folder = tmp_path_factory.mktemp("prediction")
-    markdown.write(page.document(store.read(REPORT)), folder)
+    formats.write(page.document(store.read(REPORT)), folder)
     return folder
 
 
@@ -56,7 +56,7 @@ def test_what_the_page_says_is_counted_here_again():
 def test_damaged_data_would_change_the_page(again, tmp_path):
     lines = (REPORT / store.FILE).read_text().splitlines(keepends=True)
     (tmp_path / store.FILE).write_text("".join(lines[: len(lines) // 2]))
-    damaged = markdown.markdown(page.document(store.read(tmp_path)))
+    damaged = formats.markdown(page.document(store.read(tmp_path)))
     assert damaged != (again / "README.md").read_text()
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from cnnbench import reporting
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.reporting.runs import page
 from cnnbench.runs import store
 from tests.support import ROOT
@@ -59,5 +59,5 @@ def test_the_sample_is_a_whole_run_of_the_default_suite_on_two_cores():
 def test_damaged_data_would_change_the_tables(tmp_path):
     lines = (SAMPLE / store.FILE).read_text().splitlines(keepends=True)
     (tmp_path / store.FILE).write_text("".join(lines[:-1]))
-    damaged = markdown.markdown(page.document(store.read(tmp_path)))
+    damaged = formats.markdown(page.document(store.read(tmp_path)))
     assert damaged != (SAMPLE / "README.md").read_text()

@@ -5,7 +5,7 @@ Columns of plain values are what CSV and JSON hold; text is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,7 +48,13 @@ class Column:
     least: Sequence[bool] = ()
 
 
-_OF_A_LAYER: tuple[tuple[str, str, Kind, bool], ...] = (
+Attributes = tuple[tuple[str, str, Kind, bool], ...]
+"""Columns: header, attribute, kind, and whether it needs the rule of every layer."""
+_OF_A_LAYER: Attributes = (
+    ("layer", "name", "text", False),
+    ("type", "op", "text", False),
+    ("block", "scope", "text", False),
+    ("output shape", "output_shape", "shape", False),
     ("parameters", "params", "count", False),
     ("MACs", "macs", "count", True),
     ("MACs inside the input", "inside_macs", "count", True),
@@ -59,7 +65,13 @@ _OF_A_LAYER: tuple[tuple[str, str, Kind, bool], ...] = (
     ("activation bytes", "activation_bytes", "bytes", False),
     ("live bytes", "live_bytes", "bytes", False),
 )
-"""Header, attribute of `LayerCost`, kind, and whether it needs the layer's rule."""
+_OF_A_PART: Attributes = (
+    ("parameters", "params", "count", False),
+    ("MACs", "macs", "count", True),
+    ("FLOPs", "flops", "count", True),
+    ("share of FLOPs", "share", "share", True),
+    ("activation bytes", "activation_bytes", "bytes", False),
+)
 
 
 def document(
@@ -73,20 +85,10 @@ def document(
 ) -> Document:
     """The costs of a network: of its layers, or of what they are part of, and in total.
 
-    JSON holds all views, CSV all columns of one; the text shows the columns that fit a line.
-
-    Args:
-        graph: of the network.
-        view: one of VIEWS. If None, what the other options are for; without any, the layers in
-            CSV and where there are few, and what sums them up where there are many.
-        depth: of the tree; all of it if None.
-        sort: the key of `views.KEYS` that layers are ordered by; FLOPs if only `top` is given.
-        top: how many layers; all if None.
-        width: of a line.
-
-    Raises:
-        UnknownNameError: the view or the key is not known.
-        CnnbenchError: options that do not go together.
+    JSON holds all views; CSV all columns of one, the layers if none is asked for; the text the
+    columns that fit a line, and what sums up the layers where they are many. Layers are ordered by
+    a key of `views.KEYS`, which is FLOPs if only `top` is given. An UnknownNameError for another
+    view or key; a CnnbenchError for options that do not go together.
     """
     asked = _asked(view, depth, sort, top)
     total, seen = cost(graph), receptive_field(graph)
@@ -144,18 +146,11 @@ def _of_layers(
 ) -> list[Column]:
     """Layers with their places in the network; the work of one without a rule is not known."""
     layers = [layer for _, layer in rows]
+    columns = _columns(_OF_A_LAYER, layers, [bool(layer.uncounted) for layer in layers])
     total = cost.flops or 1  # without any work every share is 0
-    known = {
-        header: [None if work and x.uncounted else getattr(x, name) for x in layers]
-        for header, name, _, work in _OF_A_LAYER
-    }
-    shares = [None if flops is None else flops / total for flops in known["FLOPs"]]
+    shares = [None if layer.uncounted else layer.flops / total for layer in layers]
     return [
-        Column("layer", "text", [layer.name for layer in layers]),
-        Column("type", "text", [layer.op for layer in layers]),
-        Column("block", "text", [layer.scope for layer in layers]),
-        Column("output shape", "shape", [layer.output_shape for layer in layers]),
-        *(Column(header, kind, known[header]) for header, _, kind, _ in _OF_A_LAYER),
+        *columns,
         Column("share of FLOPs", "share", shares),
         *_fields(seen, [place for place, _ in rows]),
         Column("uncounted", "text", [layer.uncounted for layer in layers]),
@@ -179,29 +174,29 @@ def _of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField) -> list[C
 def _of_types(cost: Cost) -> list[Column]:
     """Layer types, most FLOPs first."""
     parts = by_type(cost)
-    return [
-        Column("type", "text", [part.path for part in parts]),
-        *_sums(parts),
-        Column("uncounted", "count", [part.uncounted for part in parts]),
-    ]
+    uncounted = Column("uncounted", "count", [part.uncounted for part in parts])
+    return [Column("type", "text", [part.path for part in parts]), *_sums(parts), uncounted]
 
 
 def _sums(parts: Sequence[Part]) -> list[Column]:
     # Without a rule for any layer nothing is known; for some, what the others do.
     unknown = [part.uncounted == len(part.members) for part in parts]
     least = [0 < part.uncounted < len(part.members) for part in parts]
+    layers = Column("layers", "count", [len(part.members) for part in parts])
+    return [layers, *_columns(_OF_A_PART, parts, unknown, least)]
 
-    def known(values: Iterable[Any]) -> list[Any]:
-        return [None if none else value for none, value in zip(unknown, values, strict=True)]
 
-    return [
-        Column("layers", "count", [len(part.members) for part in parts]),
-        Column("parameters", "count", [part.params for part in parts]),
-        Column("MACs", "count", known(part.macs for part in parts), least),
-        Column("FLOPs", "count", known(part.flops for part in parts), least),
-        Column("share of FLOPs", "share", known(part.share for part in parts)),
-        Column("activation bytes", "bytes", [part.activation_bytes for part in parts]),
-    ]
+def _columns(
+    table: Attributes, items: Sequence[Any], unknown: Sequence[bool], least: Sequence[bool] = ()
+) -> list[Column]:
+    """Attributes of layers or parts; None for work that is not known."""
+    columns = []
+    for header, name, kind, work in table:
+        values = [getattr(item, name) for item in items]
+        if work:
+            values = [None if no else v for no, v in zip(unknown, values, strict=True)]
+        columns.append(Column(header, kind, values, least if work and kind != "share" else ()))
+    return columns
 
 
 def _fields(seen: ReceptiveField, places: Sequence[int]) -> list[Column]:

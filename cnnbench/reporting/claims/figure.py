@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +24,8 @@ _NARROW = 3
 """Up to this ratio of its ends, an axis need not be logarithmic."""
 _STEPS = 60
 """Points of a curve, spread evenly over the logarithm of the range."""
+_TestBar = tuple[str, Said, tuple[float, float, float], str, bool | None]
+"""A test: its name, what is said, the value and its interval, both as text, whether it holds."""
 
 
 def worth_drawing(judged: JudgedClaim) -> bool:
@@ -110,67 +111,48 @@ def _flips(axes: Axes, judged: JudgedClaim, variable: Variable) -> None:
             axes.annotate(label, (at, top), (6, -4), textcoords="offset points", va="top")
 
 
-@dataclass(frozen=True, slots=True)
-class _TestBar:
-    """One test as multiples of what is said: its value with the interval, and what is said.
-
-    A bound of `said` is None where nothing bounds the value.
-    """
-
-    label: str
-    values: tuple[float, float, float]
-    said: tuple[float | None, ...]
-    text: str
-    holds: bool | None
-
-
 def _test_bars(judged: JudgedClaim) -> list[_TestBar]:
-    result = []
+    rows: list[_TestBar] = []
     for t in judged.tested:
-        value = float(t.values[0].value)
-        text = shown(t.test.says, value)
-        result.append(_bar(t.test.label, t.test.says, (value,) * 3, text, t.values[0].holds))
+        value, says = float(t.values[0].value), t.test.says
+        rows.append((t.test.label, says, (value,) * 3, shown(says, value), t.values[0].holds))
     for m in judged.measurements:
-        if m.estimate:
-            value = m.estimate.value
-            ends = m.estimate.low or value, m.estimate.high or value
-            label = f"{m.test.label}, measured"
-            result.append(_bar(label, m.test.says, (value, *ends), interval(m), m.holds))
-    return result
+        if e := m.estimate:
+            values = e.value, e.low or e.value, e.high or e.value
+            rows.append((f"{m.test.label}, measured", m.test.says, values, interval(m), m.holds))
+    return rows
 
 
-def _bar(
-    label: str, said: Said, values: tuple[float, float, float], text: str, holds: bool | None
-) -> _TestBar:
-    bounds = [None if end is None else float(end) for end in (said.low, said.high)]
-    known = [end for end in bounds if end is not None]
-    # The middle of what is said, or its only bound; 1 where no number is said.
-    centre = math.prod(known) ** (1 / len(known)) if said.printed else 1.0
-    value, low, high = (value / centre for value in values)
-    ends = tuple(None if end is None else end / centre for end in bounds)
-    return _TestBar(f"{label}: {said.text}", (value, low, high), ends, text, holds)
+def _middle(said: Said) -> float:
+    """The middle of what is said, or its only bound; 1 where no number is said."""
+    known = [float(end) for end in (said.low, said.high) if end is not None]
+    return math.prod(known) ** (1 / len(known)) if said.printed else 1.0
 
 
 def _beside(judged: JudgedClaim) -> Figure:
+    """The values and what is said, each as a multiple of the middle of what is said."""
     rows = _test_bars(judged)
     drawing = figure(12, 2 + 0.45 * len(rows))
     axes = drawing.subplots()
-    shown_values = [
-        value for row in rows for value in (*row.values, *row.said) if value is not None
+    values = [[value / _middle(said) for value in values] for _, said, values, *_ in rows]
+    bounds = [
+        [None if end is None else float(end) / _middle(said) for end in (said.low, said.high)]
+        for _, said, *_ in rows
     ]
-    low, high = min(shown_values) / 1.1, max(shown_values) * 1.1
+    known = [value for row in (*values, *bounds) for value in row if value is not None]
+    low, high = min(known) / 1.1, max(known) * 1.1
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)
-    for place, row in enumerate(rows):
-        ends = zip(row.said, (low, high), strict=True)
-        left, right = (edge if end is None else end for end, edge in ends)
+    for place, (_, _, _, text, holds) in enumerate(rows):
+        left, right = bounds[place]
+        left, right = low if left is None else left, high if right is None else right
         axes.barh(place, right - left, left=left, height=0.6, color=SAID)
-        colour, marker = _LOOKS[row.holds]
-        value, least, most = row.values
-        axes.plot([least, most], [place, place], color=colour, linewidth=2)
+        colour, marker = _LOOKS[holds]
+        value, *ends = values[place]
+        axes.plot(ends, [place, place], color=colour, linewidth=2)
         axes.plot(value, place, color=colour, marker=marker, markersize=11)
-        axes.annotate(row.text, (1.01, place), xycoords=axes.get_yaxis_transform(), va="center")
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
+        axes.annotate(text, (1.01, place), xycoords=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(range(len(rows)), [f"{label}: {said.text}" for label, said, *_ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

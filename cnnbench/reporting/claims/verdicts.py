@@ -12,8 +12,7 @@ from cnnbench.claims.judged import JudgedClaim, MeasuredValue
 from cnnbench.claims.on_paper import ClaimVerdict, Segment, Tested
 from cnnbench.claims.said import Exact, Said
 from cnnbench.cost import CONVENTION
-from cnnbench.errors import StoreError
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.machine import machine_rows
 from cnnbench.reporting.tables import MISSING, number
@@ -28,6 +27,7 @@ _SHOW: dict[str, Callable[[float], str]] = {
 }
 """How values of each quantity are written."""
 _UNMEASURED = "was not measured at"
+_OPPOSITE = {"% more": "% less", "% less": "% more"}
 _WIDTH = 64
 _SHOWN = 3
 """Tests that do not hold and are named in the table of all claims; the others are counted."""
@@ -60,11 +60,7 @@ def document(claims: Sequence[JudgedClaim], run: Run | None, arguments: bool) ->
 
 def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
     """Write README.md and its figures into a folder; returns the path of README.md."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return markdown.write(_page(claims, run), folder)
-    except OSError as error:
-        raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
+    return formats.write(_page(claims, run), folder)
 
 
 def _page(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
@@ -233,22 +229,19 @@ def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
     return f"Measured {_machine(run)}: {verdict}." + (f" It {parts}." if parts else "")
 
 
-def shown(said: Said, value: Exact) -> str:
-    """A value as the source would write it: 19.8 times, 81.5 % more, 9.19 Ki."""
-    read, reading = said.read(value), said.reading
-    if _turned(said, value):
-        read, reading = -read, {"% more": "% less", "% less": "% more"}[reading]
-    return f"{_digits(said, read)} {reading}".rstrip()
+def shown(said: Said, value: Exact, *ends: Exact) -> str:
+    """A value and its interval as the source would write it: 19.8 times, 81.5 % more, 9.19 Ki.
 
-
-def _turned(said: Said, value: Exact) -> bool:
-    """Whether the value is less where the source says more, or more where it says less."""
-    return said.reading in ("% more", "% less") and said.read(value) < 0
-
-
-def _digits(said: Said, read: float) -> str:
-    """A number with one digit more than the source prints; with three where it prints none."""
-    return number(read) if said.decimals is None else f"{read:,.{said.decimals + 1}f}"
+    With one digit more than the source prints; with three digits where it prints none.
+    """
+    reading, numbers = said.reading, [said.read(each) for each in (value, *ends)]
+    # The value is less where the source says more, or more where it says less.
+    if reading in _OPPOSITE and numbers[0] < 0:
+        reading, numbers = _OPPOSITE[reading], [-each for each in numbers]
+    digits = said.decimals
+    show = number if digits is None else f"{{:,.{digits + 1}f}}".format
+    text = f"{show(numbers[0])} {reading}".rstrip()
+    return f"{text} [{', '.join(map(show, sorted(numbers[1:])))}]" if ends else text
 
 
 def _holds_where(claim: Claim, segments: Sequence[Segment]) -> str:
@@ -278,9 +271,7 @@ def interval(value: MeasuredValue) -> str:
         return _NOT_MEASURED
     if estimate.low is None or estimate.high is None:
         return shown(said, estimate.value)
-    sign = -1 if _turned(said, estimate.value) else 1
-    low, high = sorted(sign * said.read(end) for end in (estimate.low, estimate.high))
-    return f"{shown(said, estimate.value)} [{_digits(said, low)}, {_digits(said, high)}]"
+    return shown(said, estimate.value, estimate.low, estimate.high)
 
 
 def _machine(run: Run) -> str:

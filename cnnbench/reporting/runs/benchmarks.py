@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench import stats, units
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.style import COLOURS, Figure, bars, figure, log_axis
@@ -26,9 +26,7 @@ def write(path: Path) -> Path:
     """Write the page of a file or folder of benchmarks into `PATH-report`; returns it."""
     recording = pytest_benchmark.read(path)
     path = path.resolve()  # "." has no name that the folder of the report could get
-    folder = path.with_name(f"{path.stem}-report")
-    folder.mkdir(exist_ok=True)
-    return markdown.write(document(recording, path.name), folder)
+    return formats.write(document(recording, path.name), path.with_name(f"{path.stem}-report"))
 
 
 def document(recording: Recording, name: str) -> Document:

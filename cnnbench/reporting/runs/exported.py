@@ -90,10 +90,6 @@ def row(r: Result) -> dict[str, Any]:
     }
 
 
-def _launches(run: Run) -> pd.DataFrame:
-    return pd.DataFrame([_launch(m) for m in run.measurements])
-
-
 def _launch(m: Measurement) -> dict[str, Any]:
     seconds = [ns / 1e9 for ns in m.samples_ns]
     medians = stats.medians([seconds]) if m.ok and seconds else []
@@ -135,7 +131,7 @@ def _seconds(ns: int | None) -> float | None:
 
 PER: dict[str, Callable[[Run], pd.DataFrame]] = {
     "case": lambda run: frame(results(run)[0]),
-    "launch": _launches,
+    "launch": lambda run: pd.DataFrame(map(_launch, run.measurements)),
     "call": _calls,
 }
 """What one row can be."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TypeVar
 import pandas as pd
 
 from cnnbench.cost import CONVENTION
-from cnnbench.reporting import markdown
+from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, compared_blocks
 from cnnbench.reporting.runs.exported import csv_bytes, row
-from cnnbench.reporting.style import saved
 from cnnbench.runs import store
 from cnnbench.runs.result import Result, results
 from cnnbench.runs.store import Run
@@ -43,16 +41,8 @@ class Data:
 def write(folder: Path) -> Path:
     """Render a stored run into its own folder; see `cnnbench.reporting.write`."""
     page = document(store.read(folder))
-    path = folder / "README.md"
-    earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    (folder / "results.csv").write_bytes(csv_bytes(pd.DataFrame(map(dict, page.rows or ()))))
-    markdown.write(page, folder)
-    # Figures that we drew for an earlier page and that this one lacks.
-    shown = {picture.name for picture in page.pictures}
-    for name in set(re.findall(r"\]\(([^()/\\]+\.png)\)", earlier)) - shown:
-        if saved(folder / name):
-            (folder / name).unlink()
-    return path
+    table = pd.DataFrame(map(dict, page.rows or ()))
+    return formats.write(page, folder, {"results.csv": csv_bytes(table)})
 
 
 def document(run: Run) -> Document:
