@@ -61,12 +61,7 @@ def names() -> list[str]:
 
 
 def load(wanted: Sequence[str] = ()) -> list[Claim]:
-    """Claims by name; all if none is named.
-
-    Raises:
-        UnknownNameError: there is no claim of that name.
-        ClaimError: the file is not TOML, or it has a wrong or unknown key.
-    """
+    """Claims by name, all if none is named; an UnknownNameError, or a ClaimError for its file."""
     known = names()
     for name in wanted:
         if name not in known:

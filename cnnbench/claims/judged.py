@@ -81,13 +81,10 @@ class JudgedClaim:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        claim = self.claim
+        said = self.claim.model_dump(include={"title", "statement", "paraphrase", "source"})
         return {
-            "claim": claim.name,
-            "title": claim.title,
-            "statement": claim.statement,
-            "paraphrase": claim.paraphrase,
-            "source": claim.source,
+            "claim": self.claim.name,
+            **said,
             "on_paper": self.on_paper,
             "measured": self.measured,
             "holds": [segment.to_json() for segment in self.segments],

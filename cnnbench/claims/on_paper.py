@@ -187,19 +187,15 @@ def _segments(starts: Sequence[int], last: int, holds: Callable[[int], bool]) ->
 def together(tested: Sequence[Tested]) -> list[Segment]:
     """Where several tests all hold at once."""
     every = [segment for each in tested for segment in each.segments]
-    spans = [
-        (range(segment.first, segment.last + 1), segment.holds)
-        for segment in every
-        if segment.first is not None and segment.last is not None
-    ]
+    spans = [(s.first, s.last) for s in every if s.first is not None and s.last is not None]
     if not spans:
         return [Segment(None, None, all(s.holds for s in every))] if every else []
-    starts, last = {span.start for span, _ in spans}, max(span.stop for span, _ in spans) - 1
+    wrong = [span for span, s in zip(spans, every, strict=True) if not s.holds]
 
     def hold(at: int) -> bool:
-        return all(holds for span, holds in spans if at in span)
+        return not any(first <= at <= last for first, last in wrong)
 
-    return _segments(sorted(starts), last, hold)
+    return _segments(sorted({first for first, _ in spans}), max(spans)[1], hold)
 
 
 def verdict_of(holds: Iterable[bool | None]) -> ClaimVerdict:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from cnnbench.claims.entry import Variable
-from cnnbench.claims.judged import JudgedClaim, MeasuredValue
+from cnnbench.claims.judged import JudgedClaim
 from cnnbench.claims.on_paper import PaperJudge
 from cnnbench.claims.said import Said
 from cnnbench.errors import ClaimError
 from cnnbench.reporting import style
 from cnnbench.reporting.claims.verdicts import interval, shown
-from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, bars, figure, log_axis
+from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import number
 
 SAID = "#f5d78e"
@@ -57,8 +56,10 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     xs = sorted({round(first * (last / first) ** (k / _STEPS)) for k in range(_STEPS + 1)})
     for test, colour, marker, line in zip(tests, COLOURS, MARKERS, _LINES, strict=False):
         if test.measured:
-            measured = [value for value in judged.measurements if value.test == test]
-            _measured(axes, measured, colour, marker)
+            measured = [m for m in judged.measurements if m.test == test]
+            look = {"color": colour, "marker": marker, "label": f"{test.label}, measured"}
+            if points := [(m.at, m.estimate) for m in measured if m.at and m.estimate]:
+                style.errorbars(axes, points, linestyle="none", elinewidth=2, capsize=5, **look)
             continue
         ys = {x: float(paper.value(test, x).value) for x in (*xs, *variable.at)}
         label = f"{test.label}, by the rules"
@@ -82,22 +83,6 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     axes.set_ylabel(pairs.pop() if len(pairs) == 1 else "new / base")
     drawing.legend(loc="outside upper center", ncols=3)
     return drawing
-
-
-def _measured(axes: Axes, values: Sequence[MeasuredValue], colour: str, marker: str) -> None:
-    known = [(v.at, v.estimate) for v in values if v.at is not None and v.estimate]
-    if known:
-        axes.errorbar(
-            [at for at, _ in known],
-            [estimate.value for _, estimate in known],
-            yerr=bars([estimate for _, estimate in known]),
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            elinewidth=2,
-            capsize=5,
-            label=f"{values[0].test.label}, measured",
-        )
 
 
 def _flips(axes: Axes, judged: JudgedClaim, variable: Variable) -> None:

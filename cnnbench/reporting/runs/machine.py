@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cnnbench import units
-from cnnbench.cases.plan import Plan
 from cnnbench.reporting.tables import Table, percent
 from cnnbench.runs.store import Measurement, Run
 
@@ -30,35 +29,26 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 def machine_rows(run: Run) -> Table:
     """What is known of the machine and the method; no row for what was not recorded."""
-    rows = [[name, ", ".join(values)] for name, values in _facts(run)]
     plan = run.plan
-    references = list(dict.fromkeys(m.reference for m in run.measurements if m.reference))
-    rows += [
+    launches = str(plan.launches)
+    if plan.precision is not None:
+        launches += f" or more, until an interval is within {percent(plan.precision)}"
+    references = dict.fromkeys(m.reference for m in run.measurements if m.reference)
+    stops = Counter(run.stops.values()).most_common()
+    loads = [load for m in run.measurements if (load := m.environment.get("load_1m")) is not None]
+    rows = [
+        *([name, ", ".join(values)] for name, values in _facts(run)),
         ["suite", plan.suite],
         ["runtime", ", ".join(plan.runtimes)],
-        ["cases, launches each", f"{len(plan.cases)}, {_launches(plan)}"],
-        *([["launched no more because", _stops(run.stops)]] if run.stops else []),
-        *([["reference beside them", ", ".join(references)]] if references else []),
+        ["cases, launches each", f"{len(plan.cases)}, {launches}"],
+        ["launched no more because", "; ".join(f"{why} ({count} cases)" for why, count in stops)],
+        ["reference beside them", ", ".join(references)],
         ["seed", str(plan.seed)],
         *_when(run.measurements),
+        ["load (1 min)", f"{loads[0]:.2f} at the start, at most {max(loads):.2f}" if loads else ""],
+        ["command", f"`{plan.command}`" if plan.command else ""],
     ]
-    loads = [load for m in run.measurements if (load := m.environment.get("load_1m")) is not None]
-    if loads:
-        rows.append(["load (1 min)", f"{loads[0]:.2f} at the start, at most {max(loads):.2f}"])
-    if plan.command:
-        rows.append(["command", f"`{plan.command}`"])
-    return ["machine and method", ""], rows
-
-
-def _launches(plan: Plan) -> str:
-    if plan.precision is None:
-        return str(plan.launches)
-    return f"{plan.launches} or more, until an interval is within {percent(plan.precision)}"
-
-
-def _stops(reasons: dict[str, str]) -> str:
-    counts = Counter(reasons.values()).most_common()
-    return "; ".join(f"{reason} ({count} cases)" for reason, count in counts)
+    return ["machine and method", ""], [row for row in rows if row[1]]
 
 
 def _named(kinds: dict[str, list[str]]) -> list[str]:

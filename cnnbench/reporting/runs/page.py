@@ -1,4 +1,4 @@
-"""The page of a stored run: its answer, every section in order, and the files beside it."""
+"""The page of a stored run: its answer, every section in order, and how to make it again."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def document(run: Run) -> Document:
     data = Data(run, tuple(joined), tuple(comparisons), tuple(problems))
     for section in sections.load():
         section.add(page, data)
+    page.section("How to reproduce")
+    if run.plan.command:
+        page.code(run.plan.command)
+    page.text(
+        "`cnnbench report FOLDER` renders this page again from "
+        f"`{store.FILE}`; [results.csv](results.csv) has one row per case, in base units."
+    )
     return page
 
 

@@ -18,6 +18,9 @@ from cnnbench.stats import Estimate
 
 ORDER = 10
 
+Compared = tuple[str, str, Estimate | None]
+"""Base and new as text, and their ratio; without an interval where it is exact."""
+
 
 def add(document: Document, data: Data) -> None:
     """A table and a figure for every comparison on every device."""
@@ -37,47 +40,38 @@ def rows(blocks: ComparedBlocks) -> Table:
     """Quantity by quantity: both blocks and their ratio, at each shown channel count."""
     names = (blocks.comparison.base, blocks.comparison.new, "ratio")
     headers = [f"{name}, C = {pair.channels}" for pair in blocks.shown for name in names]
-    columns = [_column(pair) for pair in blocks.shown]
-    return ["", *headers], [
-        [name, *(cell for column in columns for cell in column[name])] for name in columns[0]
-    ]
+    body: dict[str, list[str]] = {}
+    for pair in blocks.shown:
+        for name, (base, new, ratio) in _compared(pair).items():
+            body.setdefault(name, [name]).extend([base, new, interval(ratio, number)])
+    return ["", *headers], list(body.values())
 
 
-def _column(pair: Pair) -> dict[str, list[str]]:
-    times = [interval(r.time, units.seconds) for r in (pair.base, pair.new)]
+def _compared(pair: Pair) -> dict[str, Compared]:
+    """Both blocks and new over base, in every quantity."""
+    base, new = pair.base, pair.new
+    times = interval(base.time, units.seconds), interval(new.time, units.seconds)
     return {
-        **{name: _cells(show, base, new) for name, show, base, new in _exact(pair)},
-        "time per call": [*times, interval(pair.ratio, number)],
-        "speed": _cells(flops_rate, pair.base.speed, pair.new.speed),
+        **{
+            name: _exact(SHOW[name], value(base.cost), value(new.cost))
+            for name, value in QUANTITIES.items()
+        },
+        "peak memory, measured": _exact(units.binary, base.peak_bytes, new.peak_bytes),
+        "time per call": (*times, pair.ratio),
+        "speed": _exact(flops_rate, base.speed, new.speed),
     }
 
 
-def _cells(show: Callable[[float], str], base: float | None, new: float | None) -> list[str]:
-    return [optional(base, show), optional(new, show), optional(_over(base, new), number)]
-
-
-def _exact(pair: Pair) -> list[tuple[str, Callable[[float], str], float | None, float | None]]:
-    """Quantities without an interval: name, how it is written, base, and new."""
-    known = [
-        (name, SHOW[name], value(pair.base.cost), value(pair.new.cost))
-        for name, value in QUANTITIES.items()
-    ]
-    peaks = ("peak memory, measured", units.binary, pair.base.peak_bytes, pair.new.peak_bytes)
-    return [*known, peaks]
-
-
-def _over(base: float | None, new: float | None) -> float | None:
-    return new / base if base and new is not None else None
+def _exact(show: Callable[[float], str], base: float | None, new: float | None) -> Compared:
+    ratio = Estimate(new / base, None, None, 1) if base and new is not None else None
+    return optional(base, show), optional(new, show), ratio
 
 
 def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
-    """New over base in every quantity that both have; without an interval where it is exact."""
-    known = [
-        (name, Estimate(ratio, None, None, 1))
-        for name, _, base, new in _exact(pair)
-        if (ratio := _over(base, new))
-    ]
-    return [*known, ("time, measured", pair.ratio)] if pair.ratio else known
+    """New over base in every quantity that both have; speed says no more than time."""
+    known = {name: ratio for name, (*_, ratio) in _compared(pair).items() if name != "speed"}
+    known["time, measured"] = known.pop("time per call")
+    return [(name, ratio) for name, ratio in known.items() if ratio and ratio.value]
 
 
 def draw(blocks: ComparedBlocks) -> Figure:
