@@ -5,7 +5,7 @@ Columns of plain values are what CSV and JSON hold; text is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,7 +103,7 @@ def document(
 
     page = Document(
         rows=_plain(columns(asked or "layers", depth)),
-        data=lambda: _of_all(total, seen) | {v: _records(columns(v, depth)) for v in VIEWS},
+        data=lambda: _of_all(total, seen) | {v: _rows(columns(v, depth), _key) for v in VIEWS},
     )
     sizes = ", ".join(map(units.shape, total.input_shapes))
     page.text(f"{graph.name}, input {sizes}, {total.dtype}")
@@ -227,17 +227,16 @@ def _totals(cost: Cost) -> list[Column]:
 
 def _plain(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Rows as CSV has them: a shape as 1x8x8x3, what is not known as nothing."""
-    values = [[units.shape(v) if isinstance(v, tuple) else v for v in c.values] for c in columns]
-    return _rows([column.header for column in columns], values)
+    return [
+        {name: units.shape(v) if isinstance(v, tuple) else v for name, v in row.items()}
+        for row in _rows(columns, lambda column: column.header)
+    ]
 
 
-def _records(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Rows as JSON has them: null where a value is not known."""
-    return _rows([_key(column) for column in columns], [column.values for column in columns])
-
-
-def _rows(keys: Sequence[str], values: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    return [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
+def _rows(columns: Sequence[Column], name: Callable[[Column], str]) -> list[dict[str, Any]]:
+    keys = list(map(name, columns))
+    values = zip(*(column.values for column in columns), strict=True)
+    return [dict(zip(keys, row, strict=True)) for row in values]
 
 
 def _of_all(cost: Cost, seen: ReceptiveField) -> dict[str, Any]:

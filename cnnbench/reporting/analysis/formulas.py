@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partialmethod
 from typing import Any
 
 from cnnbench.analysis.formulas import Formula
@@ -72,16 +72,13 @@ def _printer() -> Any:
             below = [_upright(part) for part in (base[len(letters) :], *rest) if part]
             return _upright(letters) + (f"_{{{','.join(below)}}}" if below else "")
 
-        def _print_floor(self, expr: Expr, exp: str | None = None) -> str:
-            return self._rounded("floor", expr, exp)
-
-        def _print_ceiling(self, expr: Expr, exp: str | None = None) -> str:
-            return self._rounded("ceil", expr, exp)
-
-        def _rounded(self, side: str, expr: Expr, exp: str | None) -> str:
+        def _rounded(self, side: str, expr: Expr, exp: str | None = None) -> str:
             inner = self._print(together(expr.args[0]))
             power = f"^{{{exp}}}" if exp else ""
             return rf"\left\l{side} {inner} \right\r{side}{power}"
+
+        _print_floor = partialmethod(_rounded, "floor")
+        _print_ceiling = partialmethod(_rounded, "ceil")
 
     return Printer({"mul_symbol": r" \, "})
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib.ticker import FuncFormatter
-
 from cnnbench import units
 from cnnbench.design_space.grid import LABELS
 from cnnbench.design_space.rows import Sweep
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.design_space.sweep import header, title
-from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, brief, figure, log_axis, write
+from cnnbench.reporting.style import COLOURS, GREY, Figure, brief, figure, log_axis, write
 
 WIDE = 8
 """From this ratio of its largest value to its smallest on, an axis is logarithmic."""
@@ -57,7 +55,13 @@ def draw(sweep: Sweep) -> Figure:
         label=_best(sweep, len(line)),
     )
     for which, objective, values in zip("xy", sweep.objectives, cloud.T, strict=False):
-        _axis(axes, which, objective.metric, bool(values.max() > WIDE * values.min() > 0))
+        axes.set(**{f"{which}label": header(objective.metric)})
+        show = units.binary if "bytes" in LABELS[objective.metric] else units.count
+        if values.max() > WIDE * values.min() > 0:
+            log_axis(axes, which, show)
+        else:
+            axis = axes.xaxis if which == "x" else axes.yaxis
+            axis.set_major_formatter(lambda value, _, show=show: brief(show(value)))
     axes.set_title(title(sweep))
     legend = drawing.legend(loc="outside lower left", markerscale=2)
     for handle in filter(None, legend.legend_handles):
@@ -73,13 +77,3 @@ def _best(sweep: Sweep, count: int) -> str:
     ]
     which = f"Pareto front, {count:,}" if sweep.pareto else f"the first {count:,}"
     return f"{which}: from {ends[0]}\nto {ends[1]}"
-
-
-def _axis(axes: Axes, which: str, metric: str, wide: bool) -> None:
-    show = units.binary if "bytes" in LABELS[metric] else units.count
-    axes.set(**{f"{which}label": header(metric)})
-    if wide:
-        log_axis(axes, which, show)
-    else:
-        axis = axes.xaxis if which == "x" else axes.yaxis
-        axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))

@@ -23,7 +23,9 @@ _COLUMNS: Columns[Result] = {
     "compile": lambda r: optional(r.compile, units.seconds),
     "first call": lambda r: optional(r.first_call, units.seconds),
     "steady call": lambda r: optional(r.time.value if r.time else None, units.seconds),
-    "95th percentile": lambda r: optional(_p95(r), units.seconds),
+    "95th percentile": lambda r: (
+        units.seconds(slow.value) if (slow := percentile(r.samples.values(), 95)) else MISSING
+    ),
     "samples/s": lambda r: optional(r.throughput, number),
     "new batch": lambda r: optional(r.new_batch, units.seconds),
     "growth per call": lambda r: optional(r.growth_bytes, units.binary),
@@ -48,8 +50,3 @@ def add(document: Document, data: Data) -> None:
         for r in data.results
         if r.leak_bytes
     )
-
-
-def _p95(r: Result) -> float | None:
-    estimate = percentile(r.samples.values(), 95)
-    return estimate.value if estimate else None
