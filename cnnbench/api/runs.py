@@ -119,7 +119,7 @@ def run(
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
     """
-    from cnnbench import reporting, runtimes, stats
+    from cnnbench import runtimes, stats
     from cnnbench.cases.case import several
     from cnnbench.machine import probing
     from cnnbench.runner import planning, session
@@ -171,8 +171,9 @@ def run(
                 done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
                 left = max(len(wanted.cases) * wanted.launches - len(done), 0)
                 ending = Ending("interrupted", 0, left)
-    page = reporting.write(folder)
-    return Finished(folder, page, ending, store.read(folder))
+    from cnnbench.reporting.runs import page  # not before: it imports matplotlib and pandas
+
+    return Finished(folder, page.write(folder), ending, store.read(folder))
 
 
 def report(folder: Path | str) -> Path:
@@ -183,12 +184,11 @@ def report(folder: Path | str) -> Path:
     Raises:
         StoreError: there is no run in the folder.
     """
-    from cnnbench import reporting
+    from cnnbench.reporting.runs import benchmarks, page
     from cnnbench.runs import recording
 
-    if recording.benchmarks(str(folder)):
-        return reporting.write_benchmarks(Path(folder))
-    return reporting.write(Path(folder))
+    pages = benchmarks if recording.benchmarks(str(folder)) else page
+    return pages.write(Path(folder))
 
 
 def results(folder: Path | str) -> DataFrame:
@@ -197,9 +197,10 @@ def results(folder: Path | str) -> DataFrame:
     Raises:
         StoreError: there is no run in the folder.
     """
-    from cnnbench import reporting
+    from cnnbench.reporting.runs.exported import PER
+    from cnnbench.runs.store import read
 
-    return reporting.as_frame(Path(folder))
+    return PER["case"](read(Path(folder)))
 
 
 def compare(
@@ -296,7 +297,7 @@ def export(
         StoreError: there is no run, or nothing in it, or the file cannot be written.
         CnnbenchError: the format is unknown, or its library is not installed.
     """
-    from cnnbench import reporting
+    from cnnbench.reporting.runs import exported
     from cnnbench.runs import pytest_benchmark, recording
 
     stored = recording.run(str(run))
@@ -305,7 +306,7 @@ def export(
         text, left_out = pytest_benchmark.write(stored)
         data = text.encode()
     else:
-        data = reporting.export(stored, format, per)
+        data = exported.export(stored, format, per)
     if out is not None:
         pytest_benchmark.save(out, data)
     return Exported(format, data, out, tuple(left_out))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnbench import reporting
+from cnnbench.reporting.runs import page
 from cnnbench.runner import session
 from tests.support import opening
 from tests.support.fuzz import WORDS, Command, elsewhere, fault_of
@@ -93,7 +93,7 @@ def files(ready, monkeypatch):
     import keras
 
     monkeypatch.setattr(session, "start", lambda *runtimes: ready)
-    monkeypatch.setattr(reporting, "write", lambda folder: folder / "README.md")  # takes seconds
+    monkeypatch.setattr(page, "write", lambda folder: folder / "README.md")  # takes seconds
     Path("mine.py").write_text(MODULE)
     x = keras.Input((8, 8, 3))
     model = keras.Model(x, keras.layers.Conv2D(2, 3)(x), name="small")

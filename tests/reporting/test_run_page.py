@@ -19,7 +19,7 @@ from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import predicted_peak
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
-from cnnbench.reporting import style, tables, write
+from cnnbench.reporting import style, tables
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -30,6 +30,7 @@ from cnnbench.reporting.runs.compared_blocks import (
 )
 from cnnbench.reporting.runs.exported import frame
 from cnnbench.reporting.runs.notes import notes
+from cnnbench.reporting.runs.page import write
 from cnnbench.reporting.runs.sections import (
     check,
     crossover,

@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 
-from cnnbench import reporting
 from cnnbench.reporting import formats
 from cnnbench.reporting.runs import page
 from cnnbench.runs import store
@@ -19,7 +18,7 @@ def stored_and_again(request, tmp_path_factory):
     """A report, and its raw data rendered by this version in a folder of its own."""
     folder = tmp_path_factory.mktemp("again")
     shutil.copy(request.param / store.FILE, folder)
-    reporting.write(folder)
+    page.write(folder)
     return request.param, folder
 
 

@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from cnnbench import reporting
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.host.ceiling import Ceiling
+from cnnbench.reporting.runs.page import write
 from cnnbench.runs import store
 from tests.support import synthetic
 
@@ -36,7 +36,7 @@ def test_a_run_without_flops_is_reported(tmp_path, others, uncounted):
     folder = synthetic.write(tmp_path, plan)
     with store.resume(folder) as file:
         file.append("ceilings", asdict(CEILING))
-    page = reporting.write(folder).read_text()
+    page = write(folder).read_text()
     for size in SIZES:
         assert f"nothing {size}x{size}x8" in page
     assert (folder / "flops.png").exists() == bool(others)

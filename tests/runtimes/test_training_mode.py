@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cnnbench import reporting
 from cnnbench.cases.case import Case
+from cnnbench.reporting.runs.page import write
 from cnnbench.reporting.runs.sections import memory
 from cnnbench.runner.loop import too_large
 from cnnbench.runs import store
@@ -52,7 +52,7 @@ def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
     with store.create(tmp_path, store.Plan("mine", "", (TRAIN, FORWARD))) as file:
         for case in (TRAIN, FORWARD):
             file.append("launch", measure(case, 0).to_json())
-    page = reporting.write(tmp_path).read_text()
+    page = write(tmp_path).read_text()
     assert "vgg_block 8x8x3 train" in page
 
 

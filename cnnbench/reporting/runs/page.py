@@ -39,7 +39,7 @@ class Data:
 
 
 def write(folder: Path) -> Path:
-    """Render a stored run into its own folder; see `cnnbench.reporting.write`."""
+    """Render the run stored in a folder into the same folder; returns its README.md."""
     page = document(store.read(folder))
     table = pd.DataFrame(map(dict, page.rows or ()))
     return formats.write(page, folder, {"results.csv": csv_bytes(table)})
