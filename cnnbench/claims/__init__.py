@@ -5,8 +5,7 @@ No file holds a verdict; a verdict always follows from the rules or from a run:
 
     entry.py     the keys of a file
     said.py      what is said, as bounds: "81 % more", "8 to 9 times less", "similar"
-    on_paper.py  verdicts by the rules, with every number at which they flip
-    judged.py    verdicts by measurement, and a claim with both
+    judged.py    verdicts by the rules, with every number at which they flip, and by measurement
 
 All keys of a file follow. Keys marked with # must be given and show an example; the others show
 the value that they have if left out:

@@ -7,9 +7,8 @@ from itertools import groupby
 import pytest
 
 from cnnbench import claims
-from cnnbench.claims import on_paper as paper
-from cnnbench.claims.judged import judge
-from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
+from cnnbench.claims import judged as paper
+from cnnbench.claims.judged import ClaimVerdict, PaperJudge, judge
 from cnnbench.claims.said import Said, parse
 from cnnbench.errors import ClaimError, CnnbenchError, UnknownNameError
 

@@ -9,8 +9,15 @@ import pytest
 from cnnbench import api, claims
 from cnnbench.cases.plan import Plan
 from cnnbench.claims.entry import ClaimTest
-from cnnbench.claims.judged import JudgedClaim, MeasuredValue, groups, judge, where
-from cnnbench.claims.on_paper import ClaimVerdict, PaperJudge
+from cnnbench.claims.judged import (
+    ClaimVerdict,
+    JudgedClaim,
+    MeasuredValue,
+    PaperJudge,
+    groups,
+    judge,
+    where,
+)
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.claims import figure

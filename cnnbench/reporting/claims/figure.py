@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench.claims.entry import Variable
-from cnnbench.claims.judged import JudgedClaim
-from cnnbench.claims.on_paper import PaperJudge
+from cnnbench.claims.judged import JudgedClaim, PaperJudge
 from cnnbench.claims.said import Said
 from cnnbench.errors import ClaimError
 from cnnbench.reporting import style

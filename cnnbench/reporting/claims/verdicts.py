@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cnnbench import units
 from cnnbench.claims.entry import Claim
-from cnnbench.claims.judged import JudgedClaim, MeasuredValue
-from cnnbench.claims.on_paper import ClaimVerdict, Segment, Tested
+from cnnbench.claims.judged import ClaimVerdict, JudgedClaim, MeasuredValue, Segment, Tested
 from cnnbench.claims.said import Exact, Said
 from cnnbench.cost import CONVENTION
 from cnnbench.reporting import formats
