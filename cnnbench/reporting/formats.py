@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cnnbench.errors import StoreError, unknown
 from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Picture
@@ -28,7 +28,8 @@ def show(document: Document, format: str) -> str:
         headers = list(rows[0]) if rows else []
         printers["csv"] = lambda: csv_text([headers, *(row.values() for row in rows)])
     if (data := document.data) is not None:
-        printers["json"] = lambda: _json(data() if callable(data) else data)
+        dump = partial(json.dumps, indent=2, allow_nan=False)
+        printers["json"] = lambda: dump(data() if callable(data) else data) + "\n"
     if format not in printers:
         raise unknown("format", format, printers)
     return printers[format]()
@@ -57,10 +58,6 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
     return path
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 def markdown(document: Document) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tabulate import tabulate
 
+from cnnbench import units
 from cnnbench.reporting.document import Rows as Rows
 from cnnbench.reporting.document import Table as Table
 
@@ -24,6 +25,14 @@ UNKNOWN = "?"
 LEAST = ">= "
 WHOLE = "whole"
 """The receptive field of a layer that sees all of the input."""
+SHOW: dict[str, Callable[[float], str]] = {
+    **dict.fromkeys(("parameters", "params", "trainable", "weights"), "{:,.0f}".format),
+    **dict.fromkeys(("MACs", "FLOPs", "flops"), units.count),
+    **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
+    **dict.fromkeys(("activation memory", "peak memory, predicted"), units.binary),
+    "time": units.seconds,
+}
+"""How the values of each quantity are written."""
 MOST = 60
 """The most rows that are shown to somebody who did not ask for all of them."""
 
@@ -48,7 +57,9 @@ def text_table(
     `style` is simple for a terminal and github for Markdown; `wrap` is the most characters of a
     line of the last column.
     """
-    body = [[_cell(cell, style) for cell in row] for row in rows]
+    body = [[" ".join(cell.split()) for cell in row] for row in rows]
+    if style == "github":
+        body = [[cell.replace("|", "\\|") for cell in row] for row in body]
     columns = list(zip(*body, strict=True)) if body else [()] * len(headers)
     align = ["right" if column and all(map(_numeric, column)) else "left" for column in columns]
     widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
@@ -60,11 +71,6 @@ def text_table(
         disable_numparse=True,
         maxcolwidths=widths,
     )
-
-
-def _cell(value: str, style: str) -> str:
-    value = " ".join(value.split())
-    return value.replace("|", "\\|") if style == "github" else value
 
 
 def _numeric(value: str) -> bool:

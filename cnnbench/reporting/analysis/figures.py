@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox, BboxBase
+from matplotlib.transforms import Bbox
 
 from cnnbench import units
 from cnnbench.analysis.candidates import Candidate, Choice
@@ -188,7 +188,9 @@ def _name_all(
             text.set_verticalalignment(("top", "center", "bottom")[up + 1])
             text.update_positions(renderer)
             box = Text.get_window_extent(text, renderer)  # without the line to the point
-            if not box.count_overlaps(taken) and _inside(box, axes.bbox):
+            corners = box.corners()
+            inside = (corners > axes.bbox.min).all() and (corners < axes.bbox.max).all()
+            if inside and not box.count_overlaps(taken):
                 break
         taken.append(box)
         if text.arrow_patch:  # which a name right beside its point does not need
@@ -197,7 +199,3 @@ def _name_all(
 
 def _square(x: float, y: float, side: float) -> Bbox:
     return Bbox.from_bounds(x - side / 2, y - side / 2, side, side)
-
-
-def _inside(box: Bbox, frame: BboxBase) -> bool:
-    return bool(box.x0 > frame.x0 and box.x1 < frame.x1 and box.y0 > frame.y0 and box.y1 < frame.y1)

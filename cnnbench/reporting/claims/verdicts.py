@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +14,10 @@ from cnnbench.cost import CONVENTION
 from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.tables import MISSING, number
+from cnnbench.reporting.tables import MISSING, SHOW, number
 from cnnbench.runs.store import Run
 
 _NOT_MEASURED = "not measured"
-_SHOW: dict[str, Callable[[float], str]] = {
-    **dict.fromkeys(("parameters", "trainable", "weights"), lambda v: f"{v:,.0f}"),
-    **dict.fromkeys(("MACs", "FLOPs"), units.count),
-    **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
-    "time": units.seconds,
-}
-"""How values of each quantity are written."""
 _UNMEASURED = "was not measured at"
 _OPPOSITE = {"% more": "% less", "% less": "% more"}
 _WIDTH = 64
@@ -176,7 +169,7 @@ def _on_paper(judged: JudgedClaim) -> Table:
     means = [claim.variable.means] if claim.variable else []
     rows = []
     for tested in judged.tested:
-        test, show = tested.test, _SHOW[tested.test.quantity]
+        test, show = tested.test, SHOW[tested.test.quantity]
         for value in tested.values:
             base = MISSING if value.base is None else show(float(value.base))
             numbers = [base, show(float(value.new)), shown(test.says, value.value)]

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
 from cnnbench import stats, units
+from cnnbench.cases.paper import QUANTITIES
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.runs.result import Result, ratio
 from cnnbench.stats import Crossing, Estimate
 
 Curves = tuple[Sequence[int], Sequence[float], Sequence[float]]
 """Channels, and a quantity of the base and of the new block at each."""
-
-SHOW: dict[str, Callable[[float], str]] = {
-    "parameters": "{:,.0f}".format,
-    "MACs": units.count,
-    "FLOPs": units.count,
-    "activation memory": units.binary,
-    "peak memory, predicted": units.binary,
-}
-"""How the values of `paper.QUANTITIES` are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,7 @@ def swaps(blocks: ComparedBlocks) -> list[Swap]:
 
     What the rules give is exact; a measured quantity crosses between two measured points.
     """
-    on_paper = SHOW if blocks.comparison.channels else ()
+    on_paper = QUANTITIES if blocks.comparison.channels else ()
     known = [_swap(blocks, name, False, blocks.curves(name)) for name in on_paper]
     if times := time_swap(blocks):
         known.append(times)

@@ -8,17 +8,9 @@ from typing import Any
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.tables import Columns, interval, number, of_items, optional
+from cnnbench.reporting.tables import SHOW, Columns, interval, number, of_items, optional
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.comparison import CaseChange, Gate, NetworkChange, RunComparison
-
-SHOW: dict[str, Callable[[float], str]] = {
-    "time": units.seconds,
-    "memory": units.binary,
-    "params": "{:,.0f}".format,
-    "flops": units.count,
-}
-"""How the values of each metric are written."""
 
 
 def document(comparison: RunComparison, gate: Gate | None = None) -> Document:

@@ -7,10 +7,10 @@ from functools import partial
 from cnnbench import units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.compared_blocks import SHOW, ComparedBlocks, swaps
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, swaps
 from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, Look
-from cnnbench.reporting.tables import MISSING, Rows, Table
+from cnnbench.reporting.tables import MISSING, SHOW, Rows, Table
 from cnnbench.stats import Crossing
 
 ORDER = 20
@@ -22,7 +22,7 @@ _LOOKS: tuple[Look, Look] = (
 """Of the base and of the new block."""
 
 _PANELS = ("parameters", "FLOPs", "activation memory")
-_SHOW = {**SHOW, "parameters": units.count, "time": units.seconds}
+_SHOW = {**SHOW, "parameters": units.count}
 
 
 def add(document: Document, data: Data) -> None:

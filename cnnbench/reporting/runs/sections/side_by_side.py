@@ -8,11 +8,11 @@ from functools import partial
 from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.compared_blocks import SHOW, ComparedBlocks, Pair
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
-from cnnbench.reporting.tables import Table, interval, number, optional
+from cnnbench.reporting.tables import SHOW, Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
 from cnnbench.stats import Estimate
 
