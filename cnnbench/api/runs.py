@@ -187,8 +187,8 @@ def report(folder: Path | str) -> Path:
     from cnnbench.reporting.runs import benchmarks, page
     from cnnbench.runs import recording
 
-    pages = benchmarks if recording.benchmarks(str(folder)) else page
-    return pages.write(Path(folder))
+    write = benchmarks.write if recording.benchmarks(str(folder)) else page.write
+    return write(Path(folder))
 
 
 def results(folder: Path | str) -> DataFrame:
