@@ -29,19 +29,7 @@ def document(prediction: Prediction, top: int = TOP, model: bool = False) -> Doc
         f"{prediction.target}, input {', '.join(map(units.shape, cost.input_shapes))}, float32, "
         f"mode graph, on {machine['cpu']}, {machine['threads']} threads"
     )
-    page.table((["predicted", "", "8 of 10 cases within"], _call(prediction)))
-    page.table((["layer", "type", "time", "share"], _layers(prediction, top)))
-    if model:
-        rows = [["time", *row] for row in coefficients(prediction.calibration.time, "s")]
-        rows += [["memory", *row] for row in coefficients(prediction.calibration.memory, "B")]
-        page.table((["of", "term", "coefficient", "as a rate"], rows))
-    page.text(*_notes(prediction))
-    return page
-
-
-def _call(prediction: Prediction) -> list[list[str]]:
-    cost = prediction.cost
-    return [
+    call = [
         ["time of a call", *_range(prediction.time, units.seconds)],
         ["by MACs alone", units.seconds(prediction.by_macs), MISSING],
         ["by activations alone", units.seconds(prediction.by_activations), MISSING],
@@ -49,6 +37,14 @@ def _call(prediction: Prediction) -> list[list[str]]:
         ["on paper: weights", units.binary(cost.weight_bytes), MISSING],
         ["on paper: peak of activations", units.binary(cost.peak_activation_bytes), MISSING],
     ]
+    page.table((["predicted", "", "8 of 10 cases within"], call))
+    page.table((["layer", "type", "time", "share"], _layers(prediction, top)))
+    if model:
+        rows = [["time", *row] for row in coefficients(prediction.calibration.time, "s")]
+        rows += [["memory", *row] for row in coefficients(prediction.calibration.memory, "B")]
+        page.table((["of", "term", "coefficient", "as a rate"], rows))
+    page.text(*_notes(prediction))
+    return page
 
 
 def _range(expected: Expected, show: Callable[[float], str]) -> tuple[str, str]:

@@ -24,18 +24,14 @@ ORDER = 45
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A timed case below its ceiling: FLOPs per byte, least time, and how plausible it is."""
+    """A timed case below its ceiling: FLOPs a second and a byte, least time, how plausible it is."""
 
     result: Result
     time: Estimate
+    speed: float
     intensity: float
     least_s: float
     judged: Judgement
-
-    @property
-    def speed(self) -> float:
-        """FLOPs of the forward pass a second."""
-        return self.result.cost.flops / self.time.value
 
 
 def add(document: Document, data: Data) -> None:
@@ -73,7 +69,8 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
         moved = sum(map(moved_bytes, r.cost.layers))
         least = sum(bound.seconds for bound in bounds(r.cost, ceiling))
         judged = judge(r.paper.demand, ceiling, time.value, time.high)
-        placed.append(Point(r, time, r.cost.flops / moved if moved else 0.0, least, judged))
+        speed, intensity = r.cost.flops / time.value, r.cost.flops / moved if moved else 0.0
+        placed.append(Point(r, time, speed, intensity, least, judged))
     return placed
 
 
