@@ -28,7 +28,7 @@ from cnnbench.reporting.runs.compared_blocks import (
     swaps,
     time_swap,
 )
-from cnnbench.reporting.runs.exported import frame
+from cnnbench.reporting.runs.exported import row as exported_row
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import write
 from cnnbench.reporting.runs.sections import (
@@ -660,7 +660,8 @@ def test_two_devices_have_a_comparison_each(tmp_path: Path, page: Page) -> None:
 
 
 def test_whole_numbers_stay_whole_and_missing_ones_are_empty(found: list[Result]) -> None:
-    table = frame([found[1], result(found[0].case, found[0].paper, [])])
+    missing = result(found[0].case, found[0].paper, [])
+    table = pd.DataFrame(map(exported_row, [found[1], missing]))
     assert str(table["flops"].dtype) == "int64"
     assert list(table["time_s"].isna()) == [False, True]
     assert list(table["outcome"]) == ["ok", "not reached"]

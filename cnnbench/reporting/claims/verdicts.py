@@ -51,12 +51,7 @@ def document(claims: Sequence[JudgedClaim], run: Run | None, arguments: bool) ->
 
 
 def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
-    """Write README.md and its figures into a folder; returns the path of README.md."""
-    return formats.write(_page(claims, run), folder)
-
-
-def _page(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
-    """All verdicts in a table, then the argument about each claim with its figure."""
+    """Write README.md, with the argument about each claim and its figure, into a folder."""
     from cnnbench.reporting.claims import figure  # here: it imports matplotlib
 
     page = Document()
@@ -74,7 +69,7 @@ def _page(claims: Sequence[JudgedClaim], run: Run | None) -> Document:
         _argue(page, judged, run)
         if figure.worth_drawing(judged):
             page.picture(f"{name}.png", title, partial(figure.draw, judged))
-    return page
+    return formats.write(page, folder)
 
 
 def _table(claims: Sequence[JudgedClaim]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -26,11 +26,6 @@ def export(run: Run, format: str, per: str) -> bytes:
     return FORMATS[format](PER[per](run))
 
 
-def frame(results: Iterable[Result]) -> pd.DataFrame:
-    """One row for each case; what was not measured is missing, never zero."""
-    return pd.DataFrame(map(row, results))
-
-
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """A frame as CSV with twelve digits: beyond these only platforms differ."""
     return table.to_csv(index=False, float_format="%.12g", lineterminator="\n").encode()
@@ -49,7 +44,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def row(r: Result) -> dict[str, Any]:
-    """A case as a row of results.csv."""
+    """A case as a row of results.csv; what was not measured is missing, never zero."""
     case, cost, time = r.case, r.cost, r.time
     ok = sum(m.ok for m in r.launches)
     return {
@@ -130,7 +125,7 @@ def _seconds(ns: int | None) -> float | None:
 
 
 PER: dict[str, Callable[[Run], pd.DataFrame]] = {
-    "case": lambda run: frame(results(run)[0]),
+    "case": lambda run: pd.DataFrame(map(row, results(run)[0])),
     "launch": lambda run: pd.DataFrame(map(_launch, run.measurements)),
     "call": _calls,
 }

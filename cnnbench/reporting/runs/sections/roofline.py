@@ -24,7 +24,7 @@ ORDER = 45
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A timed case below its ceiling: FLOPs a second and a byte, least time, how plausible it is."""
+    """A timed case below its ceiling: FLOPs a second and a byte, least time, and a judgement."""
 
     result: Result
     time: Estimate
