@@ -246,7 +246,7 @@ def measure(
     sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
     pace: dict[str, Any] = {}
     if fit and launch.reference and (last := answers.pop()).ok:
-        turns = tuple(map(median, last.turns))
+        turns = tuple(median(turn) for turn in last.turns)
         pace = {"reference": launch.reference.id, "reference_ns": turns}
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):

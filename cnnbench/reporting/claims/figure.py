@@ -119,11 +119,12 @@ def _beside(judged: JudgedClaim) -> Figure:
     drawing = figure(12, 2 + 0.45 * len(rows))
     axes = drawing.subplots()
     values = [[value / _middle(said) for value in values] for _, said, values, *_ in rows]
-    bounds = [
+    bounds: list[list[float | None]] = [
         [None if end is None else float(end) / _middle(said) for end in (said.low, said.high)]
         for _, said, *_ in rows
     ]
-    known = [value for row in (*values, *bounds) for value in row if value is not None]
+    known = [value for row in bounds for value in row if value is not None]
+    known += [value for row in values for value in row]
     low, high = min(known) / 1.1, max(known) * 1.1
     axes.set_xlim(low, high)
     axes.axvline(1, color=GREY, linewidth=1)

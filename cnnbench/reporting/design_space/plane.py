@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cnnbench import units
@@ -61,12 +63,16 @@ def draw(sweep: Sweep) -> Figure:
             log_axis(axes, which, show)
         else:
             axis = axes.xaxis if which == "x" else axes.yaxis
-            axis.set_major_formatter(lambda value, _, show=show: brief(show(value)))
+            axis.set_major_formatter(partial(_tick, show))
     axes.set_title(title(sweep))
     legend = drawing.legend(loc="outside lower left", markerscale=2)
     for handle in filter(None, legend.legend_handles):
         handle.set_alpha(1)
     return drawing
+
+
+def _tick(show: Callable[[float], str], value: float, _: int) -> str:
+    return brief(show(value))
 
 
 def _best(sweep: Sweep, count: int) -> str:
