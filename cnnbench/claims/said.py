@@ -18,6 +18,7 @@ itself, in its base unit.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,6 +89,13 @@ class Said:
     def printed(self) -> bool:
         """Whether it gives a number, not only a direction."""
         return self.text not in _WORDS
+
+    @property
+    def number(self) -> float:
+        """The value that is printed, of two the geometric middle; 1 where no number is."""
+        to = _READINGS[self.reading][0]
+        values = [float(to(Fraction(n))) for n in re.findall(r"\d+\.?\d*", self.text)]
+        return math.prod(values) ** (1 / len(values)) if values and all(values) else 1.0
 
     @property
     def decimals(self) -> int | None:

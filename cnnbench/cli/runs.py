@@ -21,6 +21,10 @@ INPUT = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file
 baseline = typer.Typer(help="Runs kept under a name, to compare later runs with.")
 
 
+NOTHING_JUDGED = 3
+"""The exit status of a gate without a single case that both sides have with an interval."""
+
+
 def run(
     targets: Annotated[
         list[str] | None,
@@ -174,7 +178,7 @@ def compare(
         for line in compared_runs.remarks(comparison, gate):
             print(line, file=sys.stderr)
     if gate and not gate.passed:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if gate.judged else NOTHING_JUDGED)
 
 
 @baseline.command()

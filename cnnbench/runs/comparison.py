@@ -124,12 +124,14 @@ class Gate(Record):
         above: the cases whose whole interval is above the limit.
         broke: the cases that have a value in the base but none in the new side.
         unjudged: the cases without an interval or a base value; these neither pass nor fail.
+        judged: how many cases have an interval, or broke.
     """
 
     limit: float
     above: tuple[CaseChange, ...]
     broke: tuple[CaseChange, ...]
     unjudged: tuple[CaseChange, ...]
+    judged: int
 
     def __repr__(self) -> str:
         failed = f"{len(self.above)} above", f"{len(self.broke)} broke"
@@ -138,19 +140,19 @@ class Gate(Record):
 
     @property
     def passed(self) -> bool:
-        """Whether no case is above the limit and none broke."""
-        return not self.above and not self.broke
+        """Whether a case was judged, none is above the limit and none broke."""
+        return bool(self.judged) and not self.above and not self.broke
 
     @property
     def word(self) -> str:
-        """Passed or failed."""
-        return "passed" if self.passed else "failed"
+        """Passed, failed or, where no case could be compared, nothing judged."""
+        return "passed" if self.passed else "failed" if self.judged else "nothing judged"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; cases by their keys."""
         sides = {"above": self.above, "broke": self.broke, "unjudged": self.unjudged}
         keys = {side: [change.key for change in changes] for side, changes in sides.items()}
-        return {"limit": self.limit, "passed": self.passed, **keys}
+        return {"limit": self.limit, "passed": self.passed, "judged": self.judged, **keys}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -204,6 +206,7 @@ class RunComparison(Record):
             above=tuple(c for c, low in lows if low is not None and low > 1 + limit),
             broke=tuple(c for c in self.changes if c.broke),
             unjudged=tuple(c for c, low in lows if low is None and not c.broke),
+            judged=sum(low is not None or c.broke for c, low in lows),
         )
 
     def records(self) -> list[dict[str, Any]]:

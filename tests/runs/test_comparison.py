@@ -90,9 +90,7 @@ def test_one_launch_has_a_ratio_but_no_interval_and_no_verdict_other_than_unclea
     change = only(compared)
     assert change.ratio.value == pytest.approx(2)
     assert (change.ratio.low, change.verdict) == (None, "unclear")
-    judged = compared.gate(0.05)
-    assert judged.passed
-    assert judged.unjudged == (change,)
+    assert compared.gate(0.05).unjudged == (change,)
 
 
 @pytest.mark.parametrize(("limit", "passed"), [(0.05, False), (0.11, False), (0.12, True)])
@@ -340,6 +338,7 @@ def test_a_comparison_and_its_gate_have_plain_values_and_short_names(tmp_path):
     assert judged.to_json() == {
         "limit": 0.05,
         "passed": False,
+        "judged": 2,
         "above": [A.id],
         "broke": [B.id],
         "unjudged": [],
@@ -460,3 +459,12 @@ def test_blocks_that_took_turns_are_compared_turn_by_turn(tmp_path):
     run = stored.write(tmp_path / "run", [A, B], both)
     ratio = only(api.compare(run, blocks=("narrow", "wide"))).ratio
     assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1.25 / ROOM, 1.25, 1.25 * ROOM))
+
+
+def test_a_gate_that_judged_nothing_says_so_and_has_a_status_of_its_own(tmp_path, capsys):
+    base = timed(tmp_path / "base", (A, [100]))  # one launch has no interval
+    new = timed(tmp_path / "new", (A, [150]))
+    gate = api.compare(base, new).gate(0.05)
+    assert (gate.judged, gate.passed, gate.word) == (0, False, "nothing judged")
+    assert main(["compare", str(base), str(new), "--fail-above", "5%"]) == 3
+    assert capsys.readouterr().out.endswith("Gate at 5 %: nothing judged.\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 
@@ -107,20 +106,14 @@ def _test_bars(judged: JudgedClaim) -> list[_TestBar]:
     return rows
 
 
-def _middle(said: Said) -> float:
-    """The middle of what is said, or its only bound; 1 where no number is said."""
-    known = [float(end) for end in (said.low, said.high) if end is not None]
-    return math.prod(known) ** (1 / len(known)) if said.printed else 1.0
-
-
 def _beside(judged: JudgedClaim) -> Figure:
-    """The values and what is said, each as a multiple of the middle of what is said."""
+    """The values and what is said, each as a multiple of the number that is printed."""
     rows = _test_bars(judged)
     drawing = figure(12, 2 + 0.45 * len(rows))
     axes = drawing.subplots()
-    values = [[value / _middle(said) for value in values] for _, said, values, *_ in rows]
+    values = [[value / said.number for value in values] for _, said, values, *_ in rows]
     bounds: list[list[float | None]] = [
-        [None if end is None else float(end) / _middle(said) for end in (said.low, said.high)]
+        [None if end is None else float(end) / said.number for end in (said.low, said.high)]
         for _, said, *_ in rows
     ]
     known = [value for row in bounds for value in row if value is not None]
