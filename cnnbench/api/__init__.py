@@ -7,7 +7,6 @@ from cnnbench.api.analysis import (
     choose,
     conventions,
     formula,
-    sweep,
     trace,
     training,
 )
@@ -25,6 +24,7 @@ from cnnbench.api.runs import (
     run,
     save_baseline,
 )
+from cnnbench.api.sweeps import sweep
 
 __all__ = ["analyze", "capacity", "check", "choose", "conventions", "formula", "trace", "training"]
 __all__ += ["Verified", "verify"]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import cnnbench
-from cnnbench.cli import analysis, machines, runs, sweeps
+from cnnbench.cli import analysis, claims, machines, runs, sweeps
 from cnnbench.errors import CnnbenchError, one_line
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ def _options(
 app.command("list")(analysis.list_)
 for _function in (
     *(analysis.analyze, analysis.formula, sweeps.sweep),
-    *(runs.run, runs.report, runs.compare, runs.export, runs.verify),
+    *(runs.run, runs.report, runs.compare, runs.export, claims.verify),
     *(machines.predict, machines.roofline, machines.doctor),
 ):
     app.command()(_function)

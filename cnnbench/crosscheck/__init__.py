@@ -19,6 +19,7 @@ from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.crosscheck.pairing import NO_RULE, Agreement, layers
 from cnnbench.crosscheck.profiler import NOT_COMPARED
 from cnnbench.graph import Graph
+from cnnbench.networks.reader import NO_CALL
 
 
 def compare(graph: Graph, model: Any) -> Check:
@@ -92,6 +93,8 @@ def report(graph: Graph, model: Any) -> list[Agreement]:
         if macs:
             why = NOT_COMPARED.get(reason, reason)
             rows.append(Agreement(f"multiply-adds in {reason} ({why})", macs, None, None))
+    uncalled = [node.name for node in graph.nodes if node.uncounted == NO_CALL]
+    rows += [Agreement(f"{name}: calls that use its weights", 0, None, False) for name in uncalled]
     return rows + [row for layer in compared for row in layer.rows() if row.equal is False]
 
 

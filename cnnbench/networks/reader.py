@@ -51,6 +51,9 @@ from cnnbench.networks.symbolic import (
 )
 from cnnbench.rule import Rule, Shape, Weight
 
+NO_CALL = "the model owns its weights, but no call of it was found"
+"""Why the work of a layer is not known that nothing calls, as far as one can see."""
+
 Invoke = Callable[[Callable[..., Any], list[Any]], Any]
 """Calls the first, the `call` of a layer, on tensors in the place of its recorded ones."""
 
@@ -118,8 +121,7 @@ class _Reader:
             weights = self.weights(_own(layer))
             if weights:
                 rule = Rule((0,), weights, saves="", window=None)
-                reason = "the model owns its weights, but no call of it was found"
-                self.append(layer, type(layer).__name__, {}, [], rule, reason)
+                self.append(layer, type(layer).__name__, {}, [], rule, NO_CALL)
 
     def function(self, function: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Read the calls of a Keras Function, in the order in which Keras runs them."""

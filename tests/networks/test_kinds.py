@@ -211,11 +211,14 @@ def test_weights_of_which_no_call_is_found_are_named():
 
     model = Auxiliary()
     model.build((None, 4))
-    found = cost(networks.resolve(model).trace(None, 1, None))
+    graph = networks.resolve(model).trace(None, 1, None)
+    found = cost(graph)
     assert found.params == model.count_params() == 5 * 3 + 5 * 7
     ((name, reason),) = [(layer.name, layer.uncounted) for layer in found.uncounted]
     assert (name, repr(found.macs)) == ("second", ">= 12")
     assert reason == "the model owns its weights, but no call of it was found"
+    (row,) = [row for row in crosscheck.report(graph, model) if row.equal is False]
+    assert row.what == "second: calls that use its weights"
 
 
 def test_a_trace_that_fails_half_way_leaves_nothing_behind():
