@@ -93,10 +93,25 @@ KINDS = {"plan": Plan, "launch": Measurement, "stop": Stop, "ceilings": Ceiling}
 
 
 class Store:
-    """The open file of a run; every `append` is on the disk when it returns."""
+    """The open file of a run, which has one writer; every `append` is on the disk when it returns.
+
+    Raises:
+        StoreError: another process writes the run.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "ab+")  # noqa: SIM115 - closed by __exit__
+        from filelock import FileLock, Timeout  # here: reading needs no lock
+
+        self._lock = FileLock(path.with_suffix(".lock"), timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise StoreError(
+                f"another process writes the run in {path.parent}; wait until it ends, or choose "
+                "another folder with --out"
+            ) from None
+        # Unbuffered: what does not fit on a full disk is not tried again when the file is closed.
+        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed by __exit__
         # A run that was killed may have left half a line: end it, so that only it is lost.
         if self._file.tell():
             self._file.seek(-1, os.SEEK_END)
@@ -106,9 +121,10 @@ class Store:
     def append(self, kind: str, data: dict[str, Any]) -> None:
         """Write one line and wait until it is on the disk."""
         line = json.dumps({"schema": SCHEMA, "type": kind, **data}, separators=(",", ":"))
+        left = line.encode() + b"\n"
         try:
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             raise StoreError(
@@ -121,6 +137,8 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
 
 
 def create(folder: Path, plan: Plan) -> Store:

@@ -1,6 +1,7 @@
 """The run's folder: append, read back, damage."""
 
 import json
+import resource
 from dataclasses import replace
 
 import pytest
@@ -131,3 +132,28 @@ def test_a_folder_that_cannot_be_written_is_refused_without_a_trace(tmp_path):
         store.check_free(tmp_path / "file" / "run")
     store.check_free(tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_run_has_one_writer(tmp_path):
+    with (
+        store.create(tmp_path, PLAN),
+        pytest.raises(StoreError, match=r"another process writes the run in .*; wait until it ends"),
+    ):
+        store.resume(tmp_path)
+    with store.resume(tmp_path) as file:
+        file.append("stop", {"case": "x"})
+    assert [path.name for path in tmp_path.iterdir()] == [store.FILE]
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing_that_was_written(tmp_path):
+    with store.create(tmp_path, PLAN) as file:
+        written = (tmp_path / store.FILE).stat().st_size
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written + 10, before[1]))
+        try:
+            with pytest.raises(StoreError, match=r"cannot write to .*; make room and continue"):
+                file.append("stop", {"case": "x" * 100})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / store.FILE).stat().st_size == written + 10
+    assert store.read(tmp_path).plan == PLAN
