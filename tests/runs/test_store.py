@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_written_is_refused_without_a_trace(tmp_path):
 def test_a_run_has_one_writer(tmp_path):
     with (
         store.create(tmp_path, PLAN),
-        pytest.raises(StoreError, match=r"another process writes the run in .*; wait until it ends"),
+        pytest.raises(StoreError, match=r"another process writes .*; wait until it ends"),
     ):
         store.resume(tmp_path)
     with store.resume(tmp_path) as file:
