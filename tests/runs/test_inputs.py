@@ -57,9 +57,10 @@ def test_the_gate_names_what_it_fails_for_and_exits_with_1(capsys):
     assert "2 unclear" in out
 
 
-def test_without_an_interval_the_gate_passes_and_says_so(capsys):
+def test_without_an_interval_the_gate_judges_nothing_and_says_so(capsys):
     timed(Path("one"), (A, [500]), (B, [100]))
-    out, _ = said(capsys, "compare", "base", "one", "--fail-above", "5%")
+    assert main(["compare", "base", "one", "--fail-above", "5%"]) == 3
+    out = capsys.readouterr().out
     assert "not judged, because a case without an interval cannot fail: narrow | one 8x8x3" in out
     assert "To do: run with two or more --launches." in out
 
@@ -83,6 +84,7 @@ def test_json_is_one_document_also_where_a_ratio_is_infinite(capsys):
     assert found["gate"] == {
         "limit": 0.05,
         "passed": False,
+        "judged": 2,
         "above": [A.id],
         "broke": [B.id],
         "unjudged": [],
