@@ -42,6 +42,7 @@ def _garbage_is_only_looked_for_in_what_a_file_makes():
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # a graph of TensorFlow alone has 10,000s of objects
 
 
 @pytest.fixture(scope="session", autouse=True)
