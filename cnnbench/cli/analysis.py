@@ -78,6 +78,17 @@ def analyze(
             "--check", help="Compare with Keras and TensorFlow's profiler; exit 1 if they differ."
         ),
     ] = False,
+    import_: Annotated[
+        list[str] | None,
+        Option(
+            "--import",
+            help="Import this first: it registers layers that a file names.",
+            metavar="MODULE",
+        ),
+    ] = None,
+    unsafe: Annotated[
+        bool, Option("--unsafe", help="Open a file although it may run code of who made it.")
+    ] = False,
     all_applications: Annotated[
         bool, Option("--all-applications", help="Compare all models of keras.applications.")
     ] = False,
@@ -132,6 +143,8 @@ def analyze(
         "--memory": memory,
         "--training": training,
         "--check": check,
+        "--import": import_,
+        "--unsafe": unsafe,
     }
     names = targets or []
     chosen = None
@@ -155,7 +168,11 @@ def analyze(
         page = choice.document(chosen)
     else:
         _go_together(for_one | {"--sort": sort}, format)
-        network = networks.resolve(names[0], input, include_top, options.parse_params(param))
+        if unsafe:
+            print(f"cnnbench: {names[0]} may run any code of whoever made it", file=sys.stderr)
+        network = networks.resolve(
+            names[0], input, include_top, options.parse_params(param), unsafe, import_ or ()
+        )
         if memory is not None:
             uses = (None, training or "adam")
             found = [api.capacity(network, memory, optimizer=use, **at) for use in uses]
@@ -172,6 +189,8 @@ def analyze(
                 page = mermaid.document(graph, depth)
             else:
                 page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
+        if network.keras_because and format in ("table", "markdown"):
+            page.text(f"opened with Keras, which takes longer: {network.keras_because[0]}")
         if check:
             rows = api.check(network, **at)
             page.table(differences.checked(rows))

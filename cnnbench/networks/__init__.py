@@ -47,6 +47,7 @@ class Network:
         source: the file that holds it, where that is not the target: of a model that came from
             Python.
         given: whether it is a Keras model that somebody made; the target is then its name.
+        unsafe: whether code in its file may be run.
         keras_because: what only Keras can read in its configuration, if it was tried.
     """
 
@@ -54,6 +55,7 @@ class Network:
     params: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     given: bool = False
+    unsafe: bool = False
     keras_because: list[str] = field(default_factory=list, repr=False, compare=False)
     _model: list[Any] = field(default_factory=list, repr=False, compare=False)
 
@@ -141,6 +143,8 @@ class Network:
         from cnnbench.networks import configuration, stored
 
         try:
+            if self.unsafe:
+                return None
             if self.kind == "file" and not os.path.isdir(self.source or self.target):
                 spec = stored.configuration(Path(self.source or self.target))
             elif self.kind == "application" and not self.params:
@@ -221,6 +225,8 @@ def resolve(
     inputs: Sequence[Shape] | None = None,
     include_top: bool = True,
     params: dict[str, Any] | None = None,
+    unsafe: bool = False,
+    imports: Sequence[str] = (),
 ) -> Network:
     """What a user means, opened if it is not in the catalogue.
 
@@ -229,12 +235,18 @@ def resolve(
         inputs: the sizes that it will be traced at first.
         include_top: with the classifier, of a model of `keras.applications`.
         params: of a catalogue entry, of a model of `keras.applications`, or of a function.
+        unsafe: whether code in a file may be run.
+        imports: modules that register layers which a file names.
 
     Raises:
         UnknownNameError: nothing of that name.
         CnnbenchError: a file or a function that gives no model; parameters that nothing takes.
     """
-    network = named(target, include_top, params)
+    for module in imports:
+        from cnnbench.networks import load
+
+        load.imported(module)
+    network = replace(named(target, include_top, params), unsafe=unsafe)
     network.check()
     if network.kind != "entry":
         with suppress(_OpenInputError):  # a size is asked for when it is traced

@@ -64,7 +64,7 @@ def of_type(title: str, model: Any, dtype: str | None) -> Any:
 def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any:
     match network.kind:
         case "file":
-            return file(Path(network.source or network.target), values)
+            return file(Path(network.source or network.target), values, network.unsafe)
         case "function":
             return function(network.target, network.params, values)
         case "application":
@@ -103,12 +103,12 @@ def checked_model(given: Any) -> Any:
     return given
 
 
-def file(path: Path, values: bool = False) -> Any:
+def file(path: Path, values: bool = False, unsafe: bool = False) -> Any:
     """The model that a file or a SavedModel folder holds.
 
-    A file is opened in safe mode: nothing in it is executed. Without `values` only the
-    configuration of a `.keras` file is read. A SavedModel is a program, and TensorFlow runs its
-    initialisers: open those that you trust.
+    Unless `unsafe`, a file is opened in safe mode: nothing in it is executed. Without `values`
+    only the configuration of a `.keras` file is read. A SavedModel is a program, and TensorFlow
+    runs its initialisers: open those that you trust.
 
     Raises:
         TargetError: there is no such file, Keras cannot read it, or it is unsafe.
@@ -124,16 +124,18 @@ def file(path: Path, values: bool = False) -> Any:
             return _saved_model(path)
         if config is None or (values and path.suffix != ".json"):
             with nullcontext() if values else no_values():
-                model = keras.saving.load_model(path, compile=False, safe_mode=True)
+                model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
         else:
-            model = _without_values(config)
+            model = _without_values(config, safe_mode=not unsafe)
     except CnnbenchError:
         raise
     except Exception as error:  # whatever Keras finds wrong with it
-        unsafe = "safe_mode=False" in str(error)
-        why = "it would run code or open a file" if unsafe else reason(error)
+        refused = "safe_mode=False" in str(error)
+        why = "it would run code or open a file" if refused else reason(error)
+        known = "Could not locate class" not in str(error)
+        do = "save it again or" if known else "name the module that registers it with --import, or"
         raise TargetError(
-            f"{path}: Keras {keras.__version__} cannot read it: {why}; save it again or "
+            f"{path}: Keras {keras.__version__} cannot read it: {why}; {do} "
             "give a function that makes the model, as package.module:name"
         ) from None
     if not isinstance(model, keras.Model):
@@ -141,16 +143,16 @@ def file(path: Path, values: bool = False) -> Any:
     return model
 
 
-def _without_values(config: Any) -> Any:
+def _without_values(config: Any, safe_mode: bool) -> Any:
     """The model of a configuration, without values where Keras can make it so."""
     keras = _keras()
     try:
         with no_values():
-            return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
+            return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=safe_mode)
     except ValueError as error:
         if "stateless scope" not in str(error):  # as of a recurrent layer that keeps its state
             raise
-    return keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return keras.saving.deserialize_keras_object(config, safe_mode=safe_mode)
 
 
 def function(target: str, params: dict[str, Any], values: bool = False) -> Any:
@@ -214,6 +216,16 @@ def called(target: str, *args: Any) -> Any:
         return _attribute(module_name, attribute)(*args)
 
 
+def imported(module: str) -> None:
+    """Import a module of the user's, which registers the layers that a file names.
+
+    Raises:
+        TargetError: there is no such module, or it fails.
+    """
+    with _of_the_user(module):
+        _module(module)
+
+
 def _split(target: str) -> tuple[str, str]:
     module_name, _, attribute = target.partition(":")
     parts = (*module_name.split("."), *attribute.split("."))
@@ -226,12 +238,16 @@ def _split(target: str) -> tuple[str, str]:
 
 def _attribute(module_name: str, attribute: str) -> Any:
     """What stands in a module of the user's, which `python -m` would find too."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    found: Any = importlib.import_module(module_name)
+    found = _module(module_name)
     for part in attribute.split("."):
         found = getattr(found, part)
     return found
+
+
+def _module(name: str) -> Any:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    return importlib.import_module(name)
 
 
 def _called(target: str, function: Callable[..., Any], params: dict[str, Any], values: bool) -> Any:

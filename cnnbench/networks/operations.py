@@ -65,7 +65,7 @@ class Operations:
         self.known: dict[Any, Tensor] = {}  # what depends on the inputs or the weights
         self.variables = {_key(x): variable for x, variable in traced.weights}
         self.constants: dict[Any, Any] = {}  # what the inputs of functions and loops hold
-        self.done: set[int] = set()
+        self.done: set[int | None] = set()
         self.turns = 1
         self.sized_graphs: list[Any] = []
         self.needed: set[Any] = set()
@@ -91,11 +91,13 @@ class Operations:
             if _key(op) not in self.needed:
                 self.needed.add(_key(op))
                 left += [x.op for x in op.inputs]
-        for op in graph.get_operations():
-            if _key(op) not in self.needed:
-                continue  # TensorFlow does not run it either
-            first, _, _ = op.name.partition("/")
-            if not (first.startswith(CALL) and self.call(int(first.removeprefix(CALL)))):
+        # TensorFlow does not run the others either.
+        needed = [op for op in graph.get_operations() if _key(op) in self.needed]
+        numbers = [_number(op) for op in needed]
+        if graph is not self.traced.graph:
+            self.done -= set(numbers)  # a function that is called again calls its layers again
+        for op, number in zip(needed, numbers, strict=True):
+            if number is None or not self.call(number):
                 self.operation(op)
 
     def call(self, number: int) -> bool:
@@ -245,6 +247,8 @@ class Operations:
     def entered(self, op: Any, body: Any) -> None:
         """Let the inputs of a function be those of the operation that calls it."""
         for x, y in zip(op.inputs, body.inputs, strict=True):
+            for values in (self.known, self.variables, self.constants):
+                values.pop(_key(y), None)  # of an earlier call
             self.alias(x, y)
             value = self.value(x)
             if value is not None:
@@ -304,6 +308,12 @@ class Operations:
                 return None
             turns.append(max(int(last) - int(first), 0))
         return min(turns) if turns else None
+
+
+def _number(op: Any) -> int | None:
+    """The number of the call of a layer that an operation belongs to."""
+    first, _, _ = op.name.partition("/")
+    return int(first.removeprefix(CALL)) if first.startswith(CALL) else None
 
 
 def _counts(body: Any, index: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnnbench import networks
+from cnnbench.cli import main
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError, TargetError
 
@@ -124,3 +125,22 @@ def test_the_number_of_a_shared_layer_and_the_order_are_those_of_keras(tmp_path)
         read.trace(None, 2, None).to_json()
     )
     assert configured._model == []
+
+
+@pytest.mark.tensorflow
+def test_a_module_that_registers_a_layer_is_imported_first(tmp_path, capsys):
+    keras = pytest.importorskip("keras")
+    from tests.networks import reported
+
+    path = tmp_path / "registered.keras"
+    reported.registered_layer().save(path)
+    assert main(["analyze", str(path), "--import", "tests.networks.reported"]) == 0
+    assert "opened with Keras, which takes longer: pool" in capsys.readouterr().out
+    assert main(["analyze", str(path), "--import", "no.such"]) == 2
+    assert "no.such: " in capsys.readouterr().err
+    x = keras.Input((4,))
+    keras.Model(x, keras.layers.Lambda(lambda x: x * 2.0)(x)).save(tmp_path / "code.keras")
+    assert main(["analyze", str(tmp_path / "code.keras"), "--unsafe"]) == 0
+    out, err = capsys.readouterr()
+    assert "no rule" not in out
+    assert err == f"cnnbench: {tmp_path}/code.keras may run any code of whoever made it\n"

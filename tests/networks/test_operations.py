@@ -131,6 +131,25 @@ def test_a_function_of_tensorflow_is_entered():
     assert of_function(lambda x: product(product(x)), 5, 4).macs == 2 * 5 * 16
 
 
+def test_a_layer_in_a_function_works_as_often_as_the_function_is_called():
+    class Twice(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(4)
+            self.function = tf.function(self.dense)
+
+        def build(self, shape):
+            self.dense.build(shape)
+
+        def call(self, x):
+            return self.function(self.function(x))
+
+    x = keras.Input((5, 4))
+    found = of(keras.Model(x, Twice()(x)))
+    assert (found.params, found.macs) == (20, 2 * 5 * 16)
+    assert found.uncounted == ()
+
+
 def test_an_operation_without_a_rule_is_named():
     found = of_function(lambda x: tf.linalg.inv(x), 4, 4)
     assert [layer.uncounted for layer in found.uncounted] == [
