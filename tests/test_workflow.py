@@ -65,9 +65,9 @@ def test_base_and_head_are_measured_compared_summed_up_and_gated(job, tmp_path):
         command.chmod(0o755)
     (tmp_path / "head").mkdir()
     (tmp_path / "head" / "bench.toml").write_text(SUITE)
-    rounds = "1 2 3 4 5 6"  # here three will do: the fake runtime takes the same each time
+    rounds = "1 2 3 4 5 6"  # here two will do: the fake runtime takes the same each time
     assert rounds in script(job, "Measure")
-    measured = shell(script(job, "Measure").replace(rounds, "1 2 3"), tmp_path)
+    measured = shell(script(job, "Measure").replace(rounds, "1 2"), tmp_path)
     assert measured.returncode == 0, measured.stderr
     compared = shell(script(job, "Compare"), tmp_path)
     assert compared.returncode == 0, compared.stderr
