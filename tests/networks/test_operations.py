@@ -101,6 +101,22 @@ def test_a_loop_that_depends_on_the_data_is_not_counted():
     assert [x.uncounted for x in found.uncounted] == ["how often its loop runs depends on the data"]
 
 
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("end", [10, "given"])
+def test_only_a_loop_that_counts_by_one_to_a_known_end_is_counted(step, end):
+    def turns(x):
+        last = tf.cast(x[0, 0, 0], "int32") if end == "given" else end
+        return tf.while_loop(
+            lambda i, y: i < last, lambda i, y: (i + step, tf.matmul(y, kernel(4, 4))), (0, x)
+        )[1]
+
+    found = of_function(turns, 5, 4)
+    known = (step, end) == (1, 10)
+    assert found.macs == (10 * 5 * 16 if known else 0)
+    reasons = [layer.uncounted for layer in found.uncounted]
+    assert reasons == ([] if known else ["how often its loop runs depends on the data"])
+
+
 class Cell(layers.Layer):
     """A recurrent cell that somebody wrote."""
 
