@@ -92,13 +92,13 @@ def test_a_run_from_suite_to_report(tmp_path, monkeypatch, capsys):
         'name = "VGG block"\n'
         'target = "vgg_block"\n'
         "params = { n_filters = 8 }\n"
-        'inputs = ["16x16x3"]\n'
+        'inputs = ["16x16x3", "32x32x3"]\n'
         'modes = ["graph", "eager"]\n'
     )
     argv = ["--device", "cpu", "--time-budget", "60s", "--launches", "2", "--out", "r"]
     assert main(["run", "small.toml", *argv]) == 0
     run = store.read(Path("r"))
-    assert [m.outcome for m in run.measurements] == ["ok"] * 4
+    assert [m.outcome for m in run.measurements] == ["ok"] * 8
     assert all(m.check is not None and m.check.equal for m in run.measurements)
     assert all(m.peak_bytes is not None for m in run.measurements)
     page = Path("r/README.md").read_text()
