@@ -162,8 +162,8 @@ def _activation(value: Any, own: Callable[[Any], OwnActivation]) -> str:
         return value or "linear"
     if not callable(value):
         raise NoRuleError(f"there is no rule for {type(value).__name__}")
-    if value in _named():
-        return _named()[value]
+    if id(value) in _named():
+        return _named()[id(value)]
     of_class = {name.replace("_", ""): name for name in OPERATIONS}
     name = of_class.get(type(value).__name__.lower(), "")
     if name and type(value).__module__.split(".")[0] == "keras":
@@ -172,10 +172,10 @@ def _activation(value: Any, own: Callable[[Any], OwnActivation]) -> str:
 
 
 @cache
-def _named() -> dict[Any, str]:
-    """The activations of Keras that have a rule, by the function."""
+def _named() -> dict[int, str]:
+    """The activations of Keras that have a rule, by the identity of the function."""
     import keras
 
     names = [name for name in ("glu", *OPERATIONS) if hasattr(keras.activations, name)]
     # Of two names the first: "swish" is another one for "silu".
-    return {getattr(keras.activations, name): name for name in reversed(names)}
+    return {id(getattr(keras.activations, name)): name for name in reversed(names)}

@@ -401,6 +401,18 @@ def test_an_activation_of_ones_own_is_counted():
     assert not found.uncounted
 
 
+def test_an_activation_may_be_an_object_that_has_no_hash():
+    class Doubled:
+        __hash__ = None
+
+        def __call__(self, x):
+            return x + x
+
+    x = keras.Input((4,))
+    found = costs(keras.Model(x, keras.layers.Dense(3, activation=Doubled())(x)))
+    assert (found.macs, found.elementwise) == (12, 3 + 3)
+
+
 def test_an_unknown_activation_leaves_the_rest_counted():
     def mine(x):
         return keras.ops.sort(x)
