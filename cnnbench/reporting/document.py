@@ -8,7 +8,8 @@ Text may mark words as Markdown does: **bold**, `code` and [a link](address).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,15 @@ class Picture:
     draw: Callable[[], Figure]
 
 
-Block = str | Heading | Bullets | Grid | Code | Picture
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks of which a reader sees only the summary until they open it; plain text shows all."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+Block = str | Heading | Bullets | Grid | Code | Picture | Folded
 """A string is a paragraph; a line feed inside stays one."""
 
 
@@ -114,3 +123,12 @@ class Document:
     def picture(self, name: str, alt: str, draw: Callable[[], Figure]) -> None:
         """Add a figure."""
         self.blocks.append(Picture(name, alt, draw))
+
+    @contextmanager
+    def folded(self, summary: str) -> Iterator[None]:
+        """Fold all that is added inside `with page.folded("details"):`; nothing stays nothing."""
+        before, self.blocks = self.blocks, []
+        yield
+        inside, self.blocks = self.blocks, before
+        if inside:
+            self.blocks.append(Folded(summary, tuple(inside)))

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from html import escape
 from pathlib import Path
 
 from cnnbench.errors import StoreError, unknown
-from cnnbench.reporting.document import Block, Bullets, Code, Document, Grid, Heading, Picture
+from cnnbench.reporting.document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Folded,
+    Grid,
+    Heading,
+    Picture,
+)
 from cnnbench.reporting.tables import csv_text, text_table
 
 _MARKED = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`|\[([^]]+)\]\([^)]*\)")
@@ -43,7 +53,7 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
     from cnnbench.reporting.style import save, saved  # here: it imports matplotlib
 
     path = folder / "README.md"
-    pictures = [block for block in document.blocks if isinstance(block, Picture)]
+    pictures = [block for block in _unfolded(document.blocks) if isinstance(block, Picture)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -62,12 +72,26 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
 
 def markdown(document: Document) -> str:
     """A document as Markdown, as GitHub prints it; its figures are named, not drawn."""
-    return "\n\n".join(map(_markdown, document.blocks)) + "\n"
+    return _markdowns(document.blocks) + "\n"
 
 
 def text(document: Document) -> str:
     """A document as plain text for a terminal; figures are left out."""
-    return "\n\n".join(filter(None, map(_text, document.blocks))) + "\n"
+    return _texts(document.blocks) + "\n"
+
+
+def _unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks, what is folded too."""
+    for block in blocks:
+        yield from _unfolded(block.blocks) if isinstance(block, Folded) else (block,)
+
+
+def _markdowns(blocks: Iterable[Block]) -> str:
+    return "\n\n".join(map(_markdown, blocks))
+
+
+def _texts(blocks: Iterable[Block]) -> str:
+    return "\n\n".join(filter(None, map(_text, blocks)))
 
 
 def _markdown(block: Block) -> str:
@@ -84,6 +108,9 @@ def _markdown(block: Block) -> str:
             return f"```{language}\n{words}\n```"
         case Picture(name, alt):
             return f"![{alt}]({name})"
+        case Folded(summary, blocks):
+            opened = f"<details>\n<summary>{escape(_plain(summary), quote=False)}</summary>"
+            return f"{opened}\n\n{_markdowns(blocks)}\n\n</details>"
 
 
 def _text(block: Block) -> str:
@@ -97,6 +124,8 @@ def _text(block: Block) -> str:
             return text_table(heads, rows, "simple", wrap)
         case Code(words):
             return words
+        case Folded(summary, blocks):
+            return f"{_plain(summary)}\n\n{_texts(blocks)}"
         case _:
             return ""
 
