@@ -8,6 +8,7 @@ Text may mark words as Markdown does: **bold**, `code` and [a link](address).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 Rows = list[list[str]]
 Table = tuple[list[str], Rows]
 """Headers, and the texts of every row."""
+MARKED = re.compile(
+    r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`|\[(?P<label>[^]]+)\]\((?P<address>[^)]*)\)"
+)
+"""Marked words in a text."""
 
 
 @dataclass(frozen=True, slots=True)

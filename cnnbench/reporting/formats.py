@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cnnbench.errors import StoreError, unknown
 from cnnbench.reporting.document import (
+    MARKED,
     Block,
     Bullets,
     Code,
@@ -22,7 +23,6 @@ from cnnbench.reporting.document import (
 )
 from cnnbench.reporting.tables import csv_text, text_table
 
-_MARKED = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`|\[([^]]+)\]\([^)]*\)")
 _SHOWN = re.compile(r"\]\(([^()/\\]+\.png)\)")
 """A figure in a page."""
 
@@ -132,4 +132,4 @@ def _text(block: Block) -> str:
 
 def _plain(words: str) -> str:
     """Words without the marks of Markdown."""
-    return _MARKED.sub(lambda found: next(filter(None, found.groups())), words)
+    return MARKED.sub(lambda found: next(filter(None, found.groups())), words)

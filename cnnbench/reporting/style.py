@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,8 +62,15 @@ def brief(text: str) -> str:
 
 def save(draw: Callable[[], Figure], path: Path) -> None:
     """Draw a figure in our style and write it, so that `saved` knows it again."""
+    path.write_bytes(image(draw, path.suffix.lower()))
+
+
+def image(draw: Callable[[], Figure], suffix: str) -> bytes:
+    """The same as the bytes of a file that ends in .png, .svg or .pdf."""
+    out = io.BytesIO()
     with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
-        draw().savefig(path, metadata=_METADATA[path.suffix.lower()])
+        draw().savefig(out, format=suffix.removeprefix("."), metadata=_METADATA[suffix])
+    return out.getvalue()
 
 
 def check(path: Path) -> None:

@@ -60,8 +60,7 @@ def text_table(
     body = [[" ".join(cell.split()) for cell in row] for row in rows]
     if style == "github":
         body = [[cell.replace("|", "\\|") for cell in row] for row in body]
-    columns = list(zip(*body, strict=True)) if body else [()] * len(headers)
-    align = ["right" if column and all(map(_numeric, column)) else "left" for column in columns]
+    align = ["right" if number else "left" for number in numeric(headers, body)]
     widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
     return tabulate(
         body,
@@ -71,6 +70,12 @@ def text_table(
         disable_numparse=True,
         maxcolwidths=widths,
     )
+
+
+def numeric(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[bool]:
+    """Which columns hold numbers only."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(headers)
+    return [bool(column) and all(map(_numeric, column)) for column in columns]
 
 
 def _numeric(value: str) -> bool:

@@ -1,0 +1,181 @@
+"""A document as HTML that needs nothing else: a style of its own, no script.
+
+Every text is escaped, for a name may come from a user's file; of its marks only **bold**, `code`
+and links to pages become elements. Colours follow the page around it, light or dark.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Literal
+
+from cnnbench.reporting.document import (
+    MARKED,
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Folded,
+    Grid,
+    Heading,
+    Picture,
+)
+from cnnbench.reporting.tables import numeric
+
+Figures = Literal["svg", "png"]
+ROWS = 20
+"""The most rows of a table that are not folded."""
+STYLE = """
+.cnnbench table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
+.cnnbench th, .cnnbench td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
+.cnnbench th.number, .cnnbench td.number { text-align: right; white-space: nowrap; }
+.cnnbench thead th { border-bottom: 1px solid; vertical-align: bottom; }
+.cnnbench tbody th { font-weight: normal; }
+.cnnbench tbody tr:nth-child(even) { background: rgba(128, 128, 128, 0.1); }
+.cnnbench .scroll { overflow-x: auto; }
+.cnnbench summary { cursor: pointer; }
+.cnnbench pre { overflow-x: auto; padding: 0.6em; background: rgba(128, 128, 128, 0.1); }
+.cnnbench figure { margin: 1em 0; }
+.cnnbench figure svg, .cnnbench figure img { max-width: 100%; height: auto; background: white; }
+""".strip()
+"""It touches nothing outside an element of class `cnnbench`."""
+
+# An address without a scheme, or with one that opens a page: never `javascript:`.
+_PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
+_ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
+"""Before each name in an SVG, where it is given and where it is used."""
+
+
+def fragment(document: Document, *, figures: Figures | None = None, rows: int | None = ROWS) -> str:
+    """A document as one `<div>` with its style.
+
+    Args:
+        document: what to print.
+        figures: draw them, as inline SVG or as PNG in the text; they are left out if None.
+        rows: of a table that are shown; the others are folded below them. None shows all.
+    """
+    content = body(document.blocks, figures=figures, rows=rows)
+    return f'<div class="cnnbench">\n<style>\n{STYLE}\n</style>\n{content}\n</div>\n'
+
+
+def body(
+    blocks: Iterable[Block], *, figures: Figures | None = None, rows: int | None = ROWS
+) -> str:
+    """Blocks without the element and the style around them."""
+    return "\n".join(filter(None, (_block(block, figures, rows) for block in blocks)))
+
+
+def _block(block: Block, figures: Figures | None, rows: int | None) -> str:
+    match block:
+        case Heading():
+            return heading(block)
+        case str():
+            return paragraph(block)
+        case Bullets():
+            return bullets(block)
+        case Grid():
+            return grid(block, rows)
+        case Code():
+            return code(block)
+        case Picture():
+            return picture(block, figures) if figures else ""
+        case Folded(summary, blocks):
+            return _folded(words(summary), body(blocks, figures=figures, rows=rows))
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n{content}\n</details>"
+
+
+def heading(block: Heading) -> str:
+    """A heading, with the name that GitHub gives it for links to it."""
+    name = re.sub(r"[^\w -]", "", block.text.lower()).replace(" ", "-")
+    return f'<h{block.level} id="{name}">{words(block.text)}</h{block.level}>'
+
+
+def paragraph(text: str) -> str:
+    """A paragraph with its line feeds."""
+    return "<p>" + words(text).replace("\n", "<br/>\n") + "</p>"
+
+
+def bullets(block: Bullets) -> str:
+    """A list."""
+    return "<ul>\n" + "\n".join(f"<li>{words(line)}</li>" for line in block.lines) + "\n</ul>"
+
+
+def grid(block: Grid, rows: int | None = ROWS) -> str:
+    """A table with numbers at the right; more rows than `rows` are folded below it."""
+    numbers = numeric(block.headers, block.rows)
+    shown, others = block.rows[:rows], block.rows[len(block.rows[:rows]) :]
+    text = _table(block.headers, shown, numbers)
+    if not others:
+        return text
+    count = f"{len(others)} more row{'s' if len(others) > 1 else ''}"
+    return text + "\n" + _folded(count, _table(block.headers, others, numbers))
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool]) -> str:
+    def cell(text: str, number: bool, tag: str, scope: str = "") -> str:
+        scope = f' scope="{scope}"' if scope else ""
+        kind = ' class="number"' if number else ""
+        return f"<{tag}{scope}{kind}>{words(text)}</{tag}>"
+
+    def row(texts: Sequence[str]) -> str:
+        # What a row is about stands in its first column, unless that is a number too.
+        first = cell(texts[0], False, "th", "row") if not numbers[0] else cell(texts[0], True, "td")
+        others = zip(texts[1:], numbers[1:], strict=True)
+        return first + "".join(cell(text, number, "td") for text, number in others)
+
+    head = "".join(cell(*of, "th", "col") for of in zip(headers, numbers, strict=True))
+    lines = [f"<tr>{row(texts)}</tr>" for texts in rows]
+    return "\n".join(
+        [
+            '<div class="scroll"><table>',
+            f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>",
+            *lines,
+            "</tbody>\n</table></div>",
+        ]
+    )
+
+
+def code(block: Code) -> str:
+    """Lines as they are."""
+    kind = f' class="language-{escape(block.language)}"' if block.language else ""
+    return f"<pre><code{kind}>{escape(block.text)}</code></pre>"
+
+
+def picture(block: Picture, figures: Figures = "svg") -> str:
+    """A figure, drawn now."""
+    from cnnbench.reporting.style import image  # here: it imports matplotlib
+
+    drawn = image(block.draw, f".{figures}")
+    if figures == "png":
+        data = base64.b64encode(drawn).decode()
+        shown = f'<img alt="{escape(block.alt)}" src="data:image/png;base64,{data}"/>'
+    else:
+        # Names of their own, for figures of one page may use the same; and a style that does not
+        # reach the figures of others.
+        text = drawn.decode()
+        text = _ID.sub(re.sub(r"\W", "-", block.name) + "-", text[text.index("<svg") :].strip())
+        label = f'<svg class="cnnbench-figure" role="img" aria-label="{escape(block.alt)}"'
+        shown = text.replace("<svg", label, 1).replace("*{", ".cnnbench-figure *{", 1)
+    return f"<figure>\n{shown}\n</figure>"
+
+
+def words(text: str) -> str:
+    """A text, escaped, with its marks as elements."""
+    return MARKED.sub(_element, escape(text))
+
+
+def _element(found: re.Match[str]) -> str:
+    bold, code, label, address = found.group("bold", "code", "label", "address")
+    if code is not None:
+        return f"<code>{code}</code>"
+    if bold is not None:
+        return f"<strong>{MARKED.sub(_element, bold)}</strong>"
+    if not _PAGE.fullmatch(address):
+        return found[0]
+    return f'<a href="{address}">{MARKED.sub(_element, label)}</a>'
