@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Rows = list[list[str]]
 Table = tuple[list[str], Rows]
 """Headers, and the texts of every row."""
+ROWS = 20
+"""The most rows of a table that are shown where the others can be folded."""
 MARKED = re.compile(
     r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`|\[(?P<label>[^]]+)\]\((?P<address>[^)]*)\)"
 )
@@ -82,6 +84,20 @@ class Folded:
 
 Block = str | Heading | Bullets | Grid | Code | Picture | Folded
 """A string is a paragraph; a line feed inside stays one."""
+
+
+def shortened(blocks: Iterable[Block], rows: int = ROWS) -> Iterator[Block]:
+    """Blocks whose tables show some rows; the others are folded below them."""
+    for block in blocks:
+        match block:
+            case Grid(_, texts) if len(texts) > rows:
+                rest = replace(block, rows=texts[rows:])
+                count = f"{len(rest.rows)} more row{'s' if len(rest.rows) > 1 else ''}"
+                yield from (replace(block, rows=texts[:rows]), Folded(count, (rest,)))
+            case Folded(summary, inside):
+                yield Folded(summary, tuple(shortened(inside, rows)))
+            case _:
+                yield block
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from cnnbench.reporting.document import (
     MARKED,
+    ROWS,
     Block,
     Bullets,
     Code,
@@ -22,12 +23,11 @@ from cnnbench.reporting.document import (
     Grid,
     Heading,
     Picture,
+    shortened,
 )
 from cnnbench.reporting.tables import numeric
 
 Figures = Literal["svg", "png"]
-ROWS = 20
-"""The most rows of a table that are not folded."""
 STYLE = """
 .cnnbench table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
 .cnnbench th, .cnnbench td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
@@ -42,6 +42,7 @@ STYLE = """
 .cnnbench figure svg, .cnnbench figure img { max-width: 100%; height: auto; background: white; }
 """.strip()
 """It touches nothing outside an element of class `cnnbench`."""
+_NUMBER = ' class="number"'
 
 # An address without a scheme, or with one that opens a page: never `javascript:`.
 _PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
@@ -65,10 +66,11 @@ def body(
     blocks: Iterable[Block], *, figures: Figures | None = None, rows: int | None = ROWS
 ) -> str:
     """Blocks without the element and the style around them."""
-    return "\n".join(filter(None, (_block(block, figures, rows) for block in blocks)))
+    shown = blocks if rows is None else shortened(blocks, rows)
+    return "\n".join(filter(None, (_block(block, figures) for block in shown)))
 
 
-def _block(block: Block, figures: Figures | None, rows: int | None) -> str:
+def _block(block: Block, figures: Figures | None) -> str:
     match block:
         case Heading():
             return heading(block)
@@ -77,17 +79,13 @@ def _block(block: Block, figures: Figures | None, rows: int | None) -> str:
         case Bullets():
             return bullets(block)
         case Grid():
-            return grid(block, rows)
+            return grid(block)
         case Code():
             return code(block)
         case Picture():
             return picture(block, figures) if figures else ""
-        case Folded(summary, blocks):
-            return _folded(words(summary), body(blocks, figures=figures, rows=rows))
-
-
-def _folded(summary: str, content: str) -> str:
-    return f"<details>\n<summary>{summary}</summary>\n{content}\n</details>"
+        case Folded():
+            return folded(block, figures)
 
 
 def heading(block: Heading) -> str:
@@ -106,39 +104,32 @@ def bullets(block: Bullets) -> str:
     return "<ul>\n" + "\n".join(f"<li>{words(line)}</li>" for line in block.lines) + "\n</ul>"
 
 
-def grid(block: Grid, rows: int | None = ROWS) -> str:
-    """A table with numbers at the right; more rows than `rows` are folded below it."""
+def grid(block: Grid) -> str:
+    """A table with numbers at the right."""
     numbers = numeric(block.headers, block.rows)
-    shown, others = block.rows[:rows], block.rows[len(block.rows[:rows]) :]
-    text = _table(block.headers, shown, numbers)
-    if not others:
-        return text
-    count = f"{len(others)} more row{'s' if len(others) > 1 else ''}"
-    return text + "\n" + _folded(count, _table(block.headers, others, numbers))
+    # What a row is about stands in its first column, unless that is a number too.
+    first = ("td", "") if numbers[0] else ("th", ' scope="row"')
+    kinds = [first, *[("td", "")] * (len(numbers) - 1)]
 
+    def row(cells: Sequence[str], kinds: Iterable[tuple[str, str]]) -> str:
+        texts = (
+            f"<{tag}{scope}{_NUMBER * number}>{words(text)}</{tag}>"
+            for text, (tag, scope), number in zip(cells, kinds, numbers, strict=True)
+        )
+        return f"<tr>{''.join(texts)}</tr>"
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool]) -> str:
-    def cell(text: str, number: bool, tag: str, scope: str = "") -> str:
-        scope = f' scope="{scope}"' if scope else ""
-        kind = ' class="number"' if number else ""
-        return f"<{tag}{scope}{kind}>{words(text)}</{tag}>"
-
-    def row(texts: Sequence[str]) -> str:
-        # What a row is about stands in its first column, unless that is a number too.
-        first = cell(texts[0], False, "th", "row") if not numbers[0] else cell(texts[0], True, "td")
-        others = zip(texts[1:], numbers[1:], strict=True)
-        return first + "".join(cell(text, number, "td") for text, number in others)
-
-    head = "".join(cell(*of, "th", "col") for of in zip(headers, numbers, strict=True))
-    lines = [f"<tr>{row(texts)}</tr>" for texts in rows]
-    return "\n".join(
-        [
-            '<div class="scroll"><table>',
-            f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>",
-            *lines,
-            "</tbody>\n</table></div>",
-        ]
+    head = row(block.headers, [("th", ' scope="col"')] * len(numbers))
+    lines = "\n".join(row(cells, kinds) for cells in block.rows)
+    return (
+        f'<div class="scroll"><table>\n<thead>\n{head}\n</thead>\n'
+        f"<tbody>\n{lines}\n</tbody>\n</table></div>"
     )
+
+
+def folded(block: Folded, figures: Figures | None = None) -> str:
+    """Blocks that a reader opens."""
+    content = body(block.blocks, figures=figures, rows=None)
+    return f"<details>\n<summary>{words(block.summary)}</summary>\n{content}\n</details>"
 
 
 def code(block: Code) -> str:
