@@ -13,10 +13,10 @@ from typer import Argument, Option
 
 from cnnbench import api, blocks, networks, units
 from cnnbench.cli import options
+from cnnbench.cli.options import complete, show
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.analysis import choice, costs
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.formats import show
 
 Format = Literal["table", "markdown", "csv", "json", "mermaid"]
 
@@ -29,6 +29,7 @@ def analyze(
             help="Names from `cnnbench list`, .keras files, SavedModels, or module:function. "
             "Several are compared, one row each.",
             show_default=False,
+            autocompletion=complete(options.targets),
         ),
     ] = None,
     input: options.Input = None,
@@ -122,9 +123,9 @@ def analyze(
         ),
     ] = None,
 ) -> None:
-    """Cost on paper, per layer and in total, or of several networks to choose from.
+    """Cost on paper: per layer, in total, or of several networks.
 
-    The catalogue needs no framework.
+    The catalogue and most files need no framework.
     """
     from cnnbench.reporting.analysis import budget, differences, mermaid
 
@@ -151,7 +152,10 @@ def analyze(
     rows = []
     if len(names) != 1 or all_applications or any(limit is not None for limit in limits.values()):
         if not names and not all_applications:
-            raise CnnbenchError("name a network (see cnnbench list), or give --all-applications")
+            raise CnnbenchError(
+                "name a network (see cnnbench list), or give --all-applications; "
+                "for example: cnnbench analyze resnet50"
+            )
         if given := options.given_names(for_one):
             raise CnnbenchError(f"{', '.join(given)}: for one network, not to compare several")
         if figure is not None and not pareto:
@@ -245,7 +249,7 @@ def _progress() -> Iterator[Callable[[str], None] | None]:
 
 
 def formula(
-    target: Annotated[str, Argument(help="A block or model of the catalogue.")],
+    target: options.Entry,
     param: Annotated[
         list[str] | None,
         Option(
@@ -254,7 +258,7 @@ def formula(
     ] = None,
     format: Annotated[Literal["text", "latex", "markdown"], options.HOW] = "text",
 ) -> None:
-    """Closed forms of the cost of a block, in n, H, W, C and its parameters."""
+    """The cost of a block as closed forms, in n, H, W and C."""
     from cnnbench.reporting.analysis import formulas
 
     closed = api.formula(target, **options.parse_params(param))

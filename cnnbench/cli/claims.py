@@ -12,17 +12,26 @@ from typer import Argument, Option
 
 from cnnbench import api, units
 from cnnbench.cli import options
+from cnnbench.cli.options import complete, show
 from cnnbench.errors import CnnbenchError
-from cnnbench.reporting.formats import show
 
 
 def verify(
     claims: Annotated[
         list[str] | None,
-        Argument(help="Claims to argue in full; a table of all claims if left out."),
+        Argument(
+            help="Claims to argue in full; a table of all claims if left out.",
+            metavar="CLAIM",
+            autocompletion=complete(options.claims),
+        ),
     ] = None,
     run: Annotated[
-        str | None, Option(help="Judge by this stored run or baseline.", metavar="FOLDER")
+        str | None,
+        Option(
+            help="Judge by this stored run or baseline.",
+            metavar="FOLDER",
+            autocompletion=complete(options.baselines),
+        ),
     ] = None,
     measure: Annotated[
         bool, Option("--measure", help="Measure what the claims need, and write a report.")
@@ -48,7 +57,7 @@ def verify(
     ] = None,
     format: options.TextFormat = "table",
 ) -> None:
-    """Judge what tutorials and papers say: at once on paper, or by the measurements of a run."""
+    """Judge what tutorials and papers say, on paper or by a run."""
     from cnnbench.reporting.claims import verdicts
     from cnnbench.runner.progress import watcher
 

@@ -10,8 +10,8 @@ from typer import Argument, Option
 
 from cnnbench import api, networks, units
 from cnnbench.cli import options
+from cnnbench.cli.options import complete, show
 from cnnbench.errors import CnnbenchError
-from cnnbench.reporting.formats import show
 
 if TYPE_CHECKING:
     from cnnbench.machine.health import Health
@@ -25,7 +25,7 @@ def doctor(
     format: options.TextFormat = "table",
     runtime: options.Runtime = "tensorflow",
 ) -> None:
-    """Whether this machine is fit for timing, and how small a difference it can show."""
+    """Is this machine fit for timing? Which differences can it show?"""
     from cnnbench.reporting.machine import health_document
     from cnnbench.runner.progress import watcher
 
@@ -51,7 +51,12 @@ def doctor(
 
 def roofline(
     target: Annotated[
-        str | None, Argument(help="What `analyze` takes; if left out, only the ceilings are shown.")
+        str | None,
+        Argument(
+            help="What `analyze` takes; if left out, only the ceilings are shown.",
+            metavar="TARGET",
+            autocompletion=complete(options.targets),
+        ),
     ] = None,
     input: options.Input = None,
     batch: options.Batch = 1,
@@ -76,7 +81,7 @@ def roofline(
         bool, Option("--again", help="Measure this machine again; the better result counts.")
     ] = False,
 ) -> None:
-    """The least time of a network's layers on a device, and whether a time is possible."""
+    """The least time of a network's layers; is a time possible?"""
     from cnnbench.reporting.machine import roofline_document
     from cnnbench.runner.progress import watcher
 
@@ -106,7 +111,14 @@ def roofline(
 
 
 def predict(
-    target: Annotated[str, Argument(help="What `analyze` takes.")],
+    target: Annotated[
+        str,
+        Argument(
+            help="What `analyze` takes.",
+            metavar="TARGET",
+            autocompletion=complete(options.targets),
+        ),
+    ],
     input: options.Input = None,
     batch: options.Batch = 1,
     param: options.Params = None,
@@ -119,7 +131,10 @@ def predict(
     format: options.Format = "table",
     runtime: options.Runtime = "tensorflow",
 ) -> None:
-    """Predict the time and the peak memory of a network on the CPU of this machine."""
+    """Time and peak memory of a network here, without running it.
+
+    For the CPU of this machine, which is measured once, in about a minute.
+    """
     from cnnbench.reporting.prediction.forecast import document
     from cnnbench.runner.progress import watcher
 

@@ -3,13 +3,63 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from shutil import get_terminal_size
 from typing import Annotated, Any, Literal
 
-from typer import Option
+from typer import Argument, Option
 
 from cnnbench import units
 from cnnbench.errors import CnnbenchError
+from cnnbench.reporting import formats
+from cnnbench.reporting.document import Document
+
+
+def complete(*kinds: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What a shell offers when somebody types a name of one of some kinds and presses Tab."""
+
+    def completed(incomplete: str) -> list[str]:
+        return [name for kind in kinds for name in kind() if name.startswith(incomplete)]
+
+    return completed
+
+
+def blocks() -> Iterable[str]:
+    """The names of the catalogue."""
+    from cnnbench.blocks import catalogue
+
+    return catalogue()
+
+
+def targets() -> Iterable[str]:
+    """The networks that have a name: of the catalogue and of keras.applications."""
+    from cnnbench.networks.applications import SIZES
+
+    return [*blocks(), *SIZES]
+
+
+def suites() -> Iterable[str]:
+    """The suites that come with the package."""
+    from cnnbench.cases import suites
+
+    return suites.names()
+
+
+def claims() -> Iterable[str]:
+    """The claims that can be judged."""
+    from cnnbench import claims
+
+    return claims.names()
+
+
+def baselines() -> Iterable[str]:
+    """The baselines that are kept on this machine."""
+    from cnnbench.runs import baselines
+
+    return baselines.names()
+
 
 HOW = Option(help="How to print it.")
 Format = Annotated[Literal["table", "markdown", "csv", "json"], HOW]
@@ -23,6 +73,14 @@ Input = Annotated[
         parser=units.parse_shapes,
         help="Size of one sample, as 224x224x3; a,b for two inputs.",
         metavar="SIZE",
+    ),
+]
+Entry = Annotated[
+    str,
+    Argument(
+        help="A block or model of the catalogue.",
+        metavar="TARGET",
+        autocompletion=complete(blocks),
     ),
 ]
 Batch = Annotated[int, Option(help="Samples per forward pass.")]
@@ -40,6 +98,35 @@ Resume = Annotated[
 ]
 Threads = Annotated[int | None, Option(min=1, help="Threads per operation.")]
 Runtime = Annotated[str, Option(help="tensorflow, or fake to try it out.")]
+
+_wide = ContextVar("wide", default=False)
+
+
+def _remember(wide: bool) -> None:
+    _wide.set(wide)
+
+
+def shared(
+    wide: Annotated[
+        bool,
+        Option(
+            "--wide",
+            help="Show all columns of a table, also those that do not fit the window.",
+            callback=_remember,
+            expose_value=False,
+        ),
+    ] = False,
+) -> None:
+    """The options of every command that prints tables; `cnnbench.cli` adds them."""
+
+
+def show(page: Document, format: str) -> str:
+    """A document to be printed: a table fits the window if there is one, a pipe gets all of it."""
+    if format != "table" or not sys.stdout.isatty():
+        return formats.show(page, format)
+    from cnnbench.reporting import terminal  # here: a pipe need not wait for rich
+
+    return terminal.text(page, get_terminal_size().columns, wide=_wide.get())
 
 
 def given_names(options: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
@@ -13,16 +13,19 @@ from typer import Argument, Option
 import cnnbench
 from cnnbench import api, units
 from cnnbench.cli import options
+from cnnbench.cli.options import complete, show
 from cnnbench.errors import CnnbenchError, one_line
-from cnnbench.reporting.formats import show
 
 INPUT = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
-
-baseline = typer.Typer(help="Runs kept under a name, to compare later runs with.")
 
 
 NOTHING_JUDGED = 3
 """The exit status of a gate without a single case that both sides have with an interval."""
+
+
+def _stored(metavar: str, help: str) -> Any:
+    """An argument that may be a baseline."""
+    return Argument(help=help, metavar=metavar, autocompletion=complete(options.baselines))
 
 
 def run(
@@ -30,7 +33,9 @@ def run(
         list[str] | None,
         Argument(
             help="Networks, as `analyze` takes them: all are compared with the first. Or one "
-            "suite, by its name or as a TOML file. [default: the suite tutorial]"
+            "suite, by its name or as a TOML file. [default: the suite tutorial]",
+            metavar="TARGET",
+            autocompletion=complete(options.targets, options.suites),
         ),
     ] = None,
     input: options.Input = None,
@@ -78,7 +83,7 @@ def run(
     quiet: Annotated[bool, Option("--quiet", "-q", help="Only where the report is.")] = False,
     json: Annotated[bool, Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
-    """Time networks against each other, or a suite, and write the report."""
+    """Time networks against each other, or a suite, and report."""
     from cnnbench.reporting.runs import summary
     from cnnbench.runner.progress import watcher  # here: `analyze` need not wait for pydantic
 
@@ -143,14 +148,14 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def report(folder: Annotated[Path, Argument(help="Folder of a run.")]) -> None:
+def report(folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")]) -> None:
     """Write the report of a stored run again."""
     print(f"report: {api.report(folder)}")
 
 
 def compare(
-    base: Annotated[str, Argument(help=INPUT)],
-    new: Annotated[str | None, Argument(help="The same; not with --blocks.")] = None,
+    base: Annotated[str, _stored("BASE", INPUT)],
+    new: Annotated[str | None, _stored("NEW", "The same; not with --blocks.")] = None,
     blocks: Annotated[
         tuple[str, str] | None,
         Option(help="Two blocks of one run, paired launch by launch.", metavar="BASE NEW"),
@@ -168,7 +173,7 @@ def compare(
     ] = None,
     format: options.Format = "table",
 ) -> None:
-    """Are two runs different? Prints ratio, interval and verdict of each case."""
+    """Are two runs different? Ratio, interval and verdict per case."""
     from cnnbench.reporting.runs import compared_runs
 
     comparison = api.compare(base, new, metric=metric, blocks=blocks)
@@ -181,10 +186,9 @@ def compare(
         raise typer.Exit(1 if gate.judged else NOTHING_JUDGED)
 
 
-@baseline.command()
 def save(
-    name: Annotated[str, Argument(help="Letters, digits, '.', '_' and '-'.")],
-    run: Annotated[Path, Argument(help="Folder of a run.")],
+    name: Annotated[str, Argument(help="Letters, digits, '.', '_' and '-'.", metavar="NAME")],
+    run: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")],
     replace: Annotated[
         bool, Option("--replace", help="Overwrite a baseline of this name.")
     ] = False,
@@ -193,7 +197,6 @@ def save(
     print(f"baseline {name}: {api.save_baseline(name, run, replace=replace)}")
 
 
-@baseline.command("list")
 def list_(format: options.TextFormat = "table") -> None:
     """List the baselines."""
     from cnnbench.reporting.runs.compared_runs import baselines
@@ -201,15 +204,14 @@ def list_(format: options.TextFormat = "table") -> None:
     print(show(baselines(api.list_baselines()), format), end="")
 
 
-@baseline.command()
-def remove(name: Annotated[str, Argument(help="A name from `baseline list`.")]) -> None:
+def remove(name: Annotated[str, _stored("NAME", "A name from `baseline list`.")]) -> None:
     """Delete a baseline."""
     api.remove_baseline(name)
     print(f"removed baseline {name}")
 
 
 def export(
-    run: Annotated[str, Argument(help="A run's folder, or a baseline.")],
+    run: Annotated[str, _stored("RUN", "A run's folder, or a baseline.")],
     format: Annotated[
         Literal["csv", "parquet", "pytest-benchmark"], Option(help="What to write.")
     ] = "csv",

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Option
 
 from cnnbench import api, units
 from cnnbench.cli import options
+from cnnbench.cli.options import show
 from cnnbench.errors import CnnbenchError
-from cnnbench.reporting.formats import show
 
 MOST_VALUES = 10**6
 """The most values of a list; a single range may be longer."""
@@ -26,7 +26,7 @@ _Bytes = Annotated[int | None, Option(parser=units.parse_bytes, metavar="4MiB")]
 
 
 def sweep(
-    target: Annotated[str, Argument(help="A block or model of the catalogue.")],
+    target: options.Entry,
     param: Annotated[
         list[str] | None,
         Option(
@@ -93,7 +93,7 @@ def sweep(
         Path | None, Option(help="Draw the first two objectives into this file: .png, .svg, .pdf.")
     ] = None,
 ) -> None:
-    """The cost of all configurations of a block: the best within limits, or the Pareto front."""
+    """Every configuration of a block: the best, or the Pareto front."""
     if out == "":  # pathlib would take it for the current folder
         raise CnnbenchError("--out must name a folder; got an empty name")
     if out and not measure:

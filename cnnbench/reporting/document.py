@@ -47,14 +47,16 @@ class Bullets:
 class Grid:
     """A table of texts, one for each column in a row.
 
-    On a terminal, headers of a narrow one break after their first word, and lines of the last
-    column have at most `wrap` characters.
+    In text, headers of a narrow one break after their first word, and lines of the last column have
+    at most `wrap` characters. In a window that has no room for all columns, those that `spare`
+    names go first, in this order; if it is None, the last ones.
     """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     narrow: bool = False
     wrap: int | None = None
+    spare: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,19 @@ class Document:
         if found := tuple(lines):
             self.blocks.append(Bullets(found))
 
-    def table(self, table: Table, *, narrow: bool = False, wrap: int | None = None) -> None:
-        """Add a table, if it has rows."""
+    def table(
+        self,
+        table: Table,
+        *,
+        narrow: bool = False,
+        wrap: int | None = None,
+        spare: Iterable[str] | None = None,
+    ) -> None:
+        """Add a table, if it has rows; the options are those of `Grid`."""
         headers, rows = table
         if rows:
-            self.blocks.append(Grid(tuple(headers), tuple(map(tuple, rows)), narrow, wrap))
+            last = None if spare is None else tuple(spare)
+            self.blocks.append(Grid(tuple(headers), tuple(map(tuple, rows)), narrow, wrap, last))
 
     def code(self, text: str, language: str = "") -> None:
         """Add lines to be copied as they are."""

@@ -106,10 +106,11 @@ def test_the_text_table_is_readable_and_ends_with_the_convention() -> None:
     text = rendered(traced("vgg_block"))
     assert text.startswith("it, input 1x256x256x3, float32\n\n")
     assert headers(text) == (
-        "layer output parameters MACs FLOPs share activation receptive shape of FLOPs (MiB) field"
+        "layer type output parameters MACs FLOPs share activation receptive "
+        "shape of FLOPs (MiB) field"
     )
     # 4,840,226,816 of 5,078,253,568 FLOPs; 256 * 256 * 64 * 4 bytes
-    row = r"^conv2d_1 +1x256x256x64 +36,928 +2,415,919,104 +4,840,226,816 +95\.3 % +16\.0 +5x5$"
+    row = r"^conv2d_1 .* 1x256x256x64 +36,928 +2,415,919,104 +4,840,226,816 +95\.3 % +16\.0 +5x5$"
     assert re.search(row, text, re.M)
     assert re.search(r"^input_layer .* 0\.75 +1x1$", text, re.M)  # in the same unit
     assert re.search(r"^parameters +38,720$", text, re.M)
@@ -120,8 +121,9 @@ def test_the_text_table_is_readable_and_ends_with_the_convention() -> None:
 
 def test_columns_of_numbers_are_aligned_whatever_else_is_in_them(partly: Graph) -> None:
     for graph in (traced("vgg16"), partly):  # with "whole"; with "?" and ">= "
-        _, _, line, *body = rendered(graph).split("\n\n")[1].splitlines()
-        numbers = [match.end() for match in re.finditer("-+", line)][1:]
+        heads, _, line, *body = rendered(graph).split("\n\n")[1].splitlines()
+        texts = heads.split().index("output")  # layer, type, block
+        numbers = [match.end() for match in re.finditer("-+", line)][texts:]
         for row in body:
             assert all(row[end - 1] != " " and row[end : end + 1] in ("", " ") for end in numbers)
 
@@ -147,29 +149,12 @@ def test_a_vector_has_no_receptive_field_to_show() -> None:
     assert re.search(r"^dense .* whole$", rendered(wide), re.M)
 
 
-# --- what fits -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", blocks.catalogue())
-def test_no_line_of_a_table_is_too_long(name: str) -> None:
-    graph = traced(name)
-    for options in ({}, {"view": "layers"}, {"view": "types"}, {"top": 3}, {"depth": 1}):
-        text = rendered(graph, **options)
-        assert max(map(len, text.split("\n\n")[1].splitlines())) <= costs.WIDTH, options
-
-
-def test_columns_go_where_a_line_has_no_room() -> None:
-    graph = traced("inception_two_modules", 32, 32, 3)
-    assert "type" in headers(rendered(graph, width=200))
-    assert "block" in headers(rendered(graph, width=200))
-    assert "block" not in headers(rendered(graph, width=130))
-    narrow = headers(rendered(graph, width=80))
-    assert narrow == "layer output parameters FLOPs activation shape (KiB)"
-    assert "MACs" in headers(rendered(graph, width=80, sort="macs"))  # asked for
+# --- what is shown ---------------------------------------------------------------------
 
 
 def test_one_block_needs_no_column() -> None:
-    assert "block" not in headers(rendered(traced("vgg_block"), width=300))
+    assert "block" in headers(rendered(traced("inception_two_modules", 32, 32, 3)))
+    assert "block" not in headers(rendered(traced("vgg_block")))
 
 
 def test_up_to_sixty_layers_are_listed() -> None:
@@ -360,7 +345,7 @@ def test_every_input_is_named() -> None:
 
 def test_what_is_not_known_is_a_question_mark_and_totals_are_lower_bounds(partly: Graph) -> None:
     text = rendered(partly)
-    mine = r"^mine +1x256x256x64 +36,928 +\? +\? +\? +16\.0 +>= 3x3$"
+    mine = r"^mine +MyLayer .* 1x256x256x64 +36,928 +\? +\? +\? +16\.0 +>= 3x3$"
     assert re.search(mine, text, re.M)
     assert (
         "\n\n2 of 12 layers (16.7 %) have no rule: mine (MyLayer), yours (MyLayer); "

@@ -19,12 +19,10 @@ from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.tables import LEAST, MISSING, MOST, UNKNOWN, WHOLE, number, percent
 
 NESTED = "\u00b7 "  # not spaces, which tabulate and Markdown take away
-WIDTH = 120
-"""Characters of a line that most windows show."""
 VIEWS = ("layers", "tree", "types")
 SORT_KEYS = tuple(KEYS)
 
-# What text shows, in this order, and what of it is left out first where a line has no room.
+# What text shows, in this order, and what of it is left out first where a window has no room.
 _SHOWN = (
     *("part", "layer", "type", "block", "layers", "output shape", "parameters", "MACs", "FLOPs"),
     *("share of FLOPs", "activation bytes", "receptive field"),
@@ -81,14 +79,13 @@ def document(
     depth: int | None = None,
     sort: str | None = None,
     top: int | None = None,
-    width: int = WIDTH,
 ) -> Document:
     """The costs of a network: of its layers, or of what they are part of, and in total.
 
     JSON holds all views; CSV all columns of one, the layers if none is asked for; the text the
-    columns that fit a line, and what sums up the layers where they are many. Layers are ordered by
-    a key of `views.KEYS`, which is FLOPs if only `top` is given. An UnknownNameError for another
-    view or key; a CnnbenchError for options that do not go together.
+    usual columns, and what sums up the layers where they are many. Layers are ordered by a key of
+    `views.KEYS`, which is FLOPs if only `top` is given. An UnknownNameError for another view or
+    key; a CnnbenchError for options that do not go together.
     """
     asked = _asked(view, depth, sort, top)
     total, seen = cost(graph), receptive_field(graph)
@@ -110,7 +107,8 @@ def document(
     shown, parts, note = (asked, None, "") if asked else _summary(total)
     table = _of_parts(total, parts, seen) if parts else columns(shown, depth)
     needed = next((header for header, name, *_ in _OF_A_LAYER if sort and name == KEYS[sort]), "")
-    page.table(_fitting(table, needed, width), narrow=True)
+    spare = [name for name in _SPARE if name != needed]
+    page.table(_table(table, needed), narrow=True, spare=spare)
     page.text(note, _without_rule(total))
     page.table((["total", ""], [_total(column) for column in _totals(total)]))
     page.text(_sight(seen), CONVENTION)
@@ -269,23 +267,17 @@ def _key(column: Column) -> str:
     return column.header.lower().replace(" ", "_")
 
 
-def _fitting(columns: Sequence[Column], needed: str, width: int) -> Table:
-    """A table of what text shows, without the columns that a line has no room for.
-
-    The column `needed` stays in any case.
-    """
+def _table(columns: Sequence[Column], needed: str) -> Table:
+    """A table of what text shows, and the column `needed`."""
     known = {column.header: column for column in columns}
     if "block" in known and len({scope for scope in known["block"].values if scope}) < 2:
         del known["block"]
     if "depth" in known:
         rows = zip(known["depth"].values, known["name"].values, strict=True)
         known["part"] = Column("part", "text", [NESTED * (d - 1) + name for d, name in rows])
-    texts = {name: _texts(known[name]) for name in (*_SHOWN, needed) if name in known}
-    for name in _SPARE:
-        if sum(_width(*column) for column in texts.values()) > width and name != needed:
-            texts.pop(name, None)
-    cells = zip(*(cells for _, cells in texts.values()), strict=True)
-    return [header for header, _ in texts.values()], list(map(list, cells))
+    names = dict.fromkeys((*_SHOWN, needed))
+    headers, cells = zip(*(_texts(known[name]) for name in names if name in known), strict=True)
+    return list(headers), list(map(list, zip(*cells, strict=True)))
 
 
 def _texts(column: Column) -> tuple[str, list[str]]:
@@ -310,11 +302,6 @@ def _text(kind: str, value: Any, step: int) -> str:
     if kind == "count" or (kind == "bytes" and step == 1):
         return f"{value:,}"
     return str(value) if kind == "text" else number(value / step)
-
-
-def _width(header: str, cells: Sequence[str]) -> int:
-    # As tabulate sets them: two spaces more than the header, and two between columns.
-    return max(max(map(len, header.split(" ", 1))) + 2, *map(len, cells)) + 2
 
 
 def _total(column: Column) -> list[str]:
