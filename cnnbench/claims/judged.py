@@ -17,7 +17,7 @@ from typing import Any
 from cnnbench import stats
 from cnnbench.cases.case import Case
 from cnnbench.claims.entry import Claim, ClaimTest, Side
-from cnnbench.claims.said import Exact
+from cnnbench.claims.said import NEARLY, Exact
 from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.errors import ClaimError, CnnbenchError
 from cnnbench.graph import Graph
@@ -34,6 +34,7 @@ class ClaimVerdict(StrEnum):
     """Whether a claim is true."""
 
     confirmed = "confirmed"
+    nearly = "nearly"
     refuted = "refuted"
     depends = "depends"
     inconclusive = "inconclusive"
@@ -43,7 +44,7 @@ class ClaimVerdict(StrEnum):
 class PaperValue:
     """A test at one value of the variable; `value` is new / base, or new where there is no base.
 
-    Values of networks are in counts, bytes or seconds.
+    Values of networks are in counts, bytes or seconds. `deviation` is that of `Said`.
     """
 
     at: int | None
@@ -51,6 +52,13 @@ class PaperValue:
     base: Exact | None
     value: Exact
     holds: bool
+    deviation: float | None
+
+    @property
+    def answer(self) -> str:
+        """Whether the test holds here: yes, nearly or no."""
+        near = self.deviation is not None and abs(self.deviation) <= NEARLY
+        return "yes" if self.holds else "nearly" if near else "no"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -69,16 +77,20 @@ class Segment(Record):
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """One test on paper: at the values that the claim names, and over the whole range."""
+    """One test on paper: at the values that the claim names, and over the whole range.
+
+    `near` says that it is within 1 % of the printed number wherever it does not hold.
+    """
 
     test: ClaimTest
     values: tuple[PaperValue, ...]
     segments: tuple[Segment, ...]
+    near: bool
 
     @property
     def verdict(self) -> ClaimVerdict:
         """The verdict on this test alone."""
-        return verdict_of(segment.holds for segment in self.segments)
+        return verdict_of((segment.holds for segment in self.segments), self.near)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -103,7 +115,8 @@ class PaperJudge:
         if base == 0:
             raise ClaimError(f"{self.claim.name}: {test.base!r} has no {test.quantity}")
         value = Fraction(new, base) if base else Fraction(new)
-        return PaperValue(at, new, base, value, test.says.side(value) == 0)
+        holds = test.says.side(value) == 0
+        return PaperValue(at, new, base, value, holds, test.says.deviation(value))
 
     def judge(self) -> tuple[Tested, ...]:
         """Every test that the rules can judge."""
@@ -113,17 +126,29 @@ class PaperJudge:
         variable = self.claim.variable
         if variable is None:
             only = self.value(test, None)
-            return Tested(test, (only,), (Segment(None, None, only.holds),))
+            whole = (Segment(None, None, only.holds),)
+            return Tested(test, (only,), whole, only.answer != "no")
 
         @cache
         def side(at: int) -> int:
             return test.says.side(self.value(test, at).value)
 
+        @cache
+        def near(at: int) -> int:
+            return test.says.near(self.value(test, at).value)
+
         values = tuple(self.value(test, at) for at in variable.at)
         first, last = variable.range
         doubled = [2**power for power in range(last.bit_length()) if first < 2**power < last]
-        starts = [first, *_flips(side, [first, *doubled, last])]
-        return Tested(test, values, tuple(_segments(starts, last, lambda at: side(at) == 0)))
+        points = [first, *doubled, last]
+        starts = [first, *_flips(side, points)]
+        every = {*starts, *_flips(near, points)}
+        return Tested(
+            test,
+            values,
+            tuple(_segments(starts, last, lambda at: side(at) == 0)),
+            all(0 in (side(at), near(at)) for at in every),
+        )
 
     def _quantity(self, test: ClaimTest, name: str, at: int | None) -> int:
         side = self.claim.sides[name]
@@ -208,12 +233,15 @@ def together(tested: Sequence[Tested]) -> list[Segment]:
     return _segments(sorted({first for first, _ in spans}), max(spans)[1], hold)
 
 
-def verdict_of(holds: Iterable[bool | None]) -> ClaimVerdict:
+def verdict_of(holds: Iterable[bool | None], near: bool) -> ClaimVerdict:
     """Confirmed where a claim holds everywhere, refuted where nowhere; None leaves a place open.
 
-    Where some places are open, two others that disagree still show that it depends.
+    Where some places are open, two others that disagree still show that it depends. `near` says
+    that the claim is within 1 % of the printed number wherever it does not hold.
     """
     found = set(holds)
+    if near and False in found and None not in found:
+        return ClaimVerdict.nearly
     if {True, False} <= found:
         return ClaimVerdict.depends
     if None in found:
@@ -226,20 +254,38 @@ class MeasuredValue:
     """A test that only a run can judge, at one value of the variable.
 
     `estimate` is new / base, or the value itself in seconds or bytes; None where a side was not
-    measured. `holds` is None where the interval leaves it open.
+    measured. `holds` is None where the interval leaves it open. `base` is the base alone, in
+    seconds or bytes; None where there is none, or no value of it.
     """
 
     test: ClaimTest
     at: int | None
     estimate: Estimate | None
     holds: bool | None
+    base: float | None = None
+
+    @property
+    def deviation(self) -> float | None:
+        """How far the value lies from the printed number; see `Said.deviation`."""
+        return self.test.says.deviation(self.estimate.value) if self.estimate else None
+
+    @property
+    def answer(self) -> str:
+        """Whether the test holds here: yes, no, open, or nearly, if the whole interval is near."""
+        if self.holds is None or self.estimate is None:
+            return "open"
+        ends = (self.estimate.low, self.estimate.high)
+        near = all(end is not None and self.test.says.near(end) == 0 for end in ends)
+        return "yes" if self.holds else "nearly" if near else "no"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         estimate = self.estimate
         return self.test.to_json() | {
             "at": self.at,
+            "base": self.base,
             "value": estimate and estimate.value,
+            "deviation": self.deviation,
             "low": estimate and estimate.low,
             "high": estimate and estimate.high,
             "launches": estimate and estimate.n,
@@ -267,7 +313,9 @@ class JudgedClaim:
     @property
     def on_paper(self) -> ClaimVerdict | None:
         """By the rules; None where only a run can judge the claim."""
-        return verdict_of(s.holds for s in self.segments) if self.tested else None
+        if not self.tested:
+            return None
+        return verdict_of((s.holds for s in self.segments), all(t.near for t in self.tested))
 
     @property
     def measured(self) -> ClaimVerdict | None:
@@ -277,9 +325,10 @@ class JudgedClaim:
         by_place: dict[int | None, list[bool | None]] = {}
         for value in self.measurements:
             by_place.setdefault(value.at, []).append(value.holds)
-        return verdict_of(
+        holds = (
             False if False in each else None if None in each else True for each in by_place.values()
         )
+        return verdict_of(holds, all(v.answer != "no" for v in self.measurements))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -335,9 +384,19 @@ def _measured(
     sides = [measured.get(claim.case(side, at).id) for side in (test.base, test.new) if side]
     known = [result for result in sides if result]
     estimate = _estimate(test, known) if len(known) == len(sides) else None
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return MeasuredValue(test, at, estimate, None)
-    return MeasuredValue(test, at, estimate, test.says.decides(estimate.low, estimate.high))
+    holds = None
+    if estimate and estimate.low is not None and estimate.high is not None:
+        holds = test.says.decides(estimate.low, estimate.high)
+    base = _alone(test, sides[0]) if test.base and sides[0] else None
+    return MeasuredValue(test, at, estimate, holds, base)
+
+
+def _alone(test: ClaimTest, side: Result) -> float | None:
+    """The value of one side: bytes, seconds, or seconds a FLOP."""
+    if test.quantity == "memory":
+        return side.peak_bytes
+    count = side.flops if test.quantity == "time per FLOP" else 1
+    return side.time.value / count if side.time else None
 
 
 def _estimate(test: ClaimTest, sides: Sequence[Result]) -> Estimate | None:

@@ -27,6 +27,9 @@ from fractions import Fraction
 from cnnbench.errors import CnnbenchError
 
 Exact = Fraction | float
+NEARLY = 0.01
+"""A value is nearly as said if it lies within this share of the printed number."""
+
 _Map = Callable[[Exact], Exact]
 
 UNITS: dict[str, Fraction] = {
@@ -94,8 +97,12 @@ class Said:
     def number(self) -> float:
         """The value that is printed, of two the geometric middle; 1 where no number is."""
         to = _READINGS[self.reading][0]
-        values = [float(to(Fraction(n))) for n in re.findall(r"\d+\.?\d*", self.text)]
+        values = [float(to(Fraction(number))) for number in self._numbers]
         return math.prod(values) ** (1 / len(values)) if values and all(values) else 1.0
+
+    @property
+    def _numbers(self) -> list[str]:
+        return re.findall(r"\d+\.?\d*", self.text)
 
     @property
     def decimals(self) -> int | None:
@@ -116,6 +123,25 @@ class Said:
         """True if a whole interval is as said, False if none of it is, None if only a part is."""
         sides = self.side(low), self.side(high)
         return True if sides == (0, 0) else False if sides[0] == sides[1] else None
+
+    def deviation(self, value: Exact) -> float | None:
+        """By which share a value, read as the source prints it, lies above the printed number.
+
+        Of two numbers, above or below the nearer one, and 0 between them. None where no number is
+        printed: 3.57 is 0.19 above 3, and 10.7 times less is -0.51 of 22 times less.
+        """
+        numbers = [float(number) for number in self._numbers]
+        if not numbers or not all(numbers):
+            return None
+        found = self.read(value)
+        return found / min(max(found, numbers[0]), numbers[-1]) - 1
+
+    def near(self, value: Exact) -> int:
+        """As `side`, of the values within `NEARLY` of the printed number; 1 where there is none."""
+        deviation = self.deviation(value)
+        if deviation is None or deviation > NEARLY:
+            return 1
+        return -1 if deviation < -NEARLY else 0
 
     def read(self, value: Exact) -> float:
         """A value as the source would print it: 1.815 is 81.5 where the source says "% more"."""

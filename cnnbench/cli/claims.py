@@ -57,7 +57,11 @@ def verify(
     ] = None,
     format: options.TextFormat = "table",
 ) -> None:
-    """Judge what tutorials and papers say, on paper or by a run."""
+    """Judge what tutorials and papers say, on paper or by a run.
+
+    Verdicts: confirmed; nearly (not to the printed digit, but within 1 % of the number); refuted;
+    depends (true in some places); inconclusive (the intervals leave it open).
+    """
     from cnnbench.reporting.claims import verdicts
     from cnnbench.runner.progress import watcher
 

@@ -31,6 +31,7 @@ SHOW: dict[str, Callable[[float], str]] = {
     **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
     **dict.fromkeys(("activation memory", "peak memory, predicted"), units.binary),
     "time": units.seconds,
+    "time per FLOP": lambda value: f"{units.seconds(1e9 * value)} a GFLOP",
 }
 """How the values of each quantity are written."""
 MOST = 60

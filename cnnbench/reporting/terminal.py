@@ -46,7 +46,7 @@ _STYLES = {
     for style, words in {
         "green": "confirmed faster less ok plausible passed equal",
         "red": "refuted slower more failed impossible DIFFERENT",
-        "yellow": "depends inconclusive unclear unknown warn suspicious",
+        "yellow": "nearly depends inconclusive unclear unknown warn suspicious",
     }.items()
     for word in words.split()
 }

@@ -167,6 +167,16 @@ def test_tests_hold_together_place_by_place(places, verdict):
     assert JudgedClaim(claim, (), tuple(values)).measured is verdict
 
 
+def test_a_measurement_is_nearly_so_if_its_whole_interval_is():
+    claim = claims.load(["flops-indirect"])[0]
+    # Printed with two digits 1.995 to 2.01 is a 2.00; 1 % around it is 1.98 to 2.02.
+    test = ClaimTest(quantity="time", new="a", base="b", says="2.00 times")
+    for low, high, verdict in ((1.982, 1.992, "nearly"), (1.97, 1.992, "refuted")):
+        value = MeasuredValue(test, 1, Estimate(1.985, low, high, 5), False)
+        assert JudgedClaim(claim, (), (value,)).measured == verdict
+        assert value.to_json()["deviation"] == pytest.approx(-0.0075)
+
+
 def test_nothing_measured_is_no_verdict():
     f = judge(claims.load(["reduction-computation"]))[0]
     assert f.measured is None
@@ -180,7 +190,9 @@ def test_all_claims_are_judged_at_once(capsys):
     assert main(["verify"]) == 0
     out = capsys.readouterr().out
     assert all(f"\n{name} " in out for name in claims.names())
-    assert "parameters: 8.7 times less, not 12 times less" in out
+    # 60,965,224 / 6,998,552 = 8.711
+    assert "parameters: 8.7 times less (off by 27.4 %), not 12 times less" in " ".join(out.split())
+    assert "4,867.3 M (off by 0.03 %), not 4866 M" in " ".join(out.split())
     assert "holds from C = 69 on" in " ".join(out.split())
     assert out.splitlines()[-1].startswith(f"{len(claims.names())} claims: on paper ")
 
@@ -189,7 +201,8 @@ def test_a_claim_is_argued_and_drawn(capsys):
     name = "less-compute-more-weights"
     assert main(["verify", name, "--figure", "one.png"]) == 0
     out = capsys.readouterr().out
-    assert "parameters  C = 3               6,272  124,384  19.8 times  more    yes" in out
+    row = "parameters C = 3 6,272 124,384 19.8 times more - yes"
+    assert row in " ".join(out.split())
     assert "On paper: refuted. It holds at no C from 1 to 832." in out
     assert "FLOPs holds from C = 69 on; parameters holds up to C = 68." in out
     assert out.endswith("figure: one.png\n")
@@ -305,15 +318,42 @@ def test_a_figure_shows_what_is_said_and_what_was_found():
     f = finding("reduction-computation", naive_is_slower_above(100))
     (axes,) = figure.draw(f).axes
     texts = [text.get_text() for text in axes.texts]
-    assert texts == ["C = 69"]
+    assert texts == ["time, measured", "C = 69", "FLOPs"]
     time = axes.containers[0].lines[0]
     assert list(time.get_xdata()) == [3, 34, 69, 138, 192]
     assert list(time.get_ydata()) == pytest.approx([2, 2, 2, 0.5, 0.5], rel=0.02)
     table = judge(claims.load(["googlenet-table1"]))[0]
-    (axes,) = figure.draw(table).axes
-    labels = [text.get_text() for text in axes.get_yticklabels()]
-    assert labels[0] == "conv 7x7, params: 2.7 Ki"
-    assert axes.texts[0].get_text() == "9.19 Ki"
+    said, found = figure.draw(table).axes
+    assert said.get_yticklabels()[0].get_text() == "conv 7x7, params: 2.7 Ki"
+    # 9.1875 / 2.7 = 3.403; 379.0 / 380 = 0.9974, which is nearly so
+    texts = [text.get_text() for text in found.get_yticklabels()]
+    assert (texts[0], texts[6]) == ("9.19 Ki (+240 %)", "379.0 Ki (-0.26 %)")
+    points = [line for line in said.lines if len(line.get_xdata()) == 1]
+    assert [points[i].get_marker() for i in (0, 2, 6)] == [">", "o", "s"]
+    assert points[6].get_xdata()[0] == pytest.approx(-0.26, abs=0.005)
+
+
+def test_what_is_the_same_everywhere_shows_both_networks_and_what_is_said():
+    f = finding("two-3x3-for-5x5", lambda case: 0.02 if case.label == "one 5x5" else 0.015)
+    drawing = figure.draw(f)
+    macs, _, time = drawing.axes
+    assert [text.get_text() for text in macs.texts] == ["80.3 M", "57.8 M, 28.0 % less"]
+    assert macs.get_title(loc="left") == "MACs; said: 28 % less"
+    band, base, new = [bar.get_width() for bar in macs.patches]
+    # 28 is printed of 27.5 to 29: 0.71 to 0.725 of the base
+    assert (base, new, band) == (1, pytest.approx(0.72), pytest.approx(0.015))
+    assert time.texts[0].get_text() == "20.0 ms"
+    assert time.patches[2].get_width() == pytest.approx(0.75, rel=0.02)
+    assert time.get_title(loc="right") == "holds"
+    assert "at every C from 1 to 512" in drawing.get_supxlabel()
+    # Before it is measured MACs and weights are two numbers, and one of them is one sentence.
+    assert figure.worth_drawing(judge(claims.load(["two-3x3-for-5x5"]))[0])
+    assert not figure.worth_drawing(judge(claims.load(["three-3x3-for-7x7"]))[0])
+
+
+def test_curves_that_coincide_are_one_line_with_both_names():
+    (axes,) = figure.draw(judge(claims.load(["less-compute-more-weights"]))[0]).axes
+    assert axes.texts[-1].get_text() == "FLOPs and parameters"
 
 
 @pytest.mark.parametrize(
@@ -325,6 +365,9 @@ def test_a_figure_shows_what_is_said_and_what_was_found():
         ("1.8 % less", (1.03, 0.99, 1.05), "3.00 % more [-1.00, 5.00]"),
         ("1.8 % less", (0.97, 0.95, 1.01), "3.00 % less [-1.00, 5.00]"),
         ("2 times less", (0.5, 0.4, 0.8), "2.0 times less [1.2, 2.5]"),
+        # 0.8 times less is 1.25 times more, its interval too; and the other way round
+        ("8 to 9 times less", (1.25, 1.22, 1.28), "1.25 times more [1.22, 1.28]"),
+        ("2 times more", (0.8, 0.75, 1.1), "1.25 times less [0.91, 1.33]"),
     ],
 )
 def test_an_interval_is_in_the_words_of_its_value(says, estimate, expected):

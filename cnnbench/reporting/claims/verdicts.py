@@ -14,22 +14,25 @@ from cnnbench.cost import CONVENTION
 from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.tables import MISSING, SHOW, number
+from cnnbench.reporting.tables import MISSING, SHOW, number, optional
 from cnnbench.runs.store import Run
 
 _NOT_MEASURED = "not measured"
 _UNMEASURED = "was not measured at"
 _OPPOSITE = {"% more": "% less", "% less": "% more"}
+_INVERSE = {"times more": "times less", "times less": "times more"}
 _WIDTH = 64
 _SHOWN = 3
 """Tests that do not hold and are named in the table of all claims; the others are counted."""
 _RULES = (
     "No verdict here is written by hand. A claim is data: who says what about which networks. Its "
     "verdict on paper follows from the rules, its measured verdict from the intervals of a run.",
-    "confirmed: true wherever it was checked; refuted: true nowhere; depends: true in some places, "
-    "which are named; inconclusive: the intervals leave it open. A number is true if the value "
-    "gives the printed digits when it is rounded or cut off. A claim that says several things is "
-    "true only where all of them are.",
+    "confirmed: true wherever it was checked; nearly: wherever it is not true, the value is within "
+    "1 % of the printed number; refuted: true nowhere; depends: true in some places, which are "
+    "named; inconclusive: the intervals leave it open. A number is true if the value gives the "
+    "printed digits when it is rounded or cut off; so 3.57 is a 3, and the deviation from it, "
+    "which is always given, is +19.0 %. A claim that says several things is true only where all "
+    "of them are.",
 )
 
 
@@ -111,19 +114,19 @@ def _evidence(judged: JudgedClaim) -> list[str]:
         lines = [_row_of_paper(judged, t) for t in judged.tested]
     for test in dict.fromkeys(value.test for value in judged.measurements if value.estimate):
         values = [value for value in judged.measurements if value.test == test]
-        texts = [" at ".join([interval(v), *_place(judged.claim, v.at)]) for v in values]
+        texts = [" at ".join([_with_deviation(v), *_place(judged.claim, v.at)]) for v in values]
         lines.append(f"{test.label}: {', '.join(texts)}")
     return lines
 
 
 def _row_of_paper(judged: JudgedClaim, tested: Tested) -> str:
     said, values = tested.test.says, tested.values
-    texts = [shown(said, value.value) for value in values]
+    texts = [f"{shown(said, value.value)}{off(value.deviation)}" for value in values]
     found = texts[:1]
     if len(set(texts)) > 1:
         places = (_place(judged.claim, value.at) for value in values)
         found = [" at ".join([text, *at]) for text, at in zip(texts, places, strict=True)]
-    missed = said.printed and tested.verdict is ClaimVerdict.refuted
+    missed = said.printed and tested.verdict in (ClaimVerdict.refuted, ClaimVerdict.nearly)
     parts = (
         f"{tested.test.label}: {', '.join(found)}",
         f"not {said.text}" if missed else "",
@@ -168,21 +171,23 @@ def _on_paper(judged: JudgedClaim) -> Table:
         for value in tested.values:
             base = MISSING if value.base is None else show(float(value.base))
             numbers = [base, show(float(value.new)), shown(test.says, value.value)]
-            holds = "yes" if value.holds else "no"
-            rows.append([test.label, *_place(claim, value.at), *numbers, test.says.text, holds])
-    return ["on paper", *means, "base", "new", "found", "said", "holds"], rows
+            said = [test.says.text, optional(value.deviation, deviation)]
+            rows.append([test.label, *_place(claim, value.at), *numbers, *said, value.answer])
+    return ["on paper", *means, "base", "new", "found", "said", "deviation", "holds"], rows
 
 
 def _measured(claim: Claim, values: Sequence[MeasuredValue]) -> Table:
     means = [claim.variable.means] if claim.variable else []
-    holds = {True: "yes", False: "no", None: "open"}
-    return ["measured", *means, "found", "said", "holds", "launches"], [
+    headers = ["base", "found", "said", "deviation", "holds", "launches"]
+    return ["measured", *means, *headers], [
         [
             value.test.label,
             *_place(claim, value.at),
+            optional(value.base, SHOW[value.test.quantity]),
             interval(value),
             value.test.says.text,
-            holds[value.holds],
+            optional(value.deviation, deviation),
+            value.answer,
             str(value.estimate.n if value.estimate else 0),
         ]
         for value in values
@@ -226,9 +231,23 @@ def shown(said: Said, value: Exact, *ends: Exact) -> str:
     if reading in _OPPOSITE and numbers[0] < 0:
         reading, numbers = _OPPOSITE[reading], [-each for each in numbers]
     digits = said.decimals
+    if reading in _INVERSE and 0 < numbers[0] < 1 and all(numbers):
+        reading, numbers, digits = _INVERSE[reading], [1 / each for each in numbers], None
     show = number if digits is None else f"{{:,.{digits + 1}f}}".format
     text = f"{show(numbers[0])} {reading}".rstrip()
     return f"{text} [{', '.join(map(show, sorted(numbers[1:])))}]" if ends else text
+
+
+def deviation(value: float) -> str:
+    """How far a value lies from the printed number: 0.0003 as +0.03 %."""
+    percents = 100 * value
+    digits = 2 if abs(percents) < 0.995 else 1 if abs(percents) < 99.5 else 0
+    return f"{percents:+,.{digits}f} %" if value else "0 %"
+
+
+def off(value: float | None) -> str:
+    """How far a value is off, to be put behind it; nothing where it is not."""
+    return f" (off by {deviation(abs(value))[1:]})" if value else ""
 
 
 def _holds_where(claim: Claim, segments: Sequence[Segment]) -> str:
@@ -259,6 +278,10 @@ def interval(value: MeasuredValue) -> str:
     if estimate.low is None or estimate.high is None:
         return shown(said, estimate.value)
     return shown(said, estimate.value, estimate.low, estimate.high)
+
+
+def _with_deviation(value: MeasuredValue) -> str:
+    return f"{interval(value)}{off(value.deviation)}"
 
 
 def _machine(run: Run) -> str:
