@@ -1,13 +1,41 @@
-"""RECORD: what functions for users return: plain values for JSON, one line in a notebook."""
+"""RECORD: what functions for users return: plain values for JSON, a line, a page in a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Printer = Callable[[object, str], str]
+"""Prints a record as html or as markdown."""
+_printers: list[Printer] = []
 
 
-class Record:
+def print_with(printer: Printer) -> None:
+    """Let this print the records for notebooks: whoever can print them stands above this room."""
+    _printers[:] = [printer]
+
+
+class Shown:
+    """What a notebook shows as a page; as its `repr` where nothing prints it."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str | None:
+        return _printers[0](self, "html") if _printers else None
+
+    def _repr_markdown_(self) -> str | None:
+        return _printers[0](self, "markdown") if _printers else None
+
+
+class Records(list[T], Shown):
+    """A list that a notebook shows as one page."""
+
+    __slots__ = ()
+
+
+class Record(Shown):
     """A dataclass that a user gets."""
 
     __slots__ = ()

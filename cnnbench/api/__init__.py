@@ -1,5 +1,6 @@
 """The commands as functions. Each imports what it needs when it is called."""
 
+from cnnbench.api import views as views
 from cnnbench.api.analysis import (
     analyze,
     capacity,

@@ -11,6 +11,7 @@ from cnnbench.cases.case import several
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
+from cnnbench.records import Records
 from cnnbench.rule import Shape
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def conventions(
     """
     from cnnbench.analysis.conventions import tool_counts
 
-    return tool_counts(trace(target, input_shape, **options), tool)
+    return Records(tool_counts(trace(target, input_shape, **options), tool))
 
 
 def check(target: Any, input_shape: Inputs = None, **options: Any) -> list[Agreement]:
@@ -174,7 +175,7 @@ def check(target: Any, input_shape: Inputs = None, **options: Any) -> list[Agree
     from cnnbench import crosscheck
 
     network, graph = traced(target, input_shape, **options)
-    return crosscheck.report(*network.in_keras(graph))
+    return Records(crosscheck.report(*network.in_keras(graph)))
 
 
 def choose(

@@ -9,7 +9,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import CnnbenchError
-from cnnbench.records import one_line
+from cnnbench.records import Shown, one_line
 
 if TYPE_CHECKING:
     from cnnbench.claims.judged import JudgedClaim
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Shown):
     """Judged claims, the run behind the measured verdicts, and the report if one was written.
 
     `ending` says why the run ended, if one was made to judge them.

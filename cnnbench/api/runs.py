@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnnbench import networks
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, unknown
 from cnnbench.networks import Network
-from cnnbench.records import Record, one_line, plain
+from cnnbench.records import Record, Records, one_line, plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Record):
     """A run that has ended: its folder, its report, what is stored, and why it ended."""
 
     folder: Path
@@ -246,7 +246,7 @@ def list_baselines() -> list[Baseline]:
     """The baselines that there are, in the order of their names."""
     from cnnbench.runs.baselines import read_all
 
-    return read_all()
+    return Records(read_all())
 
 
 def remove_baseline(name: str) -> None:

@@ -294,7 +294,7 @@ class MeasuredValue:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedClaim:
+class JudgedClaim(Record):
     """A claim, judged on paper, and by measurement if a run has its cases."""
 
     claim: Claim

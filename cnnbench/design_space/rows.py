@@ -14,7 +14,7 @@ from cnnbench.cost import CONVENTION
 from cnnbench.design_space.column import Ints
 from cnnbench.design_space.grid import LABELS, Grid
 from cnnbench.errors import CnnbenchError
-from cnnbench.records import one_line
+from cnnbench.records import Record, one_line
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.session import Session
 from cnnbench.runs.result import Result, results, timed
@@ -43,7 +43,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredRows:
+class MeasuredRows(Record):
     """Some rows of a sweep with their times.
 
     Args:
@@ -77,7 +77,7 @@ class MeasuredRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Record):
     """The best configurations of a grid, as rows.
 
     Args:

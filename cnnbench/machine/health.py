@@ -70,7 +70,7 @@ class HealthFinding(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Record):
     """How much launches of the same case differ, and the time of one call.
 
     `deviation` is the standard deviation of the logarithms of the ratio to the reference.
@@ -102,7 +102,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Health(Record):
     """The findings and the noise floor; if there is none, `note` says why."""
 
     findings: tuple[HealthFinding, ...]

@@ -32,7 +32,7 @@ from cnnbench.records import Record, one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Record):
     """What one layer needs at least: seconds of arithmetic and seconds of memory traffic."""
 
     layer: LayerCost
@@ -148,7 +148,7 @@ def judge(
 
 
 @dataclass(frozen=True, slots=True)
-class Roofline:
+class Roofline(Record):
     """A device, and a network on it if one was named.
 
     Args:

@@ -38,7 +38,7 @@ class LayerTime(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Record):
     """What a network should take on the machine of a calibration.
 
     Args:

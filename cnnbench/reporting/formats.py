@@ -20,6 +20,7 @@ from cnnbench.reporting.document import (
     Grid,
     Heading,
     Picture,
+    shortened,
 )
 from cnnbench.reporting.tables import csv_text, text_table
 
@@ -70,9 +71,12 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
     return path
 
 
-def markdown(document: Document) -> str:
-    """A document as Markdown, as GitHub prints it; its figures are named, not drawn."""
-    return _markdowns(document.blocks) + "\n"
+def markdown(document: Document, rows: int | None = None) -> str:
+    """A document as Markdown, as GitHub prints it; its figures are named, not drawn.
+
+    Of each table so many rows are shown and the others folded; all are shown if None.
+    """
+    return _markdowns(document.blocks if rows is None else shortened(document.blocks, rows)) + "\n"
 
 
 def text(document: Document) -> str:

@@ -39,7 +39,7 @@ BESIDE = (
 
 
 @dataclass(frozen=True, slots=True)
-class CaseChange:
+class CaseChange(Record):
     """One case on both sides.
 
     Args:
@@ -63,6 +63,10 @@ class CaseChange:
     verdict: RatioVerdict | None
     reason: str = ""
     broke: bool = False
+
+    def __repr__(self) -> str:
+        times = [f"{self.ratio.value:.3g} times"] if self.ratio else []
+        return one_line(self, self.name, *times, self.word or self.reason)
 
     @property
     def word(self) -> str:
@@ -92,7 +96,7 @@ class CaseChange:
 
 
 @dataclass(frozen=True, slots=True)
-class EnvironmentDifference:
+class EnvironmentDifference(Record):
     """Something other than the code in which the two sides differ."""
 
     key: str

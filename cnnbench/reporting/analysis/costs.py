@@ -73,7 +73,7 @@ _OF_A_PART: Attributes = (
 
 
 def document(
-    graph: Graph,
+    network: Graph | Cost,
     *,
     view: str | None = None,
     depth: int | None = None,
@@ -82,13 +82,17 @@ def document(
 ) -> Document:
     """The costs of a network: of its layers, or of what they are part of, and in total.
 
+    A cost alone does not say how layers are connected, and so not what the output sees.
+
     JSON holds all views; CSV all columns of one, the layers if none is asked for; the text the
     usual columns, and what sums up the layers where they are many. Layers are ordered by a key of
     `views.KEYS`, which is FLOPs if only `top` is given. An UnknownNameError for another view or
     key; a CnnbenchError for options that do not go together.
     """
     asked = _asked(view, depth, sort, top)
-    total, seen = cost(graph), receptive_field(graph)
+    total, seen = (
+        (network, None) if isinstance(network, Cost) else (cost(network), receptive_field(network))
+    )
     layers = list(enumerate(total.layers))
     if sort or top:
         layers = most_expensive(total, sort or "flops", top)
@@ -103,7 +107,7 @@ def document(
         data=lambda: _of_all(total, seen) | {v: _rows(columns(v, depth), _key) for v in VIEWS},
     )
     sizes = ", ".join(map(units.shape, total.input_shapes))
-    page.text(f"{graph.name}, input {sizes}, {total.dtype}")
+    page.text(f"{total.name}, input {sizes}, {total.dtype}")
     shown, parts, note = (asked, None, "") if asked else _summary(total)
     table = _of_parts(total, parts, seen) if parts else columns(shown, depth)
     needed = next((header for header, name, *_ in _OF_A_LAYER if sort and name == KEYS[sort]), "")
@@ -111,7 +115,7 @@ def document(
     page.table(_table(table, needed), narrow=True, spare=spare)
     page.text(note, _without_rule(total))
     page.table((["total", ""], [_total(column) for column in _totals(total)]))
-    page.text(_sight(seen), CONVENTION)
+    page.text(_sight(seen) if seen else "", CONVENTION)
     return page
 
 
@@ -140,7 +144,7 @@ def _summary(cost: Cost) -> tuple[str, Sequence[Part] | None, str]:
 
 
 def _of_layers(
-    cost: Cost, rows: Sequence[tuple[int, LayerCost]], seen: ReceptiveField
+    cost: Cost, rows: Sequence[tuple[int, LayerCost]], seen: ReceptiveField | None
 ) -> list[Column]:
     """Layers with their places in the network; the work of one without a rule is not known."""
     layers = [layer for _, layer in rows]
@@ -155,7 +159,7 @@ def _of_layers(
     ]
 
 
-def _of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField) -> list[Column]:
+def _of_parts(cost: Cost, parts: Sequence[Part], seen: ReceptiveField | None) -> list[Column]:
     """Parts of the tree; shape and receptive field are those of the last layer in each."""
     last = [part.members[-1] for part in parts]
     return [
@@ -197,7 +201,9 @@ def _columns(
     return columns
 
 
-def _fields(seen: ReceptiveField, places: Sequence[int]) -> list[Column]:
+def _fields(seen: ReceptiveField | None, places: Sequence[int]) -> list[Column]:
+    if seen is None:
+        return []
     fields = [seen.fields[place] for place in places]
     values = [WHOLE if field.size is None else field.size for field in fields]
     return [Column("receptive field", "shape", values, [field.least for field in fields])]
@@ -237,7 +243,7 @@ def _rows(columns: Sequence[Column], name: Callable[[Column], str]) -> list[dict
     return [dict(zip(keys, row, strict=True)) for row in values]
 
 
-def _of_all(cost: Cost, seen: ReceptiveField) -> dict[str, Any]:
+def _of_all(cost: Cost, seen: ReceptiveField | None) -> dict[str, Any]:
     """What there is to say of a network as a whole."""
     return {
         "target": cost.name,
@@ -253,7 +259,8 @@ def _of_all(cost: Cost, seen: ReceptiveField) -> dict[str, Any]:
             for layer in cost.uncounted
         ],
         "totals": {_key(column): column.values[0] for column in _totals(cost)},
-        "receptive_field": {
+        "receptive_field": seen
+        and {
             "output": WHOLE if seen.output.size is None else seen.output.size,
             "whole_from": seen.whole_from or None,
             "before_the_whole": seen.local.size if seen.whole_from else None,

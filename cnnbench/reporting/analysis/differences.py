@@ -22,16 +22,23 @@ _MOST = 6
 
 def document(graph: Graph) -> Document:
     """What every tool prints for a network, part by part, and what makes them differ."""
-    tools = tool_counts(graph)
-    page = Document(data={"target": graph.name, "tools": [tool.to_json() for tool in tools]})
-    page.text(f"{graph.name}, input {_sizes(graph)}, {graph.dtype}")
+    return tools_document(tool_counts(graph), graph)
+
+
+def tools_document(tools: Sequence[ToolCount], graph: Graph | None = None) -> Document:
+    """The same of tools that were asked before, ours first; the graph is named if it is known."""
+    page = Document(data={"tools": [tool.to_json() for tool in tools]})
+    if graph:
+        page.data = {"target": graph.name} | page.data
+        page.text(f"{graph.name}, input {_sizes(graph)}, {graph.dtype}")
     shown = _shown(tools)
     headers = ["tool", "prints", "unit", "ratio", *shown, "all else"]
     page.table((headers, _counts(tools, shown)))
     ignored = [[t.preset.name, ", ".join(t.count.ignored)] for t in tools if t.count.ignored]
     page.table((["tool", "counts nothing for"], ignored))
     products = _products(tools[0])
-    page.text(*(_scale(tools, products) if products else ()), *_others(tools))
+    if len(tools) > 1:
+        page.text(*(_scale(tools, products) if products else ()), *_others(tools))
     return page
 
 
