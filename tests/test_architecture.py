@@ -192,7 +192,7 @@ def test_the_table_of_imports_can_fail(tmp_path, monkeypatch):
         test_no_arrow_of_the_table_goes_up()
 
 
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jax", "torch")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jax", "torch", "rich")
 
 
 def loaded_after(code):
@@ -226,6 +226,9 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
         "from cnnbench.cli import main; assert main(['doctor', '--no-noise']) == 0",
         "from cnnbench.cli import main; assert main(['roofline', 'vgg16', '--on', 'A100']) == 0",
         "from cnnbench.cli import main; assert main(['verify']) == 0",
+        "import os; os.environ |= {'_CNNBENCH_COMPLETE': 'complete_bash', 'COMP_CWORD': '2',"
+        " 'COMP_WORDS': 'cnnbench run t'}\nfrom cnnbench.cli import main"
+        "\ntry: main([])\nexcept SystemExit: pass",
         "from cnnbench.cases import suites; suites.load('tutorial')",
         "from cnnbench import runtimes; runtimes.load('tensorflow')",
     ],

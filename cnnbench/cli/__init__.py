@@ -31,11 +31,11 @@ _COMMANDS: _Commands = {
     "sweep": (
         sweeps.sweep,
         "sweep conv_stack -p n_conv=1:5 --max-flops 5G",
-        "sweep inception_module -p f2_in=16:256:x2 --pareto --figure front.png",
+        "sweep inception_module -p f2_in=16:256:x2 --pareto",
     ),
     "run": (
         runs.run,
-        "run MobileNetV2 my.keras --input 96x96x3 --batch 1,8 --time-budget 2m",
+        "run MobileNetV2 my.keras --input 96x96x3 --time-budget 2m",
         "run tutorial --out reports/mine --resume",
     ),
     "report": (runs.report, "report reports/mine", "report pytest-benchmark.json"),

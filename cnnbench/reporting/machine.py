@@ -37,7 +37,7 @@ def health_document(health: Health) -> Document:
     """The findings with what to do about each, then the noise floor or why there is none."""
     page = Document(data=health.to_json)
     rows = [[f.verdict.value, f.what, f.value, f.advice or MISSING] for f in health.findings]
-    page.table((["verdict", "what", "value", "to do"], rows))
+    page.table((["verdict", "what", "value", "to do"], rows), spare=["value"])
     if noise := health.noise:
         page.text(_sentence(noise))
         differences = [[str(n), percent(noise.resolved(n))] for n in LAUNCHES]
@@ -74,7 +74,7 @@ def roofline_document(roofline: Roofline, top: int | None = None) -> Document:
     if cost is not None:
         _network(page, roofline, cost, top)
     if roofline.judged:
-        page.table(_judged(roofline))
+        page.table(_judged(roofline), spare=["peak", "least possible", "needs"])
         page.text(VERDICTS)
     page.text(roofline.note)
     return page
@@ -82,7 +82,7 @@ def roofline_document(roofline: Roofline, top: int | None = None) -> Document:
 
 def _network(page: Document, roofline: Roofline, cost: Cost, top: int | None) -> None:
     shown = top or (SHOWN if len(cost.layers) > MOST else None)
-    page.table(_layers(roofline, shown))
+    page.table(_layers(roofline, shown), spare=["FLOPs per byte", "bytes moved", "type", "FLOPs"])
     if shown and not top:
         page.text(f"{len(cost.layers)} layers, those with the most time first: --top shows others")
     least = roofline.least_s

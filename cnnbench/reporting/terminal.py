@@ -1,8 +1,8 @@
 """A document in a window: tables as wide as it is, verdicts in colour.
 
 A table that is too wide wraps its texts of several words, then loses the columns that its `Grid`
-can spare, and then the middle of the names in its first column. A line below names what is left
-out. Nothing is coloured if NO_COLOR is set.
+can spare, then the middle of the names in its first column, and only then other columns. A line
+below names the columns that are left out. Nothing is coloured if NO_COLOR is set.
 """
 
 from __future__ import annotations
@@ -37,22 +37,21 @@ _ANY = 10**5
 NARROWEST = 80
 """The characters of a line in the narrowest window that is respected."""
 _GAP = 2
-_WORDS = 24
+_WORDS = 20
 """The narrowest column of texts that wrap; without a space in them they do not."""
 _NAME = 16
 """The fewest characters of a name that is shortened."""
-_STYLES = {
-    word: style
-    for style, words in {
-        "green": "confirmed faster less ok plausible passed equal",
-        "red": "refuted slower more failed impossible DIFFERENT",
-        "yellow": "nearly depends inconclusive unclear unknown warn suspicious",
-    }.items()
-    for word in words.split()
+_COLOURS = {
+    "green": "confirmed faster less ok plausible passed equal yes",
+    "red": "refuted slower more failed impossible DIFFERENT no",
+    "yellow": "nearly depends inconclusive unclear unknown warn suspicious open",
 }
-_ANSWERS = {"yes": "green", "no": "red", "open": "yellow"} | _STYLES
-"""In a cell; in a sentence yes and no are words like others."""
-_VERDICT = re.compile(rf"(?:(?<=: )|(?<=\d ))({'|'.join(_STYLES)})\b")
+_STYLES = {word: colour for colour, words in _COLOURS.items() for word in words.split()}
+_JUDGING = {"verdict", "on paper", "measured", "holds", "fits", "outcome", ""}
+"""The headers of columns with verdicts."""
+_VERDICT = re.compile(
+    r"(?:(?<=: )|(?<=\d ))(confirmed|refuted|nearly|depends|inconclusive|faster|slower|passed|failed)\b"
+)
 """On paper: refuted. Or: 3 slower, 12 same."""
 _MARKS = {"bold": "bold", "code": "cyan", "label": "underline"}
 
@@ -149,21 +148,32 @@ def _grid(grid: Grid, room: int) -> RenderableType:
             grid.headers, zip(*rows, strict=True), numeric(grid.headers, rows), strict=True
         )
     ]
-    places = list(range(len(columns)))
-    spare = places[:1:-1]  # the last first, and never the first two
-    if grid.spare is not None:
-        spare = [grid.headers.index(name) for name in grid.spare if name in grid.headers]
-    while spare and _over(columns[i].least for i in places) > room:
-        places.remove(spare.pop(0))
+    places = _fitting(grid, columns, room)
     kept = _shrunk([columns[i] for i in places], room)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
     for column in kept:
         side: Literal["right", "left"] = "right" if column.number else "left"
         table.add_column(column.header, width=column.width, justify=side, overflow="fold")
+    styles = [_STYLES if grid.headers[place] in _JUDGING else {} for place in places]
     for cells in zip(*(column.cells for column in kept), strict=True):
-        table.add_row(*(Text(cell, style=_ANSWERS.get(cell, "")) for cell in cells))
+        coloured = zip(cells, styles, strict=True)
+        table.add_row(*(Text(cell, style=known.get(cell, "")) for cell, known in coloured))
     lost = ", ".join(name for i, name in enumerate(grid.headers) if i not in places)
     return Group(table, Text(f"left out: {lost} (--wide shows all)", "dim")) if lost else table
+
+
+def _fitting(grid: Grid, columns: list[_Column], room: int) -> list[int]:
+    """The columns that there is room for."""
+    places = list(range(len(columns)))
+    spare = [grid.headers.index(name) for name in grid.spare or () if name in grid.headers[1:]]
+    others = [place for place in places[:1:-1] if place not in spare]  # never the first two
+    least = [column.least for column in columns]
+    if grid.spare is None:
+        spare, others = others, []
+    for leave, name in ((spare, least[0]), (others, min(least[0], _NAME))):
+        while leave and _over([name, *(least[i] for i in places[1:])]) > room:
+            places.remove(leave.pop(0))
+    return places
 
 
 def _over(widths: Iterable[int]) -> int:

@@ -73,6 +73,7 @@ class Bar(Progress):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._bar.live.transient = self._bar.tasks[0].completed == 0  # it leaves nothing then
         self._bar.stop()
 
     def begins(self, launch: Launch) -> None:

@@ -32,11 +32,12 @@ def words(text):
 
 
 @pytest.mark.parametrize("name", blocks.catalogue())
-@pytest.mark.parametrize("columns", [80, 120])
-def test_no_line_is_wider_than_the_window(name, columns):
+def test_no_line_is_wider_than_the_window(name):
     graph = blocks.get(name).trace()
     for options in VIEWS:
-        assert widest(terminal.text(costs.document(graph, **options), columns)) <= columns
+        page = costs.document(graph, **options)
+        for columns in (80, 120):
+            assert widest(terminal.text(page, columns)) <= columns
 
 
 @pytest.mark.parametrize("columns", [80, 87, 99, 120, 200])
@@ -128,7 +129,7 @@ def test_verdicts_have_a_colour_unless_nobody_wants_one(monkeypatch):
     assert "On paper: \x1b[31mrefuted\x1b[0m." in text
     assert "a runtime can be faster\n" in text
     assert "3 \x1b[31mslower\x1b[0m, 1 same" in text
-    assert text.count("\x1b[32mfaster") == 2
+    assert text.count("\x1b[32mfaster") == 1  # the verdict, and not the case of this name
     monkeypatch.setenv("NO_COLOR", "1")
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", terminal.text(page, 80))
 

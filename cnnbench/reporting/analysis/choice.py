@@ -23,6 +23,8 @@ _COLUMNS: tuple[tuple[str, str, Step, bool], ...] = (
     ("memory here", "rise_bytes", units.binary_step, True),
     ("top-1 accuracy", "top1_percent", lambda largest: (1, "%"), False),
 )
+_SPARE = ("weights", "MACs", "memory here", "input", "FLOPs")
+"""What a window without room for all columns loses first."""
 SORT_KEYS = tuple(KEYS)
 _REASON_WIDTH = 50
 PUBLISHED = (
@@ -52,6 +54,7 @@ def document(choice: Choice) -> Document:
         ([*known], [list(row) for row in zip(*known.values(), strict=True)]),
         narrow=True,
         wrap=_REASON_WIDTH if choice.failed else None,
+        spare=[h for name in _SPARE for h in known if h.startswith(name)],
     )
     page.text("" if shown else "no network is within the limits")
     others = ", ".join(f"{c.name} ({c.reason})" for c in (*choice.excluded, *choice.beaten))

@@ -34,7 +34,9 @@ def document(sweep: Sweep) -> Document:
     columns += [list(map(_exact(name), sweep.costs[name])) for name in metrics]
     page.text(title(sweep), _counts(sweep), _choice(sweep))
     headers = [*sweep.values, *map(header, metrics)]
-    page.table((headers, [list(row) for row in zip(*columns, strict=True)]), narrow=True)
+    spare = [header(name) for name in reversed(metrics) if name not in asked]
+    rows_shown = [list(row) for row in zip(*columns, strict=True)]
+    page.table((headers, rows_shown), narrow=True, spare=spare)
     if sweep.measured:
         _add_times(page, sweep, sweep.measured)
     page.text(CONVENTION)

@@ -34,7 +34,7 @@ def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
         "new / base": ratio,
         "verdict": lambda change: change.word or change.reason,
     }
-    page.table(of_items(comparison.changes, columns))
+    page.table(of_items(comparison.changes, columns), spare=["new", "base"])
     page.text(comparison.summary)
     page.bullets(remarks(comparison, gate))
     return page

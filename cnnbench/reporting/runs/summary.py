@@ -27,7 +27,7 @@ def document(run: Run) -> Document:
     comparisons = compared_blocks(run.plan, known)
     for place in beside:
         page.text(sentence(place))
-        page.table(ranking(place))
+        page.table(ranking(place), spare=["peak memory", "parameters", "samples/s", "FLOPs"])
     page.text(*map(payoff, comparisons))
     if not beside:
         page.text(*answer(known, comparisons))
