@@ -16,11 +16,8 @@ from cnnbench import stats
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.records import Record, one_line, plain
 from cnnbench.runs import result
-from cnnbench.runs.recording import Recording, Series
+from cnnbench.runs.recording import UNITS, Recording, Series
 from cnnbench.stats import Estimate, RatioVerdict
-
-UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
-"""What can be compared, and the unit of its values; of all of them less is better."""
 
 IN_TURN = 3
 """From this number of runs on each side, runs are compared in pairs; the interval of two pairs
@@ -273,30 +270,33 @@ def _change(
     base: Series, new: Series, metric: str, paired: bool, parts: Sequence[Sequence[int]]
 ) -> CaseChange:
     """Compare one case; `parts` has, of both sides, the number of the first launch of each run."""
-    if metric in ("params", "flops"):
-        return _exact(base, new, metric)
     sides = (base, new)
-    launches = [s.samples if metric == "time" else _peaks(s) for s in sides]
-    found = [stats.location(samples.values()) for samples in launches]
-    before, after = (estimate.value if estimate else None for estimate in found)
-    reasons = [
-        f"{where}: {_why_missing(side, metric)}"
+    before, after = (side.value(metric) for side in sides)
+    missing = [
+        f"{where}: {side.why_missing(metric)}"
         for where, side, value in zip(("base", "new"), sides, (before, after), strict=True)
         if value is None
     ]
-    ratio = None if reasons else _ratio(base, new, launches, metric, paired, parts)
-    verdict = stats.verdict(ratio) if ratio else None
-    reason = "; ".join(reasons) or ("" if ratio else "no round in common")
-    # A peak can be missing because the system does not report it; a time cannot.
-    reported = metric == "time" or new.outcome != "ok"
-    broke = before is not None and after is None and reported
-    return CaseChange(base.key, base.name, metric, before, after, ratio, verdict, reason, broke)
+    ratio = None
+    if before and after:
+        measured = metric in ("time", "memory")
+        ratio = _ratio(*sides, metric, paired, parts) if measured else _exact(before, after)
+    return CaseChange(
+        base.key,
+        base.name,
+        metric,
+        before.value if before else None,
+        after.value if after else None,
+        ratio,
+        verdict=stats.verdict(ratio) if ratio else None,
+        reason="; ".join(missing) or ("" if ratio else "no round in common"),
+        broke=bool(before and not after and new.failed(metric)),
+    )
 
 
 def _ratio(
     base: Series,
     new: Series,
-    launches: Sequence[Mapping[int, Sequence[float]]],
     metric: str,
     paired: bool,
     parts: Sequence[Sequence[int]],
@@ -308,38 +308,15 @@ def _ratio(
         if len(parts[0]) == len(parts[1]) >= IN_TURN:
             return result.ratio_in_turn(base.result, new.result, *parts)
         return result.ratio_between_runs(base.result, new.result)
-    before, after = launches
-    return (stats.ratio if paired else stats.unpaired)(before, after)
+    compared = stats.ratio if paired else stats.unpaired
+    return compared(base.launches(metric), new.launches(metric))
 
 
-def _peaks(series: Series) -> dict[int, Sequence[float]]:
-    """The peaks in the form in which the statistics take launches: two calls, the first ignored.
-
-    Empty where the peak of one launch did not rise, because a rise of 0 bytes has no ratio.
-    """
-    peaks = series.peaks
-    return {n: (peak, peak) for n, peak in peaks.items()} if all(peaks.values()) else {}
-
-
-def _why_missing(series: Series, metric: str) -> str:
-    """Why a series has no value of a metric that is measured."""
-    if series.outcome != "ok":
-        return series.outcome
-    if metric == "time":
-        return "no call after the first"
-    return "a launch whose peak rose by 0 bytes" if series.peaks else "no peak was measured"
-
-
-def _exact(base: Series, new: Series, metric: str) -> CaseChange:
-    """A change in what is counted, not measured."""
-    before, after = getattr(base, metric), getattr(new, metric)
-    if before is None or after is None:
-        reason = f"{'base' if before is None else 'new'}: {UNITS[metric]} not recorded"
-        return CaseChange(base.key, base.name, metric, before, after, None, None, reason)
-    value = after / before if before else math.inf if after else 1.0
-    ratio = Estimate(value, value, value, 1)
-    verdict = stats.verdict(ratio)
-    return CaseChange(base.key, base.name, metric, before, after, ratio, verdict)
+def _exact(before: Estimate, after: Estimate) -> Estimate:
+    """The ratio of what is counted, not measured."""
+    base, new = before.value, after.value
+    value = new / base if base else math.inf if new else 1.0
+    return Estimate(value, value, value, 1)
 
 
 def _some(series: Mapping[str, Series]) -> str:

@@ -9,7 +9,7 @@ baseline of the same name.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import exists, isdir, isfile, join
 from pathlib import Path
@@ -24,6 +24,9 @@ from cnnbench.stats import Estimate
 
 Environment = dict[str, tuple[str, ...]]
 """By key, every value that was recorded of the machine or the method, in order of appearance."""
+
+UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
+"""What a series can have, and the unit of its values; of all of them less is better."""
 
 _MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit")
 
@@ -57,6 +60,39 @@ class Series:
     def time(self) -> Estimate | None:
         """Seconds of a call."""
         return stats.location(self.samples)
+
+    def launches(self, metric: str) -> Mapping[int, Sequence[float]]:
+        """Times or peaks in the form in which the statistics take launches; the first is ignored.
+
+        Without peaks where the peak of one launch did not rise, as 0 bytes have no ratio.
+        """
+        if metric == "time":
+            return self.samples
+        return {n: (p, p) for n, p in self.peaks.items()} if all(self.peaks.values()) else {}
+
+    def value(self, metric: str) -> Estimate | None:
+        """The value of one of UNITS; the interval of what is counted is the value itself."""
+        if metric in ("time", "memory"):
+            return stats.location(self.launches(metric))
+        counted: int | None = getattr(self, metric)
+        return None if counted is None else Estimate(counted, counted, counted, 1)
+
+    def why_missing(self, metric: str) -> str:
+        """Why there is no such value."""
+        if metric in ("params", "flops"):
+            return f"{UNITS[metric]} not recorded"
+        if self.outcome != "ok":
+            return self.outcome
+        if metric == "time":
+            return "no call after the first"
+        return "a launch whose peak rose by 0 bytes" if self.peaks else "no peak was measured"
+
+    def failed(self, metric: str) -> bool:
+        """Whether a missing value is a failure.
+
+        A peak may be missing because the system does not report it; a time may not.
+        """
+        return metric == "time" or (metric == "memory" and self.outcome != "ok")
 
 
 @dataclass(frozen=True, slots=True)
