@@ -28,6 +28,11 @@ MARKED = re.compile(
 """Marked words in a text."""
 
 
+def plain(text: str) -> str:
+    """A text without the marks."""
+    return MARKED.sub(lambda found: next(filter(None, found.groups())), text)
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A heading; level 1 is the title of the document."""
@@ -84,7 +89,33 @@ class Folded:
     blocks: tuple[Block, ...]
 
 
-Block = str | Heading | Bullets | Grid | Code | Picture | Folded
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The few numbers that answer a question: each with its interval as text, and of what it is."""
+
+    tiles: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """Short facts in a row; each with whether it is good, or None where it is neither."""
+
+    badges: tuple[tuple[str, bool | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a page with scripts makes of plain data; everywhere else the blocks stand for it.
+
+    `kind` says what is made: a name in `KINDS` of html/page.js.
+    """
+
+    kind: str
+    data: Any
+    blocks: tuple[Block, ...]
+
+
+Block = str | Heading | Bullets | Grid | Code | Picture | Tiles | Badges | Folded | Live
 """A string is a paragraph; a line feed inside stays one."""
 
 
@@ -155,11 +186,31 @@ class Document:
         """Add a figure."""
         self.blocks.append(Picture(name, alt, draw))
 
+    def tiles(self, tiles: Iterable[tuple[str, str, str]]) -> None:
+        """Add numbers that answer the question, if there are any."""
+        if found := tuple(tiles):
+            self.blocks.append(Tiles(found))
+
+    def badges(self, badges: Iterable[tuple[str, bool | None]]) -> None:
+        """Add short facts."""
+        self.blocks.append(Badges(tuple(badges)))
+
+    @contextmanager
+    def live(self, kind: str, data: Any) -> Iterator[None]:
+        """What is added inside stands for the data where no script makes something of them."""
+        with self._gathered(lambda blocks: Live(kind, data, blocks)):
+            yield
+
     @contextmanager
     def folded(self, summary: str) -> Iterator[None]:
         """Fold all that is added inside `with page.folded("details"):`; nothing stays nothing."""
+        with self._gathered(lambda blocks: Folded(summary, blocks)):
+            yield
+
+    @contextmanager
+    def _gathered(self, into: Callable[[tuple[Block, ...]], Block]) -> Iterator[None]:
         before, self.blocks = self.blocks, []
         yield
         inside, self.blocks = self.blocks, before
         if inside:
-            self.blocks.append(Folded(summary, tuple(inside)))
+            self.blocks.append(into(tuple(inside)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cnnbench.errors import StoreError, unknown
 from cnnbench.reporting.document import (
-    MARKED,
+    Badges,
     Block,
     Bullets,
     Code,
@@ -19,22 +19,32 @@ from cnnbench.reporting.document import (
     Folded,
     Grid,
     Heading,
+    Live,
     Picture,
+    Tiles,
+    plain,
     shortened,
 )
+from cnnbench.reporting.html import page
 from cnnbench.reporting.tables import csv_text, text_table
+
+PAGE = "index.html"
 
 _SHOWN = re.compile(r"\]\(([^()/\\]+\.png)\)")
 """A figure in a page."""
 
 
 def show(document: Document, format: str) -> str:
-    """A document as table (plain text), markdown, csv or json.
+    """A document as table (plain text), markdown, html, csv or json.
 
     Raises:
         UnknownNameError: another format, or one that this document does not have.
     """
-    printers = {"table": lambda: text(document), "markdown": lambda: markdown(document)}
+    printers = {
+        "table": lambda: text(document),
+        "markdown": lambda: markdown(document),
+        "html": lambda: page.page(document),
+    }
     if (rows := document.rows) is not None:
         headers = list(rows[0]) if rows else []
         printers["csv"] = lambda: csv_text([headers, *(row.values() for row in rows)])
@@ -47,13 +57,13 @@ def show(document: Document, format: str) -> str:
 
 
 def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None = None) -> Path:
-    """Write README.md, its figures and the files beside it into a folder; returns README.md.
+    """Write README.md, its figures, index.html and what is `beside` it; returns README.md.
 
     Figures that we drew for an earlier page there, and that this one lacks, are removed.
     """
-    from cnnbench.reporting.style import save, saved  # here: it imports matplotlib
+    from cnnbench.reporting.style import images, saved  # here: it imports matplotlib
 
-    path = folder / "README.md"
+    path, drawn = folder / "README.md", {}
     pictures = [block for block in _unfolded(document.blocks) if isinstance(block, Picture)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +71,11 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
         for name, content in (beside or {}).items():
             (folder / name).write_bytes(content)
         for picture in pictures:
-            save(picture.draw, folder / picture.name)
+            png, svg = images(picture.draw, (".png", ".svg"), words=True)
+            (folder / picture.name).write_bytes(png)
+            drawn[picture.name] = svg.decode()
         path.write_text(markdown(document), encoding="utf-8")
+        (folder / PAGE).write_text(page.page(document, drawn), encoding="utf-8")
         for name in {*_SHOWN.findall(earlier)} - {picture.name for picture in pictures}:
             if saved(folder / name):
                 (folder / name).unlink()
@@ -85,9 +98,9 @@ def text(document: Document) -> str:
 
 
 def _unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
-    """All blocks, what is folded too."""
+    """All blocks, what is folded or live too."""
     for block in blocks:
-        yield from _unfolded(block.blocks) if isinstance(block, Folded) else (block,)
+        yield from _unfolded(block.blocks) if isinstance(block, Folded | Live) else (block,)
 
 
 def _markdowns(blocks: Iterable[Block]) -> str:
@@ -112,28 +125,35 @@ def _markdown(block: Block) -> str:
             return f"```{language}\n{words}\n```"
         case Picture(name, alt):
             return f"![{alt}]({name})"
+        case Tiles(tiles):
+            return "\n".join(
+                f"- {what}: **{value}** {ends}".rstrip() for value, ends, what in tiles
+            )
+        case Badges(badges):
+            return ", ".join(words for words, _ in badges)
+        case Live(_, _, blocks):
+            return _markdowns(blocks)
         case Folded(summary, blocks):
-            opened = f"<details>\n<summary>{escape(_plain(summary), quote=False)}</summary>"
+            opened = f"<details>\n<summary>{escape(plain(summary), quote=False)}</summary>"
             return f"{opened}\n\n{_markdowns(blocks)}\n\n</details>"
 
 
 def _text(block: Block) -> str:
     match block:
         case Heading(words) | str(words):
-            return _plain(words)
+            return plain(words)
         case Bullets(lines):
-            return "\n".join(map(_plain, lines))
+            return "\n".join(map(plain, lines))
         case Grid(headers, rows, narrow, wrap):
             heads = [name.replace(" ", "\n", 1) if narrow else name for name in headers]
             return text_table(heads, rows, "simple", wrap)
         case Code(words):
             return words
+        case Tiles() | Badges():
+            return plain(_markdown(block))
+        case Live(_, _, blocks):
+            return _texts(blocks)
         case Folded(summary, blocks):
-            return f"{_plain(summary)}\n\n{_texts(blocks)}"
+            return f"{plain(summary)}\n\n{_texts(blocks)}"
         case _:
             return ""
-
-
-def _plain(words: str) -> str:
-    """Words without the marks of Markdown."""
-    return MARKED.sub(lambda found: next(filter(None, found.groups())), words)

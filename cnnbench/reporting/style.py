@@ -65,12 +65,27 @@ def save(draw: Callable[[], Figure], path: Path) -> None:
     path.write_bytes(image(draw, path.suffix.lower()))
 
 
-def image(draw: Callable[[], Figure], suffix: str) -> bytes:
-    """The same as the bytes of a file that ends in .png, .svg or .pdf."""
-    out = io.BytesIO()
-    with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE}):
-        draw().savefig(out, format=suffix.removeprefix("."), metadata=_METADATA[suffix])
-    return out.getvalue()
+def image(draw: Callable[[], Figure], suffix: str, *, words: bool = False) -> bytes:
+    """The same as the bytes of a file that ends in .png, .svg or .pdf.
+
+    With `words`, an SVG has its texts as text, in whatever font the reader has.
+    """
+    (only,) = images(draw, [suffix], words=words)
+    return only
+
+
+def images(draw: Callable[[], Figure], suffixes: Iterable[str], *, words: bool) -> list[bytes]:
+    """One figure in several formats, drawn and laid out once."""
+    drawn = []
+    fonts = "none" if words else "path"
+    with mpl.rc_context({**RC, "svg.hashsalt": _SOFTWARE, "svg.fonttype": fonts}):
+        figure = draw()
+        for suffix in suffixes:
+            out = io.BytesIO()
+            figure.savefig(out, format=suffix.removeprefix("."), metadata=_METADATA[suffix])
+            figure.set_layout_engine("none")  # it stays as it is
+            drawn.append(out.getvalue())
+    return drawn
 
 
 def check(path: Path) -> None:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pytest
@@ -100,7 +101,11 @@ def small(launches: int = 2, devices: tuple[str, ...] = ("cpu",)) -> Plan:
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
     """Writes a report, figures built but not rendered, which is what takes the time."""
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
+
+    def nothing(_: Figure, out: BinaryIO, **__: object) -> None:
+        out.write(b"<svg/>")
+
+    monkeypatch.setattr(Figure, "savefig", nothing)
     return lambda folder: write(folder).read_text(encoding="utf-8")
 
 

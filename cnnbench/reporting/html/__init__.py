@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from html import escape
 from typing import Literal
 
 from cnnbench.reporting.document import (
     MARKED,
     ROWS,
+    Badges,
     Block,
     Bullets,
     Code,
@@ -22,12 +24,16 @@ from cnnbench.reporting.document import (
     Folded,
     Grid,
     Heading,
+    Live,
     Picture,
+    Tiles,
     shortened,
 )
 from cnnbench.reporting.tables import numeric
 
 Figures = Literal["svg", "png"]
+Draw = Callable[[Picture], str]
+"""A figure as an element."""
 STYLE = """
 .cnnbench table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
 .cnnbench th, .cnnbench td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
@@ -48,6 +54,8 @@ _NUMBER = ' class="number"'
 _PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
 _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 """Before each name in an SVG, where it is given and where it is used."""
+_SHEET = re.compile(r"<style.*?</style>", re.DOTALL)
+_STYLED = re.compile(r' style="([^"]*)"')
 
 
 def fragment(document: Document, *, figures: Figures | None = None, rows: int | None = ROWS) -> str:
@@ -58,19 +66,17 @@ def fragment(document: Document, *, figures: Figures | None = None, rows: int | 
         figures: draw them, as inline SVG or as PNG in the text; they are left out if None.
         rows: of a table that are shown; the others are folded below them. None shows all.
     """
-    content = body(document.blocks, figures=figures, rows=rows)
+    content = body(document.blocks, draw=figures and partial(picture, figures=figures), rows=rows)
     return f'<div class="cnnbench">\n<style>\n{STYLE}\n</style>\n{content}\n</div>\n'
 
 
-def body(
-    blocks: Iterable[Block], *, figures: Figures | None = None, rows: int | None = ROWS
-) -> str:
-    """Blocks without the element and the style around them."""
+def body(blocks: Iterable[Block], *, draw: Draw | None = None, rows: int | None = ROWS) -> str:
+    """Blocks without the element and the style around them; what is live stands still."""
     shown = blocks if rows is None else shortened(blocks, rows)
-    return "\n".join(filter(None, (_block(block, figures) for block in shown)))
+    return "\n".join(filter(None, (_block(block, draw) for block in shown)))
 
 
-def _block(block: Block, figures: Figures | None) -> str:
+def _block(block: Block, draw: Draw | None) -> str:
     match block:
         case Heading():
             return heading(block)
@@ -83,15 +89,39 @@ def _block(block: Block, figures: Figures | None) -> str:
         case Code():
             return code(block)
         case Picture():
-            return picture(block, figures) if figures else ""
+            return draw(block) if draw else ""
+        case Tiles():
+            return _tiles(block)
+        case Badges():
+            return _badges(block)
         case Folded():
-            return folded(block, figures)
+            return folded(block, draw)
+        case Live():
+            return body(block.blocks, draw=draw, rows=None)
+
+
+def _tiles(block: Tiles) -> str:
+    items = (
+        f"<li><b>{escape(value)}</b> <span>{escape(ends)}</span> <small>{words(what)}</small></li>"
+        for value, ends, what in block.tiles
+    )
+    return '<ul class="tiles">\n' + "\n".join(items) + "\n</ul>"
+
+
+def _badges(block: Badges) -> str:
+    kinds = {True: ' class="good"', False: ' class="bad"', None: ""}
+    items = (f"<li{kinds[good]}>{escape(text)}</li>" for text, good in block.badges)
+    return '<ul class="badges">\n' + "\n".join(items) + "\n</ul>"
 
 
 def heading(block: Heading) -> str:
     """A heading, with the name that GitHub gives it for links to it."""
-    name = re.sub(r"[^\w -]", "", block.text.lower()).replace(" ", "-")
-    return f'<h{block.level} id="{name}">{words(block.text)}</h{block.level}>'
+    return f'<h{block.level} id="{anchor(block)}">{words(block.text)}</h{block.level}>'
+
+
+def anchor(block: Heading) -> str:
+    """The name of a heading for links to it, as GitHub gives it."""
+    return re.sub(r"[^\w -]", "", block.text.lower()).replace(" ", "-")
 
 
 def paragraph(text: str) -> str:
@@ -126,9 +156,9 @@ def grid(block: Grid) -> str:
     )
 
 
-def folded(block: Folded, figures: Figures | None = None) -> str:
+def folded(block: Folded, draw: Draw | None = None) -> str:
     """Blocks that a reader opens."""
-    content = body(block.blocks, figures=figures, rows=None)
+    content = body(block.blocks, draw=draw, rows=None)
     return f"<details>\n<summary>{words(block.summary)}</summary>\n{content}\n</details>"
 
 
@@ -142,18 +172,33 @@ def picture(block: Picture, figures: Figures = "svg") -> str:
     """A figure, drawn now."""
     from cnnbench.reporting.style import image  # here: it imports matplotlib
 
-    drawn = image(block.draw, f".{figures}")
-    if figures == "png":
-        data = base64.b64encode(drawn).decode()
-        shown = f'<img alt="{escape(block.alt)}" src="data:image/png;base64,{data}"/>'
-    else:
-        # Names of their own, for figures of one page may use the same; and a style that does not
-        # reach the figures of others.
-        text = drawn.decode()
-        text = _ID.sub(re.sub(r"\W", "-", block.name) + "-", text[text.index("<svg") :].strip())
-        label = f'<svg class="cnnbench-figure" role="img" aria-label="{escape(block.alt)}"'
-        shown = text.replace("<svg", label, 1).replace("*{", ".cnnbench-figure *{", 1)
-    return f"<figure>\n{shown}\n</figure>"
+    drawn = image(block.draw, f".{figures}", words=figures == "svg")
+    if figures == "svg":
+        return inline(block, drawn.decode())
+    data = base64.b64encode(drawn).decode()
+    return _figure(f'<img alt="{escape(block.alt)}" src="data:image/png;base64,{data}"/>')
+
+
+def inline(block: Picture, drawn: str) -> str:
+    """A drawn SVG as a part of a page, with names of its own: those of figures may be equal.
+
+    Its styles become attributes, which a strict content policy leaves alone.
+    """
+    text = _SHEET.sub("", drawn[drawn.index("<svg") :].strip())
+    text = _ID.sub(re.sub(r"\W", "-", block.name) + "-", _STYLED.sub(_attributes, text))
+    joins = 'stroke-linejoin="round" stroke-linecap="butt"'
+    return _figure(
+        text.replace("<svg", f'<svg role="img" aria-label="{escape(block.alt)}" {joins}', 1)
+    )
+
+
+def _attributes(found: re.Match[str]) -> str:
+    pairs = (pair.partition(":") for pair in found[1].split(";") if pair.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
+
+
+def _figure(content: str) -> str:
+    return f"<figure>\n{content}\n</figure>"
 
 
 def words(text: str) -> str:
