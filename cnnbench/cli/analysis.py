@@ -18,7 +18,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.analysis import choice, costs
 from cnnbench.reporting.document import Document
 
-Format = Literal["table", "markdown", "csv", "json", "mermaid"]
+Format = Literal["table", "markdown", "html", "csv", "json", "mermaid"]
 
 
 def analyze(
@@ -193,7 +193,7 @@ def analyze(
                 page = mermaid.document(graph, depth)
             else:
                 page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
-        if network.keras_because and format in ("table", "markdown"):
+        if network.keras_because and format in ("table", "markdown", "html"):
             page.text(f"opened with Keras, which takes longer: {network.keras_because[0]}")
         if check:
             rows = api.check(network, **at)

@@ -62,8 +62,8 @@ def baselines() -> Iterable[str]:
 
 
 HOW = Option(help="How to print it.")
-Format = Annotated[Literal["table", "markdown", "csv", "json"], HOW]
-TextFormat = Annotated[Literal["table", "markdown", "json"], HOW]
+Format = Annotated[Literal["table", "markdown", "html", "csv", "json"], HOW]
+TextFormat = Annotated[Literal["table", "markdown", "html", "json"], HOW]
 """Of an answer that is no single table."""
 
 # What a parser makes of a text can have any type: Typer would read `list` as an option to repeat.

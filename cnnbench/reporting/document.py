@@ -95,12 +95,22 @@ class Tiles:
 
     tiles: tuple[tuple[str, str, str], ...]
 
+    @property
+    def words(self) -> str:
+        """The same as lines."""
+        return "\n".join(f"{what}: **{value}** {ends}".rstrip() for value, ends, what in self.tiles)
+
 
 @dataclass(frozen=True, slots=True)
 class Badges:
     """Short facts in a row; each with whether it is good, or None where it is neither."""
 
     badges: tuple[tuple[str, bool | None], ...]
+
+    @property
+    def words(self) -> str:
+        """The same as a line."""
+        return ", ".join(words for words, _ in self.badges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ from cnnbench.reporting.html import page
 from cnnbench.reporting.tables import csv_text, text_table
 
 PAGE = "index.html"
-
 _SHOWN = re.compile(r"\]\(([^()/\\]+\.png)\)")
 """A figure in a page."""
 
@@ -125,12 +124,10 @@ def _markdown(block: Block) -> str:
             return f"```{language}\n{words}\n```"
         case Picture(name, alt):
             return f"![{alt}]({name})"
-        case Tiles(tiles):
-            return "\n".join(
-                f"- {what}: **{value}** {ends}".rstrip() for value, ends, what in tiles
-            )
-        case Badges(badges):
-            return ", ".join(words for words, _ in badges)
+        case Tiles():
+            return "\n".join(f"- {line}" for line in block.words.splitlines())
+        case Badges():
+            return block.words
         case Live(_, _, blocks):
             return _markdowns(blocks)
         case Folded(summary, blocks):
@@ -150,7 +147,7 @@ def _text(block: Block) -> str:
         case Code(words):
             return words
         case Tiles() | Badges():
-            return plain(_markdown(block))
+            return plain(block.words)
         case Live(_, _, blocks):
             return _texts(blocks)
         case Folded(summary, blocks):

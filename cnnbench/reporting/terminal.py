@@ -22,6 +22,7 @@ from rich.text import Text
 
 from cnnbench.reporting.document import (
     MARKED,
+    Badges,
     Block,
     Bullets,
     Code,
@@ -29,7 +30,9 @@ from cnnbench.reporting.document import (
     Folded,
     Grid,
     Heading,
+    Live,
     Picture,
+    Tiles,
 )
 from cnnbench.reporting.tables import numeric
 
@@ -88,6 +91,10 @@ def _blocks(blocks: Iterable[Block], columns: int, wide: bool) -> Iterator[Rende
             case Folded(summary, inside):
                 yield Constrain(_words(summary, "bold"), columns)
                 yield from _blocks(inside, columns, wide)
+            case Live(_, _, inside):
+                yield from _blocks(inside, columns, wide)
+            case Tiles() | Badges():
+                yield Constrain(_words(block.words), columns)
             case Picture():
                 pass
 
