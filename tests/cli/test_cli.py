@@ -1,13 +1,17 @@
 """The commands as a person types them, in this process, with the fake runtime."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -64,10 +68,35 @@ def suite(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def tiny(suite):
-    """The suite of one case, where it does not matter what is measured: its page is drawn soon."""
+def undrawn(monkeypatch):
+    """Pages without the pictures that they name, which take most of the time of a small run."""
+    monkeypatch.setattr("cnnbench.reporting.style.save", lambda draw, path: path.touch())
+
+
+@pytest.fixture
+def tiny(suite, undrawn):
+    """The suite of one case, where it does not matter what is measured."""
     Path(suite).write_text(TINY)
     return suite
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the suite and its run in `r`, and what the command printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "mine.toml").write_text(SUITE)
+    with contextlib.chdir(folder), redirect_stdout(StringIO()) as printed:
+        assert main(["run", "mine.toml", *FAKE, "--seed", "3"]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture
+def measured(finished, tmp_path, monkeypatch):
+    """A copy of that folder, which is the current one, and what the command printed."""
+    folder, printed = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return printed
 
 
 def refused(capsys, *argv):
@@ -197,9 +226,8 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("cnnbench 0.")
 
 
-def test_run_measures_everything_and_writes_the_report(capsys, suite):
-    assert main(["run", suite, *FAKE, "--seed", "3"]) == 0
-    out = capsys.readouterr().out.splitlines()
+def test_run_measures_everything_and_writes_the_report(measured):
+    out = measured.splitlines()
     run = store.read(Path("r"))
     assert len(run.plan.cases) == 12
     assert len(run.measurements) == 24
@@ -211,7 +239,7 @@ def test_run_measures_everything_and_writes_the_report(capsys, suite):
     assert list(Path("r").glob("*.png"))
 
 
-def test_without_a_number_of_launches_it_goes_on_until_the_intervals_are_narrow(suite):
+def test_without_a_number_of_launches_it_goes_on_until_the_intervals_are_narrow(suite, undrawn):
     Path(suite).write_text(SMALL)
     argv = ["run", suite, "--runtime", "fake", "--out", "r", "-q", "--precision", "5%"]
     assert main(argv) == 0
@@ -229,10 +257,10 @@ def test_quiet_prints_only_where_the_report_is(capsys, tiny):
     assert capsys.readouterr().out == "r/README.md\n"
 
 
-def test_json_prints_objects_only(capsys, suite):
-    assert main(["run", suite, *FAKE, "--json"]) == 0
+def test_json_prints_objects_only(capsys, tiny):
+    assert main(["run", tiny, *FAKE, "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [e["event"] for e in events] == ["launch"] * 24 + ["end"]
+    assert [e["event"] for e in events] == ["launch"] * 2 + ["end"]
     assert events[-1] == {"event": "end", "reason": "done", "report": "r/README.md"}
 
 
@@ -242,16 +270,15 @@ def test_without_a_name_a_run_gets_a_folder_of_its_own(capsys, tiny):
     assert folder.name.startswith("mine-")
 
 
-def test_a_second_run_into_a_folder_is_refused_and_resume_completes_it(capsys, suite):
-    assert main(["run", suite, *FAKE]) == 0
+def test_a_second_run_into_a_folder_is_refused_and_resume_completes_it(capsys, measured, undrawn):
     path = Path("r") / store.FILE
     whole = path.read_bytes()
-    message = refused(capsys, "run", suite, "--runtime", "fake", "--out", "r")
+    message = refused(capsys, "run", "mine.toml", "--runtime", "fake", "--out", "r")
     assert "already holds a run; continue it with --resume" in message
     assert path.read_bytes() == whole
     lines = whole.splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:10]) + lines[10][:30])  # as kill -9 leaves it
-    assert main(["run", suite, "--out", "r", "--resume"]) == 0
+    assert main(["run", "mine.toml", "--out", "r", "--resume"]) == 0
     run = store.read(Path("r"))
     assert len(run.measurements) == 24
     assert len(run.bad_lines) == 1
@@ -290,17 +317,17 @@ def test_an_unwritable_folder_is_refused_before_anything_runs(capsys, suite):
     assert "cannot write to mine.toml/r" in message
 
 
-def test_report_renders_a_stored_run_again(capsys, suite):
-    main(["run", suite, *FAKE])
-    page = Path("r/README.md")
-    before = page.read_text()
-    page.unlink()
+def test_report_renders_a_stored_run_again(measured):
+    before = {path.name: path.read_bytes() for path in Path("r").iterdir()}
+    for path in Path("r").iterdir():
+        if path.name != store.FILE:
+            path.unlink()
     assert main(["report", "r"]) == 0
-    assert page.read_text() == before
+    assert {path.name: path.read_bytes() for path in Path("r").iterdir()} == before
 
 
-def test_ctrl_c_ends_a_run_with_what_is_finished_saved_and_reported(suite):
-    command = [sys.executable, "-m", "cnnbench", "run", suite, "--runtime", "fake", "--out", "r"]
+def test_ctrl_c_ends_a_run_with_what_is_finished_saved_and_reported(tiny):
+    command = [sys.executable, "-m", "cnnbench", "run", tiny, "--runtime", "fake", "--out", "r"]
     root = ROOT
     with subprocess.Popen(
         [*command, "--launches", "500"],
@@ -324,14 +351,13 @@ def test_ctrl_c_ends_a_run_with_what_is_finished_saved_and_reported(suite):
     assert run.bad_lines == ()
 
 
-def test_a_worker_killed_from_outside_costs_one_launch(suite, tmp_path):
-    Path(suite).write_text(SMALL)
-    command = [sys.executable, "-m", "cnnbench", "run", suite, "--out", "r"]
+def test_a_worker_killed_from_outside_costs_one_launch(tiny, tmp_path):
+    command = [sys.executable, "-m", "cnnbench", "run", tiny, "--out", "r", "--no-ceilings"]
     children = tmp_path / "children"
     children.touch()
     env = {**os.environ, "PYTHONPATH": str(ROOT), misbehaving_slowly.CHILDREN: str(children)}
     with subprocess.Popen(
-        [*command, "--runtime", misbehaving_slowly.__name__, "--launches", "1"],
+        [*command, "--runtime", misbehaving_slowly.__name__, "--launches", "3"],
         env=env,
         stdout=subprocess.PIPE,
         text=True,
@@ -341,7 +367,7 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite, tmp_path):
                 break
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            # Not the probes of the ceilings, and not the reference of a launch.
+            # Not the reference of a launch.
             ours = re.findall(r"^naive (\d+)\n", children.read_text(), re.MULTILINE)
             if len(ours) == 3:  # the child of the third launch is there
                 os.kill(int(ours[-1]), signal.SIGKILL)
@@ -354,10 +380,10 @@ def test_a_worker_killed_from_outside_costs_one_launch(suite, tmp_path):
     assert outcomes.count("ok") == 2
 
 
-def test_the_functions_return_records_and_frames(suite):
+def test_the_functions_return_records_and_frames(suite, undrawn):
     import cnnbench
 
-    finished = cnnbench.run(suite, runtime="fake", out="r", launches=2)
+    finished = cnnbench.run(suite, runtime="fake", out="r", launches=1)
     assert finished.ending.reason == "done"
     frame = cnnbench.results(finished.folder)
     assert len(frame) == 12
