@@ -68,6 +68,7 @@ def run(
     mode: str | Sequence[str] = "graph",
     params: Mapping[str, Any] | None = None,
     data: str = "",
+    imports: Sequence[str] = (),
     out: Path | str | None = None,
     resume: bool = False,
     device: str = "all",
@@ -91,13 +92,15 @@ def run(
             them by the names that the report shows; or one suite, by its name or as a TOML file.
             The suite `tutorial` if there are none. A Keras model is saved to a temporary file.
         input_shape: of one sample, as (h, w, c), for every network; a list of them for several
-            inputs; each network's own if None. This and the next five are for networks: a suite
+            inputs; each network's own if None. This and the next six are for networks: a suite
             has its own.
         batch_size: samples per call; or several, which are measured one after the other.
         dtype: float32, float16 or bfloat16; each network's own if None.
         mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train.
         params: of the networks.
         data: FILE.npz or package.module:function that gives the input; random values if empty.
+        imports: modules that register layers which the files name, imported in every process
+            that opens one.
         out: the run's folder; `reports/<name>-<time>` if None.
         resume: continue the run in `out`, or the newest of this name under `reports`, as
             it was planned: of the arguments below only `time_budget` and `progress` count.
@@ -133,7 +136,7 @@ def run(
         "dtype": dtype,
         "data": data,
     }
-    with _suite(targets, dict(params or {}), grid) as suite:
+    with _suite(targets, dict(params or {}), imports, grid) as suite:
         folder = session.chosen(suite.name, out, resume)
 
         # More launches tell nothing more of times that are computed.
@@ -313,7 +316,9 @@ def export(
 
 
 @contextmanager
-def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any]) -> Iterator[Suite]:
+def _suite(
+    targets: Sequence[Any], params: dict[str, Any], imports: Sequence[str], grid: dict[str, Any]
+) -> Iterator[Suite]:
     """What is asked for as a suite; Keras models are in files as long as this lasts."""
     import tempfile
 
@@ -323,6 +328,7 @@ def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any])
     if len(targets) < 2 and isinstance(name, (str, Path)) and _is_suite(str(name)):
         usual = {"inputs": None, "batches": [1], "modes": ["graph"], "dtype": None, "data": ""}
         given = [key for key, value in grid.items() if value != usual[key]]
+        given += ["imports"] * bool(imports)
         if given or params:
             raise CnnbenchError(
                 f"{name} is a suite, which has its own sizes, batches, modes and parameters; "
@@ -331,7 +337,7 @@ def _suite(targets: Sequence[Any], params: dict[str, Any], grid: dict[str, Any])
         yield suites.load(str(name))
         return
     with tempfile.TemporaryDirectory(prefix="cnnbench-models-") as models:
-        yield suites.of_networks(_labelled(targets, params, Path(models)), **grid)
+        yield suites.of_networks(_labelled(targets, params, imports, Path(models)), **grid)
 
 
 def _is_suite(name: str) -> bool:
@@ -352,7 +358,9 @@ def _is_suite(name: str) -> bool:
     return True
 
 
-def _labelled(targets: Sequence[Any], params: dict[str, Any], models: Path) -> dict[str, Network]:
+def _labelled(
+    targets: Sequence[Any], params: dict[str, Any], imports: Sequence[str], models: Path
+) -> dict[str, Network]:
     """The networks by their labels, in the order in which they were named."""
     from cnnbench.cases import suites
 
@@ -366,7 +374,7 @@ def _labelled(targets: Sequence[Any], params: dict[str, Any], models: Path) -> d
     for label, target in asked:
         if str(target) in suites.names():
             raise CnnbenchError(f"{target} is a suite; run it by itself, or name networks only")
-        network = networks.named(target, params=params)
+        network = networks.named(target, params=params, imports=imports)
         try:
             network.check()
         except CnnbenchError as error:

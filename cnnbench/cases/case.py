@@ -20,11 +20,11 @@ DEVICES = ("cpu", "gpu")
 class Case:
     """A network with one input size, batch and data type, in one mode on one device.
 
-    `target`, `params` and `source` are those of a `networks.Network`. `inputs` has the size of one
-    sample for each input, such as (h, w, c); a single size may be given without a tuple around it.
-    Where it or `dtype` is empty, the network's own counts. `mode` is one of the runtime's. `label`
-    is the name in reports; it does not change what is measured. `data` is a file or a function that
-    gives the input; it is random if that is empty.
+    `target`, `params`, `source` and `imports` are those of a `networks.Network`. `inputs` has the
+    size of one sample for each input, such as (h, w, c); a single size may be given without a tuple
+    around it. Where it or `dtype` is empty, the network's own counts. `mode` is one of the
+    runtime's. `label` is the name in reports; it does not change what is measured. `data` is a file
+    or a function that gives the input; it is random if that is empty.
     """
 
     target: str
@@ -38,6 +38,7 @@ class Case:
     label: str = ""
     data: str = ""
     source: str = ""
+    imports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", several(self.inputs))
@@ -76,7 +77,7 @@ class Case:
     @property
     def network(self) -> Network:
         """The network, which is not opened yet."""
-        return Network(self.target, self.params, self.source)
+        return Network(self.target, self.params, self.source, imports=self.imports)
 
     def graph(self) -> Graph:
         """Its layers, from a new trace, which opens a network that is not in the catalogue."""

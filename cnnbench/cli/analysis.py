@@ -79,14 +79,7 @@ def analyze(
             "--check", help="Compare with Keras and TensorFlow's profiler; exit 1 if they differ."
         ),
     ] = False,
-    import_: Annotated[
-        list[str] | None,
-        Option(
-            "--import",
-            help="Import this first: it registers layers that a file names.",
-            metavar="MODULE",
-        ),
-    ] = None,
+    import_: options.Imports = None,
     unsafe: Annotated[
         bool, Option("--unsafe", help="Open a file although it may run code of who made it.")
     ] = False,

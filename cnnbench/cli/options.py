@@ -91,6 +91,14 @@ Params = Annotated[
     list[str] | None,
     Option("--param", "-p", help="A parameter of the target.", metavar="NAME=VALUE"),
 ]
+Imports = Annotated[
+    list[str] | None,
+    Option(
+        "--import",
+        help="Import this first: it registers layers that a file names.",
+        metavar="MODULE",
+    ),
+]
 IncludeTop = Annotated[bool, Option(help="The classifier of a model of keras.applications.")]
 Top = Annotated[int | None, Option(min=1, help="Show only this many layers.")]
 Resume = Annotated[

@@ -56,6 +56,7 @@ def run(
             help="FILE.npz or module:function with real input [default: random].", metavar="SOURCE"
         ),
     ] = "",
+    import_: options.Imports = None,
     out: Annotated[
         str | None, Option(help="Folder of the run [default: reports/NAME-TIME].", metavar="FOLDER")
     ] = None,
@@ -104,6 +105,7 @@ def run(
             mode=[part.strip() for part in mode.split(",")],
             params=options.parse_params(param),
             data=data,
+            imports=import_ or (),
             out=out,
             resume=resume,
             device=device,

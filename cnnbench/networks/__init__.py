@@ -48,6 +48,7 @@ class Network:
             Python.
         given: whether it is a Keras model that somebody made; the target is then its name.
         unsafe: whether code in its file may be run.
+        imports: modules that register layers which its file names.
         keras_because: what only Keras can read in its configuration, if it was tried.
     """
 
@@ -56,6 +57,7 @@ class Network:
     source: str = ""
     given: bool = False
     unsafe: bool = False
+    imports: tuple[str, ...] = ()
     keras_because: list[str] = field(default_factory=list, repr=False, compare=False)
     _model: list[Any] = field(default_factory=list, repr=False, compare=False)
 
@@ -246,7 +248,7 @@ def resolve(
         from cnnbench.networks import load
 
         load.imported(module)
-    network = replace(named(target, include_top, params), unsafe=unsafe)
+    network = replace(named(target, include_top, params, imports), unsafe=unsafe)
     network.check()
     if network.kind != "entry":
         with suppress(_OpenInputError):  # a size is asked for when it is traced
@@ -255,7 +257,12 @@ def resolve(
     return network
 
 
-def named(target: Any, include_top: bool = True, params: dict[str, Any] | None = None) -> Network:
+def named(
+    target: Any,
+    include_top: bool = True,
+    params: dict[str, Any] | None = None,
+    imports: Sequence[str] = (),
+) -> Network:
     """What a user means, not opened yet; the arguments are those of `resolve`.
 
     Raises:
@@ -265,15 +272,15 @@ def named(target: Any, include_top: bool = True, params: dict[str, Any] | None =
     """
     if isinstance(target, Network):
         return target
-    params = dict(params or {})
+    params, imports = dict(params or {}), (imports,) if isinstance(imports, str) else tuple(imports)
     if not isinstance(target, (str, Path)):
         from cnnbench.networks import load
 
         model = load.checked_model(target)
         name = getattr(target, "name", type(target).__name__)
-        network = Network(name, params, given=True, _model=[model])
+        network = Network(name, params, given=True, imports=imports, _model=[model])
     else:
-        network = Network(str(target), params)
+        network = Network(str(target), params, imports=imports)
         if blocks.is_probe(network.target):  # which measures a machine, and is not to be shown
             raise _unknown(network.target)
     if not include_top:
@@ -321,8 +328,8 @@ def saved(network: Network, label: str, folder: Path) -> Network:
     from cnnbench.networks import load
 
     path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', label)}.keras"
-    load.save(network.keras(), path)
-    return Network(label, source=str(path))
+    load.save(network.keras(), path, network.imports)
+    return Network(label, source=str(path), imports=network.imports)
 
 
 def is_known(target: str) -> bool:

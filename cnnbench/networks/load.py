@@ -38,6 +38,8 @@ def opened(
         CnnbenchError: there is no such model, it cannot be had, or it is of another type.
     """
     keras = _keras()
+    for module in network.imports:
+        imported(module)
     if dtype and network.kind in ("entry", "application"):
         keras.config.set_dtype_policy(dtype)
     model = _made(network, inputs, values)
@@ -178,8 +180,8 @@ def function(target: str, params: dict[str, Any], values: bool = False) -> Any:
     return found
 
 
-def save(model: Any, path: Path) -> None:
-    """Write a Keras model with its weights.
+def save(model: Any, path: Path, imports: Sequence[str] = ()) -> None:
+    """Write a Keras model with its weights; `imports` are the modules that register its layers.
 
     Raises:
         TargetError: Keras cannot save it, or could not open it again elsewhere.
@@ -195,10 +197,10 @@ def save(model: Any, path: Path) -> None:
         model.save(path)
     except Exception as error:  # whatever Keras or the user's layers find wrong
         raise TargetError(f"{model.name} cannot be saved: {reason(error)}; {_BY_NAME}") from None
-    if own:
+    if own and not imports:
         raise TargetError(
             f"{model.name} has classes of your own ({', '.join(own)}), which another process does "
-            f"not know; {_BY_NAME}"
+            f"not know; name the module that registers them as an import, or {_BY_NAME}"
         )
 
 

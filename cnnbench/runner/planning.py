@@ -76,7 +76,7 @@ def _resolved(
                 papers[full.paper_key] = full.paper()
             whole[place] = full
         else:
-            network = repr((case.target, case.source, case.params, case.inputs, case.dtype))
+            network = repr((case.network, case.inputs, case.dtype))
             opened.setdefault((case.runtime, network), []).append(place)
     for (runtime, _), places in opened.items():
         found = workers.servers[runtime].plan([cases[place] for place in places], timeout_s)

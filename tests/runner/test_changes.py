@@ -8,6 +8,7 @@ import pytest
 
 from cnnbench import api, blocks
 from cnnbench.cli import main
+from cnnbench.errors import CnnbenchError
 from cnnbench.networks import Network
 from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
@@ -224,3 +225,26 @@ def test_a_run_that_measured_nothing_ends_with_1_and_has_its_report(once, capsys
     assert Path("r/README.md").is_file()
     Path("called").unlink()
     assert main(["run", "once:make", "--out", "s", *argv[4:]]) == 1
+
+
+# Layers that a file only names
+
+
+def test_the_module_that_registers_a_layer_is_imported_in_every_process(elsewhere, capsys):
+    from tests.networks import reported
+
+    model = reported.registered_layer()
+    model.save("pool.keras")
+    command = ["run", "pool.keras", "--runtime", opening.NAME, "--launches", "1", "--out", "r"]
+    command += ["--no-ceilings", "--quiet"]
+    assert main(command) == 2
+    assert "Pool" in capsys.readouterr().err
+    assert main([*command, "--import", "no.such"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no.such: ModuleNotFoundError" in line
+    assert main([*command, "--import", reported.__name__]) == 0
+    (measured,) = store.read(Path("r")).measurements
+    assert (measured.outcome, measured.case.imports) == ("ok", (reported.__name__,))
+    assert run(model, imports=reported.__name__, launches=1, out="python").measured
+    with pytest.raises(CnnbenchError, match="has its own sizes"):
+        run("tutorial", imports=["anything"])

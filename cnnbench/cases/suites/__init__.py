@@ -20,6 +20,7 @@ All keys. Most show the value that they have if left out; an example where they 
     dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
     source = ""                         # the file of the network, if `target` is only its name
+    imports = []                        # modules that register layers which the file names
 
     [[block]]
     name = "wide"
@@ -106,6 +107,7 @@ class BlockTable(_Table):
     dtype: str = ""
     data: str = ""
     source: str = ""
+    imports: list[str] = []
 
     def case(
         self, inputs: Sequence[Shape], batch: int, device: str, runtime: str, mode: str = "graph"
@@ -123,6 +125,7 @@ class BlockTable(_Table):
             label=self.name,
             data=self.data,
             source=self.source,
+            imports=tuple(self.imports),
         )
 
 
@@ -332,6 +335,7 @@ def of_networks(
                 dtype=dtype or "",
                 data=data,
                 source=network.source,
+                imports=list(network.imports),
             )
             for label, network in named.items()
         ],
