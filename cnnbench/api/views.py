@@ -12,8 +12,6 @@ from cnnbench import records
 if TYPE_CHECKING:
     from cnnbench.reporting.document import Document
 
-WIDTH = 200
-"""Characters of a line that a page has room for."""
 Maker = Callable[[Any], "Document"]
 
 
@@ -72,8 +70,8 @@ def _fields(record: Any) -> Document:
 # By the names of classes, for importing those takes seconds. Whoever reads a table here can
 # unfold it, so tables hold all rows.
 DOCUMENTS: dict[str, Maker] = {
-    "Cost": _of("analysis.costs:document", view="layers", width=WIDTH),
-    "Graph": _of("analysis.costs:document", view="layers", width=WIDTH),
+    "Cost": _of("analysis.costs:document", view="layers"),
+    "Graph": _of("analysis.costs:document", view="layers"),
     "Formula": _of("analysis.formulas:document"),
     "Training": _of("analysis.budget:training_document"),
     "Capacity": lambda capacity: _of("analysis.budget:capacity_document")([capacity]),

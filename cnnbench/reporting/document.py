@@ -137,8 +137,8 @@ def shortened(blocks: Iterable[Block], rows: int = ROWS) -> Iterator[Block]:
                 rest = replace(block, rows=texts[rows:])
                 count = f"{len(rest.rows)} more row{'s' if len(rest.rows) > 1 else ''}"
                 yield from (replace(block, rows=texts[:rows]), Folded(count, (rest,)))
-            case Folded(summary, inside):
-                yield Folded(summary, tuple(shortened(inside, rows)))
+            case Folded(blocks=inside) | Live(blocks=inside):
+                yield replace(block, blocks=tuple(shortened(inside, rows)))
             case _:
                 yield block
 

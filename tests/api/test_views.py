@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -147,6 +148,13 @@ def test_every_record_that_can_be_imported_is_shown_and_tried(made):
     alike = {"EnvironmentDifference", "Judgement", "MeasuredRows", "Noise"}
     assert kinds.keys() - alike <= made.keys()
     assert views.DOCUMENTS.keys() <= made.keys()
+
+
+def test_a_claim_that_was_measured_says_so():
+    """The measurements that reports/claims holds."""
+    run = Path(__file__).parents[2] / "reports" / "claims"
+    (claim,) = cnnbench.verify(["reduction-computation"], run=run).claims
+    assert f"Measured: {claim.measured}. It " in claim._repr_markdown_()
 
 
 def test_an_empty_list_is_a_page_too():

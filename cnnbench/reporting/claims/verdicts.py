@@ -147,7 +147,7 @@ def _argue(page: Document, judged: JudgedClaim, run: Run | None) -> None:
     if judged.measurements:
         page.table(_measured(claim, [value for value in judged.measurements if value.estimate]))
         verdict = judged.measured
-        page.text(_places(judged, verdict, run) if run and verdict else "Measured: not yet.")
+        page.text(_places(judged, verdict, run) if verdict else "Measured: not yet.")
 
 
 def _networks(claim: Claim) -> Table:
@@ -208,7 +208,7 @@ def _flips(judged: JudgedClaim) -> str:
     return f"{sentence} By itself, {'; '.join(parts)}." if parts else sentence
 
 
-def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
+def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run | None) -> str:
     """The measured verdict, and the values of the variable at which the claim holds."""
     found = {True: "holds at", False: "does not hold at", None: "is open at"}
     by_word: dict[str, list[str]] = {word: [] for word in (*found.values(), _UNMEASURED)}
@@ -218,7 +218,8 @@ def _places(judged: JudgedClaim, verdict: ClaimVerdict, run: Run) -> str:
     parts = "; ".join(
         f"{word} {', '.join(dict.fromkeys(places))}" for word, places in by_word.items() if places
     )
-    return f"Measured {_machine(run)}: {verdict}." + (f" It {parts}." if parts else "")
+    where = f" {_machine(run)}" if run else ""
+    return f"Measured{where}: {verdict}." + (f" It {parts}." if parts else "")
 
 
 def shown(said: Said, value: Exact, *ends: Exact) -> str:
