@@ -283,7 +283,7 @@ def test_malformed_toml_names_file_and_line(refused):
         ("time_budget = 0\n" + BLOCK, "time_budget: input should be greater than 0; got 0"),
         (
             BLOCK.replace("inputs", "input"),
-            "[block] 1: unknown key 'input'; did you mean inputs?",
+            "[block] 1: unknown key 'input'; did you mean inputs or imports?",
         ),
         (BLOCK.replace("target", "#"), "[block] 1: the key 'target' is missing"),
         (BLOCK.replace('name = "mine"', ""), "[block] 1: the key 'name' is missing"),
