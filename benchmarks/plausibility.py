@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import log
 from pathlib import Path
 
 from cnnbench import units
@@ -22,7 +23,8 @@ from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.roofline import Judgement, Plausibility, device, judge
 from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document, Table
-from cnnbench.reporting.style import GREY, Figure, figure, log_axis
+from cnnbench.reporting.labels import Label, place
+from cnnbench.reporting.style import COLOURS, GREY, WIDTH, Figure, along, figure, log_axis
 from cnnbench.reporting.tables import number, percent
 from cnnbench.runs.result import flops_rate
 
@@ -33,15 +35,6 @@ GPU = "A100"
 # 92 cores with two 256-bit units for fused multiply-adds each (Zen 2 to 4): 32 FLOPs a cycle, at
 # the highest boost clock of any such EPYC on all cores at once. No machine has more.
 CPU = Ceiling("92 EPYC cores, at most", "cpu", "float32", 92 * 32 * 4.4e9, None)
-NAMED = {
-    "VGG16": ((-6, -18), "right"),
-    "VGG19": ((2, 9), "right"),
-    "MobileNet": ((-6, -18), "right"),
-    "NASNetLarge": ((-6, 8), "right"),
-    "EfficientNetB7": ((8, -14), "left"),
-}
-"""Where the figure shows the names of these models, clear of its lines."""
-
 MEANINGS = (
     """\
 **suspicious**: above the peak of the layers' arithmetic. Possible only with convolutions that
@@ -205,34 +198,35 @@ def _table(models: Sequence[Timed], where: str) -> Table:
 
 def draw(models: Sequence[Timed]) -> Figure:
     """Time over work on the GPU, with a line for each peak."""
-    drawing = figure(12, 8)
+    drawing = figure(WIDTH, 8)
     axes = drawing.subplots()
-    work = [model.demands[32].flops for model in models]
-    times = [model.gpu_s for model in models]
-    axes.plot(work, times, "o", color="#0072B2")
-    low, high = min(work) / 2, max(work) * 3
-    axes.set_xlim(low, high)
-    axes.set_ylim(min(times) / 3, max(times) * 2)
-    for (kind, ceiling), style in zip(device(GPU).items(), ("-", "--", ":"), strict=True):
-        line = [x / ceiling.flops_per_s for x in (low, high)]
-        label = f"{kind}: {flops_rate(ceiling.flops_per_s)}"
-        axes.plot((low, high), line, style, color=GREY, linewidth=2, label=label)
-    for model in models:
-        if model.name in NAMED:
-            place, align = NAMED[model.name]
-            axes.annotate(
-                model.name,
-                (model.demands[32].flops, model.gpu_s),
-                xytext=place,
-                textcoords="offset points",
-                ha=align,
-            )
+    points = [(model.demands[32].flops, model.gpu_s) for model in models]
+    axes.plot(*zip(*points, strict=True), "o", color=COLOURS[0], markersize=6)
+    low, high = min(work for work, _ in points) / 2, max(work for work, _ in points) * 2
+    least, most = min(time for _, time in points) / 2, max(time for _, time in points) * 1.5
+    axes.set(xlim=(low, high), ylim=(least, most))
     log_axis(axes, "x", units.count)
     log_axis(axes, "y", units.seconds)
     axes.set_xlabel("FLOPs of the multiply-adds of 32 images")
     axes.set_ylabel("time on keras.io")
-    axes.legend(loc="upper left", title="least time at the peak for")
+    peaks = []
+    for kind, ceiling in device(GPU).items():
+        peaks.append([(x, x / ceiling.flops_per_s) for x in (low, high)])
+        axes.plot(*zip(*peaks[-1], strict=True), color=GREY, linewidth=1.2, zorder=1)
+        x = min(high, most * ceiling.flops_per_s)  # where the line leaves the figure
+        name = f"{kind} peak: {flops_rate(ceiling.flops_per_s)}"
+        along(axes, (x, x / ceiling.flops_per_s), name)
+    names = [
+        Label(model.name, [point], size=10) for model, point in zip(models, points, strict=True)
+    ]
+    place(drawing, axes, sorted(names, key=lambda one: _crowd(one, names)), peaks)
     return drawing
+
+
+def _crowd(label: Label, labels: Sequence[Label]) -> float:
+    """Small where others are near: these names must find their places first."""
+    x, y = label.points[0]
+    return sum(sorted(abs(log(a / x)) + abs(log(b / y)) for o in labels for a, b in o.points)[:4])
 
 
 def _read(name: str) -> Iterator[dict[str, str]]:

@@ -6,21 +6,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import FixedLocator
 
 from benchmarks.prediction import heldout
 from benchmarks.prediction.heldout import PROBES, HeldOut, score
 from cnnbench import units
 from cnnbench.prediction.model import Model
 from cnnbench.reporting.document import Document, Table
+from cnnbench.reporting.labels import Label, place
 from cnnbench.reporting.prediction.forecast import coefficients
 from cnnbench.reporting.runs.machine import machine_rows
-from cnnbench.reporting.style import GREY, Axes, Figure, figure, log_axis, looks
+from cnnbench.reporting.style import (
+    COLOURS,
+    GREY,
+    WIDTH,
+    Axes,
+    Figure,
+    Look,
+    figure,
+    log_axis,
+)
 from cnnbench.reporting.tables import MISSING, percent
 from cnnbench.runs.result import results
 from cnnbench.runs.store import Run
 
 WORST = 12
+_TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4, 1.6, 2)
+NAMED = 5
 OURS = "model"
 ALONE = "model, from the probes alone"
 
@@ -202,60 +214,48 @@ def _coefficients(kinds: Sequence[Kind]) -> Table:
 
 
 def draw(kind: Kind) -> Figure:
-    """Predicted over measured values of every predictor; that of the model is large."""
-    drawing = figure(13, 7.5)
-    grid = drawing.add_gridspec(2, 2, width_ratios=(2, 1))
+    """Predicted / measured over measured values: the model large, with its worst cases named."""
+    drawing = figure(WIDTH, 6.5)
+    grid = drawing.add_gridspec(2, 2, width_ratios=(3, 2))
     panels = [drawing.add_subplot(grid[:, 0]), *(drawing.add_subplot(grid[i, 1]) for i in (0, 1))]
-    styles = looks(sorted({x.family for x in kind.cases}))
     names = [OURS, *(name for name in kind.predictors if name not in (OURS, ALONE))]
-    for axes, name in zip(panels, names, strict=True):
-        _panel(axes, kind, name, styles)
-    panels[0].set_xlabel(f"measured {kind.name}")
-    panels[0].set_ylabel(f"predicted {kind.name}")
-    panels[-1].set_xlabel(f"measured {kind.name}")
-    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=10)
+    for axes, name, reach in zip(panels, names, (2, 20, 20), strict=True):
+        _panel(axes, kind, name, reach)
+    panels[1].tick_params(labelbottom=False)
+    panels[0].set_ylabel(f"predicted / measured {kind.name}")
+    drawing.supxlabel(f"measured {kind.name}", fontsize=13)
+    pairs = [(x.measured, x.predicted / x.measured) for x in kind.cases]
+    worst = sorted(zip(pairs, kind.cases, strict=True), key=lambda one: -abs(one[0][1] - 1))
+    named = [Label(case.result.name, [point], size=10) for point, case in worst[:NAMED]]
+    ratios = [ratio for _, ratio in pairs]
+    panels[0].set_ylim(min(ratios) / 1.1, max(ratios) * 1.1)
+    panels[0].yaxis.set_major_locator(FixedLocator(_TICKS))
+    place(drawing, panels[0], named, points=pairs)
     return drawing
 
 
-def _panel(
-    axes: Axes,
-    kind: Kind,
-    name: str,
-    styles: dict[str, tuple[str, str]],
-) -> None:
-    large = name == OURS
-    pairs = kind.predictors[name]
-    values = [value for pair in pairs for value in pair if value > 0]
-    ends = min(values) / 1.3, max(values) * 1.3
-    for family, (colour, marker) in styles.items():
-        mine = [p for x, p in zip(kind.cases, pairs, strict=True) if x.family == family]
-        axes.plot(
-            [measured for _, measured in mine],
-            [predicted for predicted, _ in mine],
-            color=colour,
-            marker=marker,
-            markersize=7 if large else 4,
-            linestyle="none",
-            label=family,
-        )
-    axes.fill_between(
-        ends,
-        [end * (1 - kind.limit) for end in ends],
-        [end * (1 + kind.limit) for end in ends],
-        color="#dddddd",
-        zorder=0,
-        linewidth=0,
-        label=f"within {100 * kind.limit:.0f} %",
+def _panel(axes: Axes, kind: Kind, name: str, reach: float) -> None:
+    """One predictor; what is further off than `reach` times is a triangle at the edge."""
+    ratios = [(measured, predicted / measured) for predicted, measured in kind.predictors[name]]
+    beyond = ""
+    for far, marker, within in (
+        (False, "o", lambda ratio: 1 / reach <= ratio <= reach),
+        (True, "v", lambda ratio: ratio < 1 / reach),
+        (True, "^", lambda ratio: ratio > reach),
+    ):
+        mine = [(x, min(max(ratio, 1 / reach), reach)) for x, ratio in ratios if within(ratio)]
+        if mine:
+            look: Look = {"color": COLOURS[far], "markersize": 6 if name == OURS else 4}
+            axes.plot(*zip(*mine, strict=True), marker, **look, clip_on=False)
+        if mine and far:
+            beyond += f", {len(mine)} {'below' if marker == 'v' else 'above'} {mine[0][1]:g}x"
+    axes.axhspan(1 - kind.limit, 1 + kind.limit, color="#dddddd", zorder=0, linewidth=0)
+    axes.axhline(1, color=GREY, linewidth=1, zorder=1)
+    axes.set(xscale="log", yscale="log", ylim=(1 / reach, reach))
+    log_axis(
+        axes, "x", kind.show, base=10 if kind.unit == "s" else 2, most=9 if name == OURS else 4
     )
-    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
-    axes.set_xlim(*ends)
-    axes.set_ylim(*ends)
-    base = 10 if kind.unit == "s" else 2
-    log_axis(axes, "x", kind.show, base=base)
-    log_axis(axes, "y", kind.show, base=base)
-    share = percent(score(pairs).within(kind.limit))
-    axes.set_title(f"{name}\n{share} within {100 * kind.limit:.0f} %", fontsize=14 if large else 11)
-    if not large:
-        axes.tick_params(labelsize=9)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(base, numticks=5))
+    log_axis(axes, "y", lambda value: f"{value:g}x")
+    share = percent(score(kind.predictors[name]).within(kind.limit))
+    title = f"{name}\n{share} within {100 * kind.limit:.0f} % (grey){beyond}"
+    axes.set_title(title, fontsize=13 if name == OURS else 11)

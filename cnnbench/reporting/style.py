@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes as Axes  # sections take the types from here
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure as Figure
 from matplotlib.lines import Line2D as Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
@@ -18,15 +19,21 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from cnnbench.errors import CnnbenchError
 from cnnbench.stats import Estimate
 
-T = TypeVar("T")
 Look = dict[str, Any]
 """Arguments of matplotlib's drawing methods."""
 
 # Okabe and Ito's palette without yellow, which is too light for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# A count coprime with that of the colours: no two of the first 70 blocks look the same.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 GREY = "#666666"
+WIDTH = 10
+"""Inches of a figure; letters of 11 points can then be read at 600 pixels."""
+MOST_COLOURS = 6
+"""As many series can be told apart by colour in one panel."""
+PLAIN: Look = {"color": "#333333", "marker": "o"}
+"""Of a network without a colour of its own."""
+FAINT: Look = {"color": "#cccccc", "marker": "o", "markersize": 4, "linewidth": 1, "zorder": 1}
+"""Of what is only there to compare with."""
 _SOFTWARE = "cnnbench"
 # Without a date or a version, so that the same numbers give the same file.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -46,7 +53,7 @@ RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "lines.markersize": 8,
-    "savefig.dpi": 100,
+    "savefig.dpi": 120,
 }
 
 
@@ -111,34 +118,47 @@ def saved(path: Path) -> bool:
     return path.is_file() and mark in path.read_bytes()[:_HEAD]
 
 
-def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a marker for each name, the same wherever the order is the same."""
-    return {
-        name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(dict.fromkeys(names))
+def looks(names: Iterable[str], first: Iterable[str] = ()) -> dict[str, Look]:
+    """A colour and a marker for each network of a report, the same in all of its figures.
+
+    Of more than six, only those that come `first`, because the report is about them, have a colour.
+    """
+    leading = list(filter(None, dict.fromkeys(first)))
+    known = list(dict.fromkeys([*leading, *names]))
+    own = known if len(known) <= MOST_COLOURS else leading[:MOST_COLOURS]
+    coloured = zip(COLOURS, MARKERS, own, strict=False)
+    return dict.fromkeys(known, PLAIN) | {
+        name: {"color": colour, "marker": marker} for colour, marker, name in coloured
     }
 
 
-def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 10) -> None:
-    """A logarithmic axis whose ticks are written with their units; call it after drawing."""
+def dark(colour: str) -> str:
+    """A colour for letters, which are too thin for a light one."""
+    red, green, blue = (0.7 * part for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def log_axis(
+    axes: Axes, which: str, show: Callable[[float], str], base: int = 10, most: int = 9
+) -> None:
+    """A logarithmic axis whose ticks are written with their units; call it after drawing.
+
+    It has at most about `most` ticks.
+    """
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_scale = axes.set_xscale if which == "x" else axes.set_yscale
     set_scale("log", base=base)
     low, high = sorted(axis.get_view_interval())
     # Where whole powers would be too few to read values off, steps between them too.
-    steps = (1, 2, 5) if base == 10 else (1, 1.5)
-    narrow = high / low < (300 if base == 10 else 8)
-    axis.set_major_locator(LogLocator(base, subs=steps if narrow else (1,), numticks=9))
+    ratio = high / low
+    if base == 10:
+        steps: tuple[float, ...] = (1, 2, 5) if ratio < 100 else (1, 3) if ratio < 1500 else (1,)
+    else:
+        steps = (1, 1.5) if ratio < 8 else (1,)
+    axis.set_major_locator(LogLocator(base, subs=steps, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-
-
-def by_look(items: Sequence[T], name: Callable[[T], str]) -> Iterator[tuple[Look, list[T]]]:
-    """The items of each name, with the colour, marker and label of their points."""
-    for label, (colour, marker) in looks(map(name, items)).items():
-        look = {"color": colour, "marker": marker, "label": label}
-        yield look, [item for item in items if name(item) == label]
 
 
 def errorbars(axes: Axes, points: Sequence[tuple[float, Estimate]], **look: Any) -> None:
@@ -159,6 +179,18 @@ def around(axes: Axes, values: Iterable[float]) -> None:
     """Limit y to the values: the interval of a noisy one may be wider than all the rest."""
     known = list(values)
     axes.set_ylim(min(known) / 1.6, max(known) * 1.6)
+
+
+def along(axes: Axes, end: tuple[float, float], text: str, align: str = "right") -> None:
+    """Write what a line of slope 1 between logarithmic axes means along it, up to a point of it.
+
+    With `align` left from there on.
+    """
+    x, y = axes.transScale.transform(end)
+    logs = axes.transLimits + axes.transAxes
+    look: Look = {"rotation": 45, "rotation_mode": "anchor", "ha": align}
+    look |= {"transform": logs, "transform_rotates_text": True, "va": "bottom"}
+    axes.text(x, y, f"  {text}  ", color=GREY, fontsize=11, clip_on=True, **look)
 
 
 def fixed_log_axis(

@@ -13,14 +13,15 @@ from typing import BinaryIO
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from cnnbench import blocks
+from cnnbench import blocks, units
 from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import predicted_peak
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
-from cnnbench.reporting import style, tables
+from cnnbench.reporting import series, style, tables
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -31,7 +32,7 @@ from cnnbench.reporting.runs.compared_blocks import (
 )
 from cnnbench.reporting.runs.exported import row as exported_row
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import write
+from cnnbench.reporting.runs.page import Data, write
 from cnnbench.reporting.runs.sections import (
     check,
     crossover,
@@ -42,7 +43,9 @@ from cnnbench.reporting.runs.sections import (
     speed,
     spread,
 )
+from cnnbench.reporting.runs.sections import compared as section_compared
 from cnnbench.reporting.runs.sections.scaling import scalings
+from cnnbench.reporting.series import Series, exact
 from cnnbench.runs import store
 from cnnbench.runs.result import Result, result, results
 from cnnbench.runs.store import Measurement, Run
@@ -409,16 +412,70 @@ def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
 # --- figures ---------------------------------------------------------------------------
 
 
-def test_the_bars_are_the_ratios(compared: ComparedBlocks) -> None:
-    axes = side_by_side.draw(compared).axes[0]
+@pytest.fixture(scope="module")
+def looks(run: Run, found: list[Result], compared: ComparedBlocks) -> dict[str, style.Look]:
+    return Data(run, tuple(found), (compared,), ()).looks
+
+
+Looks = dict[str, style.Look]
+
+
+def panels(drawing: Figure) -> dict[str, style.Axes]:
+    """The panels that are seen, by their titles."""
+    return {axes.get_title(loc="left"): axes for axes in drawing.axes if axes.get_visible()}
+
+
+def own(axes: style.Axes) -> set[tuple[float, float]]:
+    """The points of the networks that a panel is about."""
+    return {point for c in axes.containers for point in zip(*c[0].get_data(), strict=True)}
+
+
+def test_only_compared_blocks_have_a_colour_among_more_than_six(looks: Looks) -> None:
+    assert len(looks) == 11
+    coloured = [name for name, look in looks.items() if look != style.PLAIN]
+    assert coloured == ["naive inception", "reduced inception"]
+    few = style.looks("abcdef")
+    assert len({look["color"] for look in few.values()}) == 6
+    assert style.looks("abcdef", "f")["f"] == few["a"]
+
+
+def test_a_network_has_one_colour_in_all_figures(
+    found: list[Result], compared: ComparedBlocks, looks: Looks
+) -> None:
+    blue = style.COLOURS[0]
+    curves = crossover.draw(compared, looks).axes
+    assert {axes.lines[0].get_color() for axes in curves} == {blue}
+    for drawing in (speed.draw(found, looks), memory.draw(found, looks)):
+        (points,) = panels(drawing)["naive inception"].containers
+        assert points[0].get_color() == blue
+    rows = [
+        (label.get_text(), to_hex(dots.get_facecolor()[0]).upper())
+        for axes in spread.draw(found, looks).axes
+        for label, dots in zip(axes.get_yticklabels(), axes.collections[1::2], strict=True)
+    ]
+    assert {colour for name, colour in rows if name.startswith("naive inception")} == {blue}
+    assert blue not in {colour for name, colour in rows if not name.startswith("naive inception")}
+
+
+def test_the_bars_are_the_ratios_in_the_colour_of_who_needs_less(
+    compared: ComparedBlocks, looks: Looks
+) -> None:
+    axes = side_by_side.draw(compared, looks).axes[0]
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
     expected = [e.value for pair in compared.shown for _, e in side_by_side.ratios(pair)]
     assert ends == pytest.approx(expected)
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "time, measured"
+    naive, reduced = style.COLOURS[:2]
+    assert [to_hex(bar.get_facecolor()).upper() for bar in axes.patches] == [
+        naive if ratio >= 1 else reduced for ratio in expected
+    ]
+    assert axes.texts[0].get_text() == "19.8 at C = 3"
 
 
-def test_the_crossover_panels_draw_rules_times_and_crossings(compared: ComparedBlocks) -> None:
-    panels = crossover.draw(compared).axes
+def test_the_crossover_panels_draw_rules_times_and_crossings(
+    compared: ComparedBlocks, looks: Looks
+) -> None:
+    panels = crossover.draw(compared, looks).axes
     assert [axes.get_title() for axes in panels] == [
         "parameters",
         "FLOPs",
@@ -429,56 +486,120 @@ def test_the_crossover_panels_draw_rules_times_and_crossings(compared: ComparedB
     assert list(naive.get_ydata()) == [2016 * c + 224 for c in range(1, 513)]
     assert [axes.texts[0].get_text() for axes in panels[:3]] == ["C = 69", "C = 69", "C = 177"]
     assert panels[3].texts[0].get_text().startswith("C ≈ ")
+    named = [text.get_text() for text in panels[0].texts[1:]]
+    assert named == ["naive inception", "reduced inception"]
     times = [pair.base.time.value for pair in compared.pairs if pair.base.time]
     assert list(panels[3].lines[0].get_ydata()) == times
 
 
-def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run) -> None:
+def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run, looks: Looks) -> None:
     nothing = replace(run, measurements=())
     cases, _ = results(nothing)
     (unmeasured,) = compared_blocks(nothing.plan, cases)
-    assert crossover.draw(unmeasured).axes[3].get_title() == "peak memory, predicted"
+    assert crossover.draw(unmeasured, looks).axes[3].get_title() == "peak memory, predicted"
 
 
-def test_scatters_hold_every_case(found: list[Result]) -> None:
-    times = speed.draw(found).axes[0]
-    points = {point for c in times.containers for point in zip(*c[0].get_data(), strict=True)}
-    assert points == {(r.cost.flops, r.time.value) for r in found if r.time}
-    peaks = memory.draw(found).axes[0]
-    drawn = {point for line in peaks.lines[:-1] for point in zip(*line.get_data(), strict=True)}
-    assert drawn == {(r.predicted_peak_bytes, r.peak_bytes) for r in found}
+def test_scatters_hold_every_case_in_the_panel_of_its_network(
+    found: list[Result], looks: Looks
+) -> None:
+    for title, axes in panels(speed.draw(found, looks)).items():
+        mine = {(r.cost.flops, r.time.value) for r in found if r.time and r.label == title}
+        assert own(axes) == mine
+        assert len(axes.lines[0].get_xdata()) > len(found) - len(mine)  # the others, in grey
+    peaks = panels(memory.draw(found, looks))
+    assert set.union(*map(own, peaks.values())) == {
+        (r.predicted_peak_bytes, r.peak_bytes) for r in found
+    }
 
 
-def test_the_spread_has_a_dot_for_every_launch(found: list[Result]) -> None:
-    axes = spread.draw(found).axes[0]
-    assert len(axes.collections[1].get_offsets()) == 3 * len(found)
-    assert [label.get_text() for label in axes.get_yticklabels()] == [r.name for r in found]
+def test_few_networks_share_a_panel_with_their_names_beside_them(found: list[Result]) -> None:
+    few = [r for r in found if r.label in ("VGG block", "bottleneck", "residual, identity")]
+    drawing = speed.draw(few, style.looks(r.label for r in few))
+    (axes,) = drawing.axes
+    assert own(axes) == {(r.cost.flops, r.time.value) for r in few if r.time}
+    names = [text for text in axes.texts if "FLOP/s" not in text.get_text()]
+    assert [text.get_text() for text in names] == list(dict.fromkeys(r.label for r in few))
+    assert [text.get_color() for text in names] == list(map(style.dark, style.COLOURS[:3]))
+    assert axes.get_legend() is None
+    assert drawing.legends == []
 
 
-def test_scaling_draws_a_line_a_block(found: list[Result]) -> None:
+def test_of_more_networks_than_panels_the_last_are_only_grey() -> None:
+    many = [Series(str(k), str(k), [(1 + k, exact(1 + k))]) for k in range(15)]
+    drawing = series.draw(many, style.looks(map(str, range(15))), lambda *_: None, "x", "y")
+    assert list(panels(drawing)) == [str(k) for k in range(12)]
+    assert drawing.get_supxlabel() == "x (grey: the others, 3 of them only so)"
+
+
+def test_the_spread_has_a_dot_for_every_launch(found: list[Result], looks: Looks) -> None:
+    columns = spread.draw(found, looks).axes
+    dots = [dots for axes in columns for dots in axes.collections[1::2]]
+    assert sum(len(one.get_offsets()) for one in dots) == 3 * len(found)
+    names = [label.get_text() for axes in columns for label in axes.get_yticklabels()]
+    assert names == [r.name for r in found]
+
+
+def test_of_too_many_cases_the_spread_shows_the_widest(
+    found: list[Result], looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "MOST_ROWS", 5)
+    drawing = spread.draw(found, looks)
+    names = {label.get_text() for axes in drawing.axes for label in axes.get_yticklabels()}
+    widest = sorted(found, key=lambda r: -(r.spread.between or 0) if r.spread else 0)[:10]
+    assert names == {r.name for r in widest}
+    assert drawing.get_supxlabel().endswith("the 10 widest of 44 cases)")
+
+
+def scaling_of_time(found: list[Result], looks: Looks) -> Figure:
+    return scaling.draw(scalings(found), looks, lambda r: r.time, units.seconds, "time")
+
+
+def test_scaling_has_a_panel_a_block_with_its_line(found: list[Result], looks: Looks) -> None:
+    drawn = panels(scaling_of_time(found, looks))
     scaled = scalings(found)
-    drawing = scaling.draw(scaled)
-    times, peaks = drawing.axes
-    assert len(times.containers) == len(scaled)
-    assert len(peaks.lines) == len(scaled) + 1  # and the guide
+    assert list(drawn) == [s.results[0].label for s in scaled]
+    for s, axes in zip(scaled, drawn.values(), strict=True):
+        assert own(axes) == {(r.side, r.time.value) for r in s.results if r.time}
     values = [r.time.value for s in scaled for r in s.results if r.time]
-    assert times.get_ylim() == pytest.approx((min(values) / 1.6, max(values) * 1.6))
+    for axes in drawn.values():
+        assert axes.get_ylim() == pytest.approx((min(values) / 1.6, max(values) * 1.6))
 
 
-def test_scaling_has_a_guide_of_slope_2_in_both_panels(found: list[Result]) -> None:
-    drawing = scaling.draw(scalings(found))
-    for axes in drawing.axes:
+def test_scaling_has_a_guide_of_slope_2_from_the_first_point(
+    found: list[Result], looks: Looks
+) -> None:
+    for axes in panels(scaling_of_time(found, looks)).values():
         (guide,) = (line for line in axes.lines if line.get_linestyle() == ":")
         (x0, x1), (y0, y1) = guide.get_data()
         assert math.log(y1 / y0) / math.log(x1 / x0) == pytest.approx(2)
-    (legend,) = drawing.legends
-    assert [text.get_text() for text in legend.get_texts()][-1].startswith("side^2")
+        assert (x0, y0) == min(own(axes))
 
 
-def test_lines_of_constant_speed_have_round_names(found: list[Result]) -> None:
-    texts = [text.get_text() for text in speed.draw(found).axes[0].texts]
+def test_lines_of_constant_speed_have_round_names_in_the_first_panel(
+    found: list[Result], looks: Looks
+) -> None:
+    first, *others = panels(speed.draw(found, looks)).values()
+    texts = [text.get_text().strip() for text in first.texts]
     assert texts
     assert all(re.fullmatch(r"10{0,2} [MGT]FLOP/s", text) for text in texts), texts
+    assert not any(axes.texts for axes in others)
+
+
+def test_networks_beside_the_base_are_rows_and_an_open_ratio_is_hollow(
+    found: list[Result],
+) -> None:
+    base, one, other = (next(r for r in found if r.label == label) for label in BESIDE)
+    ratios = Estimate(0.5, 0.4, 0.6, 3), Estimate(1.1, 0.9, 1.3, 3)
+    place = section_compared.Against(base, ((other, ratios[1]), (one, ratios[0])))
+    drawing = section_compared.draw([place], style.looks(BESIDE))
+    (axes,) = drawing.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(BESIDE[1:])
+    points = [line for line in axes.lines if line.get_marker() not in ("None", None)]
+    assert [line.get_xdata()[0] for line in points] == [0.5, 1.1]
+    assert [line.get_markerfacecolor() for line in points] == [style.COLOURS[1], "white"]
+
+
+BESIDE = ("VGG block", "bottleneck", "three VGG blocks")
 
 
 # --- the page --------------------------------------------------------------------------
@@ -498,6 +619,7 @@ def test_the_page_embeds_every_figure_that_it_writes(written: Path) -> None:
         "compare.png",
         "crossover.png",
         "scaling.png",
+        "scaling-memory.png",
         "flops.png",
         "memory.png",
         "spread.png",

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from matplotlib.figure import Figure
 
 from cnnbench.reporting import formats
 from cnnbench.reporting.runs import page
@@ -15,10 +16,15 @@ APPLICATIONS = ROOT / "reports" / "applications-cpu"
 
 @pytest.fixture(scope="module", params=[SAMPLE, APPLICATIONS], ids=lambda path: path.name)
 def stored_and_again(request, tmp_path_factory):
-    """A report, and its raw data rendered by this version in a folder of its own."""
+    """A report, and its raw data rendered by this version in a folder of its own.
+
+    The figures are built but not rendered, which is what takes the time.
+    """
     folder = tmp_path_factory.mktemp("again")
     shutil.copy(request.param / store.FILE, folder)
-    page.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda *_, **__: None)
+        page.write(folder)
     return request.param, folder
 
 

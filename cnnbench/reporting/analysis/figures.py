@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import compress, pairwise, product
+from itertools import compress
 from pathlib import Path
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from cnnbench import units
 from cnnbench.analysis.candidates import Candidate, Choice
 from cnnbench.analysis.views import Part, folded, leaves, tree
 from cnnbench.cost import Cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.reporting import style
+from cnnbench.reporting import labels, style
+from cnnbench.reporting.labels import Label
 from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, figure, log_axis
 from cnnbench.reporting.tables import LEAST, UNKNOWN
 
@@ -36,11 +33,6 @@ _NAMES = {
     "top1": ("top-1 accuracy that Keras publishes, %", "{:.0f}".format),
 }
 _LINEAR = ("top1",)
-_DISTANCES = (7, 16, 28, 42, 58)
-"""Points between a network and its name; the nearest that is free."""
-_RIGHT = ((1, 0), (0, -1), (1, -1), (0, 1), (1, 1), (-1, 0), (-1, 1), (-1, -1))
-_LEFT = ((-1, 0), (-1, 1), (0, 1), (0, -1), (-1, -1), (1, 0), (1, 1), (1, -1))
-"""Sides of a point in the order in which they are tried; left of the front is nothing else."""
 
 
 def shares(cost: Cost, path: Path) -> None:
@@ -57,7 +49,7 @@ def draw_shares(cost: Cost) -> Figure:
 
 
 def _bars(cost: Cost, rows: Sequence[Part]) -> Figure:
-    drawing = figure(12, 1.8 + 0.34 * len(rows))
+    drawing = figure(style.WIDTH, 1.6 + 0.31 * len(rows))
     most = 1.0
     panels = drawing.subplots(1, len(_PANELS), sharex=True, sharey=True)
     for axes, attribute, colour, values in _titled(cost, rows, panels):
@@ -77,7 +69,7 @@ def _bars(cost: Cost, rows: Sequence[Part]) -> Figure:
 
 
 def _profiles(cost: Cost) -> Figure:
-    drawing = figure(12, 10)
+    drawing = figure(style.WIDTH, 8)
     rows = [row for row in tree(cost) if len(row.members) == 1]
     rows.sort(key=lambda row: row.members)
     panels = drawing.subplots(len(_PANELS), 1, sharex=True)
@@ -128,7 +120,7 @@ def draw_front(choice: Choice) -> Figure:
     best = sorted(choice.chosen, key=lambda c: (_value(c, across), _value(c, down)))
     networks = [*best, *choice.beaten]
     points = [(_value(c, across), _value(c, down)) for c in networks]
-    drawing = figure(12, 8)
+    drawing = figure(style.WIDTH, 7)
     axes = drawing.subplots()
     x, y = zip(*points, strict=True)
     count = len(best)
@@ -141,8 +133,21 @@ def draw_front(choice: Choice) -> Figure:
         if key not in _LINEAR:
             log_axis(axes, which, _NAMES[key][1], base=2 if key == "memory" else 10)
     axes.legend(loc="lower right" if down in _LINEAR else "upper right")
-    names = [candidate.name.removeprefix("keras.applications.") for candidate in networks]
-    _name_all(drawing, axes, names, points, count)
+    labels.place(
+        drawing,
+        axes,
+        [
+            Label(
+                candidate.name.removeprefix("keras.applications."),
+                [point],
+                "black" if place < count else GREY,
+                13 if place < count else 11,
+                labels.LEFT if place < count else labels.RIGHT,
+            )
+            for place, (candidate, point) in enumerate(zip(networks, points, strict=True))
+        ],
+        [points[:count]] if count > 1 else (),
+    )
     return drawing
 
 
@@ -150,52 +155,3 @@ def _value(candidate: Candidate, key: str) -> float:
     value = candidate.value(key)
     assert value is not None  # of what is within the limits all that makes the front is known
     return value
-
-
-def _name_all(
-    drawing: Figure,
-    axes: Axes,
-    names: Sequence[str],
-    points: Sequence[tuple[float, float]],
-    best: int,
-) -> None:
-    """Write each name beside its point, where it covers no other; of the first `best` large."""
-    renderer = FigureCanvasAgg(drawing).get_renderer()  # type: ignore[no-untyped-call]
-    drawing.draw_without_rendering()  # from here on the axes stay where they are
-    centres = axes.transData.transform(points)
-    taken = [_square(x, y, 10) for x, y in centres]
-    for (x, y), (to_x, to_y) in pairwise(centres[:best]):  # the line along the front
-        steps = int(max(abs(to_x - x), abs(to_y - y)) // 6) or 1
-        parts = [step / steps for step in range(1, steps)]
-        taken += [_square(x + part * (to_x - x), y + part * (to_y - y), 3) for part in parts]
-    if legend := axes.get_legend():
-        taken.append(legend.get_window_extent(renderer))
-    for place, (name, point) in enumerate(zip(names, points, strict=True)):
-        text = axes.annotate(
-            name,
-            point,
-            (0, 0),
-            textcoords="offset points",
-            fontsize=13 if place < best else 11,
-            color="black" if place < best else GREY,
-            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
-            zorder=4,
-        )
-        text.set_in_layout(False)
-        for distance, (right, up) in product(_DISTANCES, _LEFT if place < best else _RIGHT):
-            text.set_position((right * distance, up * distance))
-            text.set_horizontalalignment(("right", "center", "left")[right + 1])
-            text.set_verticalalignment(("top", "center", "bottom")[up + 1])
-            text.update_positions(renderer)
-            box = Text.get_window_extent(text, renderer)  # without the line to the point
-            corners = box.corners()
-            inside = (corners > axes.bbox.min).all() and (corners < axes.bbox.max).all()
-            if inside and not box.count_overlaps(taken):
-                break
-        taken.append(box)
-        if text.arrow_patch:  # which a name right beside its point does not need
-            text.arrow_patch.set_visible(distance > _DISTANCES[0])
-
-
-def _square(x: float, y: float, side: float) -> Bbox:
-    return Bbox.from_bounds(x - side / 2, y - side / 2, side, side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, compared_blocks
 from cnnbench.reporting.runs.exported import csv_bytes, row
+from cnnbench.reporting.style import Look, looks
 from cnnbench.runs import store
 from cnnbench.runs.result import Result, results
 from cnnbench.runs.store import Run
@@ -36,6 +38,13 @@ class Data:
     results: tuple[Result, ...]
     comparisons: tuple[ComparedBlocks, ...]
     problems: tuple[str, ...]
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """Colour and marker of every network, the same in all figures of the page."""
+        pairs = [(blocks.comparison.base, blocks.comparison.new) for blocks in self.comparisons]
+        first = [*chain.from_iterable(pairs), self.run.plan.base]
+        return looks((r.label for r in self.results), first)
 
 
 def write(folder: Path) -> Path:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import compress
 
 from cnnbench import units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data, series
-from cnnbench.reporting.style import Figure, by_look, figure, fixed_log_axis, log_axis
+from cnnbench.reporting.runs.page import Data, grouped, series
+from cnnbench.reporting.series import Series, exact
+from cnnbench.reporting.series import draw as draw_series
+from cnnbench.reporting.style import Axes, Figure, Look, fixed_log_axis, log_axis
 from cnnbench.reporting.tables import MISSING, Columns, interval, number, of_items, optional
 from cnnbench.runs.result import Result
 
@@ -34,24 +37,36 @@ def add(document: Document, data: Data) -> None:
         document.section("Batch sizes")
         document.table(of_items(found, _COLUMNS))
         alt = "samples per second over the batch size"
-        document.picture("batches.png", alt, partial(draw, found))
+        document.picture("batches.png", alt, partial(draw, found, data.looks))
 
 
 def _alike(r: Result) -> str:
+    return " ".join([r.label, *_way(r)])
+
+
+def _way(r: Result) -> list[str]:
+    """How it was run, apart from the batch."""
     case = r.case
-    return " ".join([r.label, sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode])
+    return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode]
 
 
-def draw(found: Sequence[Result]) -> Figure:
+def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     """Samples per second over the batch size, one line for each network."""
-    drawing = figure(12, 7)
-    axes = drawing.subplots()
-    for look, group in by_look(found, _alike):
-        points = [(r.case.batch_size, r.throughput) for r in group if r.throughput]
-        look["label"] = f"{group[0].label} {group[0].case.mode}"
-        axes.plot(*zip(*points, strict=True), **look)
-    fixed_log_axis(axes, {r.case.batch_size for r in found})
-    log_axis(axes, "y", number)
-    axes.set(xlabel="samples per call", ylabel="samples per second, measured")
-    drawing.legend(loc="outside right upper")
-    return drawing
+    groups = list(grouped(found, _alike).values())
+    ways = [_way(group[0]) for group in groups]
+    varies = [len({*column}) > 1 for column in zip(*ways, strict=True)]
+    lines = [
+        Series(
+            " ".join([group[0].label, *compress(way, varies)]),
+            group[0].label,
+            [(r.case.batch_size, exact(r.throughput)) for r in group if r.throughput],
+        )
+        for group, way in zip(groups, ways, strict=True)
+    ]
+
+    def finish(axes: Axes, _: Series | None) -> None:
+        fixed_log_axis(axes, {r.case.batch_size for r in found})
+        log_axis(axes, "y", number)
+
+    axes_names = "samples per call", "samples per second, measured"
+    return draw_series(lines, looks, finish, *axes_names, line="-")

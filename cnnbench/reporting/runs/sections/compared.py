@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from cnnbench import stats, units
 from cnnbench.cases.case import sizes
@@ -12,13 +13,14 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.runs.sections.speed import flops
-from cnnbench.reporting.style import COLOURS, GREY, Figure, figure, log_axis
+from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Table, interval, number, optional
 from cnnbench.runs.result import Result, ratio
 from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate
 
 ORDER = 5
+MOST_PANELS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def add(document: Document, data: Data) -> None:
         document.bullets(notes((result.label, ratio) for result, ratio in place.others))
     if any(ratio for place in places for _, ratio in place.others):
         alt = f"time over that of {data.run.plan.base}"
-        document.picture("compared.png", alt, partial(draw, places))
+        document.picture("compared.png", alt, partial(draw, places, data.looks))
 
 
 def against(run: Run, results: Sequence[Result]) -> list[Against]:
@@ -107,26 +109,51 @@ def ranking(place: Against) -> Table:
     ]
 
 
-def draw(places: list[Against]) -> Figure:
-    """The ratios with their intervals, one row for each network and setting."""
-    rows = [
-        (f"{result.label}, {place.where}", ratio)
-        for place in places
-        for result, ratio in place.others
-        if ratio
-    ]
-    drawing = figure(12, 1.8 + 0.5 * len(rows))
-    axes = drawing.subplots()
-    for row, (_, found) in enumerate(rows):
-        colour = GREY if not found.decided else COLOURS[2] if found.value < 1 else COLOURS[1]
-        low, high = found.low or found.value, found.high or found.value
-        axes.plot([low, high], [row, row], color=colour, linewidth=4, solid_capstyle="butt")
-        axes.plot([found.value], [row], color=colour, marker="o")
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+def draw(places: Sequence[Against], looks: Mapping[str, Look]) -> Figure:
+    """The ratios with their intervals: a panel for each setting, a row for each network."""
+    places = places[:MOST_PANELS]
+    ratios = [{r.label: ratio for r, ratio in place.others if ratio} for place in places]
+    first = dict(chain.from_iterable(known.items() for known in reversed(ratios)))
+    rows = sorted(first, key=lambda label: first[label].value)
+    columns = min(len(places), 3)
+    down = -(-len(places) // columns)
+    drawing = figure(WIDTH, 0.7 + down * (0.8 + 0.34 * len(rows)))
+    panels = drawing.subplots(down, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, place, known in zip(panels, places, ratios, strict=False):
+        for row, label in enumerate(rows):
+            if ratio := known.get(label):
+                _row(axes, row, ratio, looks[label])
+        axes.axvline(1, color="black", linewidth=1)
+        axes.set_title(place.where, fontsize=12)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+    axes = panels[0]
+    axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    log_axis(axes, "x", lambda value: f"{value:g}x")
-    axes.margins(x=0.1)
-    axes.set_xlabel(f"times as long as {places[0].base.label}: 95 % interval (grey: it contains 1)")
+    axes.margins(x=0.2)
+    for axes in panels:
+        log_axis(axes, "x", lambda value: f"{value:g}x")
+    for axes in panels[len(places) :]:
+        axes.set_visible(False)
+    drawing.supxlabel(
+        f"faster  \u2190  time of a call / that of {places[0].base.label}  \u2192  slower\n"
+        "(bar: 95 % interval; hollow: it contains 1)",
+        fontsize=13,
+    )
     return drawing
+
+
+def _row(axes: Axes, row: int, ratio: Estimate, look: Look) -> None:
+    low, high = ratio.low or ratio.value, ratio.high or ratio.value
+    axes.plot([low, high], [row, row], color=look["color"], linewidth=2.5, solid_capstyle="butt")
+    fill: Look = {} if ratio.decided else {"markerfacecolor": "white", "markeredgewidth": 2}
+    axes.plot([ratio.value], [row], **look, **fill)
+    axes.annotate(
+        f"{number(ratio.value)}x",
+        (high, row),
+        (8, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=11,
+        bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+    )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
+
 from cnnbench import units
-from cnnbench.reporting import style
+from cnnbench.reporting import labels, style
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.labels import Label
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, swaps
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, Look
+from cnnbench.reporting.style import GREY, Axes, Figure, Look
 from cnnbench.reporting.tables import MISSING, SHOW, Rows, Table
 from cnnbench.stats import Crossing
 
 ORDER = 20
 
-_LOOKS: tuple[Look, Look] = (
-    {"color": COLOURS[0], "linestyle": "-"},
-    {"color": COLOURS[1], "linestyle": "--"},
-)
+_LINES = ("-", "--")
 """Of the base and of the new block."""
 
 _PANELS = ("parameters", "FLOPs", "activation memory")
@@ -33,7 +34,7 @@ def add(document: Document, data: Data) -> None:
         document.heading(blocks.title, 3)
         document.table(rows(blocks))
         alt = f"{blocks.comparison.base} and {blocks.comparison.new} over input channels"
-        document.picture(numbered("crossover", index), alt, partial(draw, blocks))
+        document.picture(numbered("crossover", index), alt, partial(draw, blocks, data.looks))
 
 
 def rows(blocks: ComparedBlocks) -> Table:
@@ -55,19 +56,23 @@ def rows(blocks: ComparedBlocks) -> Table:
     return headers, body
 
 
-def draw(blocks: ComparedBlocks) -> Figure:
+def draw(blocks: ComparedBlocks, looks: Mapping[str, Look]) -> Figure:
     """Both blocks over the input channels: three quantities on paper and the measured time."""
-    drawing = style.figure(12, 9)
+    drawing = style.figure(style.WIDTH, 7.5)
     panels = drawing.subplots(2, 2).flat
+    both = [
+        {**looks[name], "linestyle": line}
+        for name, line in zip(_blocks(blocks), _LINES, strict=True)
+    ]
     where = {swap.quantity: swap for swap in swaps(blocks)}
     low, high = blocks.comparison.range
     fourth = "time" if blocks.timed else "peak memory, predicted"
     for axes, quantity in zip(panels, (*_PANELS, fourth), strict=True):
         timed = quantity == "time"
         if timed:
-            _measured(axes, blocks)
+            _measured(axes, blocks, both)
         else:
-            _on_paper(axes, blocks, quantity)
+            _on_paper(axes, blocks, quantity, both)
         axes.set_title("time per call, measured" if timed else quantity)
         style.fixed_log_axis(axes, [2.0**k for k in range(20) if low <= 2**k <= high])
         # The same range in all panels, though only a part of it was measured.
@@ -77,24 +82,41 @@ def draw(blocks: ComparedBlocks) -> Figure:
         for crossing in where[quantity].crossings if quantity in where else ():
             _mark(axes, crossing, exact=not timed)
         axes.set_xlabel("input channels C")
-    handles, labels = drawing.axes[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside upper center", ncols=2)
+    if first := where.get(_PANELS[0]):
+        _names(drawing, blocks, both, [c.above for c in first.crossings])
     return drawing
 
 
-def _on_paper(axes: Axes, blocks: ComparedBlocks, quantity: str) -> None:
+def _blocks(blocks: ComparedBlocks) -> tuple[str, str]:
+    return blocks.comparison.base, blocks.comparison.new
+
+
+def _names(
+    drawing: Figure, blocks: ComparedBlocks, both: Sequence[Look], where: Sequence[float]
+) -> None:
+    """Write the names of the blocks beside their curves, in the first panel."""
+    axes = drawing.axes[0]
+    channels, *values = blocks.curves(_PANELS[0])
+    curves = [list(zip(channels, each, strict=True)) for each in values]
+    named = [
+        Label(name, curve[len(curve) // 40 :: 5], style.dark(look["color"]))
+        for name, curve, look in zip(_blocks(blocks), curves, both, strict=True)
+    ]
+    flips = [[(at, y) for y in axes.get_ylim()] for at in where]
+    labels.place(drawing, axes, named, [*curves, *flips])
+
+
+def _on_paper(axes: Axes, blocks: ComparedBlocks, quantity: str, both: Sequence[Look]) -> None:
     channels, *curves = blocks.curves(quantity)
-    names = blocks.comparison.base, blocks.comparison.new
-    for name, curve, look in zip(names, curves, _LOOKS, strict=True):
-        axes.plot(channels, curve, linewidth=2.5, label=name, **look)
+    for curve, look in zip(curves, both, strict=True):
+        axes.plot(channels, curve, **{**look, "marker": "", "linewidth": 2.5})
 
 
-def _measured(axes: Axes, blocks: ComparedBlocks) -> None:
+def _measured(axes: Axes, blocks: ComparedBlocks, both: Sequence[Look]) -> None:
     base = [(pair.channels, pair.base.time) for pair in blocks.pairs if pair.base.time]
     new = [(pair.channels, pair.new.time) for pair in blocks.pairs if pair.new.time]
-    names = blocks.comparison.base, blocks.comparison.new
-    for name, times, look, marker in zip(names, (base, new), _LOOKS, MARKERS[:2], strict=True):
-        style.errorbars(axes, times, linewidth=1.5, capsize=4, label=name, marker=marker, **look)
+    for times, look in zip((base, new), both, strict=True):
+        style.errorbars(axes, times, linewidth=1.5, capsize=4, **look)
     style.around(axes, [time.value for _, time in (*base, *new)])
 
 
@@ -103,7 +125,7 @@ def _mark(axes: Axes, crossing: Crossing, exact: bool) -> None:
     axes.axvline(at, color=GREY, linestyle=":", linewidth=2)
     if not exact:
         axes.axvspan(crossing.below, crossing.above, color=GREY, alpha=0.15, linewidth=0)
-    left = at > axes.get_xlim()[1] / 2
+    left = at**3 > np.prod(axes.get_xlim()) * axes.get_xlim()[1]  # beyond two thirds
     # At the bottom of the panel, where two growing lines leave room.
     axes.annotate(
         f"C {'=' if exact else '≈'} {at:.0f}",

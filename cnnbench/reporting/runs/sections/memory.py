@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from statistics import median
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.style import GREY, Figure, by_look, figure, log_axis
+from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.series import Series, exact
+from cnnbench.reporting.series import draw as draw_series
+from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, log_axis
 from cnnbench.reporting.tables import Columns, of_items, optional, percent
 from cnnbench.runs.result import Result
 
@@ -40,7 +42,9 @@ def add(document: Document, data: Data) -> None:
     document.table(of_items(results, COLUMNS))
     # If no peak rose there are only zeros, which a logarithmic axis cannot show.
     if _known(results):
-        document.picture("memory.png", "measured over predicted peak", partial(draw, results))
+        document.picture(
+            "memory.png", "measured over predicted peak", partial(draw, results, data.looks)
+        )
 
 
 def _known(results: Iterable[Result]) -> list[tuple[Result, int, float]]:
@@ -65,18 +69,22 @@ def summary(results: Iterable[Result]) -> str:
     )
 
 
-def draw(results: Sequence[Result]) -> Figure:
+def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     """The measured rise of the peak memory over the predicted one, and where both are equal."""
-    drawing = figure(12, 8)
-    axes = drawing.subplots()
     known = _known(results)
-    for look, mine in by_look(known, lambda one: one[0].label):
-        axes.plot([x for _, x, _ in mine], [y for _, _, y in mine], linestyle="none", **look)
-    log_axis(axes, "x", units.binary, base=2)
-    log_axis(axes, "y", units.binary, base=2)
+    points = grouped(known, lambda one: one[0].label)
+    clouds = [
+        Series(label, label, [(predicted, exact(measured)) for _, predicted, measured in mine])
+        for label, mine in points.items()
+    ]
     ends = [min(min(x, y) for _, x, y in known), max(max(x, y) for _, x, y in known)]
-    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0, label="measured = predicted")
+
+    def finish(axes: Axes, owner: Series | None) -> None:
+        log_axis(axes, "x", units.binary, base=2)
+        log_axis(axes, "y", units.binary, base=2)
+        axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
+        if owner in (None, clouds[0]):
+            along(axes, (ends[0], ends[0]), "as predicted", "left")
+
     peak = "peak memory of the first call"
-    axes.set(xlabel=f"{peak}, predicted", ylabel=f"{peak}, measured")
-    drawing.legend(loc="outside right upper")
-    return drawing
+    return draw_series(clouds, looks, finish, f"{peak}, predicted", f"{peak}, measured")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +13,10 @@ from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.roofline import Judgement, Plausibility, bounds, judge, moved_bytes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine import bandwidth
-from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.style import GREY, Axes, Figure, by_look, figure, log_axis
+from cnnbench.reporting.runs.page import Data, grouped, numbered
+from cnnbench.reporting.series import Series, exact
+from cnnbench.reporting.series import draw as draw_series
+from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, brief, log_axis
 from cnnbench.reporting.tables import Columns, number, of_items, percent
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
@@ -53,7 +55,9 @@ def add(document: Document, data: Data) -> None:
         document.table(of_items(placed, COLUMNS))
         document.bullets(flagged(placed))
         alt = f"speed over intensity, {ceiling.device}, {ceiling.dtype}"
-        document.picture(numbered("roofline", index), alt, partial(draw, placed, ceiling))
+        document.picture(
+            numbered("roofline", index), alt, partial(draw, placed, ceiling, data.looks)
+        )
 
 
 def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
@@ -116,29 +120,35 @@ def _reading(judged: Judgement) -> str:
     return "only a fast convolution, which multiplies less, could be that fast"
 
 
-def draw(placed: Sequence[Point], ceiling: Ceiling) -> Figure:
+def draw(placed: Sequence[Point], ceiling: Ceiling, looks: Mapping[str, Look]) -> Figure:
     """Speed over intensity, below the two roofs."""
-    drawing = figure(12, 8)
-    axes = drawing.subplots()
-    _roofs(axes, ceiling, placed)
-    for look, mine in by_look(placed, lambda p: p.result.label):
-        axes.plot([p.intensity for p in mine], [p.speed for p in mine], linestyle="none", **look)
-    log_axis(axes, "x", number)
-    log_axis(axes, "y", flops_rate)
-    axes.set(xlabel="FLOPs per byte moved, on paper", ylabel="speed, measured")
-    drawing.legend(loc="outside right upper")
-    return drawing
+    clouds = [
+        Series(label, label, [(p.intensity, exact(p.speed)) for p in mine])
+        for label, mine in grouped(placed, lambda p: p.result.label).items()
+    ]
+
+    def finish(axes: Axes, owner: Series | None) -> None:
+        _roofs(axes, ceiling, placed, owner in (None, clouds[0]))
+        log_axis(axes, "x", number)
+        log_axis(axes, "y", flops_rate)
+
+    axes_names = "FLOPs per byte moved, on paper", "speed, measured"
+    return draw_series(clouds, looks, finish, *axes_names)
 
 
-def _roofs(axes: Axes, ceiling: Ceiling, placed: Sequence[Point]) -> None:
-    """The bandwidth up to the ridge and the peak beyond it; the legend has the numbers."""
+def _roofs(axes: Axes, ceiling: Ceiling, placed: Sequence[Point], named: bool) -> None:
+    """The bandwidth up to the ridge and the peak beyond it, with their values."""
     known = [p.intensity for p in placed if p.intensity]
-    low, high = min(*known, ceiling.ridge) / 3, max(*known, ceiling.ridge) * 3
+    low, high = min(*known, ceiling.ridge) / 2, max(*known, ceiling.ridge) * 2
     x = np.array([low, ceiling.ridge, high])
     roof = np.minimum(ceiling.flops_per_s, x * ceiling.bytes_per_s)
-    roofs = f"{bandwidth(ceiling.bytes_per_s)}, {flops_rate(ceiling.flops_per_s)}"
-    axes.plot(x, roof, color="black", linewidth=2, zorder=0, label=roofs)
-    ridge = f"{number(ceiling.ridge)} FLOPs per byte"
-    axes.axvline(ceiling.ridge, color=GREY, linestyle=":", linewidth=2, zorder=0, label=ridge)
-    axes.set_xlim(low, high)
-    axes.set_ylim(min(p.speed for p in placed) / 2, ceiling.flops_per_s * 3)
+    axes.plot(x, roof, color="black", linewidth=1.5, zorder=0)
+    axes.set(xscale="log", yscale="log", xlim=(low, high))
+    axes.set_ylim(min(*roof, *(p.speed for p in placed)) / 2, ceiling.flops_per_s * 3)
+    if named and ceiling.bytes_per_s:
+        start = (low, low * ceiling.bytes_per_s)
+        along(axes, start, brief(bandwidth(ceiling.bytes_per_s)), "left")
+        place, peak = (high, ceiling.flops_per_s), brief(flops_rate(ceiling.flops_per_s))
+        axes.annotate(
+            peak, place, (-4, 4), textcoords="offset points", ha="right", fontsize=11, color=GREY
+        )

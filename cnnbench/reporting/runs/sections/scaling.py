@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -15,12 +14,18 @@ from cnnbench import stats, units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data, numbered, series
-from cnnbench.reporting.style import GREY, Axes, Figure, Line2D, Look
+from cnnbench.reporting.series import Series, exact
+from cnnbench.reporting.series import draw as draw_series
+from cnnbench.reporting.style import GREY, Axes, Figure, Look
 from cnnbench.reporting.tables import Columns, interval, of_items, optional
-from cnnbench.runs.result import Result, timed
+from cnnbench.runs.result import Result
 from cnnbench.stats import Estimate, steady
 
 ORDER = 30
+GUIDE: Look = {"color": GREY, "linestyle": ":", "linewidth": 1.5, "zorder": 2}
+_DOTS = "dotted: in proportion to the pixels"
+_TIME = f"time per call, measured ({_DOTS})"
+_MEMORY = f"peak memory, measured ({_DOTS})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,12 @@ def add(document: Document, data: Data) -> None:
     document.table(of_items(scaled, COLUMNS))
     for index, device in enumerate(dict.fromkeys(r.case.device for r in data.results)):
         if group := [s for s in scaled if s.results[0].case.device == device]:
-            alt = f"time and memory over input size, {device}"
-            document.picture(numbered("scaling", index), alt, partial(draw, group))
+            time = partial(draw, group, data.looks, attrgetter("time"), units.seconds, _TIME)
+            document.picture(numbered("scaling", index), f"time over input size, {device}", time)
+            if any(r.peak_bytes for s in group for r in s.results):
+                memory = partial(draw, group, data.looks, _peak, units.binary, _MEMORY)
+                name = numbered("scaling-memory", index)
+                document.picture(name, f"peak memory over input size, {device}", memory)
 
 
 def scalings(results: Iterable[Result]) -> list[Scaling]:
@@ -117,43 +126,42 @@ COLUMNS: Columns[Scaling] = {
 }
 
 
-def draw(scaled: Sequence[Scaling]) -> Figure:
-    """Time and measured peak memory over the input size, one line for each block."""
-    memory = any(r.peak_bytes for s in scaled for r in s.results)
-    drawing = style.figure(12, 8)
-    panels = drawing.subplots(1, 2 if memory else 1, squeeze=False)[0]
-    known = style.looks(s.name for s in scaled)
-    for index, s in enumerate(scaled):
-        colour, marker = known[s.name]
-        # Later lines are thinner, so that two lines which coincide can both be seen.
-        thin = 1 - index / len(scaled)
-        look: Look = {"color": colour, "marker": marker}
-        look |= {"linewidth": 1.2 + 3 * thin, "markersize": 6 + 6 * thin}
-        times = [(r.side, time) for r, time in timed(s.results)]
-        style.errorbars(panels[0], times, capsize=3, elinewidth=1, label=s.name, **look)
-        if peaks := [(r.side, r.peak_bytes) for r in s.results if r.peak_bytes]:
-            panels[1].plot(*zip(*peaks, strict=True), **look)
-    panels[0].set_title("time per call, measured")
-    style.around(panels[0], [time.value for s in scaled for _, time in timed(s.results)])
-    style.log_axis(panels[0], "y", units.seconds)
-    if memory:
-        panels[1].set_title("peak memory, measured")
-        style.log_axis(panels[1], "y", units.binary, base=2)
-    for axes in panels:
+def draw(
+    scaled: Sequence[Scaling],
+    looks: Mapping[str, Look],
+    of: Callable[[Result], Estimate | None],
+    show: Callable[[float], str],
+    y: str,
+) -> Figure:
+    """A quantity over the input size, a line for each block, and one of slope 2 behind it."""
+    labels = [s.results[0].label for s in scaled]
+    lines = [
+        Series(
+            s.results[0].label if labels.count(s.results[0].label) == 1 else s.name,
+            s.results[0].label,
+            [(r.side, value) for r in s.results if (value := of(r))],
+        )
+        for s in scaled
+    ]
+    values = [value.value for line in lines for _, value in line.points]
+
+    def finish(axes: Axes, owner: Series | None) -> None:
+        style.around(axes, values)
+        style.log_axis(axes, "y", show, base=2 if show is units.binary else 10)
         style.fixed_log_axis(axes, {r.side for s in scaled for r in s.results})
-        axes.set_xlabel("input side length (pixels)")
-    guides = [_guide(axes) for axes in panels]
-    handles = [*panels[0].containers, guides[0]]
-    drawing.legend(handles=handles, loc="outside lower center", ncols=2)
-    return drawing
+        _guide(axes, owner or max(lines, key=lambda line: line.points[0][1].value))
+
+    return draw_series(lines, looks, finish, "input side length (pixels)", y, line="-")
 
 
-def _guide(axes: Axes) -> Line2D:
-    """A line of slope 2 through the middle of the plot, behind everything; limits stay."""
+def _peak(r: Result) -> Estimate | None:
+    return exact(r.peak_bytes) if r.peak_bytes else None
+
+
+def _guide(axes: Axes, line: Series) -> None:
+    """A dotted line from the first point on: where a block would be that grows with the pixels."""
     x, y = np.array(axes.get_xlim()), axes.get_ylim()
-    middle = math.sqrt(y[0] * y[1]) / (x[0] * x[1])
-    name = "side^2: proportional to the number of pixels"
-    (line,) = axes.plot(x, middle * x**2, color=GREY, linestyle=":", zorder=0, label=name)
+    side, first = line.points[0]
+    axes.plot([side, x[1]], [first.value, first.value * (x[1] / side) ** 2], **GUIDE)
     axes.set_xlim(x[0], x[1])
     axes.set_ylim(y)
-    return line

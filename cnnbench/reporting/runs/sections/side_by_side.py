@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from cnnbench import units
@@ -11,12 +11,13 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import Data, numbered
-from cnnbench.reporting.style import COLOURS, Axes, Figure, figure, log_axis
+from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, log_axis
 from cnnbench.reporting.tables import SHOW, Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
 from cnnbench.stats import Estimate
 
 ORDER = 10
+MOST_BARS = 6
 
 Compared = tuple[str, str, Estimate | None]
 """Base and new as text, and their ratio; without an interval where it is exact."""
@@ -33,7 +34,7 @@ def add(document: Document, data: Data) -> None:
             notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in blocks.shown)
         )
         alt = f"{blocks.comparison.new} over {blocks.comparison.base}, quantity by quantity"
-        document.picture(numbered("compare", index), alt, partial(draw, blocks))
+        document.picture(numbered("compare", index), alt, partial(draw, blocks, data.looks))
 
 
 def rows(blocks: ComparedBlocks) -> Table:
@@ -74,49 +75,48 @@ def ratios(pair: Pair) -> list[tuple[str, Estimate]]:
     return [(name, ratio) for name, ratio in known.items() if ratio and ratio.value]
 
 
-def draw(blocks: ComparedBlocks) -> Figure:
-    """Bars: the new block over the base, quantity by quantity, at each shown channel count."""
-    drawing = figure(12, 7)
+def draw(blocks: ComparedBlocks, looks: Mapping[str, Look]) -> Figure:
+    """Bars: the new block over the base, quantity by quantity, at each shown channel count.
+
+    A bar has the colour of the block that needs less.
+    """
+    shown = blocks.shown[:MOST_BARS]
+    names = list(dict.fromkeys(name for pair in shown for name, _ in ratios(pair)))
+    drawing = figure(WIDTH, 0.8 + (0.2 + 0.27 * len(shown)) * len(names))
     axes = drawing.subplots()
-    names = list(dict.fromkeys(name for pair in blocks.shown for name, _ in ratios(pair)))
-    thickness = 0.8 / len(blocks.shown)
-    for index, pair in enumerate(blocks.shown):
-        known = ratios(pair)
-        offset = (index - (len(blocks.shown) - 1) / 2) * thickness
-        heights = [names.index(name) + offset for name, _ in known]
-        values = [estimate.value for _, estimate in known]
-        axes.barh(
-            heights,
-            [value - 1 for value in values],
-            thickness * 0.92,
-            left=1,
-            color=COLOURS[index % len(COLOURS)],
-            label=f"{pair.channels} input channels",
-        )
-        for height, (_, estimate) in zip(heights, known, strict=True):
-            _bar_label(axes, height, estimate)
-    log_axis(axes, "x", lambda value: f"{value:g}x")
-    axes.margins(x=0.15)
+    base, new = blocks.comparison.base, blocks.comparison.new
+    thickness = 0.8 / len(shown)
+    for index, pair in enumerate(shown):
+        offset = (index - (len(shown) - 1) / 2) * thickness
+        for name, ratio in ratios(pair):
+            look = looks[base if ratio.value >= 1 else new]
+            row = names.index(name) + offset
+            axes.barh([row], [ratio.value - 1], 0.9 * thickness, left=1, color=look["color"])
+            _bar_label(axes, row, ratio, f" at C = {pair.channels}")
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"{blocks.comparison.new} / {blocks.comparison.base}")
-    axes.set_title(blocks.title)
-    drawing.legend(loc="outside lower center", ncols=max(2, len(blocks.shown)))
+    axes.tick_params(axis="y", length=0)
+    log_axis(axes, "x", lambda value: f"{value:g}x")
+    axes.margins(x=0.3)
+    drawing.supxlabel(
+        f"{new} needs less  \u2190  {new} / {base}  \u2192  {base} needs less", fontsize=13
+    )
     return drawing
 
 
-def _bar_label(axes: Axes, height: float, estimate: Estimate) -> None:
+def _bar_label(axes: Axes, height: float, estimate: Estimate, at: str) -> None:
     low, high = estimate.low or estimate.value, estimate.high or estimate.value
     if low != high:
         axes.plot([low, high], [height, height], color="black", linewidth=2)
     right = estimate.value >= 1
     axes.annotate(
-        number(estimate.value),
+        number(estimate.value) + at,
         (high if right else low, height),
         xytext=(6 if right else -6, 0),
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",
+        fontsize=12,
     )

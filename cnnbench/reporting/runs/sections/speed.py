@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,8 +11,10 @@ from cnnbench import units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.style import GREY, Axes, Figure
+from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.series import Series
+from cnnbench.reporting.series import draw as draw_series
+from cnnbench.reporting.style import GREY, Axes, Figure, Look
 from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN, Columns, interval, of_items
 from cnnbench.runs.result import Result, flops_rate, timed
 
@@ -30,7 +32,9 @@ def add(document: Document, data: Data) -> None:
     document.table(of_items(data.results, _COLUMNS))
     document.bullets(notes((r.name, time) for r, time in measured))
     if any(r.flops for r, _ in measured):
-        document.picture("flops.png", "time per call over FLOPs", partial(draw, data.results))
+        document.picture(
+            "flops.png", "time per call over FLOPs", partial(draw, data.results, data.looks)
+        )
 
 
 def flops(result: Result) -> str:
@@ -52,43 +56,35 @@ _COLUMNS: Columns[Result] = {
 }
 
 
-def draw(results: Sequence[Result]) -> Figure:
+def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     """Measured time over FLOPs on paper, with lines of constant speed."""
-    drawing = style.figure(12, 8)
-    axes = drawing.subplots()
     measured = timed(results)
-    for look, mine in style.by_look(measured, lambda pair: pair[0].label):
-        points = [(r.flops, time) for r, time in mine if r.flops]
-        style.errorbars(axes, points, linestyle="none", elinewidth=1, **look)
-    style.around(axes, [time.value for _, time in measured])
-    style.log_axis(axes, "x", units.count)
-    style.log_axis(axes, "y", units.seconds)
-    _speed_lines(axes, [r.speed for r, _ in measured if r.speed])
-    axes.set(xlabel="FLOPs of one call, on paper", ylabel="time per call, measured")
-    drawing.legend(loc="outside right upper")
-    return drawing
+    clouds = [
+        Series(label, label, [(r.flops, time) for r, time in mine if r.flops])
+        for label, mine in grouped(measured, lambda pair: pair[0].label).items()
+    ]
+
+    def finish(axes: Axes, owner: Series | None) -> None:
+        style.around(axes, [time.value for _, time in measured])
+        style.log_axis(axes, "x", units.count)
+        style.log_axis(axes, "y", units.seconds)
+        named = owner in (None, next(cloud for cloud in clouds if cloud.points))
+        _speed_lines(axes, [r.speed for r, _ in measured if r.speed], named)
+
+    axes_names = "FLOPs of one call, on paper", "time per call, measured"
+    return draw_series(clouds, looks, finish, *axes_names)
 
 
-def _speed_lines(axes: Axes, speeds: Sequence[float]) -> None:
-    """Lines of 1, 10, 100 ... GFLOP/s across the plot, each with its name."""
+def _speed_lines(axes: Axes, speeds: Sequence[float], named: bool) -> None:
+    """Lines of 1, 10, 100 ... GFLOP/s across the plot, with their names."""
     if not speeds:
         return
     x, y = np.array(axes.get_xlim()), axes.get_ylim()
     first, last = np.floor(np.log10(min(speeds))), np.ceil(np.log10(max(speeds)))
     for rate in 10.0 ** np.arange(first, last + 1):
-        axes.plot(x, x / rate, color=GREY, linewidth=1, zorder=0)
-        # The name stands to the left of the point at which the line leaves the plot.
-        right = min(x[1], y[1] * rate)
-        if right > 8 * x[0] and right / rate > y[0]:
-            axes.annotate(
-                style.brief(flops_rate(rate)),
-                (right, right / rate),
-                xytext=(-26, -4),
-                textcoords="offset points",
-                ha="right",
-                va="top",
-                color=GREY,
-                fontsize=11,
-            )
+        axes.plot(x, x / rate, color=GREY, linewidth=0.8, zorder=0)
+        right = min(x[1], y[1] * rate)  # where the line leaves the plot
+        if named and right > 8 * x[0] and right / rate > 8 * y[0]:
+            style.along(axes, (right, right / rate), style.brief(flops_rate(rate)))
     axes.set_xlim(x[0], x[1])
     axes.set_ylim(y)

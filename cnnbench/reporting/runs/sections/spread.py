@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from statistics import median
 
@@ -12,12 +12,13 @@ import numpy as np
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.style import COLOURS, Figure, figure, fixed_log_axis
+from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, fixed_log_axis
 from cnnbench.reporting.tables import Columns, interval, of_items, optional, percent
 from cnnbench.runs.result import Result, timed
 from cnnbench.stats import BEYOND, FEW, percentile, steady
 
 ORDER = 60
+MOST_ROWS = 24
 
 COLUMNS: Columns[Result] = {
     "case": lambda r: r.name,
@@ -46,7 +47,7 @@ def add(document: Document, data: Data) -> None:
         f"each with at least {BEYOND} calls above it."
     )
     document.table(of_items(results, COLUMNS))
-    document.picture("spread.png", "spread of every launch", partial(draw, results))
+    document.picture("spread.png", "spread of every launch", partial(draw, results, data.looks))
 
 
 def summary(results: Iterable[Result]) -> str:
@@ -60,33 +61,52 @@ def summary(results: Iterable[Result]) -> str:
     return f"{text}, launches by {percent(median(between))} (CV of their medians)."
 
 
-def draw(results: Sequence[Result]) -> Figure:
-    """Every launch of every case: its middle 80 % of calls and its median."""
-    measured = timed(results)
-    drawing = figure(12, 1.8 + 0.32 * len(measured))
-    axes = drawing.subplots()
-    launches = [
-        (row + 0.7 * ((index + 0.5) / len(r.samples) - 0.5), np.array(steady(samples)) / time.value)
-        for row, (r, time) in enumerate(measured)
-        for index, samples in enumerate(r.samples.values())
-        if steady(samples)
-    ]
-    heights = [height for height, _ in launches]
-    low, middle, high = np.array([np.percentile(calls, (10, 50, 90)) for _, calls in launches]).T
-    colours = [COLOURS[round(height) % 2] for height in heights]
-    axes.hlines(heights, low, high, colors=colours, linewidth=1.5, alpha=0.6)
-    axes.scatter(middle, heights, c=colours, s=22)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(range(len(measured)), [r.name for r, _ in measured])
-    axes.set_ylim(len(measured) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    ticks = [1 + percent / 100 for percent in _TICKS]
+def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
+    """Every launch of every case: its middle 80 % of calls and its median.
+
+    Of more cases than two columns hold, those whose launches differ most.
+    """
+    spread = {r.name: (r.spread.between or r.spread.within) for r in results if r.spread}
+    least = sorted(spread.values(), reverse=True)[: 2 * MOST_ROWS][-1]
+    measured = [pair for pair in timed(results) if spread.get(pair[0].name, -1) >= least]
+    measured = measured[: 2 * MOST_ROWS]
+    columns = 1 if len(measured) <= MOST_ROWS // 2 else 2
+    rows = -(-len(measured) // columns)
+    drawing = figure(WIDTH, 1 + 0.33 * rows)
+    panels = drawing.subplots(1, columns, sharex=True, squeeze=False)[0]
+    ends = []
+    for column, axes in enumerate(panels):
+        mine = measured[column * rows :][:rows]
+        for row, (r, time) in enumerate(mine):
+            ends += _launches(axes, row, r, time.value, looks[r.label]["color"])
+        axes.axvline(1, color="black", linewidth=1)
+        axes.set_yticks(range(len(mine)), [r.name for r, _ in mine], fontsize=11)
+        axes.set_ylim(rows - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+    ticks = [1 + percent / 100 for percent in _TICKS if columns == 1 or percent % 50 == 0]
     # One tick beyond the data on each side, if there is one.
-    first, last = bisect_left(ticks, low.min()) - 1, bisect_right(ticks, high.max())
-    fixed_log_axis(axes, ticks[max(first, 0) : last + 1], _difference)
-    axes.set_xlabel("difference from the case's time (dot: a launch's median; line: 80 % of calls)")
+    first, last = bisect_left(ticks, min(ends)) - 1, bisect_right(ticks, max(ends))
+    fixed_log_axis(panels[0], ticks[max(first, 0) : last + 1], _difference)
+    some = f"; the {len(measured)} widest of {len(results)} cases"
+    drawing.supxlabel(
+        "difference from the case's time in % (dot: a launch's median; line: 80 % of its calls"
+        f"{some if len(measured) < len(results) else ''})",
+        fontsize=13,
+    )
     return drawing
 
 
+def _launches(axes: Axes, row: int, r: Result, time: float, colour: str) -> list[float]:
+    """Draw the launches of a case into its row; returns the ends of the lines."""
+    calls = [steady(samples) for samples in r.samples.values()]
+    parts = [np.percentile(one, (10, 50, 90)) / time for one in calls if one]
+    heights = [row + 0.7 * ((index + 0.5) / len(parts) - 0.5) for index in range(len(parts))]
+    low, middle, high = np.array(parts).T
+    axes.hlines(heights, low, high, colors=colour, linewidth=1.2, alpha=0.6)
+    axes.scatter(middle, heights, color=colour, s=12)
+    return [*low, *high]
+
+
 def _difference(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.0f} %" if round(ratio, 6) != 1 else "0 %"
+    return f"{100 * (ratio - 1):+.0f}" if round(ratio, 6) != 1 else "0"
