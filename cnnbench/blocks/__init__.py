@@ -134,7 +134,7 @@ def get(name: str) -> Entry:
     """The entry of that name, a probe too; an unknown name raises UnknownNameError."""
     entries = _all()
     if name not in entries:
-        raise unknown("block or model", name, catalogue(), see="cnnbench list")
+        raise unknown("block or model", name, catalogue(), see="see cnnbench list")
     return entries[name]
 
 

@@ -64,7 +64,7 @@ def load(wanted: Sequence[str] = ()) -> list[Claim]:
     known = names()
     for name in wanted:
         if name not in known:
-            raise unknown("claim", name, known, see="cnnbench verify")
+            raise unknown("claim", name, known, see="see cnnbench verify")
     claims = []
     for name in dict.fromkeys(wanted or known):
         text = (REGISTRY / f"{name}.toml").read_text(encoding="utf-8")

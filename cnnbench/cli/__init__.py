@@ -126,19 +126,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CnnbenchError as error:
         message = str(error)
     except typer.TyperException as error:
-        message = one_line(f"{error.format_message()}{_hint(error)}")
+        message = one_line(_advised(error))
     print(f"cnnbench: {message}", file=sys.stderr)
     return 2
 
 
-def _hint(error: typer.TyperException) -> str:
-    """What to type where something is missing, or where to read what is known."""
+def _advised(error: typer.TyperException) -> str:
+    """What is wrong, then an example where something is missing, or else where to read."""
+    message = error.format_message().replace("Value error, ", "")  # of pydantic, inside Typer
     context = getattr(error, "ctx", None)
     if context is None:
-        return ""
-    if error.format_message().startswith("Missing") and context.command.epilog:
-        return f" For example: {context.command.epilog.splitlines()[2].strip()}"
-    return f" See: {context.command_path} -h"
+        return message
+    stop = "" if message.endswith((".", "?")) else "."
+    if message.startswith("Missing") and context.command.epilog:
+        return f"{message}{stop} For example: {context.command.epilog.splitlines()[2].strip()}"
+    return f"{message}{stop} See: {context.command_path} -h"
 
 
 def entry() -> None:

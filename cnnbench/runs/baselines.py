@@ -117,7 +117,7 @@ def remove(name: str) -> None:
     """
     path = find(name)
     if path is None:
-        raise unknown("baseline", name, names(), see="cnnbench baseline list")
+        raise unknown("baseline", name, names(), see="see cnnbench baseline list")
     try:
         shutil.rmtree(path)
     except OSError as error:

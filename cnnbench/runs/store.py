@@ -183,7 +183,9 @@ def read(folder: Path) -> Run:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise StoreError(f"no run in {folder}: {FILE}: {error.strerror}") from None
+        raise StoreError(
+            f"no run in {folder}: {FILE}: {error.strerror}; cnnbench run --out FOLDER makes one"
+        ) from None
     found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     papers: dict[str, Paper] = {}
     bad: list[str] = []

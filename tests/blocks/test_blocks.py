@@ -569,12 +569,12 @@ def test_a_bad_value_is_refused_with_the_layer_and_what_came(name, shape, params
             "vgg_blok",
             "unknown block or model 'vgg_blok'; did you mean vgg_block or vgg_three_blocks or "
             "convnext_block? "
-            "(cnnbench list)",
+            "(see cnnbench list)",
         ),
         (
             "ResNet50",
             "unknown block or model 'ResNet50'; did you mean resnet50 or resnext50 or se_resnet50? "
-            "(cnnbench list)",
+            "(see cnnbench list)",
         ),
     ],
 )
@@ -589,7 +589,7 @@ def test_a_name_that_resembles_none_is_refused_with_where_to_look():
         blocks.get("zzz")
     assert str(error.value) == (
         f"unknown block or model 'zzz'; none of the {len(blocks.catalogue())} known is like it "
-        "(cnnbench list)"
+        "(see cnnbench list)"
     )
 
 

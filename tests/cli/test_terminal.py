@@ -157,7 +157,12 @@ def test_what_is_missing_is_answered_with_an_example(capsys, command):
     ("command", "hint"),
     [
         ("analyse x", "'analyse'. Did you mean 'analyze'? See: cnnbench -h"),
-        ("list x", "(x) See: cnnbench list -h"),
+        ("list x", "(x). See: cnnbench list -h"),
+        (
+            "export r --format x",
+            "'--format': 'x' is not one of 'csv', 'parquet', "
+            "'pytest-benchmark'. See: cnnbench export -h",
+        ),
         ("baseline lst", "'lst'. Did you mean 'list'? See: cnnbench baseline -h"),
     ],
 )

@@ -57,7 +57,9 @@ def _counts(sweep: Sweep) -> str:
     """How many configurations there are, and how many were tried, refused and within the limits."""
     grid = sweep.grid
     of = " x ".join(f"{axis.name}={axis}" for axis in grid.axes)
-    many = "1 configuration" if grid.size == 1 else f"{grid.size:,} configurations"
+    many = f"{grid.size:,} configurations"
+    if grid.size == 1:
+        many = "1 configuration, as nothing varies: -p NAME=1:8 or --input-size 28,56 would"
     parts = [many + (f" of {of}" if of else "")]
     if sweep.tried < grid.size:
         parts.append(f"{sweep.tried:,} of them tried, drawn at random")

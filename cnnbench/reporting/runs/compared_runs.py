@@ -99,7 +99,7 @@ def baselines(known: Sequence[Baseline]) -> Document:
     """One line a baseline; for one that cannot be read, the reason."""
     page = Document(data=[baseline.to_json() for baseline in known])
     headers = ["baseline", "suite", "cases", "launches", "host", "measured (UTC)"]
-    page.table((headers, [_baseline(baseline) for baseline in known]))
+    page.table((headers, [_baseline(baseline) for baseline in known]), spare=["host", "launches"])
     if not known:
         page.text("no baselines; `cnnbench baseline save NAME RUN` makes one")
     return page
