@@ -194,7 +194,8 @@ class _Watch:
             # With a slash at the end the scope starts from the root, whatever Keras has opened.
             with self.entered(layer) as made, tf.name_scope(f"{len(self.calls) - 1}/"):
                 outputs = inner(*args, **kwargs)
-            made.shapes = tuple(tuple(x.shape) for x in keras.tree.flatten(outputs))
+            tensors = [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
+            made.shapes = tuple(tuple(x.shape) for x in tensors)
             return outputs
 
         return call

@@ -91,6 +91,7 @@ class _Reader:
         self.owned: set[int] = set()  # variables whose weights are in the graph
         self.alike = Alike()
         self.numbers: Counter[str] = Counter()  # of operations of TensorFlow
+        self.types: dict[tuple[int, int], str] = {}  # of tensors that are no floats
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
         names = [x._keras_history.operation.name for x in getattr(model, "inputs", None) or ()]
@@ -133,6 +134,11 @@ class _Reader:
                 if not call.is_input:
                     given = [known[id(x)] for x in call.input_tensors]
                     outputs = self.call(call, given)
+                    self.types.update(
+                        ((tensor.index, tensor.output), x.dtype)
+                        for x, tensor in zip(call.outputs, outputs, strict=True)
+                        if "float" not in x.dtype
+                    )
                     known.update(zip(map(id, call.outputs), outputs, strict=True))
         return [known[id(x)] for x in function.outputs]
 
@@ -341,12 +347,13 @@ class _Reader:
     def unless_it_fails(self) -> Iterator[None]:
         """Take back all that was read meanwhile if that fails."""
         nodes, names = len(self.graph.nodes), Counter(self.graph._names)
-        calls, owned = Counter(self.calls), set(self.owned)
+        calls, owned, types = Counter(self.calls), set(self.owned), dict(self.types)
         try:
             yield
         except BaseException:
             del self.graph.nodes[nodes:]
-            self.graph._names, self.calls, self.owned = names, calls, owned
+            self.graph._names, self.types = names, types
+            self.calls, self.owned = calls, owned
             raise
 
     def followed(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
@@ -482,7 +489,9 @@ class _Reader:
         return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
 
     def dtype(self, x: Tensor) -> str:
-        return self.graph.nodes[x.index].dtype or "float32"
+        """The type of a tensor while a layer is traced: masks and positions are no floats."""
+        known = self.types.get((x.index, x.output)) or self.graph.nodes[x.index].dtype
+        return known or "float32"
 
     def each_frame(self, wrapper: Any, x: Tensor) -> list[Tensor]:
         """A model on every step of a sequence, read once on a batch of all steps."""

@@ -121,6 +121,36 @@ class Mapped(layers.Layer):
         return ops.vectorized_map(self.dense, x)
 
 
+class Sized(layers.Layer):
+    """Returns a size beside its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(4)
+
+    def call(self, x):
+        return self.dense(x), x.shape[1]
+
+
+class Masked(layers.Layer):
+    """Takes a mask, which is no float."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Sized()
+
+    def call(self, x, mask):
+        row = ops.arange(x.shape[1])  # a constant, so that TensorFlow's graph is read
+        both = ops.logical_and(mask, ops.expand_dims(row >= 0, 0))
+        y, size = self.inner(ops.where(both[:, :, None], x, 0.0))
+        return y / size
+
+
+def masked():
+    x = keras.Input((6, 3))
+    return keras.Model(x, Masked()(x, ops.not_equal(x[:, :, 0], 0)))
+
+
 class BuiltElsewhere(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -148,6 +178,7 @@ class BuiltElsewhere(layers.Layer):
         (listed, 2 * 4 * 3),
         (lambda: one(Mapped(), 3, 4), 3 * 4 * 2),
         (lambda: one(BuiltElsewhere(), 8, 8, 3), 64 * 4 * 27),
+        (masked, 6 * 3 * 4),
     ],
 )
 def test_a_kind_of_network(make, macs):
@@ -249,3 +280,24 @@ def test_a_trace_that_fails_half_way_leaves_nothing_behind():
     assert found.uncounted[0].uncounted == "it cannot be traced: half-way"
     assert failing.kept is None
     assert failing.dense._inbound_nodes == []
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "elementwise"),
+    [
+        # A transform of n complex values takes 5 n log2(n); of real ones half.
+        (lambda x: ops.fft((x, x))[0], (6, 8), 6 * 5 * 8 * 3),
+        (lambda x: ops.fft2((x, x))[0], (3, 4, 8), 3 * 5 * 32 * 5),
+        (lambda x: ops.rfft(x)[0], (6, 8), 6 * 5 * 8 * 3 // 2),
+        (lambda x: ops.irfft((x, x)), (6, 5), 6 * 5 * 8 * 3 // 2),  # 5 frequencies of 8 values
+        # 4 frames at 0, 4, 8, 12 of 8 values, each times a window.
+        (lambda x: ops.stft(x, 8, 4, 8, center=False)[0], (20,), 4 * (8 + 60)),
+        (lambda x: ops.top_k(x, 4)[0], (6, 8), 48 * 2),  # each of 48 in a heap of 4
+        (lambda x: ops.sort(x), (6, 8), 48 * 3),
+    ],
+)
+def test_a_transform_or_an_order(function, shape, elementwise):
+    x = keras.Input(shape)
+    for model in (keras.Model(x, function(x)), one(layers.Lambda(function), *shape)):
+        found = cost(networks.resolve(model).trace(None, 1, None))
+        assert (found.uncounted, found.elementwise) == ((), elementwise)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from cnnbench.layers.operations.as_layers import AS_LAYERS
 from cnnbench.layers.operations.products import PRODUCTS
 from cnnbench.layers.operations.tables import TABLES, Attrs, Operation, Shapes
+from cnnbench.layers.operations.transforms import TRANSFORMS
 from cnnbench.rule import Rule, Shape
 
 
@@ -18,5 +19,7 @@ def _of_first(rule: Operation) -> Callable[[Shapes, Shape | list[Shape], Attrs],
     return lambda shapes, out, attrs: rule(shapes, out[0] if isinstance(out, list) else out, attrs)
 
 
-OPERATIONS = {key: _of_first(rule) for key, rule in (TABLES | PRODUCTS | AS_LAYERS).items()}
+OPERATIONS = {
+    key: _of_first(rule) for key, rule in (TABLES | PRODUCTS | AS_LAYERS | TRANSFORMS).items()
+}
 """The rule of each operation by its module in `keras.ops` and class, such as "numpy.Add"."""

@@ -115,7 +115,8 @@ def _gelu(shapes: Shapes, out: Shape, attrs: Attrs) -> Rule:
 
 
 _VIEWS = """
-core.ConvertToTensor core.StopGradient numpy.Array numpy.ExpandDims numpy.Ravel numpy.Reshape
+core.ConvertToTensor core.StopGradient math.ViewAsComplex math.ViewAsReal numpy.Array
+numpy.Conj numpy.Conjugate numpy.Imag numpy.Real numpy.ExpandDims numpy.Ravel numpy.Reshape
 numpy.Squeeze
 """
 """The same memory under another shape."""
@@ -128,9 +129,9 @@ numpy.ZerosLike image.PadImages image.CropImages
 
 _COPIES = """
 core.Slice core.SliceUpdate core.Unstack einops.Rearrange math.ExtractSequences nn.DepthToSpace
-nn.SpaceToDepth nn.Unfold numpy.Append numpy.ArraySplit numpy.BroadcastTo numpy.Concatenate
-numpy.Diag numpy.Diagflat numpy.Diagonal numpy.Dsplit numpy.Dstack numpy.Flip numpy.Fliplr
-numpy.Flipud numpy.Full numpy.GetItem numpy.Hsplit numpy.Hstack numpy.Meshgrid numpy.Moveaxis
+nn.SpaceToDepth nn.Unfold numpy.Append numpy.Arange numpy.ArraySplit numpy.BroadcastTo
+numpy.Concatenate numpy.Diag numpy.Diagflat numpy.Diagonal numpy.Dsplit numpy.Dstack numpy.Flip
+numpy.Fliplr numpy.Flipud numpy.Full numpy.GetItem numpy.Hsplit numpy.Hstack numpy.Meshgrid numpy.Moveaxis
 numpy.Repeat numpy.Roll numpy.Rot90 numpy.Split numpy.Stack numpy.Swapaxes numpy.Take
 numpy.TakeAlongAxis numpy.Tile numpy.Transpose numpy.Tril numpy.Triu numpy.Vsplit numpy.Vstack
 """

@@ -55,6 +55,11 @@ _OTHER_NAMES = {
     "numpy.Clip": "ClipByValue",
     "numpy.Ceil": "Rint Round",
     "nn.LeakyRelu": "LeakyRelu",
+    "math.FFT": "FFT IFFT",
+    "math.FFT2": "FFT2D IFFT2D",
+    "math.RFFT": "RFFT IRFFT",
+    "math.SegmentSum": "SegmentSum UnsortedSegmentSum UnsortedSegmentMax UnsortedSegmentMin",
+    "numpy.Hypot": "ComplexAbs",
 }
 
 _REDUCTIONS = {
@@ -71,13 +76,14 @@ _REDUCTIONS = {
     "Cumprod": "Cumprod",
 }
 
-_VIEWS = "Reshape ExpandDims Squeeze"
+_VIEWS = "Bitcast Conj ExpandDims Imag Real Reshape Squeeze"
 
 _COPIES = """
-BatchToSpaceND BroadcastTo Cast ConcatV2 DepthToSpace Fill GatherNd GatherV2 MatrixBandPart
-MirrorPad OnesLike Pack Pad PadV2 ResourceGather ReverseV2 Roll Slice SpaceToBatchND SpaceToDepth
-Split SplitV StridedSlice TensorListGather TensorListGetItem TensorListStack Tile Transpose Unpack
-ZerosLike
+BatchToSpaceND BroadcastTo Cast Complex ConcatV2 DepthToSpace Diag DiagPart ExtractImagePatches
+Fill GatherNd GatherV2 InvertPermutation LinSpace MatrixBandPart MatrixDiagPartV3 MatrixDiagV3
+MatrixSetDiagV3 MirrorPad OnesLike Pack Pad PadV2 Range ResourceGather Reverse ReverseV2 Roll Slice
+SpaceToBatchND SpaceToDepth Split SplitV StridedSlice TensorListGather TensorListGetItem
+TensorListStack TensorScatterUpdate Tile Transpose Unpack ZerosLike
 """
 
 
@@ -174,6 +180,15 @@ def _scattered(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule
     return Rule(out, elementwise=prod(shapes[1]), saves="", window=WHOLE)
 
 
+def _scattered_into(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    """One addition for each value that is scattered into an array."""
+    return Rule(out, elementwise=prod(shapes[2]), saves="", window=WHOLE)
+
+
+def _largest(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    return OPERATIONS["math.TopK"](shapes[:1], out, {"k": out[-1]})
+
+
 def _squared_difference(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     return Rule(out, elementwise=2 * prod(out), backward=2 * prod(out))
 
@@ -205,6 +220,8 @@ TENSORFLOW: dict[str, Operation] = {
     "ResizeNearestNeighbor": _resize("nearest"),
     "ScatterNd": _scattered,
     "SquaredDifference": _squared_difference,
+    "TensorScatterAdd": _scattered_into,
+    "TopKV2": _largest,
 }
 """The rule of each operation by its type, such as "Conv2D"."""
 
