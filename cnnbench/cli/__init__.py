@@ -114,9 +114,10 @@ for _app, _table in ((app, _COMMANDS), (_baseline, _OF_BASELINES)):
         _app.command(_name, epilog=_examples(*_lines))(_function)
 app.add_typer(_baseline, name="baseline", no_args_is_help=False)
 _command: Any = typer.main.get_command(app)  # once: Typer reads the signatures of all commands
+_wide = typer.main.get_command(_shared).params
 for _name, _each in (*_command.commands.items(), *_command.commands["baseline"].commands.items()):
     if _name not in _NO_TABLE:
-        _each.params += typer.main.get_command(_shared).params
+        _each.params += _wide
 
 
 def main(argv: Sequence[str] | None = None) -> int:

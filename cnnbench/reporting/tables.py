@@ -7,8 +7,6 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tabulate import tabulate
-
 from cnnbench import units
 from cnnbench.reporting.document import Rows as Rows
 from cnnbench.reporting.document import Table as Table
@@ -58,6 +56,8 @@ def text_table(
     `style` is simple for a terminal and github for Markdown; `wrap` is the most characters of a
     line of the last column.
     """
+    from tabulate import tabulate  # here: a window and a shell that completes need none
+
     body = [[" ".join(cell.split()) for cell in row] for row in rows]
     if style == "github":
         body = [[cell.replace("|", "\\|") for cell in row] for row in body]

@@ -88,6 +88,11 @@ def test_a_run_shows_a_bar_and_an_answer_that_fits(tmp_path, monkeypatch):
     assert widest(text) <= 80
 
 
+def test_a_bar_that_never_moved_is_wiped_out():
+    text = typed(["roofline", "--on", "T4"], 80)[1]
+    assert "\x1b[1A\x1b[2K" in text.rpartition("starting")[2]  # a line up, and cleared
+
+
 def test_columns_that_have_no_room_are_named_and_wide_shows_them():
     argv = ["analyze", "resnet50"]
     text = plain(typed(argv, 80)[1])
