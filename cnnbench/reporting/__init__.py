@@ -1,7 +1,9 @@
-"""REPORT: results for a person, as documents that are printed as Markdown, plain text, CSV or JSON.
+"""REPORT: results for a person, as documents that are printed in many formats.
 
     document.py     headings, paragraphs, tables and pictures in order, and the same as plain values
     formats.py      a document in each format, and as a page in a folder
+    html.py         a document as HTML
+    terminal.py     a document in a window
     tables.py       numbers and tables as text
     style.py        what all figures share
     analysis/       what a network costs (`cnnbench analyze`, `cnnbench formula`)
