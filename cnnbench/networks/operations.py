@@ -107,7 +107,10 @@ class Operations:
             return True
         if call.position < 0:
             return False
-        given = [self.known.get(_key(x)) for x in call.input_tensors]
+        # One that was computed before the trace is in no graph.
+        given = [
+            self.known.get(_key(x)) if hasattr(x, "graph") else None for x in call.input_tensors
+        ]
         try:
             outputs = self.layer(call, given, self.repeated)
         except NoRuleError:

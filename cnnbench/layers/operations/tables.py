@@ -131,9 +131,10 @@ _COPIES = """
 core.Slice core.SliceUpdate core.Unstack einops.Rearrange math.ExtractSequences nn.DepthToSpace
 nn.SpaceToDepth nn.Unfold numpy.Append numpy.Arange numpy.ArraySplit numpy.BroadcastTo
 numpy.Concatenate numpy.Diag numpy.Diagflat numpy.Diagonal numpy.Dsplit numpy.Dstack numpy.Flip
-numpy.Fliplr numpy.Flipud numpy.Full numpy.GetItem numpy.Hsplit numpy.Hstack numpy.Meshgrid numpy.Moveaxis
-numpy.Repeat numpy.Roll numpy.Rot90 numpy.Split numpy.Stack numpy.Swapaxes numpy.Take
-numpy.TakeAlongAxis numpy.Tile numpy.Transpose numpy.Tril numpy.Triu numpy.Vsplit numpy.Vstack
+numpy.Fliplr numpy.Flipud numpy.Full numpy.GetItem numpy.Hsplit numpy.Hstack numpy.Meshgrid
+numpy.Moveaxis numpy.Repeat numpy.Roll numpy.Rot90 numpy.Split numpy.Stack numpy.Swapaxes
+numpy.Take numpy.TakeAlongAxis numpy.Tile numpy.Transpose numpy.Tril numpy.Triu numpy.Vsplit
+numpy.Vstack
 """
 
 
