@@ -1,6 +1,6 @@
 """`python -m cnnbench` is `cnnbench`."""
 
-from cnnbench.cli import main
+from cnnbench.cli import entry
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    entry()

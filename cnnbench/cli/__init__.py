@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -145,5 +146,7 @@ def _advised(error: typer.TyperException) -> str:
 
 
 def entry() -> None:
-    """The `cnnbench` command."""
+    """The `cnnbench` command; a letter that the terminal does not have becomes a question mark."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     raise SystemExit(main())

@@ -41,7 +41,12 @@ def analyze(
         bool, Option("--fold", help="Treat each batch norm as part of the convolution before it.")
     ] = False,
     view: Annotated[
-        str | None, Option(help=f"What the table shows: {', '.join(costs.VIEWS)}.", metavar="NAME")
+        str | None,
+        Option(
+            help=f"What the table shows: {', '.join(costs.VIEWS)}.",
+            metavar="NAME",
+            autocompletion=complete(lambda: costs.VIEWS),
+        ),
     ] = None,
     depth: Annotated[int | None, Option(min=1, help="How deep the tree is shown.")] = None,
     sort: Annotated[
@@ -50,6 +55,7 @@ def analyze(
             help=f"Layers with most of this first: {', '.join(costs.SORT_KEYS)}. Of several "
             f"networks, the best first: {', '.join(choice.SORT_KEYS)}.",
             metavar="NAME",
+            autocompletion=complete(lambda: {*costs.SORT_KEYS, *choice.SORT_KEYS}),
         ),
     ] = None,
     top: options.Top = None,

@@ -1,7 +1,10 @@
 """The commands in a window of 80 or 120 columns, their help, and what a shell completes."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,14 @@ def test_verdicts_are_coloured_unless_nobody_wants_it(monkeypatch):
     assert "On paper: refuted" in typed(argv, 80)[1]
 
 
+def test_a_terminal_without_our_letters_gets_question_marks():
+    command = [sys.executable, "-m", "cnnbench", "analyze", "vgg_three_blocks", "--view", "tree"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "\n? conv2d_1 " in done.stdout
+    assert done.stderr == ""
+
+
 # Help
 
 
@@ -199,6 +210,7 @@ def test_what_is_wrong_is_answered_with_where_to_read(capsys, command, hint):
         ("baseline remove main", ["main-branch"]),
         ("analyze vgg16 --exp", ["--explain-differences"]),
         ("analyze vgg16 --format c", ["csv"]),
+        ("analyze vgg16 --sort top", ["top1"]),
     ],
 )
 def test_a_shell_completes(baseline, monkeypatch, capsys, typed, offered):
