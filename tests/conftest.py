@@ -49,3 +49,13 @@ def _garbage_is_only_looked_for_in_what_a_file_makes():
 def _a_home_of_its_own(tmp_path_factory):
     """What is kept beyond a command is not kept beyond the tests."""
     os.environ["CNNBENCH_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Empty pictures in the pages of runs: to draw them takes most of the time of a small run."""
+
+    def empty(draw, suffixes, *, words):
+        return [b"<svg></svg>" for _ in suffixes]
+
+    monkeypatch.setattr("cnnbench.reporting.style.images", empty)

@@ -68,12 +68,6 @@ def suite(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Pages without the pictures that they name, which take most of the time of a small run."""
-    monkeypatch.setattr("cnnbench.reporting.style.save", lambda draw, path: path.touch())
-
-
-@pytest.fixture
 def tiny(suite, undrawn):
     """The suite of one case, where it does not matter what is measured."""
     Path(suite).write_text(TINY)

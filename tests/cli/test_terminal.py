@@ -83,8 +83,7 @@ def test_no_line_of_any_help_is_wider_than_the_window(names):
         assert "..." not in text.replace("[ARGS]...", "").replace("]...", "").replace(", ...", "")
 
 
-def test_a_run_shows_a_bar_and_an_answer_that_fits(tmp_path, monkeypatch):
-    monkeypatch.setattr("cnnbench.reporting.style.save", lambda draw, path: path.touch())
+def test_a_run_shows_a_bar_and_an_answer_that_fits(undrawn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     argv = ["run", "vgg_block", "naive_inception_module", "--input", "16x16x3", "--out", "r"]
     status, text = typed([*argv, "--runtime", "fake", "--launches", "2", "--no-ceilings"], 80)
