@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial, wraps
+from itertools import chain
 from typing import Any
 
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import Alike, function_of
-from cnnbench.networks.tensorflow import empty_graph, placeholder
+from cnnbench.networks.tensorflow import Traced, empty_graph, placeholder
 
 MULTIPLY_ADDS = frozenset((
     "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
@@ -103,10 +104,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What TensorFlow runs for a model: its calls in order, the model's own first."""
+    """What TensorFlow runs for a model.
+
+    Args:
+        calls: of its layers, in order; the first is that of the model itself.
+        traced: the function; the names of its operations begin with the index of their call.
+    """
 
     calls: tuple[Call, ...]
-    graph: Any
+    traced: Traced
 
     @property
     def flops(self) -> int:
@@ -133,22 +139,22 @@ def trace(graph: Graph, model: Any) -> Trace:
     shapes = [graph.nodes[index].rule.shape for index in graph.inputs]
     try:
         # Inside this scope Keras gives no values to variables that others made without them.
-        with empty_graph() as traced, keras.StatelessScope(initialize_variables=False), watch.on():
-            state = [
-                [placeholder(v.shape, v.dtype) for v in variables]
-                for variables in (model.trainable_variables, model.non_trainable_variables)
-            ]
+        with empty_graph() as made, keras.StatelessScope(initialize_variables=False), watch.on():
+            variables = model.trainable_variables, model.non_trainable_variables
+            state = [[placeholder(v.shape, v.dtype) for v in some] for some in variables]
             dtypes = [x.dtype for x in getattr(model, "inputs", None) or ()]
-            given = map(placeholder, shapes, dtypes or ["float32"] * len(shapes))
-            caller(model)(partial(model.stateless_call, *state), list(given))
+            given = list(map(placeholder, shapes, dtypes or ["float32"] * len(shapes)))
+            outputs, _ = caller(model)(partial(model.stateless_call, *state), given)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {reason}") from None
-    _count(traced, watch.calls)
+    _count(made, watch.calls)
     loops = [call.scope for call in watch.calls if call.not_compared in LOOPS and not call.name]
     for call in watch.calls:
         if any(call.scope[: len(scope)] == scope for scope in loops):
             call.operations.append(Operation("While", None))
+    weights = list(zip(chain(*state), chain(*variables), strict=True))
+    traced = Traced(made, given, keras.tree.flatten(outputs), weights, [])
     return Trace(tuple(watch.calls), traced)
 
 

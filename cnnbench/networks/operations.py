@@ -67,6 +67,7 @@ class Operations:
         self.constants: dict[Any, Any] = {}  # what the inputs of functions and loops hold
         self.done: set[int | None] = set()
         self.turns = 1
+        self.around: tuple[str, ...] = ()  # the scope of the call of a function
         self.sized_graphs: list[Any] = []
         self.needed: set[Any] = set()
 
@@ -159,11 +160,14 @@ class Operations:
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             rule = replace(rule, products=0)
         rule = replace(rule, weights=owned, view=rule.view and bool(inputs))
-        scope, _, _ = op.name.rpartition("/")
-        path = tuple(part for part in scope.split("/") if part and not part.startswith(CALL))
         dtype = op.outputs[0].dtype.name if op.outputs else ""
-        outputs = self.append(op.type, path, self.repeated(rule), inputs, why, dtype)
+        outputs = self.append(op.type, self.path(op), self.repeated(rule), inputs, why, dtype)
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
+
+    def path(self, op: Any) -> tuple[str, ...]:
+        """The scope of an operation, without the numbers of calls of layers."""
+        parts = op.name.split("/")[:-1]
+        return (*self.around, *(part for part in parts if part and not part.startswith(CALL)))
 
     def rule(self, op: Any) -> tuple[Rule, str]:
         """The rule of an operation, and why there is none."""
@@ -178,10 +182,9 @@ class Operations:
         try:
             if rule is None:
                 raise NoRuleError(f"there is no rule for {op.type} of TensorFlow")
-            values = [self.value(x) for x in op.inputs]
             attrs = {name: op.get_attr(name) for name in op.node_def.attr if name[0] != "_"}
             with rule_takes():
-                found = rule(shapes, first, attrs, values)
+                found = rule(shapes, first, attrs, lambda index: self.value(op.inputs[index]))
         except NoRuleError as error:
             return Rule(first, others=others, window=None), str(error)
         return replace(found, shape=first, others=others, weights=()), ""
@@ -220,9 +223,11 @@ class Operations:
 
     def called(self, op: Any) -> None:
         """A function that an operation calls."""
-        body = self.sized(op, _function(op, _CALLS[op.type]))
+        body, before = self.sized(op, _function(op, _CALLS[op.type])), self.around
         self.entered(op, body)
+        self.around = self.path(op)
         self.function(body, body.outputs)
+        self.around = before
         for x, y in zip(body.outputs, op.outputs, strict=True):
             self.alias(x, y)
 
@@ -263,13 +268,13 @@ class Operations:
         if turns is None:
             self.unknown(op, "how often its loop runs depends on the data")
             return
-        body, before = self.sized(op, _function(op, "body")), self.turns
+        body, before = self.sized(op, _function(op, "body")), (self.turns, self.around)
         self.entered(op, body)
         for x in body.inputs[:1]:
             self.constants.pop(_key(x), None)  # it counts the turns
-        self.turns *= turns
+        self.turns, self.around = turns * self.turns, self.path(op)
         self.function(body, body.outputs)
-        self.turns = before
+        self.turns, self.around = before
         for x, y in zip(body.outputs, op.outputs, strict=True):
             self.alias(x, y)
 
@@ -286,7 +291,7 @@ class Operations:
             [self.variables[_key(x)] for x in op.inputs if _key(x) in self.variables]
         )
         rule = Rule(shapes[0], weights, others=tuple(shapes[1:]), window=None)
-        outputs = self.append(op.type, (), rule, inputs, why, op.outputs[0].dtype.name)
+        outputs = self.append(op.type, self.path(op), rule, inputs, why, op.outputs[0].dtype.name)
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
 
     def turns_of(self, op: Any) -> int | None:

@@ -13,10 +13,12 @@ import pytest
 
 from benchmarks.configurations import stripped
 from cnnbench.cost import cost
-from cnnbench.crosscheck import layers
+from cnnbench.crosscheck import profiler
+from cnnbench.crosscheck.pairing import pair
 from cnnbench.networks import resolve, stored
 from cnnbench.networks.applications import SIZES
 from tests.support import DATA
+from tests.support.readers import disagreements
 
 pytestmark = pytest.mark.tensorflow
 
@@ -52,13 +54,15 @@ def unnamed(node):
 
 
 def assert_agrees(graph, model):
-    found = layers(graph, model)
+    trace = profiler.trace(graph, model)
+    found = pair(graph, trace.calls)
     assert [row for layer in found for row in layer.rows() if not row.equal] == []
     paper = cost(graph)
     assert paper.uncounted == ()
     # The layers are all there: their parts make up what Keras says of the whole.
     assert sum(layer.keras_params[0] for layer in found) == model.count_params() == paper.params
     assert sum(layer.macs for layer in found) == paper.macs
+    assert disagreements(graph, trace) == []
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from cnnbench import blocks, crosscheck
 from cnnbench.cases.case import Case
 from cnnbench.cost import cost
+from cnnbench.crosscheck import profiler
 from cnnbench.graph import RULES, trace
 from cnnbench.layers.dense import dense
 from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
 from cnnbench.layers.reshape import pad_channels
-from cnnbench.networks import load
+from cnnbench.networks import load, reader
+from tests.support.readers import disagreements, from_configuration
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,6 +55,7 @@ def assert_agrees(case):
     assert check.params == model.count_params()
     assert sorted(node.name for node in graph.nodes) == sorted(x.name for x in model.layers)
     assert model.output_shape == cost(graph).output_shape
+    return model
 
 
 # Every entry
@@ -60,7 +63,11 @@ def assert_agrees(case):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_an_entry_at_its_defaults(name):
-    assert_agrees(Case(name, CATALOGUE[name].input_shape))
+    shape = CATALOGUE[name].input_shape
+    model = assert_agrees(Case(name, shape))
+    graph = reader.read(model, [shape])
+    assert disagreements(graph, profiler.trace(graph, model)) == []
+    assert from_configuration(model, [shape]) == graph.to_json()
 
 
 @pytest.mark.parametrize(

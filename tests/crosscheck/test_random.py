@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnnbench.cost import cost
-from cnnbench.crosscheck import layers as compared
+from cnnbench.crosscheck import profiler
+from cnnbench.crosscheck.pairing import pair
 from cnnbench.crosscheck.profiler import NOT_COMPARED
 from cnnbench.networks.reader import read
 from tests.support.random_layers import ACTIVATIONS, PRODUCTS, SMALL, products
+from tests.support.readers import disagreements, from_configuration
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -250,6 +252,7 @@ def random_model(draw):
 
 def test_random_models_agree_layer_by_layer():
     made, left_out, multiply_adds = Counter(), Counter(), Counter()
+    without_keras = Counter()
 
     @settings(
         max_examples=1000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else MODELS,
@@ -258,8 +261,10 @@ def test_random_models_agree_layer_by_layer():
     @given(st.data())
     def agree(data):
         model, steps = random_model(data.draw)
-        graph = read(model, [x.shape[1:] for x in model.inputs], data.draw(SMALL))
-        found = compared(graph, model)
+        shapes = [x.shape[1:] for x in model.inputs]
+        graph = read(model, shapes, batch_size := data.draw(SMALL))
+        trace = profiler.trace(graph, model)
+        found = pair(graph, trace.calls)
         assert [row for layer in found for row in layer.rows() if row.equal is False] == []
         paper = cost(graph)
         assert paper.uncounted == ()
@@ -267,6 +272,10 @@ def test_random_models_agree_layer_by_layer():
         assert paper.macs == sum(layer.macs for layer in found)
         assert [x.shape[1:] for x in model.outputs] == [x[1:] for x in paper.output_shapes]
         made.update(steps)
+        assert disagreements(graph, trace) == []
+        configured = from_configuration(model, shapes, batch_size)
+        without_keras[configured is not None] += 1
+        assert configured in (None, graph.to_json())
         for layer in found:
             if layer.not_compared:
                 left_out[layer.not_compared] += 1
@@ -277,6 +286,7 @@ def test_random_models_agree_layer_by_layer():
 
     agree()
     assert {*ONE, "shared layer", "nested model", "merge", "broadcast", "ops.matmul"} <= set(made)
+    assert without_keras[True] > MODELS / 2  # the others have operations of keras.ops
     assert set(left_out) <= set(NOT_COMPARED)
     assert set(multiply_adds) >= {
         *("Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),

@@ -1,12 +1,12 @@
 """What TensorFlow's own operations cost, for layers that call TensorFlow and not Keras.
 
-A rule is `rule(shapes, out, attrs, values)`: as for `keras.ops`, with the attributes that
-TensorFlow gives to the operation, and the values of those of its inputs that are constants (None
-for the others). Most operations are those of `keras.ops` under another name. The caller adds
+A rule is `rule(shapes, out, attrs, value)`: as for `keras.ops`, with the attributes that
+TensorFlow gives to the operation, and a function of the position of an input that is its value
+if that is a constant, else None. Most operations are those of `keras.ops` under another name. The caller adds
 weights and the shapes of outputs after the first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -16,8 +16,8 @@ from cnnbench.layers.operations import OPERATIONS
 from cnnbench.layers.operations.tables import Attrs, Shapes
 from cnnbench.rule import WHOLE, Rule, Shape
 
-Values = Sequence[Any]
-Operation = Callable[[Shapes, Shape, Attrs, Values], Rule]
+Value = Callable[[int], Any]
+Operation = Callable[[Shapes, Shape, Attrs, Value], Rule]
 
 _SAME = {
     "numpy": (
@@ -89,26 +89,27 @@ TensorListStack TensorScatterUpdate Tile Transpose Unpack ZerosLike
 
 def _each(key: str, **given: Any) -> Operation:
     """The rule of an operation of `keras.ops`, with its attributes there."""
-    return lambda shapes, out, attrs, values: OPERATIONS[key](shapes, out, given)
+    return lambda shapes, out, attrs, value: OPERATIONS[key](shapes, out, given)
 
 
 def _over_axes(key: str) -> Operation:
     """A reduction over axes that are the second input."""
 
-    def reduced(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
-        axis = None if values[1] is None else tuple(int(i) for i in values[1].reshape(-1))
+    def reduced(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
+        given = value(1)
+        axis = None if given is None else tuple(int(i) for i in given.reshape(-1))
         return OPERATIONS[key](shapes[:1], out, {"axis": axis})
 
     return reduced
 
 
-def _matmul(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _matmul(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     transposed = attrs.get("transpose_a") or attrs.get("adj_x")
     macs = prod(out) * shapes[0][-2 if transposed else -1]
     return Rule(out, macs=macs, products=macs, saves="input", window=WHOLE)
 
 
-def _einsum(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _einsum(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     subscripts = attrs["equation"].decode()
     return OPERATIONS["numpy.Einsum"](shapes, out, {"subscripts": subscripts})
 
@@ -131,7 +132,7 @@ def _sliding(attrs: Attrs) -> Attrs:
     return found
 
 
-def _conv(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _conv(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     """A convolution; the kernel of each of `groups` groups sees its own channels only."""
     x, (*size, seen, filters) = shapes[:2]
     sliding = _sliding(attrs)
@@ -140,61 +141,61 @@ def _conv(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
     return rule(x, filters, tuple(size), groups=groups, use_bias=False, **sliding)
 
 
-def _depthwise(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _depthwise(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     x, (*size, _, multiplier) = shapes[:2]
     given = {"depth_multiplier": multiplier, "use_bias": False, **_sliding(attrs)}
     return RULES["DepthwiseConv2D"](x, tuple(size), **given)
 
 
-def _transposed(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _transposed(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     """Each value of the input is spread over the taps of the kernel, for each filter."""
     _, kernel, x = shapes
     return Rule(out, macs=prod(x) * prod(kernel[:-1]), window=WHOLE)
 
 
 def _pool(name: str) -> Operation:
-    def rule(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+    def rule(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
         return RULES[f"{name}Pooling{len(out) - 2}D"](shapes[0], **_sliding(attrs))
 
     return rule
 
 
-def _batch_norm(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _batch_norm(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     axis = 1 if attrs["data_format"].startswith(b"NC") else -1
     return RULES["BatchNormalization"](shapes[0], axis=axis)
 
 
 def _resize(interpolation: str) -> Operation:
-    return lambda shapes, out, attrs, values: RULES["Resizing"](
+    return lambda shapes, out, attrs, value: RULES["Resizing"](
         shapes[0], out[1], out[2], interpolation=interpolation
     )
 
 
-def _added(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _added(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     """One addition for each array after the first."""
     return Rule(out, elementwise=(len(shapes) - 1) * prod(out), saves="")
 
 
-def _scattered(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _scattered(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     """One addition for each value that is scattered, since positions may repeat."""
     return Rule(out, elementwise=prod(shapes[1]), saves="", window=WHOLE)
 
 
-def _scattered_into(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _scattered_into(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     """One addition for each value that is scattered into an array."""
     return Rule(out, elementwise=prod(shapes[2]), saves="", window=WHOLE)
 
 
-def _largest(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _largest(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     return OPERATIONS["math.TopK"](shapes[:1], out, {"k": out[-1]})
 
 
-def _squared_difference(shapes: Shapes, out: Shape, attrs: Attrs, values: Values) -> Rule:
+def _squared_difference(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
     return Rule(out, elementwise=2 * prod(out), backward=2 * prod(out))
 
 
 def _moved(view: bool) -> Operation:
-    return lambda shapes, out, attrs, values: Rule(out, view=view, saves="", window=WHOLE)
+    return lambda shapes, out, attrs, value: Rule(out, view=view, saves="", window=WHOLE)
 
 
 TENSORFLOW: dict[str, Operation] = {
