@@ -1,12 +1,13 @@
 """The other readers of a Keras model, held against `networks.reader`.
 
-The second reads the operations that TensorFlow runs, without its layers. It shares with the first reader no code that follows a model and takes no argument of a layer:
-sizes, strides, groups and weights are those of TensorFlow's operations. Held against the first
-reader: the multiply-adds of every call of a layer, every weight, and the shapes of the outputs.
+The second reads the operations that TensorFlow runs, without its layers. It shares no code with
+the first that follows a model, and takes no argument of a layer: sizes, strides, groups and
+weights are those of TensorFlow's operations. Compared are the multiply-adds of every call of a
+layer, every weight, and the shapes of the outputs.
 
-Work on single values is not held against it, for TensorFlow divides it otherwise: it folds the
-constants of a batch normalisation into a scale and an offset of each channel (5 operations a
-channel more), computes GELU, swish and layer normalisation from parts, and broadcasts by copies.
+Work on single values is not compared, for TensorFlow divides it otherwise: it folds the constants
+of a batch normalisation into a scale and an offset of each channel (5 operations a channel more),
+computes GELU, swish and layer normalisation from parts, and broadcasts by copies.
 
 The third reads the configuration that Keras writes, without Keras: the same graph, node for node.
 """
@@ -66,7 +67,7 @@ def disagreements(graph: Graph, trace: Trace) -> list[tuple]:
     compared = [
         ("", "not counted", [], [node.uncounted for node in second.nodes if node.uncounted]),
         ("", "outputs", graph.output_shapes, second.output_shapes),
-        ("", "weights", *(sorted(map(_sizes, weights(g))) for g in (graph, second))),
+        ("", "weights", _weights(graph), _weights(second)),
     ]
     numbers = [i for i, x in enumerate(trace.calls) if x.name or function_of(x.layer) is None]
     for layer, number in zip(pair(graph, trace.calls), numbers, strict=True):
@@ -80,10 +81,10 @@ def _explained(where: str, what: str, first: int, second: int) -> bool:
     return what == "SpaceToBatchND" and second > first
 
 
-def weights(graph: Graph) -> list[Weight]:
-    """Every weight."""
-    return [weight for node in graph.nodes for weight in node.rule.weights]
+def _weights(graph: Graph) -> Counter:
+    """Every weight by its shape, and whether it is trained.
 
-
-def _sizes(weight: Weight) -> tuple:
-    return weight.shape, weight.trainable
+    A Normalization makes constants of its statistics before it is called.
+    """
+    nodes = [node for node in graph.nodes if node.op != "Normalization"]
+    return Counter((w.shape, w.trainable) for node in nodes for w in node.rule.weights)

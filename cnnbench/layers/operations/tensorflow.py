@@ -2,8 +2,8 @@
 
 A rule is `rule(shapes, out, attrs, value)`: as for `keras.ops`, with the attributes that
 TensorFlow gives to the operation, and a function of the position of an input that is its value
-if that is a constant, else None. Most operations are those of `keras.ops` under another name. The caller adds
-weights and the shapes of outputs after the first.
+if that is a constant, else None. Most operations are those of `keras.ops` under another name. The
+caller adds weights and the shapes of outputs after the first.
 """
 
 from collections.abc import Callable
