@@ -8,6 +8,8 @@ import cnnbench
 from cnnbench.runner.loop import Progress
 from cnnbench.stats import Stop
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SUITE = """
 launches = 3
 [[block]]

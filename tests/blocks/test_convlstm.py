@@ -89,7 +89,7 @@ def test_keras_counts_the_same_without_allocating(entry, shape, params):
         assert (1, *model.output_shape[1:]) == paper.output_shape
 
 
-def test_a_suite_of_videos_is_run_and_reported(tmp_path):
+def test_a_suite_of_videos_is_run_and_reported(undrawn, tmp_path):
     suite = tmp_path / "video.toml"
     suite.write_text(
         'launches = 1\n[[block]]\nname = "video"\ntarget = "convlstm_block"\n'

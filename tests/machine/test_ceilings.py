@@ -21,7 +21,7 @@ from tests.support import synthetic
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
+def home(undrawn, tmp_path, monkeypatch):
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "home"))
 
 

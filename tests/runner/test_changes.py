@@ -15,7 +15,7 @@ from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 from tests.support import opening
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 
 def saved(path, filters):

@@ -17,7 +17,7 @@ from cnnbench.runner import session
 from cnnbench.runs import store
 from tests.support import ROOT, opening
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 MODULE = """
 import os, signal, sys, time

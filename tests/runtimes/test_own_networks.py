@@ -15,7 +15,7 @@ from cnnbench.runner import session
 from cnnbench.runs import store
 from cnnbench.runtimes import tensorflow
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
 keras = pytest.importorskip("keras")
 
