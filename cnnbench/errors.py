@@ -56,6 +56,13 @@ class RuntimeMissingError(CnnbenchError):
     """A runtime that is not installed, or a device that is not on this machine."""
 
 
+def no_framework(error: ImportError) -> RuntimeMissingError:
+    """What to say where Keras or TensorFlow cannot be imported."""
+    return RuntimeMissingError(
+        f"Keras on TensorFlow cannot be imported here ({error}): pip install tensorflow"
+    )
+
+
 def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownNameError:
     """The error for a misspelt name: the nearest known names first, else all of them."""
     known = sorted(known)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import blocks
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, TargetError
+from cnnbench.errors import CnnbenchError, TargetError, no_framework
 from cnnbench.networks import Network, applications, fitting, stored
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
@@ -306,7 +306,7 @@ def _keras() -> Any:
         with _silent() if "keras" not in sys.modules else nullcontext():
             import keras
     except ImportError as error:
-        raise RuntimeMissingError(f"Keras is not installed ({error}); pip install keras") from None
+        raise no_framework(error) from None
     return keras
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from cnnbench import crosscheck
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper, digest
+from cnnbench.errors import no_framework
 from cnnbench.networks import load, samples
 from cnnbench.networks.reader import read
 from cnnbench.runtimes import Prepared
@@ -26,8 +27,11 @@ ENVIRONMENT = {
 
 def describe() -> dict[str, Any]:
     """Versions, and the devices that TensorFlow sees."""
-    import keras
-    import tensorflow as tf
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        raise no_framework(error) from None
 
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus]
