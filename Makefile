@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test test-jax check bench clean
+.PHONY: run test test-jax check docs bench clean
 
 run: $(READY)  ## measure the default suite; prints where the report is
 	$(BIN)/cnnbench run $(ARGS)
@@ -19,6 +19,11 @@ check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(READY)  ## the pages of docs/ as HTML in build/docs; a warning is an error
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs . build/docs $(ARGS)
+	@echo build/docs/docs/index.html
 
 bench: $(READY)  ## pytest-benchmark: forward passes, analysis, harness overhead
 	$(BIN)/python -m pytest benchmarks $(ARGS)

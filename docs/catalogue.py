@@ -1,12 +1,13 @@
 """Reference pages that cannot be out of date: read from the commands and from the catalogue.
 
-Two directives: `commands` shows every command with the arguments and options of its `--help`;
-`catalogue` documents every block, model and function that the package exports.
+Three directives: `commands` shows every command with the arguments and options of its `--help`,
+`catalogue` documents every block or model, and `docstring` shows that of a module.
 """
 
 import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
 
 import typer
 from docutils import nodes
@@ -30,13 +31,13 @@ class Commands(SphinxDirective):
         self.state.document.note_explicit_target(section)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         section += nodes.title(text=name)
-        section += nodes.literal_block(usage, usage, language="text")
+        section += _code(usage, "text")
         for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
             section += _text(nodes.paragraph(), paragraph)
         rows = [p.get_help_record(context) for p in command.get_params(context)]
         section += _definitions(row for row in rows if row and row[0] != "--help")
         if epilog := inspect.cleandoc(command.epilog or ""):
-            section += nodes.literal_block(epilog, epilog, language="console")
+            section += _code(epilog, "text")
         return section
 
 
@@ -50,6 +51,21 @@ class Catalogue(SphinxDirective):
         wanted = [e.name for e in blocks.catalogue().values() if e.kind == self.arguments[0]]
         lines = [f".. autofunction:: cnnbench.blocks.{name}" for name in wanted]
         return self.parse_text_to_nodes("\n".join(lines))
+
+
+class Docstring(SphinxDirective):
+    """The docstring of a module, whose indented lines are TOML."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Words and code by turns."""
+        text = inspect.getdoc(import_module(self.arguments[0])) or ""
+        words, code = text.split("\n\n    ", 1)
+        return [
+            *(_text(nodes.paragraph(), paragraph) for paragraph in words.split("\n\n")),
+            _code(inspect.cleandoc(f"    {code}"), "toml"),
+        ]
 
 
 def _commands(command: typer.core.TyperCommand, name: str) -> Iterator[tuple[str, typer.Context]]:
@@ -72,6 +88,10 @@ def _definitions(rows: Iterator[tuple[str, str]]) -> nodes.definition_list:
     return made
 
 
+def _code(text: str, language: str) -> nodes.literal_block:
+    return nodes.literal_block(text, text, language=language)
+
+
 def _text(paragraph: nodes.paragraph, text: str) -> nodes.paragraph:
     """Text in which `names` are set as code."""
     for number, part in enumerate(text.split("`")):
@@ -83,4 +103,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("commands", Commands)
     app.add_directive("catalogue", Catalogue)
+    app.add_directive("docstring", Docstring)
     return {"parallel_read_safe": True}

@@ -17,7 +17,13 @@ project_copyright = "the cnnbench authors, MIT licence"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "catalogue"]
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "docs/*/*.md", "reports/*/README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+include_patterns = [
+    "docs/*.md",
+    "docs/*/*.md",
+    "reports/*/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+]
 exclude_patterns = ["reports/*-[0-9]*"]
 
 myst_enable_extensions = ["attrs_inline"]

@@ -1,4 +1,4 @@
-"""The GitHub Actions example of the README: it parses, and its scripts do what they should."""
+"""The GitHub Actions example of docs/howto/ci.md: it parses, its scripts do what they should."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/howto/ci.md").read_text(encoding="utf-8")
 SUITE = """
 [[block]]
 name = "narrow"
@@ -28,7 +28,7 @@ exec {python} -m cnnbench "$@"
 
 @pytest.fixture(scope="module")
 def job():
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (found,) = yaml.safe_load(text)["jobs"].values()
     return found
 
