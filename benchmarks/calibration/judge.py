@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from statistics import mean, median
+from statistics import fmean, median
 
 import numpy as np
 from pytest_benchmark.utils import PercentageRegressionCheck
 from scipy.stats import binomtest
 
-from benchmarks.calibration.resampling import bootstrap
+from benchmarks.calibration import resampling
 from cnnbench import stats
+from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
 from cnnbench.runs import result
 from cnnbench.runs.result import Result
 from cnnbench.runs.store import Measurement
@@ -68,7 +70,7 @@ class Judged:
 
 
 def in_one_run(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
-    """Both sides of every pair, over its first so many rounds."""
+    """Both sides of every pair, over so many rounds; several times if there are rounds for it."""
     by_side: dict[tuple[str, str, str], list[Measurement]] = {}
     for m in recording:
         side, number = m.case.label.split()
@@ -76,10 +78,12 @@ def in_one_run(recording: Sequence[Measurement], launches: int) -> Iterator[tupl
     for (case, number, side), found in by_side.items():
         if side == "base":
             other = by_side[case, number, "new"]
-            yield tuple(
-                sorted((m for m in launched if m.ok), key=lambda m: m.launch)[:launches]
+            both = [
+                sorted((m for m in launched if m.ok), key=lambda m: m.launch)
                 for launched in (found, other)
-            )
+            ]
+            for first in range(0, min(map(len, both)) - launches + 1, launches):
+                yield tuple(launched[first : first + launches] for launched in both)
 
 
 def in_two_runs(recording: Sequence[Measurement], launches: int) -> Iterator[tuple[Side, Side]]:
@@ -88,19 +92,14 @@ def in_two_runs(recording: Sequence[Measurement], launches: int) -> Iterator[tup
     As in two runs, each spread over its run; a launch counts in one comparison only.
     """
     middle = median(m.started for m in recording)
+    groups: dict[tuple[str, str, bool], list[Measurement]] = {}
+    for m in sorted(recording, key=lambda m: m.started):
+        if m.ok:
+            side, _ = m.case.label.split()
+            groups.setdefault((m.case.id, side, m.started < middle), []).append(m)
     for case in dict.fromkeys(m.case.id for m in recording):
         for early, late in (("base", "new"), ("new", "base")):
-            halves = [
-                [
-                    m
-                    for m in sorted(recording, key=lambda m: m.started)
-                    if m.ok
-                    and m.case.id == case
-                    and m.case.label.startswith(side)
-                    and (m.started < middle) == first
-                ]
-                for side, first in ((early, True), (late, False))
-            ]
+            halves = [groups.get(key, []) for key in ((case, early, True), (case, late, False))]
             count = min(map(len, halves)) // launches
             for start in range(count):
                 yield tuple(half[start::count][:launches] for half in halves)
@@ -142,7 +141,17 @@ def _result(side: Side) -> Result:
     case = side[0].case
     launches = tuple(replace(m, case=case, launch=i) for i, m in enumerate(side))
     samples = {number: tuple(calls) for number, calls in _samples(side).items()}
-    return Result(case, case.paper(), launches, samples, time=None, spread=None)
+    return Result(case, _paper(case), launches, samples, time=None, spread=None)
+
+
+_papers: dict[str, Paper] = {}
+
+
+def _paper(case: Case) -> Paper:
+    """Its costs; each network is traced once."""
+    if case.paper_key not in _papers:
+        _papers[case.paper_key] = case.paper()
+    return _papers[case.paper_key]
 
 
 INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., Estimate]]] = {
@@ -178,29 +187,50 @@ def by_interval(recording: Sequence[Measurement], method: str, launches: int) ->
     )
 
 
-def by_threshold(recording: Sequence[Measurement], field: str) -> Judged:
-    """pytest-benchmark's own gate, on one launch of each side, as it measures them.
+def _theirs(average: Callable[..., float]) -> Callable[[Side, Side], float]:
+    """The ratio of what pytest-benchmark keeps of each side; of several launches, its average."""
 
-    `different` counts either side as the new one, as an interval does.
+    def ratio(base: Side, new: Side) -> float:
+        kept = [average([average(stats.steady(m.samples_ns)) for m in s]) for s in (base, new)]
+        return kept[1] / kept[0]
+
+    return ratio
+
+
+THEIRS = {f"pytest-benchmark, mean:{GATE}%": fmean, f"pytest-benchmark, median:{GATE}%": median}
+GATES: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[..., float]]] = {
+    f"one run, taking turns, gate of {GATE}%": (
+        in_one_run,
+        lambda b, n: result.ratio(_result(b), _result(n)).value,
+    ),
+    f"two runs, beside a reference, gate of {GATE}%": (
+        in_two_runs,
+        lambda b, n: result.ratio_between_runs(_result(b), _result(n)).value,
+    ),
+    **{name: (in_two_runs, _theirs(average)) for name, average in THEIRS.items()},
+}
+"""Which pairs, and the ratio that the gate sees."""
+
+
+def by_gate(recording: Sequence[Measurement], method: str, launches: int) -> Judged:
+    """pytest-benchmark's gate on a ratio, without an interval: it fails where new is slower.
+
+    `different` counts also the pairs that fail with base as the new side.
     """
-    fails = PercentageRegressionCheck(field, GATE).fails
-    average = {"mean": mean, "median": median}[field]
-    sides = [
-        tuple(average(stats.steady(side[0].samples_ns)) for side in pair)
-        for pair in in_two_runs(recording, 1)
-    ]
+    fails = PercentageRegressionCheck("time", GATE).fails
+    pairs, ratio = GATES[method]
+    ratios = [ratio(base, new) for base, new in pairs(recording, launches)]
 
     def slower(by: float) -> Rate:
         """How often the new side fails, if it is slower by so much."""
-        return Rate(
-            sum(bool(fails({field: n * (1 + by)}, {field: b})) for b, n in sides), len(sides)
-        )
+        found = [fails({"time": r * (1 + by)}, {"time": 1.0}) for r in ratios]
+        return Rate(sum(map(bool, found)), len(ratios))
 
-    faster = sum(bool(fails({field: b}, {field: n})) for b, n in sides)
+    faster = sum(bool(fails({"time": 1.0}, {"time": r})) for r in ratios)
     return Judged(
-        f"pytest-benchmark, {field}:{GATE}%",
-        1,
-        Rate(slower(0).count + faster, len(sides)),
+        method,
+        launches,
+        Rate(slower(0).count + faster, len(ratios)),
         slower(0),
         tuple(slower(by) for by in SLOWER),
         None,
@@ -208,14 +238,14 @@ def by_threshold(recording: Sequence[Measurement], field: str) -> Judged:
 
 
 def everything(recording: Sequence[Measurement]) -> list[Judged]:
-    """Every method, those with intervals at several numbers of launches."""
+    """Every method, those with intervals at several numbers of launches, gates at one and eight."""
     return [
         *(
             by_interval(recording, method, launches)
             for method, (pairs, _) in INTERVALS.items()
             for launches in ((5, 8) if pairs is in_one_run else (5, 8, 16))
         ),
-        *(by_threshold(recording, field) for field in ("mean", "median")),
+        *(by_gate(recording, method, launches) for method in GATES for launches in (1, 8)),
     ]
 
 
@@ -249,7 +279,7 @@ def coverage(recording: Sequence[Measurement]) -> list[Covered]:
 
 def _bootstrap(side: Side) -> tuple[float, float]:
     calls = [stats.steady(launch) for launch in _samples(side).values()]
-    return bootstrap(calls, np.median, resamples=400)
+    return resampling.bootstrap(calls, resampling.median, resamples=400)
 
 
 def _ends(found: Estimate) -> tuple[float, float]:

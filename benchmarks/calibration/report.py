@@ -9,7 +9,9 @@ from tabulate import tabulate
 from benchmarks.calibration import FOLDER
 from benchmarks.calibration.judge import (
     GATE,
+    GATES,
     SLOWER,
+    THEIRS,
     Covered,
     Judged,
     Rate,
@@ -26,6 +28,12 @@ from cnnbench.stats import Estimate
 AFTER = "two runs, beside a reference"
 OURS = {"color": COLOURS[0], "marker": "o"}
 OTHERS = {"color": COLOURS[1], "marker": "s"}
+DRAWN = (
+    *((method, 8) for method in ("one run, taking turns", "two versions, runs in turn", AFTER)),
+    *((method, 1) for method in GATES),
+    *((method, 8) for method in THEIRS),
+)
+"""The methods in the figure, and over how many launches."""
 
 PAGE = """# Calibration: does `compare` keep its promises?
 
@@ -57,14 +65,22 @@ that of the interval of the ratio.
   (`stats.LAYOUT`). The size of both was chosen on an earlier recording.
 - **two runs, times alone**: the same launches without the reference (`stats.unpaired`), which is
   what remains where hosts or versions differ.
-- **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`), on the same
-  launches, one of each run, as it measures; different if either side fails as the new one. Its gate
-  promises no rate.
+- **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`) on launches of the
+  same two runs. With one launch of each run it is what it measures; of eight it has no figure of
+  its own, so a side counts by the mean of its eight means, or the median of its eight medians.
+- **gate of {gate}%**: the same gate on our ratio instead of on theirs. From one launch of each side
+  `compare` gives no interval and so never a verdict; this is what its ratio alone would say.
+
+**Which side fails**: a gate fails where the second run is slower than the first by more than
+{gate} %. That is what "slower" counts, and what continuous integration would see. "Different"
+counts also the pairs whose first run is the slower one, which fail if the two change places; an
+interval is "different" if all of it is above 1 or below 1. No gate promises a rate.
 
 ![How often a slow-down is found](power.png)
 
-Over 8 launches; pytest-benchmark over 1, as it measures. Dotted: what `compare` promises, at most
-5 % false alarms, and at least 90 % of the slow-downs of 10 %.
+Ours with their intervals over 8 launches, the gates over 1, pytest-benchmark's also over 8.
+Dotted: what `compare` promises, at most 5 % false alarms, and at least 90 % of the slow-downs of
+10 %.
 
 ## The time of a call
 
@@ -143,17 +159,18 @@ def verdict(judged: Sequence[Judged]) -> str:
 def power(judged: Sequence[Judged]) -> Figure:
     """How often each method finds a slow-down, by how much slower it is, with 95 % intervals."""
     percents = [0, *(100 * by for by in SLOWER)]
+    rows = {(row.method, row.launches): row for row in judged}
     curves = [
         Series(
-            row.method,
-            row.method,
+            f"{method}, {launches}\N{NO-BREAK SPACE}launch{'es' * (launches > 1)}",
+            method,
             [
                 (by, _percent(rate))
                 for by, rate in zip(percents, (row.slower, *row.found), strict=True)
             ],
         )
-        for row in judged
-        if row.launches in (1, 8)
+        for method, launches in DRAWN
+        for row in [rows[method, launches]]
     ]
 
     def finish(axes: Axes, owner: Series | None) -> None:
@@ -186,12 +203,20 @@ def _percent(rate: Rate) -> Estimate:
 
 
 def _judged(judged: Iterable[Judged]) -> str:
-    head = ["method", "launches", "different", *(f"+{by:.0%} found" for by in SLOWER), "half-width"]
+    head = [
+        "method",
+        "launches",
+        "different",
+        "slower",
+        *(f"+{by:.0%} found" for by in SLOWER),
+        "half-width",
+    ]
     rows = [
         (
             row.method,
             row.launches,
             _rate(row.different),
+            _rate(row.slower),
             *(_rate(rate) for rate in row.found),
             "" if row.half_width is None else f"{row.half_width:.1%}",
         )

@@ -90,12 +90,48 @@ def test_the_threshold_fails_above_five_percent_of_either_side():
             side(A, "new 0", 1, second, started=1.0),
         ]
 
-    assert judge.by_threshold(run(1040), "median").different == Rate(0, 2)
-    assert judge.by_threshold(run(1060), "median").different == Rate(2, 2)
-    assert judge.by_threshold(run(940), "mean").different == Rate(2, 2)
+    def judged(second, field, launches=1):
+        return judge.by_gate(run(second), f"pytest-benchmark, {field}:5%", launches)
+
+    assert judged(1040, "median").different == Rate(0, 2)
+    slower, faster = judged(1060, "median"), judged(940, "mean")
+    # Both are different; the second run fails only where it is the slower one.
+    assert (slower.different, slower.slower) == (Rate(2, 2), Rate(2, 2))
+    assert (faster.different, faster.slower) == (Rate(2, 2), Rate(0, 2))
     # 4 % slower already, and 2 % more: 1.04 * 1.02 = 1.0608.
-    assert [r.count for r in judge.by_threshold(run(1040), "mean").found] == [2, 2, 2, 2]
-    assert [r.count for r in judge.by_threshold(run(1000), "mean").found] == [0, 0, 2, 2]
+    assert [r.count for r in judged(1040, "mean").found] == [2, 2, 2, 2]
+    assert [r.count for r in judged(1000, "mean").found] == [0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("field", "counts"),
+    # Of 1000, 1000 and 1210 ns the mean is 1070, 7 % slower, and the median 1000.
+    [("mean", [2, 2, 2, 2]), ("median", [0, 0, 2, 2])],
+)
+def test_of_several_launches_theirs_is_the_average_of_their_averages(field, counts):
+    recording = [
+        side(A, f"{name} 0", n, ns, started=float(n))
+        for n, ns in enumerate((1000, 1000, 1000, 1000, 1000, 1210))
+        for name in ("base", "new")
+    ]
+    found = judge.by_gate(recording, f"pytest-benchmark, {field}:5%", 3)
+    assert [rate.count for rate in found.found] == counts
+
+
+def test_ours_is_put_through_the_same_gate_by_its_ratio_alone():
+    # Turn by turn 4 % and 6 % slower in one launch each; a launch is a comparison of its own.
+    recording = pair(0, (1.04, 1.06))
+    found = judge.by_gate(recording, "one run, taking turns, gate of 5%", 1)
+    assert (found.slower, found.half_width) == (Rate(1, 2), None)
+    # A reference that slows down as much shows that nothing did.
+    slow = [
+        side(A, f"{name} 0", n, 1000 * k, 1000.0 * k, started=float(n))
+        for n, k in enumerate((1, 2))
+        for name in ("base", "new")
+    ]
+    beside = judge.by_gate(slow, "two runs, beside a reference, gate of 5%", 1)
+    alone = judge.by_gate(slow, "pytest-benchmark, mean:5%", 1)
+    assert (beside.slower, alone.slower) == (Rate(0, 2), Rate(2, 2))
 
 
 def test_an_interval_covers_the_median_of_all_launches_or_not():

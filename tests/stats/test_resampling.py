@@ -77,6 +77,13 @@ def test_the_statistic_sees_launches_and_calls_of_every_resample(
     assert 1 <= low <= high == 2
 
 
+@pytest.mark.parametrize("calls", [7, 8])
+def test_the_faster_median_is_that_of_numpy(calls: int) -> None:
+    values = np.random.default_rng(0).lognormal(size=(40, 3, calls))
+    expected = np.median(values, axis=(-2, -1))
+    assert resampling.median(values.copy(), axis=(-2, -1)).tolist() == expected.tolist()
+
+
 def test_one_seed_gives_one_interval() -> None:
     random = Random(4)
     launches = [[random.random() for _ in range(9)] for _ in range(5)]
