@@ -151,11 +151,15 @@ class Graph(Record):
     def scope(self, name: str) -> Iterator[None]:
         """Layers that are added inside belong to a block of this name."""
         before = self.current_scope
-        self.current_scope = (*before, self._unique(f"{name}/").replace("/", ""))
+        self.current_scope = (*before, self.scope_name(name))
         try:
             yield
         finally:
             self.current_scope = before
+
+    def scope_name(self, name: str) -> str:
+        """The name, with a number from its second block on."""
+        return self._unique(f"{name}/").replace("/", "")
 
     def _unique(self, name: str) -> str:
         # Keras' own numbering (conv2d, conv2d_1, ...), so that the rows of our table and of

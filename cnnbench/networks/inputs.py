@@ -25,7 +25,9 @@ def caller(model: Any) -> Callable[[Callable[..., Any], list[Any]], Any]:
         if symbols:
             import keras
 
-            return call(keras.tree.pack_sequence_as(model.input, given))
+            # A sequential model that nobody called knows its input by the function that it runs.
+            function = getattr(model, "_functional", None) or model
+            return call(keras.tree.pack_sequence_as(function.input, given))
         if len(_required(model)) == len(given) > len(built):
             return call(*given)
         if not built:

@@ -10,7 +10,7 @@ from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import Tensor
 from cnnbench.layers.operations.tensorflow import TENSORFLOW
 from cnnbench.networks.matching import rule_takes
-from cnnbench.networks.tensorflow import CALL, LayerCall, Traced, empty_graph
+from cnnbench.networks.tensorflow import CALL, HOLDER, LayerCall, Traced, empty_graph
 from cnnbench.rule import Rule, Shape, Weight
 
 _NOTHING = """
@@ -47,21 +47,30 @@ class Operations:
 
     Args:
         traced: the function.
-        layer: adds a call of a layer to the graph, from the tensors of ours that are its
-            inputs, with its rule as often as it is called; returns its outputs.
+        layer: adds a call of a layer to the graph, in a scope, from the tensors of ours that are
+            its inputs, with its rule as often as it is called; returns its outputs.
         append: adds a node to the graph; returns its outputs.
         weights: the weights of some variables that are not in the graph yet.
+        scope_name: the name of the next scope in the graph of a layer of that name.
     """
 
     def __init__(
         self,
         traced: Traced,
-        layer: Callable[[LayerCall, Sequence[Tensor | None], Repeated], list[Tensor]],
+        layer: Callable[
+            [LayerCall, tuple[str, ...], Sequence[Tensor | None], Repeated], list[Tensor]
+        ],
         append: Callable[[str, tuple[str, ...], Rule, Sequence[Tensor], str, str], list[Tensor]],
         weights: Callable[[Sequence[Any]], tuple[Weight, ...]],
+        scope_name: Callable[[str], str] = str,
     ) -> None:
         self.traced = traced
         self.layer, self.append, self.weights = layer, append, weights
+        self.scope_name = scope_name
+        self.scopes: dict[int, tuple[str, ...]] = {-1: ()}  # of the calls of layers with others
+        for number, (holder, inner) in enumerate(traced.holders):
+            self.scopes[number] = (*self.scopes[holder], scope_name(inner.name))
+        self.opened: dict[int, tuple[str, ...]] = {}  # of calls that have no rule after all
         self.known: dict[Any, Tensor] = {}  # what depends on the inputs or the weights
         self.variables = {_key(x): variable for x, variable in traced.weights}
         self.constants: dict[Any, Any] = {}  # what the inputs of functions and loops hold
@@ -113,9 +122,11 @@ class Operations:
             self.known.get(_key(x)) if hasattr(x, "graph") else None for x in call.input_tensors
         ]
         try:
-            outputs = self.layer(call, given, self.repeated)
+            outputs = self.layer(call, self.scopes[call.holder], given, self.repeated)
         except NoRuleError:
             call.position = -1  # its operations are read in its place
+            name = self.scope_name(call.operation.name)
+            self.opened[number] = (*self.scopes[call.holder], name)
             return False
         self.done.add(number)
         for x, tensor in zip(call.outputs, outputs, strict=False):
@@ -152,10 +163,10 @@ class Operations:
         if not inputs and not variables and not any(x.dtype.is_floating for x in op.outputs):
             return  # arithmetic on sizes
         rule, why = self.rule(op)
-        if not inputs and not why and not rule.macs and not rule.elementwise:
-            if len(variables) == 1:  # in another shape or type
-                self.variables.update((_key(x), variables[0]) for x in op.outputs)
-            return  # else a constant
+        moved = not inputs and not why and not rule.macs and not rule.elementwise
+        if moved and len(variables) < 2:  # a weight in another shape or type, or a constant
+            self.variables.update((_key(x), y) for y in variables for x in op.outputs)
+            return
         owned = self.weights(variables)
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             rule = replace(rule, products=0)
@@ -165,9 +176,15 @@ class Operations:
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
 
     def path(self, op: Any) -> tuple[str, ...]:
-        """The scope of an operation, without the numbers of calls of layers."""
-        parts = op.name.split("/")[:-1]
-        return (*self.around, *(part for part in parts if part and not part.startswith(CALL)))
+        """The layers and the scopes of TensorFlow in which an operation is nested."""
+        first, *rest = op.name.split("/")
+        inside = tuple(part for part in rest[:-1] if part)
+        if first.startswith(HOLDER):
+            return (*self.scopes[int(first.removeprefix(HOLDER))], *inside)
+        number = _number(op)
+        if number is not None:
+            return (*self.opened.get(number, ()), *inside)
+        return (*self.around, *((first, *inside) if rest else ()))
 
     def rule(self, op: Any) -> tuple[Rule, str]:
         """The rule of an operation, and why there is none."""

@@ -49,7 +49,7 @@ from cnnbench.networks.symbolic import (
     unchanged,
     variables_give_way,
 )
-from cnnbench.rule import Rule, Shape, Weight
+from cnnbench.rule import WHOLE, Rule, Shape, Weight
 
 NO_CALL = "the model owns its weights, but no call of it was found"
 """Why the work of a layer is not known that nothing calls, as far as one can see."""
@@ -219,7 +219,9 @@ class _Reader:
         rules = [node.rule for node in inner.graph.nodes]
         reasons = [node.uncounted for node in inner.graph.nodes if node.uncounted]
         counts = sum(r.elementwise for r in rules), sum(r.backward for r in rules)
-        if reasons or any(r.macs for r in rules) or any(n % 64 for n in counts):
+        beyond = any(r.macs or (r.elementwise and r.window == WHOLE) for r in rules)
+        # Backward, the gradient of a scalar is a sum over all values, which is not of each.
+        if reasons or beyond or counts[0] % 64:
             raise NoRuleError(
                 f"{name}: {(*reasons, 'it does not compute each value by itself')[0]}"
             )
@@ -417,17 +419,22 @@ class _Reader:
         with unchanged(layer):
             found = tensorflow.traced(layer, specs, partial(invoke, layer.call), _is_node)
         start = len(self.graph.nodes)
-        outputs = Operations(found, self.layer_call, self.raw, self.weights).read(inputs)
+        add = self.layer_call, self.raw, self.weights, self.graph.scope_name
+        outputs = Operations(found, *add).read(inputs)
         self.own_weights(layer, start, inputs)
         return outputs
 
     def layer_call(
-        self, call: tensorflow.LayerCall, inputs: Sequence[Tensor | None], repeated: Repeated
+        self,
+        call: tensorflow.LayerCall,
+        scope: tuple[str, ...],
+        inputs: Sequence[Tensor | None],
+        repeated: Repeated,
     ) -> list[Tensor]:
         """A layer that TensorFlow called."""
         op, rule = rule_of(call.operation)
         before = self.graph.current_scope
-        self.graph.current_scope = (*before, *(layer.name for layer in call.scope))
+        self.graph.current_scope = (*before, *scope)
         try:
             if rule is not None:
                 return self.counted(call, op, rule, inputs, repeated)

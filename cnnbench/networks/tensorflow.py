@@ -1,9 +1,9 @@
 """What TensorFlow runs for a layer whose calls Keras cannot follow.
 
 The layer is traced as a TensorFlow function of its inputs and its weights, so nothing is computed.
-While it is traced, each call of a Keras layer that has a rule is recorded, and what TensorFlow
-adds meanwhile is named after that call. All other operations follow the rules of
-`layers.operations.tensorflow`.
+While it is traced, each call of a Keras layer is recorded, and what TensorFlow adds meanwhile is
+named after that call: of a layer that has a rule, or of one that holds others. All operations that
+belong to no layer with a rule follow the rules of `layers.operations.tensorflow`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from cnnbench.rule import Shape
 CALL = "cnnbench_call_"
 """What the names of the operations of a recorded call begin with, before its number."""
 
+HOLDER = "cnnbench_holder_"
+"""The same of a call of a layer that holds others."""
+
 
 @dataclass(slots=True)
 class LayerCall:
@@ -32,14 +35,14 @@ class LayerCall:
         arguments: `args` and `kwargs` of the call.
         input_tensors: the tensors among them.
         outputs: the tensors that it returned.
-        scope: the layers in which it is nested, outermost first.
+        holder: the number of the call of a layer that holds it; -1 if that is the traced one.
         position: how many operations the graph had when it began.
     """
 
     operation: Any
     arguments: SimpleNamespace
     input_tensors: list[Any]
-    scope: tuple[Any, ...]
+    holder: int
     position: int
     outputs: list[Any] = field(default_factory=list)
 
@@ -54,6 +57,8 @@ class Traced:
         outputs: the tensors that it returns.
         weights: the tensors that stand for weights, with their variables of Keras.
         calls: by their numbers, with which the names of their operations begin, after CALL.
+        holders: the calls of layers that hold others, likewise after HOLDER: the number of the one
+            around it and the layer.
     """
 
     graph: Any
@@ -61,6 +66,7 @@ class Traced:
     outputs: list[Any]
     weights: list[tuple[Any, Any]]
     calls: list[LayerCall]
+    holders: list[tuple[int, Any]] = field(default_factory=list)
 
 
 def is_available() -> bool:
@@ -115,6 +121,7 @@ def _traced(
         [x for x in outputs if hasattr(x, "shape")],
         [(x, v) for v, x in state if id(v) in weights] + read,
         watch.calls,
+        watch.holders,
     )
 
 
@@ -142,7 +149,8 @@ class _Watch:
         self.layer = layer
         self.is_node = is_node
         self.calls: list[LayerCall] = []
-        self.scope: list[Any] = []
+        self.holders: list[tuple[int, Any]] = []
+        self.holder = -1
         self.inside = False  # a layer that is one node
 
     @contextmanager
@@ -169,21 +177,23 @@ class _Watch:
             if self.inside:
                 return inner(*args, **kwargs)
             if not self.is_node(layer):
-                self.scope.append(layer)
+                before, self.holder = self.holder, len(self.holders)
+                self.holders.append((before, layer))
                 try:
-                    return inner(*args, **kwargs)
+                    # With a slash at the end the scope starts from the root.
+                    with tf.name_scope(f"{HOLDER}{self.holder}/"):
+                        return inner(*args, **kwargs)
                 finally:
-                    self.scope.pop()
+                    self.holder = before
             flat = keras.tree.flatten((args, kwargs))
             tensors = [x for x in flat if isinstance(x, tf.Tensor)]
             position = len(tf.compat.v1.get_default_graph().get_operations())
             arguments = SimpleNamespace(args=args, kwargs=kwargs)
-            made = LayerCall(layer, arguments, tensors, tuple(self.scope), position)
+            made = LayerCall(layer, arguments, tensors, self.holder, position)
             number = len(self.calls)
             self.calls.append(made)
             self.inside = True
             try:
-                # With a slash at the end the scope starts from the root.
                 with tf.name_scope(f"{CALL}{number}/"):
                     outputs = inner(*args, **kwargs)
             finally:

@@ -154,6 +154,46 @@ def masked():
     return keras.Model(x, Masked()(x, ops.not_equal(x[:, :, 0], 0)))
 
 
+class Joined(layers.Layer):
+    """Has a bias of two weights."""
+
+    def build(self, shape):
+        self.a, self.b = self.add_weight(shape=(2,)), self.add_weight(shape=(shape[-1] - 2,))
+
+    def call(self, x):
+        return x + tf.concat([self.a, self.b], 0)
+
+
+class Causal(layers.Layer):
+    """Attends to itself, with a mask that is made of constants."""
+
+    def __init__(self):
+        super().__init__(name="attention")
+        self.joined, self.query = Joined(), layers.Dense(4, name="query")
+
+    def call(self, x):
+        row = ops.arange(x.shape[1])
+        scores = ops.matmul(self.query(self.joined(x)), ops.transpose(x, (0, 2, 1)))
+        return ops.matmul(ops.where(row[:, None] >= row, scores, -1e9), x)
+
+
+class Stacked(layers.Layer):
+    """Blocks whose layers have the same names."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = [Causal() for _ in range(2)]
+
+    def build(self, shape):
+        for block in self.blocks:
+            block.joined.build(shape)
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
 class BuiltElsewhere(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -182,6 +222,8 @@ class BuiltElsewhere(layers.Layer):
         (lambda: one(Mapped(), 3, 4), 3 * 4 * 2),
         (lambda: one(BuiltElsewhere(), 8, 8, 3), 64 * 4 * 27),
         (masked, 6 * 3 * 4),
+        (lambda: one(Stacked(), 5, 4), 2 * (5 * 16 + 2 * 100)),
+        (lambda: keras.Sequential([keras.Input((5, 4)), Stacked(), Stacked()]), 4 * 280),
     ],
 )
 def test_a_kind_of_network(make, macs):
@@ -192,6 +234,19 @@ def test_a_kind_of_network(make, macs):
     assert found.uncounted == ()
     assert found.params == sum(int(tf.size(weight.value)) for weight in model.weights)
     assert [row for row in crosscheck.report(graph, model) if row.equal is False] == []
+
+
+def test_an_activation_that_is_written_with_tensorflow_is_counted_on_each_value():
+    def scaled(x):
+        return tf.nn.relu(x) * 1.7
+
+    def ordered(x):
+        return tf.sort(x)
+
+    found = cost(networks.resolve(one(layers.Dense(3, activation=scaled), 4)).trace(None, 1, None))
+    assert (found.elementwise, found.uncounted) == (3 * (1 + 2), ())  # bias, compare, multiply
+    found = cost(networks.resolve(one(layers.Dense(3, activation=ordered), 4)).trace(None, 1, None))
+    assert "does not compute each value by itself" in found.uncounted[0].uncounted
 
 
 def test_several_arguments_are_given_in_their_order():
