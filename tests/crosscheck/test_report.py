@@ -195,7 +195,7 @@ def test_the_statistics_add_up_to_the_profilers_own_total(name):
     trace = profiler.trace(target.trace(None, 1, None), target.keras())
     options = tf.compat.v1.profiler.ProfileOptionBuilder
     counted = tf.compat.v1.profiler.profile(
-        trace.graph, options=options(options.float_operation()).with_empty_output().build()
+        trace.traced.graph, options=options(options.float_operation()).with_empty_output().build()
     )
     assert trace.flops == counted.total_float_ops > 0
 
