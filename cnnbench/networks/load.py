@@ -72,7 +72,7 @@ def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any
         case "application":
             with nullcontext() if values else no_values():
                 return _application(network, inputs)
-    _keras().utils.clear_session()  # so that its layers are named as in our graph
+    _keras().utils.clear_session(free_memory=False)  # so that its layers are named as in our graph
     with nullcontext() if values else no_values():
         return entry(network, inputs)
 

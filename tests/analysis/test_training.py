@@ -421,7 +421,7 @@ def tf():
 def keras_model(function, shape, **params):
     import keras
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     x = keras.Input(shape)
     return keras.Model(x, function(x, **params))
 

@@ -40,7 +40,7 @@ few = settings(
 
 def without_values(case):
     """What `runtime.build` builds, but nothing is allocated: only shapes are compared."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     with load.no_values():
         return load.entry(case.network, case.inputs, case.batch_size)
 
@@ -232,7 +232,7 @@ def test_a_block_is_part_of_a_persons_own_functional_model():
     from cnnbench.blocks.inception import inception_module
     from cnnbench.blocks.vgg import vgg_block
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     x = inputs = keras.Input((32, 32, 3))
     x = vgg_block(x, n_filters=8, n_conv=2)
     x = inception_module(x, 4, 3, 5, 2, 6, 7)
@@ -389,7 +389,7 @@ def test_a_layer_that_only_one_of_them_has_is_found():
 
 
 def test_a_layer_of_another_kind_under_the_same_name_is_found():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, max_pooling2d(inputs, name="pool"))
     graph = trace(average_pooling2d, (8, 8, 3), pool_size=2, name="pool")

@@ -17,7 +17,7 @@ layers, ops = keras.layers, keras.ops
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def one(layer, *shape):

@@ -24,7 +24,7 @@ keras = pytest.importorskip("keras")
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def read(model, *shapes, batch_size=1, dtype=None):

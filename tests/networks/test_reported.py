@@ -38,7 +38,7 @@ VALUES = {
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def assert_right(name, target):
