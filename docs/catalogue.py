@@ -36,7 +36,7 @@ class Commands(SphinxDirective):
             section += _text(nodes.paragraph(), paragraph)
         rows = [p.get_help_record(context) for p in command.get_params(context)]
         section += _definitions(row for row in rows if row and row[0] != "--help")
-        if epilog := inspect.cleandoc(command.epilog or ""):
+        if epilog := inspect.cleandoc((command.epilog or "").replace("\b", "")):
             section += _code(epilog, "text")
         return section
 
