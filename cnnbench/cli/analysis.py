@@ -126,8 +126,6 @@ def analyze(
 
     The catalogue and most files need no framework.
     """
-    from cnnbench.reporting.analysis import budget, differences, mermaid
-
     at: dict[str, Any] = {"input_shape": input, "batch_size": batch, "dtype": dtype}
     limits: dict[str, Any] = {"max_params": max_params, "max_flops": max_flops}
     limits |= {"max_memory": max_memory, "max_time": max_time, "pareto": pareto}
@@ -176,6 +174,11 @@ def analyze(
         network = networks.resolve(
             names[0], input, include_top, options.parse_params(param), unsafe, import_ or ()
         )
+        # What one command shows is imported with it: the others would take a tenth of its time.
+        if memory is not None or training is not None:
+            from cnnbench.reporting.analysis import budget
+        if as_ is not None or explain_differences or check:
+            from cnnbench.reporting.analysis import differences
         if memory is not None:
             uses = (None, training or "adam")
             found = [api.capacity(network, memory, optimizer=use, **at) for use in uses]
@@ -189,6 +192,8 @@ def analyze(
             elif explain_differences:
                 page = differences.document(graph)
             elif format == "mermaid":
+                from cnnbench.reporting.analysis import mermaid
+
                 page = mermaid.document(graph, depth)
             else:
                 page = costs.document(graph, view=view, depth=depth, sort=sort, top=top)
