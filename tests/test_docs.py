@@ -111,7 +111,7 @@ def test_options_exist_and_links_lead_somewhere(name):
 @pytest.mark.parametrize(
     "program", [pytest.param(p, id=i, marks=NEEDS_KERAS if "keras" in p else ()) for i, p in PYTHON]
 )
-def test_python_runs(program, tmp_path, monkeypatch):
+def test_python_runs(program, tmp_path, monkeypatch, undrawn):
     monkeypatch.chdir(tmp_path)  # a run goes into a folder
     exec(compile(program, "page", "exec"), {})
 
@@ -128,6 +128,17 @@ def test_the_block_in_contributing_can_be_analysed():
     exec(program, names)
     # 64*16+16, 16*64+64, 9*16*64+64
     assert cost(trace(names["my_fire_module"], (8, 8, 64))).params == 1040 + 1088 + 9280
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_the_answer_is_that_of_the_sample_report(name):
+    said = " ".join(pages.output("cnnbench run")[0].split())
+    slower, faster = re.findall(r"takes ([\d.]+) times as long", said)
+    crossing = re.search(r"From about (\d+) input channels on", said)[1]
+    words = TEXTS[name].replace("\n", " ")
+    assert f"only from about {crossing} input channels on" in words.lower()
+    assert f"takes {slower} times as long" in words
+    assert name == "docs/index.md" or f"takes {faster} times as long" in words
 
 
 def test_the_readme_is_short_and_its_code_narrow():
