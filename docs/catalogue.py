@@ -11,6 +11,7 @@ from importlib import import_module
 
 import typer
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -50,7 +51,10 @@ class Catalogue(SphinxDirective):
         """What autodoc makes of each."""
         wanted = [e.name for e in blocks.catalogue().values() if e.kind == self.arguments[0]]
         lines = [f".. autofunction:: cnnbench.blocks.{name}" for name in wanted]
-        return self.parse_text_to_nodes("\n".join(lines))
+        made = self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+        if sum(isinstance(node, addnodes.desc) for node in made) != len(wanted):
+            raise self.error("some blocks were not documented")
+        return made
 
 
 class Docstring(SphinxDirective):
@@ -93,9 +97,10 @@ def _code(text: str, language: str) -> nodes.literal_block:
 
 
 def _text(paragraph: nodes.paragraph, text: str) -> nodes.paragraph:
-    """Text in which `names` are set as code."""
-    for number, part in enumerate(text.split("`")):
-        paragraph += nodes.literal(text=part) if number % 2 else nodes.Text(part)
+    """Text in which `names` and --options are set as code."""
+    for part in re.split(r"(`[^`]+`|(?<!\S)--[a-z][\w-]*)", text):
+        code = part.startswith(("`", "--"))
+        paragraph += nodes.literal(text=part.strip("`")) if code else nodes.Text(part)
     return paragraph
 
 

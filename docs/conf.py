@@ -28,7 +28,6 @@ exclude_patterns = ["reports/*-[0-9]*"]
 
 myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 3
-smartquotes = False  # an option is --name, not an en dash and a name
 default_role = "code"  # docstrings write `name`, as Markdown does
 
 autodoc_typehints = "none"  # the signature has them

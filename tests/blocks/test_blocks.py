@@ -34,6 +34,11 @@ def conv_and_dense_macs(paper):
 # The tutorial's blocks, as its listings print them
 
 
+def test_every_entry_is_a_function_of_the_package_though_its_file_has_the_same_name():
+    for name, entry in blocks.catalogue().items():
+        assert getattr(blocks, name) is entry.function
+
+
 def test_vgg_block():
     paper = costed("vgg_block", (256, 256, 3), n_filters=64, n_conv=2)
     assert table(paper) == [
