@@ -7,6 +7,7 @@ from cnnbench.api.analysis import (
     check,
     choose,
     conventions,
+    diagram,
     formula,
     trace,
     training,
@@ -27,7 +28,17 @@ from cnnbench.api.runs import (
 )
 from cnnbench.api.sweeps import sweep
 
-__all__ = ["analyze", "capacity", "check", "choose", "conventions", "formula", "trace", "training"]
+__all__ = [
+    "analyze",
+    "capacity",
+    "check",
+    "choose",
+    "conventions",
+    "diagram",
+    "formula",
+    "trace",
+    "training",
+]
 __all__ += ["Verified", "verify"]
 __all__ += ["Exported", "compare", "export", "list_baselines", "remove_baseline", "save_baseline"]
 __all__ += ["doctor", "predict", "roofline"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import blocks, networks, units
@@ -158,6 +159,42 @@ def conventions(
     from cnnbench.analysis.conventions import tool_counts
 
     return Records(tool_counts(trace(target, input_shape, **options), tool))
+
+
+def diagram(
+    targets: Any,
+    file: str | Path,
+    input_shape: Inputs = None,
+    *,
+    depth: int | None = None,
+    **options: Any,
+) -> Path:
+    """Draw the architecture of a network, or of two side by side, with shapes on the arrows.
+
+    Args:
+        targets: as for `trace`; a list of two for two networks.
+        file: ends in .svg, .png or .pdf.
+        input_shape: as for `trace`; the same for both.
+        depth: how deep into the tree of nested names the layers are drawn; deeper ones are one
+            box a block. As deep as one can read if None.
+        **options: those of `trace`.
+
+    Returns:
+        The file.
+
+    Raises:
+        CnnbenchError: it cannot be written, or a network needs more boxes than one can read.
+    """
+    from cnnbench.reporting.analysis import diagram
+
+    several_targets = list(targets) if isinstance(targets, (list, tuple)) else [targets]
+    if len(several_targets) not in (1, 2):
+        raise CnnbenchError(
+            f"a picture shows one network, or two side by side; got {len(several_targets)}"
+        )
+    graphs = [trace(target, input_shape, **options) for target in several_targets]
+    diagram.write(graphs, Path(file), depth)
+    return Path(file)
 
 
 def check(target: Any, input_shape: Inputs = None, **options: Any) -> list[Agreement]:

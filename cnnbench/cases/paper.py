@@ -14,6 +14,7 @@ from typing import Any
 
 from cnnbench.analysis.demand import Demand, demand
 from cnnbench.analysis.training import training
+from cnnbench.analysis.wiring import Wiring, wiring
 from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
@@ -35,7 +36,8 @@ class Paper:
 
     `digest` is that of the graph, empty in old stored runs, and `file` that of the file that holds
     the network, empty if there is none. `cost` and `demand` are of a forward pass; `step` is there
-    if the case is a step of training.
+    if the case is a step of training. `wiring` is what a picture of the network needs; None in old
+    stored runs.
     """
 
     digest: str
@@ -43,6 +45,7 @@ class Paper:
     demand: Demand
     step: Step | None = None
     file: str = ""
+    wiring: Wiring | None = None
 
     @property
     def flops(self) -> int:
@@ -67,6 +70,7 @@ class Paper:
             "layers": rows,
             "demand": asdict(self.demand),
             "step": self.step and asdict(self.step),
+            "wiring": self.wiring and asdict(self.wiring),
         }
 
 
@@ -98,7 +102,7 @@ def paper(graph: Graph, train: bool = False) -> Paper:
     if train:
         trained = training(graph, "adam")
         step = Step(trained.flops, trained.memory.peak)
-    return Paper(digest(graph), costs, demand(graph, costs), step)
+    return Paper(digest(graph), costs, demand(graph, costs), step, wiring=wiring(graph))
 
 
 def stored(data: dict[str, Any]) -> Paper:
@@ -114,6 +118,7 @@ def stored(data: dict[str, Any]) -> Paper:
             "dtype": data["dtype"],
         }
         known = {key: data[key] for key in ("digest", "demand", "step", "file")}
+        known["wiring"] = data.get("wiring")
     except (KeyError, TypeError, ValueError) as error:
         raise CnnbenchError(f"not a paper: {type(error).__name__}: {error}") from None
     return record(Paper, {**known, "cost": costs})

@@ -121,6 +121,13 @@ def analyze(
             "networks."
         ),
     ] = None,
+    diagram: Annotated[
+        Path | None,
+        Option(
+            help="Draw the architecture into this file (.svg, .png, .pdf), with shapes on the "
+            "arrows; of two networks, side by side. --depth says how deep."
+        ),
+    ] = None,
 ) -> None:
     """Cost on paper: per layer, in total, or of several networks.
 
@@ -157,6 +164,8 @@ def analyze(
             raise CnnbenchError(f"{', '.join(given)}: for one network, not to compare several")
         if figure is not None and not pareto:
             raise CnnbenchError("a figure of several networks needs --pareto, as top1:flops")
+        if diagram is not None and (len(names) > 2 or all_applications):
+            raise CnnbenchError("--diagram shows one network, or two side by side; got more")
         with _progress() as progress:
             chosen = api.choose(
                 names,
@@ -211,6 +220,10 @@ def analyze(
         else:
             figures.shares(api.analyze(network, fold=fold, **at), figure)
         text += f"figure: {figure}\n" if format == "table" else ""
+    if diagram is not None:
+        shown = names if chosen else network
+        api.diagram(shown, diagram, depth=depth, include_top=include_top, fold=fold, **at)
+        text += f"diagram: {diagram}\n" if format == "table" else ""
     print(text, end="")
     if any(row.equal is False for row in rows):
         raise typer.Exit(1)

@@ -41,6 +41,17 @@ def test_a_diagram(capsys):
     assert text.count("-->") == 3
 
 
+def test_a_diagram_of_one_network_or_two(capsys, tmp_path):
+    path = tmp_path / "a.svg"
+    for targets in (["vgg_block"], ["vgg_block", "residual_module"]):
+        text = out(capsys, "analyze", *targets, "--diagram", str(path))
+        assert text.endswith(f"diagram: {path}\n")
+        assert [name in path.read_text() for name in ("vgg_block(", "residual_module(")] == [
+            True,
+            len(targets) == 2,
+        ]
+
+
 def test_a_figure(capsys, tmp_path):
     path = tmp_path / "shares.png"
     text = out(capsys, "analyze", "vgg_block", "--figure", str(path))
@@ -57,6 +68,7 @@ def test_a_figure(capsys, tmp_path):
         (["--depth", "2", "--top", "3"], "choose one"),
         (["--format", "mermaid", "--top", "3"], "for tables, not for mermaid"),
         (["--figure", "/no/such/folder/x.png"], "cannot write the figure"),
+        (["--diagram", "a.xyz"], "must end in .png, .svg, .pdf; got 'a.xyz'"),
         (["--figure", "shares.xyz"], "must end in .png, .svg, .pdf; got 'shares.xyz'"),
         (["--as", "pytorch"], "unknown preset 'pytorch'; did you mean"),
         (["--as", "thop", "--format", "csv"], "unknown format 'csv'"),
@@ -130,6 +142,7 @@ def test_a_front_and_its_figure(capsys, tmp_path):
         (["vgg_block", "--max-params", "1M", "--as", "thop"], "--as: for one network"),
         (["vgg_block", "vgg16", "-p", "n_conv=1"], "--param: for one network"),
         (["vgg_block", "vgg16", "--format", "mermaid"], "--format mermaid: for one network"),
+        (["vgg_block", "vgg16", "resnet50", "--diagram", "a.svg"], "one network, or two side by"),
         (["vgg_block", "vgg16", "--figure", "a.png"], "needs --pareto, as top1:flops"),
         (["vgg_block", "vgg16", "--sort", "parameters"], "unknown column 'parameters'; did you"),
         (["vgg_block", "vgg16", "--pareto", "params"], "needs two columns, as top1:time"),

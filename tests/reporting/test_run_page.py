@@ -457,6 +457,17 @@ def test_a_network_has_one_colour_in_all_figures(
     assert blue not in {colour for name, colour in rows if not name.startswith("naive inception")}
 
 
+def test_both_networks_are_drawn_as_they_were_stored(compared: ComparedBlocks) -> None:
+    naive, reduced = side_by_side.architectures(compared)
+    assert (naive.name, reduced.name) == ("naive inception", "reduced inception")
+    assert naive.cost.input_shape == (4, 28, 28, 192)
+    old = [
+        replace(pair, base=replace(pair.base, paper=replace(pair.base.paper, wiring=None)))
+        for pair in compared.pairs
+    ]
+    assert len(side_by_side.architectures(replace(compared, pairs=tuple(old)))) == 1
+
+
 def test_the_bars_are_the_ratios_in_the_colour_of_who_needs_less(
     compared: ComparedBlocks, looks: Looks
 ) -> None:
@@ -616,6 +627,7 @@ def test_the_page_embeds_every_figure_that_it_writes(written: Path) -> None:
     embedded = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     assert sorted(embedded) == sorted(p.name for p in written.parent.glob("*.png"))
     assert embedded == [
+        "architecture.png",
         "compare.png",
         "crossover.png",
         "scaling.png",
@@ -662,6 +674,7 @@ def test_a_run_without_measurements_is_a_report_on_paper(tmp_path: Path, page: P
     assert "its time was not compared" in text
     assert "7 of 7 cases were not reached" in text
     assert sorted(p.name for p in (tmp_path / "run").glob("*.png")) == [
+        "architecture.png",
         "compare.png",
         "crossover.png",
     ]

@@ -8,9 +8,10 @@ from itertools import compress
 
 from cnnbench import units
 from cnnbench.analysis.views import Part, folded, leaves, tree
+from cnnbench.analysis.wiring import arguments
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
-from cnnbench.graph import Graph, Node
+from cnnbench.graph import Graph
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import LEAST, UNKNOWN
 
@@ -71,30 +72,13 @@ def _edges(graph: Graph, rows: Sequence[Part]) -> list[str]:
 def _label(graph: Graph, cost: Cost, row: Part) -> list[str]:
     last = cost.layers[row.members[-1]]
     layers = len(row.members)
-    what = f"{layers} layers" if layers > 1 else _what(graph.nodes[row.members[0]])
+    first = graph.nodes[row.members[0]]
+    what = f"{layers} layers" if layers > 1 else f"{first.op} {arguments(first)}".strip()
     macs = f"{units.count(row.macs)} MACs"
     if row.uncounted:
         macs = f"{LEAST}{macs}" if row.uncounted < layers else f"{UNKNOWN} MACs"
     lines = [row.name, what, units.shape(last.output_shape)]
     return [*lines, macs] if row.macs or row.uncounted else lines
-
-
-def _what(node: Node) -> str:
-    """The type of a layer and the arguments one asks for first: Conv2D 7x7 stride 2, 64, relu."""
-    given = [node.attrs.get(name) for name in ("filters", "units", "activation")]
-    said = [_window(node), *(str(value) for value in given if value not in (None, "linear"))]
-    return f"{node.op} {', '.join(filter(None, said))}".strip()
-
-
-def _window(node: Node) -> str:
-    window = node.rule.window
-    if not window:
-        return ""
-    # Of a layer with weights the kernel, which dilation does not widen.
-    kernel = node.rule.weights[0].shape if node.rule.weights else [reach for reach, _ in window]
-    steps = [str(step) for _, step in window]
-    stride = "x".join(steps[:1] if len(set(steps)) == 1 else steps)
-    return units.shape(kernel[: len(window)]) + ("" if stride == "1" else f" stride {stride}")
 
 
 def _escaped(text: str) -> str:

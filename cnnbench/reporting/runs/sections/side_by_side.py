@@ -7,6 +7,8 @@ from functools import partial
 
 from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
+from cnnbench.reporting.analysis import diagram
+from cnnbench.reporting.analysis.diagram import Architecture
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair
 from cnnbench.reporting.runs.notes import notes
@@ -29,12 +31,26 @@ def add(document: Document, data: Data) -> None:
         document.section("Side by side")
     for index, blocks in enumerate(data.comparisons):
         document.heading(blocks.title, 3)
+        networks = architectures(blocks)
+        if draw_both := diagram.readable(networks):
+            alt = f"layers and shapes of {' and '.join(one.name for one in networks)}"
+            document.picture(numbered("architecture", index), alt, draw_both)
         document.table(rows(blocks))
         document.bullets(
             notes((f"ratio at C = {pair.channels}", pair.ratio) for pair in blocks.shown)
         )
         alt = f"{blocks.comparison.new} over {blocks.comparison.base}, quantity by quantity"
         document.picture(numbered("compare", index), alt, partial(draw, blocks, data.looks))
+
+
+def architectures(blocks: ComparedBlocks) -> list[Architecture]:
+    """Both networks at the last of the shown channel counts; none that were stored without."""
+    last = blocks.shown[-1]
+    return [
+        Architecture(label, r.cost, r.paper.wiring)
+        for label, r in ((blocks.comparison.base, last.base), (blocks.comparison.new, last.new))
+        if r.paper.wiring
+    ]
 
 
 def rows(blocks: ComparedBlocks) -> Table:
