@@ -24,7 +24,6 @@ from cnnbench.reporting import style
 from cnnbench.reporting.analysis.layered import Layout, Point, layout
 from cnnbench.reporting.style import Axes, Figure
 from cnnbench.reporting.tables import LEAST
-from cnnbench.rule import Shape
 
 FEW_BOXES, MOST_BOXES = 24, 60
 """Blocks are drawn as one box each rather than more than a few; more than most nobody can read."""
@@ -69,7 +68,7 @@ class Box:
     name: str
     lines: tuple[str, ...]
     kind: str
-    shape: Shape
+    shape: tuple[int, ...]
     times: int = 1
     alike: object = None
 
@@ -363,7 +362,7 @@ def _arrow(axes: Axes, way: Sequence[Point]) -> None:
     axes.add_patch(PathPatch(Curve(head), facecolor="#666666", linewidth=0, zorder=2))
 
 
-def _sizes(shape: Shape) -> str:
+def _sizes(shape: tuple[int, ...]) -> str:
     return units.shape(shape[1:]) or "1"
 
 
