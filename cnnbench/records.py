@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
@@ -60,6 +61,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def finite(value: Any) -> Any:
+    """The value; None for a number that JSON does not know, infinite or NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def one_line(record: Any, name: str, *facts: str) -> str:

@@ -16,10 +16,12 @@ from cnnbench.machine.roofline import Bound, Judgement, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
-from cnnbench.runs.comparison import CaseChange, EnvironmentDifference, Gate, RunComparison
+from cnnbench.runs.comparison import CaseChange, EnvironmentDifference, RunComparison
+from cnnbench.runs.gate import Gate, LimitedCase
 
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]
 __all__ += ["Bound", "Health", "HealthFinding", "Judgement", "Noise", "Roofline"]
 __all__ += ["Calibration", "Expected", "LayerTime", "Prediction"]
-__all__ += ["Baseline", "CaseChange", "EnvironmentDifference", "Gate", "RunComparison"]
+__all__ += ["Baseline", "CaseChange", "EnvironmentDifference", "RunComparison"]
+__all__ += ["Gate", "LimitedCase"]

@@ -19,6 +19,7 @@ from cnnbench.api.runs import (
     Finished,
     compare,
     export,
+    gate,
     list_baselines,
     remove_baseline,
     report,
@@ -42,5 +43,5 @@ __all__ = [
 __all__ += ["Verified", "verify"]
 __all__ += ["Exported", "compare", "export", "list_baselines", "remove_baseline", "save_baseline"]
 __all__ += ["doctor", "predict", "roofline"]
-__all__ += ["Finished", "report", "results", "run"]
+__all__ += ["Finished", "gate", "report", "results", "run"]
 __all__ += ["sweep"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cnnbench.runner.session import Session
     from cnnbench.runs.baselines import Baseline
     from cnnbench.runs.comparison import RunComparison
+    from cnnbench.runs.gate import Gate, Most
     from cnnbench.runs.store import Run
 
 
@@ -215,8 +216,8 @@ def compare(
 ) -> RunComparison:
     """Compare two runs case by case, or two blocks of one run.
 
-    `.gate(0.05)` of the result says whether a case became worse by more than 5 %, `.records()` is
-    for a pandas frame, and `.to_json()` has plain values.
+    `.gate(0.05)` of the result says whether a case became worse by more than 5 %, see there for
+    limits of single cases; `.records()` is for a pandas frame, and `.to_json()` has plain values.
 
     Args:
         base: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
@@ -230,12 +231,43 @@ def compare(
     from cnnbench.runs import comparison, recording
 
     if (new is None) == (blocks is None):
-        raise CnnbenchError("compare takes two runs, or one run and two of its blocks")
+        raise CnnbenchError(
+            "compare takes two runs, or one run and two of its blocks; one run alone can be held "
+            "against a limit, as --max-time 20ms or cnnbench.gate(run, max_time='20ms')"
+        )
     left = recording.read(str(base))
     if blocks:
         before, after = map(left.of_block, blocks)
         return comparison.compare(before, after, metric, paired=True)
     return comparison.compare(left, recording.read(str(new)), metric)
+
+
+def gate(
+    run: Path | str,
+    *,
+    max_time: Most = None,
+    max_memory: Most = None,
+    max_params: Most = None,
+    max_flops: Most = None,
+) -> Gate:
+    """Whether each case of one run keeps its limits; of two runs see `RunComparison.gate`.
+
+    Args:
+        run: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
+        max_time: the most seconds of a call, or as text: 20ms. Or several by the cases that they
+            are for, {"*": "20ms", "resnet50 *": "50ms"}, where keys are shell patterns of whole
+            names, and of those that match a case the last counts. So for the next three.
+        max_memory: the most bytes by which the first call raises the peak memory.
+        max_params: the most parameters.
+        max_flops: the most FLOPs of a call.
+
+    Raises:
+        CnnbenchError: there is no such run, no limit, or a pattern that matches no case.
+    """
+    from cnnbench.runs import gate, recording
+
+    most = {"time": max_time, "memory": max_memory, "params": max_params, "flops": max_flops}
+    return gate.of_series(recording.read(str(run)).series, most)
 
 
 def save_baseline(name: str, run: Path | str, *, replace: bool = False) -> Path:

@@ -81,6 +81,7 @@ DOCUMENTS: dict[str, Maker] = {
     "Sweep": _of("design_space.sweep:document"),
     "Finished": _finished,
     "RunComparison": _of("runs.compared_runs:document"),
+    "Gate": _of("runs.compared_runs:limits"),
     "Baseline list": _of("runs.compared_runs:baselines"),
     "Verified": lambda it: _of("claims.verdicts:document", run=it.run, arguments=False)(it.claims),
     "JudgedClaim": lambda it: _of("claims.verdicts:document", run=None, arguments=True)([it]),

@@ -43,7 +43,7 @@ _COMMANDS: _Commands = {
     "compare": (
         runs.compare,
         "compare reports/before reports/after",
-        "compare main reports/after --fail-above 5%",
+        "compare main reports/after --fail-above 5% --max-time 20ms",
     ),
     "export": (
         runs.export,

@@ -147,6 +147,21 @@ def parse_params(pairs: Sequence[str] | None) -> dict[str, Any]:
     return {name: literal(value) for name, value in split(pairs, "n_filters=64")}
 
 
+def by_pattern(name: str, texts: Sequence[str] | None) -> dict[str, str] | None:
+    """5% and "resnet50 *: 10%" as {"*": "5%", "resnet50 *": "10%"}: in the order of the patterns.
+
+    What has no pattern stands first, so that any pattern counts before it.
+    """
+    found: dict[str, str] = {}
+    parts = [text.rpartition(":") for text in texts or ()]
+    for pattern, colon, limit in sorted(parts, key=lambda part: bool(part[1])):
+        if colon and not pattern.strip():
+            raise CnnbenchError(f"{name} must name cases before the colon; got {colon + limit!r}")
+        found.pop(pattern.strip() or "*", None)  # the last of a pattern stands last
+        found[pattern.strip() or "*"] = limit.strip()
+    return found or None
+
+
 def split(pairs: Sequence[str] | None, like: str) -> Iterator[tuple[str, str]]:
     """The names and the values of some parameters; an error shows `like` as an example."""
     for pair in pairs or ():

@@ -20,7 +20,7 @@ INPUT = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file
 
 
 NOTHING_JUDGED = 3
-"""The exit status of a gate without a single case that both sides have with an interval."""
+"""The exit status of a gate of which a kind of limit had not a single case with an interval."""
 
 
 def _stored(metavar: str, help: str) -> Any:
@@ -157,7 +157,10 @@ def report(folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FO
 
 def compare(
     base: Annotated[str, _stored("BASE", INPUT)],
-    new: Annotated[str | None, _stored("NEW", "The same; not with --blocks.")] = None,
+    new: Annotated[
+        str | None,
+        _stored("NEW", "The same; not with --blocks, nor to hold one run to --max-time."),
+    ] = None,
     blocks: Annotated[
         tuple[str, str] | None,
         Option(help="Two blocks of one run, paired launch by launch.", metavar="BASE NEW"),
@@ -166,26 +169,73 @@ def compare(
         Literal["time", "memory", "params", "flops"], Option(help="What to compare.")
     ] = "time",
     fail_above: Annotated[
-        float | None,
+        list[str] | None,
         Option(
-            parser=units.parse_percent,
-            help="Exit with 1 if the whole interval of a case is above this, or if a case broke.",
-            metavar="5%",
+            help="Exit with 1 if the whole interval of a case is above this, or if a case broke. "
+            "Repeatable, with cases by a shell pattern of their names, as 'resnet50 *: 10%': the "
+            "last that matches counts, before one without a pattern. So for the four below.",
+            metavar="[CASES:]5%",
         ),
+    ] = None,
+    max_time: Annotated[
+        list[str] | None,
+        Option(
+            help="Exit with 1 if the whole interval of a case's time in NEW is above 20ms, say.",
+            metavar="[CASES:]TIME",
+        ),
+    ] = None,
+    max_memory: Annotated[
+        list[str] | None,
+        Option(help="The same for the measured peak memory: 40MiB.", metavar="[CASES:]SIZE"),
+    ] = None,
+    max_params: Annotated[
+        list[str] | None,
+        Option(help="The same for the parameters: 10M.", metavar="[CASES:]COUNT"),
+    ] = None,
+    max_flops: Annotated[
+        list[str] | None,
+        Option(help="The same for the FLOPs: 5G.", metavar="[CASES:]COUNT"),
     ] = None,
     format: options.Format = "table",
 ) -> None:
-    """Are two runs different? Ratio, interval and verdict per case."""
+    """Are two runs different? Ratio, interval and verdict per case.
+
+    One run alone is held against --max-time and the like. markdown is for a pull request: the
+    verdict first, what did not change folded, at most 65,536 characters.
+
+    A limit inside an interval is "not decided" and does not fail. The exit status is 1 if a limit
+    is broken, and 3 if nothing could be judged.
+    """
     from cnnbench.reporting.runs import compared_runs
 
-    comparison = api.compare(base, new, metric=metric, blocks=blocks)
-    gate = None if fail_above is None else comparison.gate(fail_above)
-    print(show(compared_runs.document(comparison, gate), format), end="")
+    largest = {
+        "max_time": options.by_pattern("--max-time", max_time),
+        "max_memory": options.by_pattern("--max-memory", max_memory),
+        "max_params": options.by_pattern("--max-params", max_params),
+        "max_flops": options.by_pattern("--max-flops", max_flops),
+    }
+    change = options.by_pattern("--fail-above", fail_above)
+    alone = new is None and blocks is None and any(largest.values())
+    if alone and (change or metric != "time"):
+        raise CnnbenchError("--fail-above and --metric compare two runs; name both")
+    comparison = gate = None
+    if alone:
+        gate = api.gate(base, **largest)
+        page, said = compared_runs.limits(gate), compared_runs.judged(gate)
+    else:
+        comparison = api.compare(base, new, metric=metric, blocks=blocks)
+        if change or any(largest.values()):
+            gate = comparison.gate(change, **largest)
+        page = compared_runs.document(comparison, gate)
+        said = compared_runs.remarks(comparison, gate)
+    if format == "markdown":
+        page = compared_runs.pull_request(comparison, gate)
+    print(show(page, format), end="")
     if format == "csv":
-        for line in compared_runs.remarks(comparison, gate):
+        for line in said:
             print(line, file=sys.stderr)
     if gate and not gate.passed:
-        raise typer.Exit(1 if gate.judged else NOTHING_JUDGED)
+        raise typer.Exit(1 if gate.failed else NOTHING_JUDGED)
 
 
 def save(

@@ -14,8 +14,9 @@ from typing import Any
 
 from cnnbench import stats
 from cnnbench.errors import CnnbenchError, unknown
-from cnnbench.records import Record, one_line, plain
+from cnnbench.records import Record, finite, one_line, plain
 from cnnbench.runs import result
+from cnnbench.runs.gate import CHANGE, Gate, Measured, Most, judge
 from cnnbench.runs.recording import UNITS, Recording, Series
 from cnnbench.stats import Estimate, RatioVerdict
 
@@ -27,11 +28,11 @@ EXPECTED = ("commit",)
 """Keys of the environment that are expected to differ between two runs."""
 
 ROUNDING = 0.001
-"""A ratio may differ by this share from the ratio of the values beside it without a note."""
+"""A corrected value that differs by less from the measured one is not worth a column."""
 
 BESIDE = (
-    "a ratio compares calls that took turns with each other, or with a reference beside both, so "
-    "that a machine that became slower cancels; it need not be new over base"
+    "corrected is what new would have taken on the machine as it was for base, as told by calls "
+    "that took turns with each other, or by a reference beside both; the ratio is of that and base"
 )
 
 
@@ -66,6 +67,18 @@ class CaseChange(Record):
         return one_line(self, self.name, *times, self.word or self.reason)
 
     @property
+    def corrected(self) -> float | None:
+        """The new value without what changed in the machine: the ratio times the base."""
+        return self.base * self.ratio.value if self.base and self.ratio else self.new
+
+    @property
+    def moved(self) -> bool:
+        """Whether that is another value than the new one."""
+        if self.corrected is None or self.new is None:
+            return False
+        return not math.isclose(self.corrected, self.new, rel_tol=ROUNDING)
+
+    @property
     def word(self) -> str:
         """The verdict in a word for this metric, as slower or more; empty if there is none."""
         if self.verdict is None:
@@ -82,6 +95,7 @@ class CaseChange(Record):
             "name": self.name,
             "base": self.base,
             "new": self.new,
+            "corrected": self.corrected,
             "ratio": ratio.value if ratio else None,
             "low": ratio.low if ratio else None,
             "high": ratio.high if ratio else None,
@@ -117,46 +131,6 @@ class NetworkChange:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Gate(Record):
-    """The cases that speak against the new side.
-
-    Args:
-        limit: the share by which a case may become slower (or larger): 0.05 is 5 %.
-        above: the cases whose whole interval is above the limit.
-        broke: the cases that have a value in the base but none in the new side.
-        unjudged: the cases without an interval or a base value; these neither pass nor fail.
-        judged: how many cases have an interval, or broke.
-    """
-
-    limit: float
-    above: tuple[CaseChange, ...]
-    broke: tuple[CaseChange, ...]
-    unjudged: tuple[CaseChange, ...]
-    judged: int
-
-    def __repr__(self) -> str:
-        failed = f"{len(self.above)} above", f"{len(self.broke)} broke"
-        unjudged = f"{len(self.unjudged)} not judged"
-        return one_line(self, f"{100 * self.limit:g} %", self.word, *failed, unjudged)
-
-    @property
-    def passed(self) -> bool:
-        """Whether a case was judged, none is above the limit and none broke."""
-        return bool(self.judged) and not self.above and not self.broke
-
-    @property
-    def word(self) -> str:
-        """Passed, failed or, where no case could be compared, nothing judged."""
-        return "passed" if self.passed else "failed" if self.judged else "nothing judged"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; cases by their keys."""
-        sides = {"above": self.above, "broke": self.broke, "unjudged": self.unjudged}
-        keys = {side: [change.key for change in changes] for side, changes in sides.items()}
-        return {"limit": self.limit, "passed": self.passed, "judged": self.judged, **keys}
-
-
-@dataclass(frozen=True, slots=True, repr=False)
 class RunComparison(Record):
     """Two recordings beside each other.
 
@@ -170,6 +144,7 @@ class RunComparison(Record):
         networks: the cases whose network itself is another one now.
         differences: what else differs between the two sides.
         notes: what a reader has to know of either side.
+        series: all cases of the new side, for limits that need no base.
     """
 
     base: str
@@ -181,6 +156,7 @@ class RunComparison(Record):
     networks: tuple[NetworkChange, ...]
     differences: tuple[EnvironmentDifference, ...]
     notes: tuple[str, ...]
+    series: tuple[Series, ...] = ()
 
     def __repr__(self) -> str:
         return one_line(self, f"{self.metric} of {self.new} against {self.base}", self.summary)
@@ -191,24 +167,53 @@ class RunComparison(Record):
         words = Counter(change.word or "without a ratio" for change in self.changes)
         return ", ".join(f"{count} {word}" for word, count in words.items())
 
-    def gate(self, limit: float) -> Gate:
-        """Whether no case became worse by more than a limit, 0.05 for 5 %.
+    @property
+    def mean(self) -> Estimate | None:
+        """The geometric mean of the ratios that have an interval; see `stats.together`."""
+        return stats.together([change.ratio for change in self.changes if change.ratio])
 
-        A case is above the limit only if its whole interval is, so that noise does not fail.
+    @property
+    def by_chance(self) -> float | None:
+        """How many ratios chance alone would call different, on average, if nothing had changed.
+
+        None for what is counted, in which there is no chance.
+        """
+        intervals = sum(bool(change.ratio and change.ratio.low) for change in self.changes)
+        return (1 - stats.LEVEL) * intervals if self.metric in ("time", "memory") else None
+
+    def gate(
+        self,
+        fail_above: Most = None,
+        *,
+        max_time: Most = None,
+        max_memory: Most = None,
+        max_params: Most = None,
+        max_flops: Most = None,
+    ) -> Gate:
+        """Whether no case became worse by more than a limit, or has more than one.
+
+        A measured case is above a limit only if its whole interval is, so that noise does not fail;
+        if the limit lies inside the interval it is not decided, which does not fail either. A case
+        that should have a value but does not fails.
+
+        Args:
+            fail_above: the share by which a case may become worse: 0.05 or "5%". Or several by the
+                cases that they are for, {"*": "5%", "resnet50 *": "10%"}, where keys are shell
+                patterns of whole names, and of those that match a case the last counts.
+            max_time: the most seconds of a call on the new side, or as text: 20ms; or several as
+                above. Cases that the base does not have are judged too. So for the next three.
+            max_memory: the most bytes by which the first call raises the peak memory.
+            max_params: the most parameters.
+            max_flops: the most FLOPs of a call.
 
         Raises:
-            CnnbenchError: the limit is not a number of at least 0.
+            CnnbenchError: there is no limit, or it is none, or its pattern matches no case.
         """
-        if not limit >= 0:  # also for NaN
-            raise CnnbenchError(f"a gate's limit must be 0 or more, as 0.05 for 5 %; got {limit!r}")
-        lows = [(change, change.ratio.low if change.ratio else None) for change in self.changes]
-        return Gate(
-            limit,
-            above=tuple(c for c, low in lows if low is not None and low > 1 + limit),
-            broke=tuple(c for c in self.changes if c.broke),
-            unjudged=tuple(c for c, low in lows if low is None and not c.broke),
-            judged=sum(low is not None or c.broke for c, low in lows),
-        )
+        absolute = {"time": max_time, "memory": max_memory}
+        absolute |= {"params": max_params, "flops": max_flops}
+        changes = [Measured(c.key, c.name, c.ratio, c.reason, c.broke) for c in self.changes]
+        others = (*self.only_base, *self.only_new)
+        return judge({CHANGE: fail_above, **absolute}, changes, self.series, others)
 
     def records(self) -> list[dict[str, Any]]:
         """One flat row a case, as `pandas.DataFrame` takes them."""
@@ -221,13 +226,11 @@ class RunComparison(Record):
             "base": self.base,
             "new": self.new,
             "metric": self.metric,
-            "cases": [{key: _finite(x) for key, x in row.items()} for row in self.records()],
+            "mean": plain(self.mean),
+            "by_chance": self.by_chance,
+            "cases": [{key: finite(x) for key, x in row.items()} for row in self.records()],
             **{name: plain(getattr(self, name)) for name in others},
         }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def compare(
@@ -253,6 +256,7 @@ def compare(
             f"there is no {metric} to compare in {base.name} and {new.name}: "
             f"{changes[0].name}: {changes[0].reason}"
         )
+    beside = [BESIDE] if any(change.moved for change in changes) else []
     return RunComparison(
         base=base.name,
         new=new.name,
@@ -262,7 +266,8 @@ def compare(
         only_new=tuple(s.name for key, s in right.items() if key not in left),
         networks=() if paired else tuple(_networks(common)),
         differences=() if paired else tuple(_environments(base, new)),
-        notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *_beside(changes)))),
+        notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *beside))),
+        series=new.series,
     )
 
 
@@ -351,16 +356,6 @@ def _environments(base: Recording, new: Recording) -> list[EnvironmentDifference
         for key in left
         if key in right and key not in EXPECTED and set(left[key]) != set(right[key])
     ]
-
-
-def _beside(changes: Sequence[CaseChange]) -> list[str]:
-    """What to say where a ratio is not that of the two values next to it."""
-    off = (
-        abs(math.log(c.ratio.value * c.base / c.new)) > ROUNDING
-        for c in changes
-        if c.ratio and c.base and c.new
-    )
-    return [BESIDE] if any(off) else []
 
 
 def _notes(side: Recording) -> list[str]:

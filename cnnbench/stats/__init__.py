@@ -13,6 +13,7 @@ from cnnbench.stats.estimate import (
     Estimate,
     RatioVerdict,
     geometric,
+    together,
     verdict,
 )
 from cnnbench.stats.launches import (
@@ -32,5 +33,6 @@ __all__ = [
     "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
     "Crossing", "Doubt", "Estimate", "RatioVerdict", "Spread", "Stop",
     "crossings", "duet", "enough", "exponent", "geometric", "location", "medians", "percentile",
-    "ratio", "relative", "separate", "spread", "steady", "unpaired", "verdict", "warmup",
+    "ratio", "relative", "separate", "spread", "steady", "together", "unpaired", "verdict",
+    "warmup",
 ]  # fmt: skip

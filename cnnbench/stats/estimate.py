@@ -91,6 +91,21 @@ def geometric(
     return Estimate(math.exp(centre), low, high, count, (*scatter(values), *doubts))
 
 
+def together(ratios: Sequence[Estimate]) -> Estimate | None:
+    """The geometric mean of the ratios that have an interval, as those of the cases of a suite.
+
+    Its ends are the geometric means of their ends. That is the interval if all are wrong together,
+    as after a change of the machine, and wider than it had to be if they are wrong by chance; how
+    they depend on each other is not known. It is about these cases, not about others like them.
+    None for fewer than two; a ratio to or of nothing has no part in it.
+    """
+    ends = [(e.value, e.low, e.high) for e in ratios if e.low and e.high and e.high < math.inf]
+    if len(ends) < 2:
+        return None
+    value, low, high = np.exp(np.log(ends).mean(axis=0)).tolist()
+    return Estimate(value, low, high, len(ends))
+
+
 def half_interval(error: float, freedom: int, beyond: float = 0.0) -> float:
     """Half of the 95 % interval of a mean.
 

@@ -29,13 +29,13 @@ def notes(estimates: Iterable[tuple[str, Estimate | None]]) -> list[str]:
         for doubt in estimate.doubts if estimate else ():
             names.setdefault(doubt, []).append(name)
     return [
-        f"Note: {doubt}: {_listed(names[doubt], count)}. To do: {ADVICE[doubt]}."
+        f"Note: {doubt}: {listed(names[doubt], count)}. To do: {ADVICE[doubt]}."
         for doubt in Doubt
         if doubt in names
     ]
 
 
-def _listed(names: Sequence[str], of: int, limit: int = 6) -> str:
+def listed(names: Sequence[str], of: int, limit: int = 6) -> str:
     """The names if they are few, else how many of all."""
     if len(names) <= limit:
         return ", ".join(names)
