@@ -449,7 +449,7 @@ def test_a_machine_that_became_slower_cancels_where_a_reference_ran_beside(tmp_p
     assert change.corrected == pytest.approx(1.2 * change.base)
     assert main(["compare", *map(str, sides)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "base new new, corrected corrected / base verdict" in said
+    assert "base new corrected corrected / base verdict" in said
     assert "99.7 us 179 us 120 us 1.200" in said  # 99.7 is the geometric mean of 100, 110, 90
     assert said.count("corrected is what new would have taken") == 1
 

@@ -39,7 +39,7 @@ def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
         page.text(f"{_networks(comparison)}:")
         page.table(of_items(comparison.networks, _NETWORK))
     page.text(f"{comparison.metric} of {comparison.new} against {comparison.base}; less is better")
-    spare = ["new", "new, corrected", "base"]
+    spare = ["new", "corrected", "base"]
     page.table(of_items(comparison.changes, _columns(comparison)), spare=spare)
     page.text(comparison.summary, _together(comparison))
     page.bullets(remarks(comparison, gate))
@@ -156,7 +156,7 @@ def _columns(comparison: RunComparison, gate: Gate | None = None) -> Columns[Cas
         "new": lambda change: optional(change.new, show),
     }
     if any(change.moved for change in comparison.changes):
-        columns["new, corrected"] = lambda change: optional(change.corrected, show)
+        columns["corrected"] = lambda change: optional(change.corrected, show)
         columns["corrected / base"] = ratio
     else:
         columns["new / base"] = ratio
