@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from cnnbench import blocks, stats
-from cnnbench.cases.paper import predicted_peak
+from cnnbench.cases.paper import rise_on_paper
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import memory
 from cnnbench.prediction.calibration import memory_example, seconds, time_example
@@ -94,7 +94,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
         results,
         memory_example,
         {
-            "live activations": lambda r: predicted_peak(r.cost),
+            "live activations": lambda r: rise_on_paper(r.cost),
             "all activations": lambda r: r.cost.activation_bytes,
         },
         lambda r: _halves(r.peaks, median),

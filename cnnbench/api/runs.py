@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -126,6 +126,7 @@ def run(
     from cnnbench import runtimes, stats
     from cnnbench.cases.case import several
     from cnnbench.machine import probing
+    from cnnbench.prediction import forecast
     from cnnbench.runner import planning, session
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runs import store
@@ -170,6 +171,9 @@ def run(
                         wanted.cases, opened.measuring, wanted.threads, watching
                     ):
                         opened.file.append("ceilings", ceiling.to_json())
+                if not earlier:
+                    for rise in forecast.of_cases(wanted.cases, wanted.threads):
+                        opened.file.append("predicted", asdict(rise))
                 ending = opened.measure(progress)
             except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
                 done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()

@@ -74,12 +74,13 @@ class Paper:
         }
 
 
-def predicted_peak(cost: Cost) -> int:
-    """The rise of the peak memory that the first call should cause, in bytes.
+def rise_on_paper(cost: Cost) -> int:
+    """The rise of the peak memory by the first call, in bytes, if only activations needed memory.
 
     The measured rise begins with the memory before the call, which already contains the weights
-    and the input. So the prediction is the peak of the live activations, without the weights and
-    without the inputs, which stay alive during the whole call.
+    and the input. So this is the peak of the live activations, without the weights and without the
+    inputs, which stay alive during the whole call. What the framework itself needs is not in it;
+    `prediction` has that.
     """
     inputs = sum(layer.activation_bytes for layer in cost.layers if layer.op == "InputLayer")
     return cost.peak_activation_bytes - inputs
@@ -90,7 +91,7 @@ QUANTITIES: dict[str, Callable[[Cost], int]] = {
     "MACs": lambda cost: cost.macs,
     "FLOPs": lambda cost: cost.flops,
     "activation memory": lambda cost: cost.activation_bytes,
-    "peak memory, predicted": predicted_peak,
+    "peak memory, on paper": rise_on_paper,
 }
 """What a network costs, by the names in reports."""
 

@@ -11,6 +11,9 @@ from cnnbench.cases.paper import QUANTITIES, Paper
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 
+_RENAMED = {"peak memory, predicted": "peak memory, on paper"}
+"""Names of costs in runs that were stored before."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlockComparison:
@@ -35,6 +38,11 @@ class BlockComparison:
     channels: tuple[int, ...]
     base_costs: dict[str, tuple[int, ...]]
     new_costs: dict[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        for name in ("base_costs", "new_costs"):
+            named = {_RENAMED.get(of, of): costs for of, costs in getattr(self, name).items()}
+            object.__setattr__(self, name, named)
 
 
 def curves(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cnnbench import units
+from cnnbench.cases.case import Case
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
 from cnnbench.prediction import memory, terms
-from cnnbench.prediction.calibration import Calibration
+from cnnbench.prediction.calibration import Calibration, stored
 from cnnbench.prediction.model import Model
 from cnnbench.prediction.terms import CALL, Terms
 from cnnbench.records import Record, one_line
+from cnnbench.runs.store import PredictedRise
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,27 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
         calibration=calibration,
         note=note,
     )
+
+
+def of_cases(cases: Iterable[Case], threads: int | None) -> list[PredictedRise]:
+    """What a run should find, for the cases that the calibrations of this machine are made for.
+
+    These are first calls in graph mode on the CPU with all cores, in float32. Of other networks
+    than those of the catalogue nothing is said: to trace them may take a framework.
+    """
+    fitting = [
+        case
+        for case in cases
+        if (case.device, case.mode, case.dtype, threads) == ("cpu", "graph", "float32", None)
+        and case.network.kind == "entry"
+    ]
+    known = {runtime: stored(runtime) for runtime in dict.fromkeys(c.runtime for c in fitting)}
+    found = []
+    for case in fitting:
+        if calibration := known[case.runtime]:
+            rise = _expected(calibration.memory, memory.terms(case.graph()))
+            found.append(PredictedRise(case.id, rise.value, rise.low, rise.high))
+    return found
 
 
 def _expected(model: Model, amounts: Terms) -> Expected:

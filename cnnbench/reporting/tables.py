@@ -27,7 +27,7 @@ SHOW: dict[str, Callable[[float], str]] = {
     **dict.fromkeys(("parameters", "params", "trainable", "weights"), "{:,.0f}".format),
     **dict.fromkeys(("MACs", "FLOPs", "flops"), units.count),
     **dict.fromkeys(("activations", "peak", "traffic", "memory"), units.binary),
-    **dict.fromkeys(("activation memory", "peak memory, predicted"), units.binary),
+    **dict.fromkeys(("activation memory", "peak memory, on paper"), units.binary),
     "time": units.seconds,
     "time per FLOP": lambda value: f"{units.seconds(1e9 * value)} a GFLOP",
 }

@@ -9,9 +9,9 @@ from statistics import geometric_mean, median
 
 from cnnbench import stats, units
 from cnnbench.cases.case import Case, sizes
-from cnnbench.cases.paper import Paper, predicted_peak
+from cnnbench.cases.paper import Paper, rise_on_paper
 from cnnbench.cost import Cost
-from cnnbench.runs.store import Measurement, Run
+from cnnbench.runs.store import Measurement, PredictedRise, Run
 from cnnbench.stats import Estimate, Spread
 
 Samples = dict[int, tuple[float, ...]]
@@ -20,7 +20,7 @@ Samples = dict[int, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case: what it costs, and what every launch of it gave."""
+    """One case: what it costs, what was predicted of it, and what every launch of it gave."""
 
     case: Case
     paper: Paper
@@ -28,6 +28,7 @@ class Result:
     samples: Samples
     time: Estimate | None
     spread: Spread | None
+    predicted: PredictedRise | None = None
 
     @property
     def cost(self) -> Cost:
@@ -166,18 +167,27 @@ class Result:
         return median(self.peaks) if self.peaks else None
 
     @property
-    def predicted_peak_bytes(self) -> int | None:
-        """What the measured peak should be; see `predicted_peak`. None for a step of training.
+    def predicted_peak_bytes(self) -> float | None:
+        """What the measured peak should be on the machine; None where it was not calibrated."""
+        return self.predicted.value if self.predicted else None
 
-        There the framework keeps about as much again between the passes, beyond what they read.
+    @property
+    def peak_on_paper_bytes(self) -> int | None:
+        """The part of the measured peak that activations need; see `rise_on_paper`.
+
+        None for a step of training: there the framework keeps about as much again between the
+        passes, beyond what they read.
         """
-        return None if self.case.mode == "train" else predicted_peak(self.cost)
+        return None if self.case.mode == "train" else rise_on_paper(self.cost)
 
     @property
     def peak_error(self) -> float | None:
-        """How far the prediction lies from the measurement, relative to the latter."""
-        predicted = self.predicted_peak_bytes
-        return predicted / self.peak_bytes - 1 if self.peak_bytes and predicted else None
+        """How far the prediction lies from the measurement, relative to the latter.
+
+        Where nothing was predicted, the same of the number on paper.
+        """
+        expected = self.predicted_peak_bytes or self.peak_on_paper_bytes
+        return expected / self.peak_bytes - 1 if self.peak_bytes and expected else None
 
     @property
     def outcome(self) -> str:
@@ -275,7 +285,12 @@ def _by_part(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, fl
     return {part: geometric_mean(launches) for part, launches in found.items()}
 
 
-def result(case: Case, paper: Paper, launches: Sequence[Measurement]) -> Result:
+def result(
+    case: Case,
+    paper: Paper,
+    launches: Sequence[Measurement],
+    predicted: PredictedRise | None = None,
+) -> Result:
     """Join a case's launches with its costs.
 
     A continued run may leave several records of one launch number: the last good one counts.
@@ -284,7 +299,7 @@ def result(case: Case, paper: Paper, launches: Sequence[Measurement]) -> Result:
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
     time, spread = stats.location(samples), stats.spread(samples.values())
-    return Result(case, paper, tuple(launches), samples, time, spread)
+    return Result(case, paper, tuple(launches), samples, time, spread, predicted)
 
 
 def results(run: Run) -> tuple[list[Result], list[str]]:
@@ -301,7 +316,7 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     problems: list[str] = []
     for key, case in cases.items():
         if paper := run.plan.papers.get(case.paper_key):
-            known.append(result(case, paper, launches.get(key, ())))
+            known.append(result(case, paper, launches.get(key, ()), run.predicted.get(key)))
         else:
             problems.append(f"{key}: {run.problems.get(case.paper_key, 'its costs are unknown')}")
     return known, problems

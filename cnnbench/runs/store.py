@@ -7,6 +7,7 @@ Format history of the lines:
     {"schema": 2, "type": "launch", ...}   one measurement
     {"schema": 2, "type": "stop", ...}     why a case was not launched again
     {"schema": 2, "type": "ceilings", ...} the most that a device can do, measured for this run
+    {"schema": 2, "type": "predicted", ...} what a calibrated machine expected of a case beforehand
 1   the same without papers: see `schema1`
 
 Nothing is ever rewritten. A line that cannot be read is named and skipped.
@@ -69,11 +70,25 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictedRise:
+    """By how much the first call of a case, by its id, should raise the peak memory, in bytes.
+
+    By the calibrated model of the machine, before the run; 8 of 10 cases are from low to high.
+    """
+
+    case: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A stored run: its plan, its measurements, and the lines that could not be read.
 
     `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
-    a device and data type, where they were measured; `problems` why cases have no costs on paper,
+    a device and data type, where they were measured; `predicted` what was expected of a case, by
+    its id, where the machine was calibrated; `problems` why cases have no costs on paper,
     by `Case.paper_key`. If it is several runs read as one, `parts` has the number of the first
     launch of each.
     """
@@ -84,11 +99,18 @@ class Run:
     bad_lines: tuple[str, ...] = ()
     stops: dict[str, str] = field(default_factory=dict)
     ceilings: tuple[Ceiling, ...] = ()
+    predicted: dict[str, PredictedRise] = field(default_factory=dict)
     parts: tuple[int, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
 
 
-KINDS = {"plan": Plan, "launch": Measurement, "stop": Stop, "ceilings": Ceiling}
+KINDS = {
+    "plan": Plan,
+    "launch": Measurement,
+    "stop": Stop,
+    "ceilings": Ceiling,
+    "predicted": PredictedRise,
+}
 """The records in the lines, by type; a paper has a form of its own."""
 
 
@@ -222,6 +244,7 @@ def read(folder: Path) -> Run:
         tuple(bad),
         {stop.case: stop.reason for stop in found["stop"]},
         tuple(found["ceilings"]),
+        {rise.case: rise for rise in found["predicted"]},
         problems=problems,
     )
 

@@ -318,6 +318,9 @@ def test_a_claim_is_nearly_so_only_where_the_whole_range_is(mine):
     said = (("178 % more", "2.46 times"), ('"weights"', '"traffic"'), ("at = [8]", "at = [64]"))
     for first, verdict in ((1, "refuted"), (59, "refuted"), (60, "nearly")):
         assert mine(*said, ("range = [1, 64]", f"range = [{first}, 64]")).on_paper == verdict
+    # The other way round 137 / 153 = 0.895 at C = 1 is 0.8 % below 0.903; from there it falls.
+    turned = ('new = "large"\nbase = "small"', 'new = "small"\nbase = "large"')
+    assert mine(("178 % more", "0.903 times"), *said[1:], turned).on_paper == "refuted"
 
 
 def test_four_times_the_variable_is_filled_in(mine):

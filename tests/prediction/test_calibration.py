@@ -15,7 +15,7 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
 from cnnbench.layers.norm import rms_normalization
 from cnnbench.prediction import calibration
-from cnnbench.prediction.forecast import forecast
+from cnnbench.prediction.forecast import forecast, of_cases
 from cnnbench.reporting.formats import show
 from cnnbench.reporting.prediction import forecast as page
 from cnnbench.runner import session
@@ -58,6 +58,31 @@ def test_what_the_fake_runtime_takes_is_predicted(kept, target, shape):
     assert found.target.startswith(f"{target}(")
     assert found.time.value == pytest.approx(truth, rel=0.08)
     assert found.time.low < found.time.value < found.time.high
+
+
+def test_a_run_keeps_what_was_predicted_of_its_cases(home, tmp_path, monkeypatch):
+    def predicted(name):
+        options = {"runtime": "fake", "launches": 1, "time_budget": 20, "ceilings": False}
+        cases = {"small": "residual_module", "large": "residual_bottleneck"}
+        made = api.run(cases, out=tmp_path / name, **options)
+        return made.run.plan.cases, made.run.predicted
+
+    monkeypatch.setenv("CNNBENCH_HOME", str(home))
+    cases, rises = predicted("calibrated")
+    expected = [api.predict(case.target, case.input_shape, runtime="fake").rise for case in cases]
+    assert [rises[case.id].value for case in cases] == [rise.value for rise in expected]
+    assert [rises[case.id].high for case in cases] == [rise.high for rise in expected]
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "empty"))
+    assert predicted("not calibrated")[1] == {}
+
+
+def test_only_what_a_calibration_is_made_for_is_predicted(home, monkeypatch):
+    monkeypatch.setenv("CNNBENCH_HOME", str(home))
+    one = Case("residual_module", (56, 56, 64), runtime="fake")
+    others = ({"mode": "eager"}, {"dtype": "float16"}, {"device": "gpu"}, {"target": "ResNet50"})
+    found = of_cases([one, *(replace(one, **other) for other in others)], threads=None)
+    assert [rise.case for rise in found] == [one.id]
+    assert of_cases([one], threads=1) == []
 
 
 def test_the_layers_and_the_call_make_up_the_time(kept):

@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 
 from cnnbench import blocks, units
 from cnnbench.cases.answer import Check
-from cnnbench.cases.paper import predicted_peak
+from cnnbench.cases.paper import rise_on_paper
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
-from cnnbench.reporting import series, style, tables
+from cnnbench.reporting import formats, series, style, tables
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -48,7 +49,7 @@ from cnnbench.reporting.runs.sections.scaling import scalings
 from cnnbench.reporting.series import Series, exact
 from cnnbench.runs import store
 from cnnbench.runs.result import Result, result, results
-from cnnbench.runs.store import Measurement, Run
+from cnnbench.runs.store import Measurement, PredictedRise, Run
 from cnnbench.stats import Doubt, Estimate
 from tests.support import stored, synthetic
 
@@ -137,8 +138,13 @@ def test_the_rules_cross_where_arithmetic_says(compared: ComparedBlocks) -> None
         "MACs": [69],
         "FLOPs": [69],
         "activation memory": [177],
-        "peak memory, predicted": [33],
+        "peak memory, on paper": [33],
     }
+
+
+def test_a_stored_plan_with_the_earlier_name_of_a_cost_is_read(run: Run) -> None:
+    earlier = replace(run.plan.comparisons[0], base_costs={"peak memory, predicted": (7,)})
+    assert earlier.base_costs == {"peak memory, on paper": (7,)}
 
 
 def test_each_side_of_a_crossing_names_who_has_less(run: Run, found: list[Result]) -> None:
@@ -317,22 +323,56 @@ def test_sizes_with_different_channels_are_not_one_line() -> None:
     assert [r.side for r in only.results] == [8, 16]
 
 
-def test_the_predicted_peak_leaves_out_what_was_there_before_the_call() -> None:
+def test_the_peak_on_paper_leaves_out_what_was_there_before_the_call() -> None:
     # 2x2x1 input into a 1x1 convolution of 64, 128 and 32: the concatenation of 225
     # channels beside its sources, 4 positions of 4 bytes; neither the input nor weights.
     network = trace("naive_inception_module", 2, 2, 1)
-    assert predicted_peak(network) == 2 * 225 * 4 * 4
+    assert rise_on_paper(network) == 2 * 225 * 4 * 4
 
 
-def test_the_error_is_of_the_prediction_relative_to_the_measurement(run: Run) -> None:
+def test_the_error_is_of_the_prediction_or_else_of_the_number_on_paper(run: Run) -> None:
     case = run.plan.cases[0]
     paper = case.paper()
-    predicted = predicted_peak(paper.cost)
-    measured = [replace(m, peak_bytes=2 * predicted) for m in run.measurements if m.case == case]
+    rise = rise_on_paper(paper.cost)
+    measured = [replace(m, peak_bytes=2 * rise) for m in run.measurements if m.case == case]
     one = result(case, paper, measured)
-    assert one.peak_error == -0.5
+    assert (one.predicted_peak_bytes, one.peak_on_paper_bytes, one.peak_error) == (None, rise, -0.5)
     assert tables.percent(one.peak_error) == "-50.0 %"
-    assert "off by 50.0 % (median)" in memory.summary([one])
+    assert "the number on paper is off by 50.0 % (median)" in memory.summary([one])
+    assert memory.summary([one], by_model=True) == ""
+    known = replace(one, predicted=PredictedRise(case.id, 2.2 * rise, 2 * rise, 3 * rise))
+    assert (known.peak_on_paper_bytes, known.peak_error) == (rise, pytest.approx(0.1))
+    assert "the prediction is off by 10.0 % (median)" in memory.summary([known], by_model=True)
+    assert exported_row(known)["predicted_peak_bytes"] == 2.2 * rise
+
+
+def test_what_was_predicted_is_read_from_the_run_and_stands_beside_the_number_on_paper(
+    run: Run, tmp_path: Path
+) -> None:
+    case, *_ = run.plan.cases
+    with store.create(tmp_path, replace(run.plan, cases=(case,), comparisons=())) as file:
+        rise = PredictedRise(case.id, 3.0 * 2**20, 2.0 * 2**20, 4.0 * 2**20)
+        file.append("predicted", asdict(rise))
+        launch = next(m for m in run.measurements if m.case == case)
+        file.append("launch", replace(launch, peak_bytes=4 * 2**20).to_json())
+    stored_run = store.read(tmp_path)
+    assert (stored_run.bad_lines, stored_run.predicted) == ((), {case.id: rise})
+    page, cases = Document(), results(stored_run)[0]
+    memory.add(page, Data(stored_run, tuple(cases), (), ()))
+    # 3 MiB of 4: a quarter too few.
+    row = dict(zip(*(cells[-2:] for cells in _table(page)), strict=True))
+    assert row == {"predicted": "3.00 MiB", "predicted off by": "-25.0 %"}
+    # Without it the same page has the number on paper alone.
+    page, without = Document(), replace(stored_run, predicted={})
+    memory.add(page, Data(without, tuple(results(without)[0]), (), ()))
+    assert _table(page)[0] == ["case", "on paper", "measured", "on paper off by"]
+
+
+def _table(page: Document) -> tuple[list[str], list[str]]:
+    """The header and the first row of the only table."""
+    lines = [line for line in formats.show(page, "markdown").splitlines() if line.startswith("|")]
+    header, _, row = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:3]]
+    return header, row
 
 
 def test_modes_of_one_network_are_compared_with_graph(found: list[Result]) -> None:
@@ -503,11 +543,11 @@ def test_the_crossover_panels_draw_rules_times_and_crossings(
     assert list(panels[3].lines[0].get_ydata()) == times
 
 
-def test_without_times_the_fourth_panel_is_the_predicted_peak(run: Run, looks: Looks) -> None:
+def test_without_times_the_fourth_panel_is_the_peak_on_paper(run: Run, looks: Looks) -> None:
     nothing = replace(run, measurements=())
     cases, _ = results(nothing)
     (unmeasured,) = compared_blocks(nothing.plan, cases)
-    assert crossover.draw(unmeasured, looks).axes[3].get_title() == "peak memory, predicted"
+    assert crossover.draw(unmeasured, looks).axes[3].get_title() == "peak memory, on paper"
 
 
 def test_scatters_hold_every_case_in_the_panel_of_its_network(
@@ -519,7 +559,7 @@ def test_scatters_hold_every_case_in_the_panel_of_its_network(
         assert len(axes.lines[0].get_xdata()) > len(found) - len(mine)  # the others, in grey
     peaks = panels(memory.draw(found, looks))
     assert set.union(*map(own, peaks.values())) == {
-        (r.predicted_peak_bytes, r.peak_bytes) for r in found
+        (r.peak_on_paper_bytes, r.peak_bytes) for r in found
     }
 
 
@@ -696,7 +736,7 @@ def test_a_section_with_a_figure_is_one_new_file(
     assert titles[3:6] == [
         ("4", "Time against FLOPs"),
         ("5", "Parameters"),  # ORDER 45, between 40 and 50
-        ("6", "Predicted and measured peak memory"),
+        ("6", "Peak memory, on paper and measured"),
     ]
     assert re.search(r"\| VGG block 32x32x3 +\| +38,720 \|", text)
     assert "![parameters of every case](parameters.png)" in text

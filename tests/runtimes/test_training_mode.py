@@ -44,9 +44,9 @@ def test_the_speed_of_a_step_counts_the_work_of_the_step():
 def test_the_peak_of_a_step_is_measured_and_not_predicted(tmp_path):
     train, forward = measured(TRAIN), measured(FORWARD)
     assert forward.paper.step is None
-    assert train.predicted_peak_bytes is None
+    assert train.peak_on_paper_bytes is None
     assert train.peak_error is None
-    assert memory.COLUMNS["predicted"](train) == "-"
+    assert memory.COLUMNS["on paper"](train) == "-"
     assert memory.summary([train]) == ""
     assert memory.summary([train, forward]) == memory.summary([forward])
     with store.create(tmp_path, store.Plan("mine", "", (TRAIN, FORWARD))) as file:

@@ -78,6 +78,7 @@ def row(r: Result) -> dict[str, Any]:
         "growth_bytes_per_call": r.growth_bytes,
         "gflops_per_s": r.speed / 1e9 if r.speed else None,
         "measured_peak_bytes": r.peak_bytes,
+        "peak_on_paper_bytes": r.peak_on_paper_bytes,
         "predicted_peak_bytes": r.predicted_peak_bytes,
         "peak_error": r.peak_error,
         "keras_check": r.check,

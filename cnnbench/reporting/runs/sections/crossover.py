@@ -66,7 +66,7 @@ def draw(blocks: ComparedBlocks, looks: Mapping[str, Look]) -> Figure:
     ]
     where = {swap.quantity: swap for swap in swaps(blocks)}
     low, high = blocks.comparison.range
-    fourth = "time" if blocks.timed else "peak memory, predicted"
+    fourth = "time" if blocks.timed else "peak memory, on paper"
     for axes, quantity in zip(panels, (*_PANELS, fourth), strict=True):
         timed = quantity == "time"
         if timed:

@@ -1,4 +1,4 @@
-"""Memory: the predicted peak beside the measured one."""
+"""Memory: the measured peak beside the number on paper, and beside what was predicted of it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ ORDER = 50
 
 COLUMNS: Columns[Result] = {
     "case": lambda r: r.name,
-    "predicted": lambda r: optional(r.predicted_peak_bytes, units.binary),
+    "on paper": lambda r: optional(r.peak_on_paper_bytes, units.binary),
     "measured": lambda r: optional(r.peak_bytes, units.binary),
-    "error of the prediction": lambda r: optional(r.peak_error, percent),
+    "on paper off by": lambda r: _off(r, r.peak_on_paper_bytes),
+}
+PREDICTED: Columns[Result] = {
+    **COLUMNS,
+    "predicted": lambda r: optional(r.predicted_peak_bytes, units.binary),
+    "predicted off by": lambda r: _off(r, r.predicted_peak_bytes),
 }
 
 
@@ -31,50 +36,73 @@ def add(document: Document, data: Data) -> None:
     if not results:
         return
     sources = sorted({m.peak_source for r in data.results for m in r.launches if m.peak_source})
-    document.section("Predicted and measured peak memory")
+    document.section("Peak memory, on paper and measured")
     document.text(
         "Measured: by how much the first call raises the peak memory of the process, the median "
-        f"over launches (source: {', '.join(sources) or 'not recorded'}). Predicted: the most "
+        f"over launches (source: {', '.join(sources) or 'not recorded'}). On paper: the most "
         "memory that activations need at any one time, without the input and the weights, "
-        "because these exist before that call.",
+        "because these exist before that call, and without what the framework itself needs.",
         summary(results),
     )
-    document.table(of_items(results, COLUMNS))
+    predicted = any(r.predicted for r in results)
+    if predicted:
+        document.text(
+            "Predicted: by the model of this machine as it was calibrated before the run, which "
+            "knows what the framework needs (`cnnbench predict`).",
+            summary(results, by_model=True),
+        )
+    document.table(of_items(results, PREDICTED if predicted else COLUMNS))
     # If no peak rose there are only zeros, which a logarithmic axis cannot show.
-    if _known(results):
+    if _known(results, predicted):
         document.picture(
-            "memory.png", "measured over predicted peak", partial(draw, results, data.looks)
+            "memory.png",
+            f"measured peak over that {_SOURCE[predicted]}",
+            partial(draw, results, data.looks, predicted),
         )
 
 
-def _known(results: Iterable[Result]) -> list[tuple[Result, int, float]]:
-    """The cases with a predicted and a measured peak, with both in bytes."""
-    peaks = [(r, r.predicted_peak_bytes, r.peak_bytes) for r in results]
-    return [(r, predicted, measured) for r, predicted, measured in peaks if predicted and measured]
+_SOURCE = {False: "on paper", True: "predicted"}
 
 
-def summary(results: Iterable[Result]) -> str:
-    """The median and the largest error of the predictions, in two sentences."""
-    known = _known(results)
-    errors = [(abs(predicted / measured - 1), r.name) for r, predicted, measured in known]
+def _off(result: Result, expected: float | None) -> str:
+    peak = result.peak_bytes
+    return optional(expected / peak - 1 if expected and peak else None, percent)
+
+
+def _known(results: Iterable[Result], by_model: bool) -> list[tuple[Result, float, float]]:
+    """The cases with an expected and a measured peak, with both in bytes."""
+    known = []
+    for r in results:
+        expected = r.predicted_peak_bytes if by_model else r.peak_on_paper_bytes
+        if expected and r.peak_bytes:
+            known.append((r, expected, r.peak_bytes))
+    return known
+
+
+def summary(results: Iterable[Result], by_model: bool = False) -> str:
+    """The median and the largest error of the numbers on paper or of predictions, in a text."""
+    known = _known(results, by_model)
+    errors = [(abs(expected / measured - 1), r.name) for r, expected, measured in known]
     if not errors:
         return ""
     worst, name = max(errors)
     typical = median(error for error, _ in errors)
-    excess = median(measured - predicted for _, predicted, measured in known)
+    excess = median(measured - expected for _, expected, measured in known)
+    what = "prediction" if by_model else "number on paper"
     return (
-        f"Over {len(errors)} cases the prediction is off by {percent(typical)} (median) and by at "
-        f"most {percent(worst)} ({name}). Measured minus predicted is {units.binary(excess)} "
-        "(median), which matters most for small cases."
+        f"Over {len(errors)} cases the {what} is off by {percent(typical)} (median) and by at "
+        f"most {percent(worst)} ({name}). Measured minus {_SOURCE[by_model]} is "
+        f"{units.binary(excess)} (median)"
+        + ("." if by_model else ", which matters most for small cases.")
     )
 
 
-def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
-    """The measured rise of the peak memory over the predicted one, and where both are equal."""
-    known = _known(results)
+def draw(results: Sequence[Result], looks: Mapping[str, Look], by_model: bool = False) -> Figure:
+    """The measured rise of the peak memory over the expected one, and where both are equal."""
+    known = _known(results, by_model)
     points = grouped(known, lambda one: one[0].label)
     clouds = [
-        Series(label, label, [(predicted, exact(measured)) for _, predicted, measured in mine])
+        Series(label, label, [(expected, exact(measured)) for _, expected, measured in mine])
         for label, mine in points.items()
     ]
     ends = [min(min(x, y) for _, x, y in known), max(max(x, y) for _, x, y in known)]
@@ -84,7 +112,7 @@ def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
         log_axis(axes, "y", units.binary, base=2)
         axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
         if owner in (None, clouds[0]):
-            along(axes, (ends[0], ends[0]), "as predicted", "left")
+            along(axes, (ends[0], ends[0]), f"as {_SOURCE[by_model]}", "left")
 
     peak = "peak memory of the first call"
-    return draw_series(clouds, looks, finish, f"{peak}, predicted", f"{peak}, measured")
+    return draw_series(clouds, looks, finish, f"{peak}, {_SOURCE[by_model]}", f"{peak}, measured")

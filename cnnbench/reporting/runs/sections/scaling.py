@@ -96,14 +96,14 @@ def _scaling(group: list[Result]) -> Scaling:
     ]
     peaks = [(r.side, float(peak)) for r in group for peak in r.peaks if peak > 0]
     flops = _fit([(r.side, float(r.flops)) for r in group])
-    predicted = _fit([(r.side, float(r.predicted_peak_bytes or 0)) for r in group])
+    paper = _fit([(r.side, float(r.peak_on_paper_bytes or 0)) for r in group])
     return Scaling(
         name=", ".join(parts),
         results=tuple(group),
         time=_fit(times),
         time_on_paper=flops.value if flops else None,
         memory=_fit(peaks),
-        memory_on_paper=predicted.value if predicted else None,
+        memory_on_paper=paper.value if paper else None,
     )
 
 
