@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import xla_counts
+from benchmarks import public, xla_counts
 from cnnbench import units
 from cnnbench.cost import cost
 from cnnbench.crosscheck import pairing, profiler
@@ -125,6 +125,7 @@ And those that have one:
 
 In functions it would count {functions} more, all in `Conv2D`.
 
+{public}
 ## Again
 
     python -m benchmarks.agreement tensorflow && python -m benchmarks.agreement jax
@@ -246,13 +247,24 @@ def page(rows: pd.DataFrame) -> str:
             ("operation", "times", "FLOPs that it counts"),
             ((op, nodes[op], int(n)) for op, n in flops.dropna().items()),
         ),
+        public=public.section(_table),
         functions=f"{operations[operations.entered == 1].flops.sum():,.0f}",
     )
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     names = list(head)
-    text = ("application", "input", "operation", "what it is")
+    text = (
+        "application",
+        "input",
+        "operation",
+        "what it is",
+        "result",
+        "what it says",
+        "network",
+        "package",
+        "why",
+    )
     lines = [names, ["---" if name in text else "---:" for name in names]]
     lines += [[x if isinstance(x, str) else f"{x:,}" for x in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

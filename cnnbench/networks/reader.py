@@ -134,6 +134,11 @@ class _Reader:
                 if not call.is_input:
                     given = [known[id(x)] for x in call.input_tensors]
                     outputs = self.call(call, given)
+                    if len(outputs) != len(call.outputs):  # a size is no tensor where it is known
+                        raise CnnbenchError(
+                            f"layer {call.operation.name} returned {len(call.outputs)} tensors "
+                            f"when the model was made, and {len(outputs)} at these sizes"
+                        )
                     self.types.update(
                         ((tensor.index, tensor.output), x.dtype)
                         for x, tensor in zip(call.outputs, outputs, strict=True)

@@ -7,6 +7,7 @@ import pytest
 
 from cnnbench import crosscheck, networks
 from cnnbench.cost import cost
+from cnnbench.errors import CnnbenchError
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
 
@@ -194,6 +195,18 @@ class Stacked(layers.Layer):
         return x
 
 
+class Folded(layers.Layer):
+    """Gives a size, which is a tensor only as long as it is open."""
+
+    def call(self, x):
+        return ops.reshape(x, (-1, 4)), ops.shape(x)[1]
+
+
+def folded():
+    x = keras.Input((None, 4))
+    return keras.Model(x, Folded()(x))
+
+
 class BuiltElsewhere(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -234,6 +247,11 @@ def test_a_kind_of_network(make, macs):
     assert found.uncounted == ()
     assert found.params == sum(int(tf.size(weight.value)) for weight in model.weights)
     assert [row for row in crosscheck.report(graph, model) if row.equal is False] == []
+
+
+def test_a_layer_that_returns_fewer_tensors_at_known_sizes_is_refused_in_one_line():
+    with pytest.raises(CnnbenchError, match="layer folded returned 2 tensors"):
+        networks.resolve(folded()).trace([(5, 4)], 1, None)
 
 
 def test_an_activation_that_is_written_with_tensorflow_is_counted_on_each_value():
