@@ -259,7 +259,7 @@ def gate(
     Args:
         run: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
         max_time: the most seconds of a call, or as text: 20ms. Or several by the cases that they
-            are for, {"*": "20ms", "resnet50 *": "50ms"}, where keys are shell patterns of whole
+            are for, `{"*": "20ms", "resnet50 *": "50ms"}`, where keys are shell patterns of whole
             names, and of those that match a case the last counts. So for the next three.
         max_memory: the most bytes by which the first call raises the peak memory.
         max_params: the most parameters.

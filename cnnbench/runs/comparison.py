@@ -198,7 +198,7 @@ class RunComparison(Record):
 
         Args:
             fail_above: the share by which a case may become worse: 0.05 or "5%". Or several by the
-                cases that they are for, {"*": "5%", "resnet50 *": "10%"}, where keys are shell
+                cases that they are for, `{"*": "5%", "resnet50 *": "10%"}`, where keys are shell
                 patterns of whole names, and of those that match a case the last counts.
             max_time: the most seconds of a call on the new side, or as text: 20ms; or several as
                 above. Cases that the base does not have are judged too. So for the next three.
