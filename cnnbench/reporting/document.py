@@ -154,16 +154,17 @@ class Document:
     blocks: list[Block] = field(default_factory=list)
     rows: Sequence[Mapping[str, Any]] | None = None
     data: Any = None
-    _sections: int = 0
+    _sections: list[str] = field(default_factory=list)
 
     def heading(self, text: str, level: int = 2) -> None:
         """Add a heading."""
         self.blocks.append(Heading(text, level))
 
     def section(self, title: str) -> None:
-        """Start a numbered section."""
-        self._sections += 1
-        self.heading(f"{self._sections}. {title}")
+        """Start a numbered section, or go on with it if it is the one that was started last."""
+        if self._sections[-1:] != [title]:
+            self._sections.append(title)
+            self.heading(f"{len(self._sections)}. {title}")
 
     def text(self, *paragraphs: str) -> None:
         """Add paragraphs; empty ones vanish."""

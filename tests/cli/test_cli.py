@@ -228,7 +228,7 @@ def test_run_measures_everything_and_writes_the_report(measured):
     assert all(m.ok for m in run.measurements)
     assert len([line for line in out if line.startswith("[")]) == 24
     assert out[-1] == "report: r/README.md"
-    for name in ("README.md", "results.csv", "measurements.jsonl"):
+    for name in ("README.md", "index.html", "results.csv", "measurements.jsonl"):
         assert (Path("r") / name).stat().st_size > 0
     assert list(Path("r").glob("*.png"))
 

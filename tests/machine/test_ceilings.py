@@ -194,14 +194,14 @@ def test_a_run_holds_the_ceilings_that_its_report_uses(tmp_path):
     (ceiling,) = stored.ceilings
     assert ceiling == find()[0]
     page = finished.page.read_text()
-    assert "Roofline" in page
+    assert "](roofline.png)" in page
     assert (finished.folder / "roofline.png").exists()
 
 
 def test_a_run_without_ceilings_has_no_roofline(tmp_path):
     finished = run(tmp_path, ceilings=False)
     assert store.read(finished.folder).ceilings == ()
-    assert "Roofline" not in finished.page.read_text()
+    assert "](roofline.png)" not in finished.page.read_text()
     assert not paths.cache_dir().exists()
 
 

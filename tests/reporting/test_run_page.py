@@ -21,8 +21,13 @@ from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import rise_on_paper
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
+<<<<<<< HEAD
 from cnnbench.reporting import formats, series, style, tables
 from cnnbench.reporting.document import Document
+=======
+from cnnbench.reporting import series, style, tables
+from cnnbench.reporting.document import Live
+>>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -33,7 +38,7 @@ from cnnbench.reporting.runs.compared_blocks import (
 )
 from cnnbench.reporting.runs.exported import row as exported_row
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, write
+from cnnbench.reporting.runs.page import Data, document, write
 from cnnbench.reporting.runs.sections import (
     check,
     crossover,
@@ -670,17 +675,69 @@ def test_the_page_embeds_every_figure_that_it_writes(written: Path) -> None:
         "architecture.png",
         "compare.png",
         "crossover.png",
-        "scaling.png",
-        "scaling-memory.png",
         "flops.png",
         "memory.png",
+        "scaling.png",
+        "scaling-memory.png",
         "spread.png",
     ]
     assert CONVENTION in text
     assert "44 of 44 cases have, layer by layer" in text
     assert "Every case was measured in every launch." in text
     titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
-    assert [int(number) for number, _ in titles] == list(range(1, 11))
+    assert [name for _, name in titles] == [
+        "Answer",
+        "Crossover",
+        "All cases",
+        "Explore",
+        "Scaling",
+        "Can I trust it?",
+        "Method and machine",
+    ]
+    assert [int(number) for number, _ in titles] == list(range(1, 8))
+
+
+def test_the_page_begins_with_the_question_and_its_answer(written: Path) -> None:
+    question, said, tiles, badges, *_ = written.read_text(encoding="utf-8").split("\n\n")
+    assert (
+        question == "# From how many channels on is reduced inception faster than naive inception?"
+    )
+    assert re.match(r"\*\*From about \d+ input channels on, reduced inception is faster", said)
+    form = r"- time of reduced inception / naive inception, (\d+) channels: \*\*[\d.]+\*\* \[.*\]"
+    assert re.findall(form, tiles) == ["3", "192"]
+    assert "44 cases, no failures, noise: launches vary by " in badges
+    assert "44 of 44 equal to Keras" in badges
+
+
+def test_what_is_not_folded_has_less_than_120_lines_and_ten_cases(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    visible = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert len(visible.splitlines()) < 120
+    table = visible.split("## 3. All cases")[1].split("## 4.")[0]
+    assert table.count("\n| ") == 1 + 10
+    folded = re.search(r"<summary>All 44 cases</summary>(.*?)</details>", text, re.DOTALL)
+    assert folded
+    assert folded[1].count("\n| ") == 1 + 44
+
+
+def test_the_data_of_the_page_are_the_results(run: Run, found: list[Result]) -> None:
+    blocks = [block for block in document(run).blocks if isinstance(block, Live)]
+    kinds = [block.kind for block in blocks]
+    assert kinds == ["lines", "cases", "explore", "explore", "multiples"]
+    table = blocks[1].data
+    columns = {column["name"]: column for column in table["columns"]}
+    assert columns["FLOPs"]["values"] == [r.flops for r in found]
+    times = [r.time.value for r in found if r.time]
+    assert columns["time per call"]["values"] == pytest.approx(times, rel=1e-4)
+    assert table["tags"]["network"] == [r.label for r in found]
+    for case, launches in zip(found, table["launches"], strict=True):
+        calls = [launch["calls"] for launch in launches]
+        for shown, measured in zip(calls, case.samples.values(), strict=True):
+            assert shown == pytest.approx(measured, rel=1e-3)
+    (parameters,) = (tab for tab in blocks[0].data["tabs"] if tab["name"] == "parameters")
+    naive, _ = parameters["series"]
+    assert naive["y"] == [2016 * c + 224 for c in naive["x"]]
+    assert [mark["text"] for mark in parameters["marks"]] == ["C = 69"]
 
 
 def test_every_table_of_the_page_is_rectangular(written: Path) -> None:
@@ -733,10 +790,17 @@ def test_a_section_with_a_figure_is_one_new_file(
     finally:
         sys.modules.pop(f"{sections.__name__}.parameters", None)
     titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
+<<<<<<< HEAD
     assert titles[3:6] == [
         ("4", "Time against FLOPs"),
         ("5", "Parameters"),  # ORDER 45, between 40 and 50
         ("6", "Peak memory, on paper and measured"),
+=======
+    assert titles[2:5] == [
+        ("3", "All cases"),
+        ("4", "Parameters"),  # ORDER 45, between 42 and 48
+        ("5", "Explore"),
+>>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
     ]
     assert re.search(r"\| VGG block 32x32x3 +\| +38,720 \|", text)
     assert "![parameters of every case](parameters.png)" in text

@@ -54,7 +54,12 @@ _NUMBER = ' class="number"'
 _PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
 _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 """Before each name in an SVG, where it is given and where it is used."""
-_SHEET = re.compile(r"<style.*?</style>", re.DOTALL)
+_SHEET = re.compile(r"<(style|metadata).*?</\1>|<!--.*?-->", re.DOTALL)
+_SPARE = re.compile(r'(?<=<g) id="[^"]*"| transform="rotate\(-0 [^"]*"|(?<=\n) +')
+"""What nothing refers to, turns nothing, or says nothing: a third of a figure."""
+_PLACES = re.compile(r' (d|x|y|transform|points)="[^"]*"')
+_FINE = re.compile(r"(\.\d\d)\d+")
+"""More digits of a place than anybody sees; a figure has thousands of them."""
 _STYLED = re.compile(r' style="([^"]*)"')
 
 
@@ -185,8 +190,9 @@ def inline(block: Picture, drawn: str) -> str:
     Its styles become attributes, which a strict content policy leaves alone.
     """
     text = _SHEET.sub("", drawn[drawn.index("<svg") :].strip())
+    text = _SPARE.sub("", _PLACES.sub(lambda found: _FINE.sub(r"\1", found[0]), text))
     text = _ID.sub(re.sub(r"\W", "-", block.name) + "-", _STYLED.sub(_attributes, text))
-    joins = 'stroke-linejoin="round" stroke-linecap="butt"'
+    joins = 'stroke-linejoin="round" stroke-linecap="butt" font-family="sans-serif"'
     return _figure(
         text.replace("<svg", f'<svg role="img" aria-label="{escape(block.alt)}" {joins}', 1)
     )
@@ -194,7 +200,9 @@ def inline(block: Picture, drawn: str) -> str:
 
 def _attributes(found: re.Match[str]) -> str:
     pairs = (pair.partition(":") for pair in found[1].split(";") if pair.strip())
-    return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
+    kept = {name.strip(): value.strip() for name, _, value in pairs}
+    kept.pop("font-family", None)  # that of the page
+    return "".join(f' {name}="{value}"' for name, value in kept.items())
 
 
 def _figure(content: str) -> str:

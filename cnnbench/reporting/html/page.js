@@ -34,7 +34,7 @@ function scaled(value, unit, base, prefixes, power) {
 }
 const number = (v) => {
   const size = Math.abs(v);
-  if (size >= 99.95) return Math.round(v).toLocaleString("en");
+  if (size >= 99.95 || Number.isInteger(v)) return Math.round(v).toLocaleString("en");
   return size >= 9.995 ? v.toFixed(1) : size >= 0.0995 ? v.toFixed(2) : String(+v.toPrecision(2));
 };
 const SHOW = {
@@ -131,7 +131,7 @@ function plot(host, spec) {
       const along = (f) => spec.x.log ? [a * (c / a) ** f, b * (d / b) ** f] : [a + f * (c - a), b + f * (d - b)];
       const seen = [0.97, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2].map(along).find(([u, v]) =>
         u > x.low && x.at(u) < wide - right - 8 && x.at(u) > left + 90 && y.at(v) > top + 12 && y.at(v) < tall - bottom - 8);
-      if (seen) inside.append(text([x.at(seen[0]) - 6, y.at(seen[1]) - 5], guide.name, { "text-anchor": "end" }));
+      if (seen) inside.append(text([x.at(seen[0]) - 6, y.at(seen[1]) - 5], brief(guide.name), { "text-anchor": "end" }));
     }
   }
   for (const mark of spec.marks || []) {
@@ -231,7 +231,11 @@ const group = (name, ...nodes) => make("div", { class: "group", role: "group", "
 const check = (name, on, change) =>
   make("label", {}, make("input", { type: "checkbox", ...(on ? { checked: "" } : {}), change: (event) => change(event.target.checked) }), name);
 
-// Tabs of line charts over one quantity: {x, tabs: [{name, unit, series, marks, guides}]}.
+// Points from columns of numbers.
+const points = ({ x, y, low, high }) =>
+  x.map((v, i) => ({ x: v, y: y[i], low: low && low[i], high: high && high[i] }));
+
+// Tabs of line charts over one quantity: {x, tabs: [{name, unit, series, marks}]}.
 function lines(data, root) {
   let tab = 0, log = true;
   const host = make("div", { class: "chart" }), controls = make("div", { class: "controls" });
@@ -240,7 +244,7 @@ function lines(data, root) {
     const { name, unit, series, marks } = data.tabs[tab];
     plot(host, { label: `${name} over ${data.x.name}: ${series.map((s) => s.name).join(" and ")}`, together: true, marks,
       x: { ...data.x, log, at: log ? data.x.at : null }, y: { name, unit, log },
-      series: series.map((s, i) => ({ ...s, line: true, dashed: i === 1 })) });
+      series: series.map((s, i) => ({ name: s.name, points: points(s), line: true, dashed: i === 1 })) });
   });
   const update = () => {
     controls.replaceChildren(
@@ -259,8 +263,7 @@ function multiples(data, root) {
   const hosts = [];
   const draw = drawn(grid, () => {
     const { unit, name, panels } = data.tabs[tab];
-    const ys = panels.flatMap((p) => p.points.map((q) => q.y)).filter((v) => v > 0);
-    const xs = panels.flatMap((p) => p.points.map((q) => q.x));
+    const ys = panels.flatMap((p) => p.y), xs = panels.flatMap((p) => p.x);
     grid.replaceChildren();
     panels.forEach((panel, i) => {
       const host = make("div", { class: "chart" });
@@ -268,8 +271,8 @@ function multiples(data, root) {
       hosts[i] = host;
     });
     panels.forEach((panel, i) => plot(hosts[i], { label: `${name} of ${panel.name} over ${data.x.name}`, tall: 190,
-      x: { ...data.x, log: true, range: xs }, y: { name, unit, log: true, range: ys }, guides: panel.guides,
-      series: [{ name: panel.name, points: panel.points, line: true, look: look(0) }] }));
+      x: { ...data.x, log: true, range: xs }, y: { name, unit, log: true, range: ys }, guides: panel.guide.length ? [{ points: panel.guide }] : [],
+      series: [{ name: panel.name, points: points(panel), line: true, look: look(0) }] }));
   });
   const update = () => {
     controls.replaceChildren(group("Quantity", ...data.tabs.map((t, i) => toggle(t.name, i === tab, () => { tab = i; update(); }))));
@@ -346,8 +349,9 @@ function table(data, root) {
 function row(data, shown, name, i) {
   const cells = shown.slice(1).map((c) => {
     const column = data.columns[c];
-    const cell = make("td", { class: column.values ? "number" : null }, column.texts[i]);
-    if (column.low && column.low[i] != null) cell.append(bar(column, i));
+    const [value, ends] = column.texts[i].split(" [");
+    const cell = make("td", { class: column.values ? "number" : null }, value);
+    if (column.low && column.low[i] != null) cell.append(" ", make("small", {}, `[${ends}`), bar(column, i));
     return cell;
   });
   const pair = [null, null];
@@ -370,7 +374,7 @@ function bar(column, i) {
   const at = (v) => Math.max(0, Math.min(100, 100 * (Math.log(v) - ends[0]) / (ends[1] - ends[0])));
   return make("svg", { class: "interval", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
     make("line", { x1: at(column.low[i]), x2: Math.max(at(column.high[i]), at(column.low[i]) + 1), y1: 4, y2: 4 }),
-    make("line", { x1: at(column.values[i]) - 0.6, x2: at(column.values[i]) + 0.6, y1: 4, y2: 4, class: "middle" }));
+    make("line", { class: "middle", x1: at(column.values[i]) - 0.7, x2: at(column.values[i]) + 0.7, y1: 4, y2: 4 }));
 }
 
 // The launches of a case: every call in order, the warm-up hollow, the median as a line.
@@ -403,13 +407,16 @@ function detail(data, i) {
 }
 const title = (words) => { const node = document.createElementNS(NS, "title"); node.textContent = words; return node; };
 
-// One scatter of the cases, any quantity over any other.
-function explore(data, root) {
+// One scatter of the cases, any quantity over any other, for all the views of the page.
+let views = null;
+function explore(view, root) {
   if (!cases) return;
+  if (views) { views.push(view); for (const draw of watching) draw(); return; }
+  const data = { presets: views = [view] };
   const axes = cases.columns.filter((c) => c.values && c.values.some((v) => v != null));
   const by = (name) => axes.find((c) => c.name === name);
   const labels = [...new Set(cases.tags.network)];
-  const state = { ...data.presets[0], logx: true, logy: true };
+  const state = { x: view.x, y: view.y, logx: true, logy: true };
   const alone = new Set();
   const host = make("div", { class: "chart" }), controls = make("div", { class: "controls" }), keys = make("div");
   const draw = drawn(host, () => {
@@ -431,7 +438,7 @@ function explore(data, root) {
     draw();
   };
   root.append(controls, keys, host);
-  watching.push(draw);
+  watching.push(update);
   update();
 }
 

@@ -51,6 +51,20 @@ def machine_rows(run: Run) -> Table:
     return ["machine and method", ""], [row for row in rows if row[1]]
 
 
+def line(run: Run) -> str:
+    """The machine and the frameworks in one line, and when it was."""
+    facts = {name: ", ".join(values) for name, values in _facts(run)}
+    words = [
+        facts.get("CPU", ""),
+        f"{facts['cores']} cores" if "cores" in facts else "",
+        facts.get("memory", ""),
+        *(f"{name} {facts[name]}" for name in ("tensorflow", "keras") if name in facts),
+        f"suite {run.plan.suite}",
+        *(when for _, when in _when(run.measurements)[:1]),
+    ]
+    return "Measured on " + ", ".join(filter(None, words)) + "." if run.measurements else ""
+
+
 def _named(kinds: dict[str, list[str]]) -> list[str]:
     # A runtime without a name for a device gives its kind as the name.
     return [

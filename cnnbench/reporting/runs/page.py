@@ -13,7 +13,7 @@ import pandas as pd
 from cnnbench.cost import CONVENTION
 from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs import machine, sections
+from cnnbench.reporting.runs import headline, machine, sections
 from cnnbench.reporting.runs.answer import answer
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, compared_blocks
 from cnnbench.reporting.runs.exported import csv_bytes, row
@@ -58,26 +58,44 @@ def document(run: Run) -> Document:
     """The page of a run; its `rows` are those of results.csv."""
     joined, problems = results(run)
     comparisons = compared_blocks(run.plan, joined)
+    data = Data(run, tuple(joined), tuple(comparisons), tuple(problems))
     page = Document(rows=[row(r) for r in joined])
-    page.heading(f"Report: suite {run.plan.suite}", 1)
-    page.text(run.plan.description, *answer(joined, comparisons))
-    page.table(machine.machine_rows(run))
+    _answer(page, data)
+    for section in sections.load():
+        section.add(page, data)
+    page.section("Method and machine")
     page.bullets(machine.varied(run))
     page.text(
         f"Convention: {CONVENTION}. Times are per call, for the whole batch. Brackets and bars are "
         "95 % intervals; if a bar is cut off by the edge of a figure, the table has its ends."
     )
-    data = Data(run, tuple(joined), tuple(comparisons), tuple(problems))
-    for section in sections.load():
-        section.add(page, data)
-    page.section("How to reproduce")
     if run.plan.command:
         page.code(run.plan.command)
     page.text(
         "`cnnbench report FOLDER` renders this page again from "
         f"`{store.FILE}`; [results.csv](results.csv) has one row per case, in base units."
     )
+    with page.folded("The machine, the versions and the plan"):
+        page.table(machine.machine_rows(run))
     return page
+
+
+def _answer(page: Document, data: Data) -> None:
+    """The question, one sentence, two numbers, how far to trust them, and where it was."""
+    from cnnbench.reporting.runs.sections.compared import against  # here: sections import Data
+    from cnnbench.reporting.runs.sections.roofline import flagged, points
+
+    run, results, comparisons = data.run, data.results, data.comparisons
+    ratios = [(r, x) for place in against(run, results) for r, x in place.others if x]
+    placed = [point for c in run.ceilings for point in points(results, c)]
+    page.heading(headline.question(run, results, comparisons), 1)
+    page.text(headline.sentence(run.plan.base, results, comparisons, ratios))
+    page.tiles(headline.tiles(run.plan.base, results, comparisons, ratios))
+    page.badges(headline.badges(results, len(flagged(placed)) if placed else None))
+    page.text(machine.line(run), run.plan.description)
+    page.section("Answer")
+    if comparisons or not ratios:
+        page.text(*answer(results, comparisons))
 
 
 def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:

@@ -1,9 +1,10 @@
-"""The sections of a run's page, one file each: its rows, its words and its figures.
+"""The sections of a run's page, one file or more each: rows, words and figures.
 
 There is no list of them: `load` finds every file of this folder. In each, `ORDER` is the place on
 the page (steps of ten leave room between two), and `add` adds the section to the document, or adds
-nothing where the run has no data for it. A new section with a figure is one new file in this
-folder, here `parameters.py` (without its docstrings):
+nothing where the run has no data for it. Neighbours that start a section of one title share it. A
+new section with a figure is one new file in this folder, here `parameters.py` (without its
+docstrings):
 
     from cnnbench.reporting.document import Document
     from cnnbench.reporting.runs.page import Data

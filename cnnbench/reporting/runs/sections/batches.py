@@ -16,7 +16,7 @@ from cnnbench.reporting.style import Axes, Figure, Look, fixed_log_axis, log_axi
 from cnnbench.reporting.tables import MISSING, Columns, interval, number, of_items, optional
 from cnnbench.runs.result import Result
 
-ORDER = 33
+ORDER = 54
 
 _COLUMNS: Columns[Result] = {
     "network": lambda r: f"{r.label} {sizes(r.case.inputs)} {r.case.mode}",
@@ -34,8 +34,10 @@ def add(document: Document, data: Data) -> None:
     """A table and a figure of the networks that were timed at two or more batch sizes."""
     groups = series(data.results, _alike, lambda r: r.case.batch_size)
     if found := [r for group in groups for r in group]:
-        document.section("Batch sizes")
-        document.table(of_items(found, _COLUMNS))
+        document.section("Scaling")
+        document.heading("With the batch size", 3)
+        with document.folded("Every batch size"):
+            document.table(of_items(found, _COLUMNS))
         alt = "samples per second over the batch size"
         document.picture("batches.png", alt, partial(draw, found, data.looks))
 

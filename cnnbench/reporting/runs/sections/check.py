@@ -9,14 +9,15 @@ from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.tables import Table
 from cnnbench.runs.result import Result
 
-ORDER = 80
+ORDER = 64
 
 
 def add(document: Document, data: Data) -> None:
     """How many cases agree with Keras, and the result for every network."""
-    document.section("Check against Keras")
+    document.section("Can I trust it?")
     document.text(summary(data.results))
-    document.table(rows(data.results))
+    with document.folded("What Keras has"):
+        document.table(rows(data.results))
 
 
 def rows(results: Iterable[Result]) -> Table:

@@ -43,13 +43,13 @@ class Against:
 
 
 def add(document: Document, data: Data) -> None:
-    """A sentence and a ranking for every setting (size, batch, ...), and a figure of all ratios."""
+    """A ranking for every setting (size, batch, ...), and a figure of all ratios."""
     places = against(data.run, data.results)
     if not places:
         return
-    document.section(f"Compared with {data.run.plan.base}")
+    document.section("Answer")
     for place in places:
-        document.text(sentence(place))
+        document.heading(f"Compared with {data.run.plan.base}: {place.where}", 3)
         document.table(ranking(place))
         document.bullets(notes((result.label, ratio) for result, ratio in place.others))
     if any(ratio for place in places for _, ratio in place.others):

@@ -11,6 +11,7 @@ from cnnbench import units
 from cnnbench.reporting import labels, style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.labels import Label
+from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, swaps
 from cnnbench.reporting.runs.page import Data, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, Look
@@ -34,7 +35,8 @@ def add(document: Document, data: Data) -> None:
         document.heading(blocks.title, 3)
         document.table(rows(blocks))
         alt = f"{blocks.comparison.base} and {blocks.comparison.new} over input channels"
-        document.picture(numbered("crossover", index), alt, partial(draw, blocks, data.looks))
+        with document.live("lines", live.crossover(blocks)):
+            document.picture(numbered("crossover", index), alt, partial(draw, blocks, data.looks))
 
 
 def rows(blocks: ComparedBlocks) -> Table:

@@ -11,7 +11,7 @@ from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.tables import Table, interval, number
 from cnnbench.runs.result import Result, ratio, timed
 
-ORDER = 70
+ORDER = 58
 
 _NETWORK = attrgetter("target", "params", "input_shape", "batch_size", "dtype", "device")
 
@@ -20,7 +20,8 @@ def add(document: Document, data: Data) -> None:
     """The networks that were timed in two or more modes."""
     table = rows(data.results)
     if table[1]:
-        document.section("Execution modes")
+        document.section("Scaling")
+        document.heading("With the execution mode", 3)
         document.table(table)
 
 

@@ -11,14 +11,14 @@ from cnnbench.runs import store
 from cnnbench.runs.result import Result
 from cnnbench.runs.store import Run
 
-ORDER = 90
+ORDER = 66
 
 
 def add(document: Document, data: Data) -> None:
     """Every failure and every gap; one sentence if there is none."""
     table = rows(data.run)
     lines = [*unreached(data.run, data.results), *data.problems]
-    document.section("Outcomes")
+    document.section("Can I trust it?")
     if not table[1] and not lines:
         document.text("Every case was measured in every launch.")
     document.table(table)

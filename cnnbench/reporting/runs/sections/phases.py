@@ -33,20 +33,15 @@ _COLUMNS: Columns[Result] = {
 
 
 def add(document: Document, data: Data) -> None:
-    """The phases of every case, and the names of cases whose memory grows."""
+    """The phases of every case."""
     if not any(r.build is not None for r in data.results):
         return
-    document.section("From loading to steady calls")
-    document.text(_TEXT)
     measured = [r for r in data.results if r.time]
     # A column without any value is left out.
     known = {
         name: show for name, show in _COLUMNS.items() if any(show(r) != MISSING for r in measured)
     }
-    document.table(of_items(measured, {"case": lambda r: r.name, **known}))
-    document.bullets(
-        f"**Memory grows** in {r.name}: by {units.binary(r.leak_bytes)} per call, in every launch. "
-        "To do: look for tensors that are kept from call to call."
-        for r in data.results
-        if r.leak_bytes
-    )
+    document.section("All cases")
+    with document.folded("From loading to steady calls"):
+        document.text(_TEXT)
+        document.table(of_items(measured, {"case": lambda r: r.name, **known}))

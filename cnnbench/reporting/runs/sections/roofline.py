@@ -13,15 +13,16 @@ from cnnbench.host.ceiling import Ceiling
 from cnnbench.machine.roofline import Judgement, Plausibility, bounds, judge, moved_bytes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine import bandwidth
+from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.page import Data, grouped, numbered
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, brief, log_axis
-from cnnbench.reporting.tables import Columns, number, of_items, percent
+from cnnbench.reporting.tables import Columns, number, percent
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
 
-ORDER = 45
+ORDER = 49
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def add(document: Document, data: Data) -> None:
     known = [(c, placed) for c in data.run.ceilings if (placed := points(data.results, c))]
     if not known:
         return
-    document.section("Roofline")
+    document.section("Explore")
     document.text(
         "FLOPs per byte: the FLOPs divided by the bytes of the inputs, weights and outputs of all "
         "layers, each moved once. Least time: for each layer the longer of FLOPs / peak and "
@@ -52,12 +53,10 @@ def add(document: Document, data: Data) -> None:
     )
     for index, (ceiling, placed) in enumerate(known):
         document.text(about(ceiling))
-        document.table(of_items(placed, COLUMNS))
-        document.bullets(flagged(placed))
         alt = f"speed over intensity, {ceiling.device}, {ceiling.dtype}"
-        document.picture(
-            numbered("roofline", index), alt, partial(draw, placed, ceiling, data.looks)
-        )
+        drawn = partial(draw, placed, ceiling, data.looks)
+        with document.live("explore", live.roofs(ceiling, [p.intensity for p in placed])):
+            document.picture(numbered("roofline", index), alt, drawn)
 
 
 def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:

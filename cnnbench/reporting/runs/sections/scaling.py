@@ -13,6 +13,7 @@ import numpy as np
 from cnnbench import stats, units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.page import Data, numbered, series
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
@@ -21,7 +22,7 @@ from cnnbench.reporting.tables import Columns, interval, of_items, optional
 from cnnbench.runs.result import Result
 from cnnbench.stats import Estimate, steady
 
-ORDER = 30
+ORDER = 52
 GUIDE: Look = {"color": GREY, "linestyle": ":", "linewidth": 1.5, "zorder": 2}
 _DOTS = "dotted: in proportion to the pixels"
 _TIME = f"time per call, measured ({_DOTS})"
@@ -48,21 +49,26 @@ def add(document: Document, data: Data) -> None:
     scaled = scalings(data.results)
     if not scaled:
         return
-    document.section("Scaling with the input size")
+    document.section("Scaling")
+    document.heading("With the input size", 3)
     document.text(
         "How time and memory grow with the side length of the input: the exponents of power laws, "
         "fitted on log-log scale. An exponent of 2 is proportional to the number of pixels. One "
         "that is smaller than expected means a fixed cost, which weighs more for small inputs."
     )
-    document.table(of_items(scaled, COLUMNS))
+    with document.folded("The exponents"):
+        document.table(of_items(scaled, COLUMNS))
     for index, device in enumerate(dict.fromkeys(r.case.device for r in data.results)):
         if group := [s for s in scaled if s.results[0].case.device == device]:
+            growth = [(s.name, s.results, s.time_on_paper) for s in group]
             time = partial(draw, group, data.looks, attrgetter("time"), units.seconds, _TIME)
-            document.picture(numbered("scaling", index), f"time over input size, {device}", time)
-            if any(r.peak_bytes for s in group for r in s.results):
-                memory = partial(draw, group, data.looks, _peak, units.binary, _MEMORY)
-                name = numbered("scaling-memory", index)
-                document.picture(name, f"peak memory over input size, {device}", memory)
+            memory = partial(draw, group, data.looks, _peak, units.binary, _MEMORY)
+            with document.live("multiples", live.scaling(growth)):
+                name, alt = numbered("scaling", index), f"time over input size, {device}"
+                document.picture(name, alt, time)
+                if any(r.peak_bytes for s in group for r in s.results):
+                    name = numbered("scaling-memory", index)
+                    document.picture(name, f"peak memory over input size, {device}", memory)
 
 
 def scalings(results: Iterable[Result]) -> list[Scaling]:

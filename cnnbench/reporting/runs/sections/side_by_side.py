@@ -28,7 +28,7 @@ Compared = tuple[str, str, Estimate | None]
 def add(document: Document, data: Data) -> None:
     """A table and a figure for every comparison on every device."""
     if data.comparisons:
-        document.section("Side by side")
+        document.section("Answer")
     for index, blocks in enumerate(data.comparisons):
         document.heading(blocks.title, 3)
         networks = architectures(blocks)

@@ -1,4 +1,4 @@
-"""Speed: time per call against FLOPs on paper."""
+"""Speed: time per call against FLOPs on paper, a view of the chart that can be explored."""
 
 from __future__ import annotations
 
@@ -10,31 +10,25 @@ import numpy as np
 from cnnbench import units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.notes import notes
+from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.series import Series
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look
-from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN, Columns, interval, of_items
+from cnnbench.reporting.tables import LEAST, MISSING, UNKNOWN
 from cnnbench.runs.result import Result, flops_rate, timed
 
-ORDER = 40
+ORDER = 48
 
 
 def add(document: Document, data: Data) -> None:
-    """Every case, timed or not, and a figure if any that computes something was timed."""
-    measured = timed(data.results)
-    document.section("Time against FLOPs")
-    document.text(
-        "Time: the geometric mean over launches of the median call after the warm-up. Speed: the "
-        "FLOPs on paper divided by that time."
-    )
-    document.table(of_items(data.results, _COLUMNS))
-    document.bullets(notes((r.name, time) for r, time in measured))
-    if any(r.flops for r, _ in measured):
-        document.picture(
-            "flops.png", "time per call over FLOPs", partial(draw, data.results, data.looks)
-        )
+    """A figure if any case that computes something was timed."""
+    speeds = [r.speed for r in data.results if r.speed]
+    if speeds:
+        document.section("Explore")
+        with document.live("explore", live.rates(speeds)):
+            drawn = partial(draw, data.results, data.looks)
+            document.picture("flops.png", "time per call over FLOPs", drawn)
 
 
 def flops(result: Result) -> str:
@@ -48,12 +42,9 @@ def _counted(result: Result, text: str) -> str:
     return f"{LEAST}{text}" if result.flops else UNKNOWN
 
 
-_COLUMNS: Columns[Result] = {
-    "case": lambda r: r.name,
-    "FLOPs": flops,
-    "time per call": lambda r: interval(r.time, units.seconds),
-    "speed": lambda r: MISSING if r.speed is None else _counted(r, flops_rate(r.speed)),
-}
+def speed(result: Result) -> str:
+    """FLOPs on paper a second of measured time, with the same doubt."""
+    return MISSING if result.speed is None else _counted(result, flops_rate(result.speed))
 
 
 def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:

@@ -17,7 +17,7 @@ from cnnbench.reporting.tables import Columns, interval, of_items, optional, per
 from cnnbench.runs.result import Result, timed
 from cnnbench.stats import BEYOND, FEW, percentile, steady
 
-ORDER = 60
+ORDER = 62
 MOST_ROWS = 24
 
 COLUMNS: Columns[Result] = {
@@ -41,13 +41,16 @@ def add(document: Document, data: Data) -> None:
     results = [r for r in data.results if r.spread]
     if not results:
         return
-    document.section("Spread of the samples")
-    document.text(
-        f"{summary(results)} The percentile is given only if there are {FEW} launches or more, "
-        f"each with at least {BEYOND} calls above it."
-    )
-    document.table(of_items(results, COLUMNS))
-    document.picture("spread.png", "spread of every launch", partial(draw, results, data.looks))
+    document.section("Can I trust it?")
+    document.text(summary(results))
+    with document.folded("Spread of every launch"):
+        document.text(
+            f"The percentile is given only if there are {FEW} launches or more, each with at least "
+            f"{BEYOND} calls above it."
+        )
+        document.table(of_items(results, COLUMNS))
+        drawn = partial(draw, results, data.looks)
+        document.picture("spread.png", "spread of every launch", drawn)
 
 
 def summary(results: Iterable[Result]) -> str:

@@ -1,0 +1,204 @@
+"""Plain data of a run for the charts of its page; html/page.js draws them.
+
+Values are in base units; `unit` says how they are written there (s, B, count, %, or none). What is
+not known is None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cnnbench import stats
+from cnnbench.cases.paper import QUANTITIES
+from cnnbench.host.ceiling import Ceiling
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Swap, swaps
+from cnnbench.runs.result import Result, flops_rate
+from cnnbench.runs.store import Measurement
+from cnnbench.stats import Crossing, Estimate
+
+CALLS = 40_000
+"""The most calls that a page holds: beyond, each launch has as many as it can of its first."""
+_FAR = 1e18
+"""FLOPs beyond every case."""
+_UNITS = {name: "B" if "memory" in name else "count" for name in QUANTITIES}
+_TABS = ("time", "FLOPs", "parameters", *(name for name in QUANTITIES if "memory" in name))
+
+Plain = dict[str, Any]
+Point = tuple[float, float | Estimate | None]
+"""A place across, and a value there."""
+
+
+def crossover(blocks: ComparedBlocks) -> Plain:
+    """Both blocks over the channels, quantity by quantity, with the places where they cross."""
+    low, high = blocks.comparison.range
+    names = blocks.comparison.base, blocks.comparison.new
+    crossings = {swap.quantity: swap for swap in swaps(blocks)}
+    tabs = []
+    for name in _TABS:
+        both = _measured(blocks) if name == "time" else _on_paper(blocks, name)
+        if any(points for points in both):
+            swap = crossings.get(name)
+            tab = {"name": f"{name} per call, measured" if name == "time" else name}
+            tab["unit"] = "s" if name == "time" else _UNITS[name]
+            series = [{"name": n, **_points(p)} for n, p in zip(names, both, strict=True)]
+            marks = [_mark(swap, crossing) for crossing in swap.crossings] if swap else []
+            tabs.append({**tab, "series": series, "marks": marks})
+    ticks = [2**k for k in range(20) if low <= 2**k <= high]
+    return {"x": {"name": "input channels C", "unit": "", "at": ticks}, "tabs": tabs}
+
+
+def _measured(blocks: ComparedBlocks) -> list[list[Point]]:
+    pairs = blocks.pairs
+    both = ([(p.channels, p.base.time) for p in pairs], [(p.channels, p.new.time) for p in pairs])
+    return [[point for point in points if point[1]] for points in both]
+
+
+def _on_paper(blocks: ComparedBlocks, quantity: str) -> list[list[Point]]:
+    channels, *both = blocks.curves(quantity) if blocks.comparison.channels else ((), (), ())
+    return [list(zip(channels, values, strict=True)) for values in both]
+
+
+def _mark(swap: Swap, crossing: Crossing) -> Plain:
+    if not swap.measured:
+        return {"at": crossing.above, "text": f"C = {crossing.above:.0f}"}
+    ends = {"low": crossing.below, "high": crossing.above}
+    return {"at": crossing.at, "text": f"C ≈ {crossing.at:.0f}", **ends}
+
+
+def _points(points: Iterable[Point]) -> Plain:
+    """Columns of numbers; the ends of intervals where any point has one."""
+    known = list(points)
+    found: Plain = {"x": [x for x, _ in known], **estimates("y", [y for _, y in known])}
+    return found
+
+
+def estimates(name: str, values: Sequence[float | Estimate | None]) -> Plain:
+    """The values under a name, and the ends of their intervals if any has one."""
+    found: Plain = {name: [v.value if isinstance(v, Estimate) else v for v in values]}
+    ends = [(v.low, v.high) if isinstance(v, Estimate) else (None, None) for v in values]
+    if any(low is not None for low, _ in ends):
+        found |= {"low": [low for low, _ in ends], "high": [high for _, high in ends]}
+    return {key: [*map(_short, column)] for key, column in found.items()}
+
+
+def _short(value: float | None) -> float | None:
+    """Five digits: what a screen can show, in fewer bytes. A count stays as it is."""
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]]) -> Plain:
+    """Time and memory of each network over the side of its input, each in a panel of its own.
+
+    Args:
+        groups: a name, its cases in the order of their size, and the exponent of the time that
+            their FLOPs let expect.
+    """
+    times = [[(r.side, r.time) for r in results if r.time] for _, results, _ in groups]
+    peaks = [[(r.side, r.peak_bytes) for r in results if r.peak_bytes] for _, results, _ in groups]
+    powers = [exponent for *_, exponent in groups]
+    names = [name for name, *_ in groups]
+    both = [
+        _tab("time per call", "s", names, times, powers),
+        _tab("peak memory, measured", "B", names, peaks, [None] * len(names)),
+    ]
+    sides = sorted({r.side for _, results, _ in groups for r in results})
+    return {
+        "x": {"name": "input side (pixels)", "unit": "", "at": sides},
+        "tabs": [tab for tab in both if tab],
+    }
+
+
+def _tab(
+    name: str,
+    unit: str,
+    names: Sequence[str],
+    points: Sequence[Sequence[Point]],
+    powers: Sequence[float | None],
+) -> Plain | None:
+    panels = [
+        {"name": title, **_points(known), "guide": _power(known, power) if power else []}
+        for title, known, power in zip(names, points, powers, strict=True)
+        if known
+    ]
+    return {"name": name, "unit": unit, "panels": panels} if panels else None
+
+
+def _power(points: Sequence[Point], exponent: float) -> list[list[float]]:
+    """A power law through the last point, from the first on."""
+    (first, _), (last, value) = points[0], points[-1]
+    top = value.value if isinstance(value, Estimate) else value or 0.0
+    return [[x, top * (x / last) ** exponent] for x in (first, last)]
+
+
+def launches(results: Sequence[Result]) -> list[list[Plain]]:
+    """Of every case its launches, with the seconds of every call in order."""
+    count = sum(len(r.launches) for r in results)
+    most = max(CALLS // max(count, 1), 20)
+    return [[_launch(m, most) for m in r.launches] for r in results]
+
+
+def _launch(m: Measurement, most: int) -> Plain:
+    seconds = [ns / 1e9 for ns in m.samples_ns]
+    medians = stats.medians([seconds]) if m.ok and seconds else []
+    return {
+        "launch": m.launch,
+        "outcome": m.outcome,
+        "detail": m.detail,
+        "warm": stats.warmup(seconds) if medians else 0,
+        "median": _short(medians[0]) if medians else None,
+        "calls": [float(f"{s:.4g}") for s in seconds[:most]],
+    }
+
+
+def column(name: str, texts: Sequence[str], values: Sequence[Any] | None, **more: Any) -> Plain:
+    """A column of the table of cases: its texts and, where it has numbers, their values."""
+    found: Plain = {"name": name, "texts": [*texts], **more}
+    if values is not None and any(value is not None for value in values):
+        found |= estimates("values", values)
+    return found
+
+
+def cases(
+    columns: Sequence[Plain], tags: Mapping[str, Sequence[str]], results: Sequence[Result]
+) -> Plain:
+    """The table of cases: its columns, the words by which it is filtered, and every call."""
+    return {
+        "columns": columns,
+        "tags": {k: [*v] for k, v in tags.items()},
+        "launches": launches(results),
+    }
+
+
+def rates(speeds: Sequence[float]) -> Plain:
+    """Time over FLOPs, with lines of 1, 10, 100 ... GFLOP/s around the speeds."""
+    low, high = (math.log10(end(speeds)) for end in (min, max))
+    decades = [10.0**k for k in range(math.floor(low), math.ceil(high) + 1)]
+    lines = [
+        {"name": flops_rate(rate), "points": [[1.0, 1 / rate], [_FAR, _FAR / rate]]}
+        for rate in decades
+    ]
+    return _preset("time over FLOPs", "FLOPs", "time per call", lines)
+
+
+def equal(peaks: Sequence[float]) -> Plain:
+    """Measured over predicted memory, with the line on which both are equal."""
+    ends = [min(peaks) / 4, max(peaks) * 4]
+    line = {"name": "measured = on paper", "points": [[end, end] for end in ends]}
+    return _preset("memory", "peak on paper", "peak measured", [line])
+
+
+def roofs(ceiling: Ceiling, intensities: Sequence[float]) -> Plain:
+    """Speed over FLOPs per byte, below the two roofs."""
+    known = [*filter(None, intensities), ceiling.ridge]
+    places = [min(known) / 9, ceiling.ridge, max(known) * 9]
+    slope = ceiling.bytes_per_s or math.inf
+    roof = [[x, min(ceiling.flops_per_s, x * slope)] for x in places if x]
+    name = f"roofline, {ceiling.device}, {ceiling.dtype}"
+    line = {"name": flops_rate(ceiling.flops_per_s), "points": roof}
+    return _preset(name, "FLOPs per byte", "speed", [line])
+
+
+def _preset(name: str, x: str, y: str, guides: Sequence[Plain]) -> Plain:
+    return {"name": name, "x": x, "y": y, "guides": [*guides]}
