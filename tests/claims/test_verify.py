@@ -255,7 +255,8 @@ def test_measuring_stores_a_run_and_writes_its_page(measured):
     # Ten of one claim and one of the other, three launches each.
     assert len(run.measurements) == 11 * 3
     page = (measured / "README.md").read_text()
-    assert "## reduction-computation" in page
+    assert "### reduction-computation" in page
+    assert page.index("## All claims in one table") > page.index("### reduction-computation")
     assert "![" in page
     assert (measured / "reduction-computation.png").exists()
 

@@ -60,18 +60,25 @@ def write(claims: Sequence[JudgedClaim], run: Run | None, folder: Path) -> Path:
     page = Document()
     page.heading("What is said about convolutional networks, and what is true", 1)
     page.text(f"{_summary(claims)}.", *_RULES)
+    verdicts = [(judged, judged.measured or judged.on_paper) for judged in claims]
+    for verdict in (*ClaimVerdict, None):
+        alike = [judged for judged, given in verdicts if given == verdict]
+        if alike:
+            page.heading(f"{verdict or _NOT_MEASURED}".capitalize())
+        for judged in alike:
+            name, title = judged.claim.name, judged.claim.title
+            with page.folded(title):
+                page.heading(name, 3)
+                _argue(page, judged, run)
+                if figure.worth_drawing(judged):
+                    page.picture(f"{name}.png", title, partial(figure.draw, judged))
+    page.heading("All claims in one table")
     headers, rows = _table(claims)
     page.table((headers, [[f"[{name}](#{name})", *cells] for name, *cells in rows]))
+    page.heading("Method and machine")
+    page.text(f"Convention: {CONVENTION}. Intervals are of 95 %.")
     if run:
         page.table(machine_rows(run))
-    page.text(f"Convention: {CONVENTION}. Intervals are of 95 %.")
-    for judged in claims:
-        name, title = judged.claim.name, judged.claim.title
-        page.heading(name)
-        page.text(f"**{title}**")
-        _argue(page, judged, run)
-        if figure.worth_drawing(judged):
-            page.picture(f"{name}.png", title, partial(figure.draw, judged))
     return formats.write(page, folder)
 
 
