@@ -21,13 +21,8 @@ from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import rise_on_paper
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
-<<<<<<< HEAD
 from cnnbench.reporting import formats, series, style, tables
-from cnnbench.reporting.document import Document
-=======
-from cnnbench.reporting import series, style, tables
-from cnnbench.reporting.document import Live
->>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
+from cnnbench.reporting.document import Document, Live
 from cnnbench.reporting.runs import machine, sections
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -790,17 +785,10 @@ def test_a_section_with_a_figure_is_one_new_file(
     finally:
         sys.modules.pop(f"{sections.__name__}.parameters", None)
     titles = re.findall(r"^## (\d+)\. (.+)$", text, re.M)
-<<<<<<< HEAD
-    assert titles[3:6] == [
-        ("4", "Time against FLOPs"),
-        ("5", "Parameters"),  # ORDER 45, between 40 and 50
-        ("6", "Peak memory, on paper and measured"),
-=======
     assert titles[2:5] == [
         ("3", "All cases"),
         ("4", "Parameters"),  # ORDER 45, between 42 and 48
         ("5", "Explore"),
->>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
     ]
     assert re.search(r"\| VGG block 32x32x3 +\| +38,720 \|", text)
     assert "![parameters of every case](parameters.png)" in text

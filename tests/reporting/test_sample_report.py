@@ -24,7 +24,7 @@ def stored_and_again(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("again")
     shutil.copy(request.param / store.FILE, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda _, out, **__: out.write(b"<svg/>"))
+        patch.setattr(Figure, "savefig", lambda _, out, **__: out.write(b"<svg></svg>"))
         page.write(folder)
     return request.param, folder
 

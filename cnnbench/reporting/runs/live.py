@@ -182,11 +182,11 @@ def rates(speeds: Sequence[float]) -> Plain:
     return _preset("time over FLOPs", "FLOPs", "time per call", lines)
 
 
-def equal(peaks: Sequence[float]) -> Plain:
-    """Measured over predicted memory, with the line on which both are equal."""
+def equal(x: str, peaks: Sequence[float]) -> Plain:
+    """Measured over expected memory, with the line on which both are equal."""
     ends = [min(peaks) / 4, max(peaks) * 4]
-    line = {"name": "measured = on paper", "points": [[end, end] for end in ends]}
-    return _preset("memory", "peak on paper", "peak measured", [line])
+    line = {"name": "measured = expected", "points": [[end, end] for end in ends]}
+    return _preset("memory", x, "peak measured", [line])
 
 
 def roofs(ceiling: Ceiling, intensities: Sequence[float]) -> Plain:

@@ -65,17 +65,18 @@ def document(run: Run) -> Document:
         section.add(page, data)
     page.section("Method and machine")
     page.bullets(machine.varied(run))
-    page.text(
-        f"Convention: {CONVENTION}. Times are per call, for the whole batch. Brackets and bars are "
-        "95 % intervals; if a bar is cut off by the edge of a figure, the table has its ends."
-    )
-    if run.plan.command:
-        page.code(run.plan.command)
-    page.text(
-        "`cnnbench report FOLDER` renders this page again from "
-        f"`{store.FILE}`; [results.csv](results.csv) has one row per case, in base units."
-    )
-    with page.folded("The machine, the versions and the plan"):
+    with page.folded("How it was measured, where, and how to make this page again"):
+        page.text(
+            f"Convention: {CONVENTION}. Times are per call, for the whole batch. Brackets and bars "
+            "are 95 % intervals; if a bar is cut off by the edge of a figure, the table has its "
+            "ends."
+        )
+        if run.plan.command:
+            page.code(run.plan.command)
+        page.text(
+            "`cnnbench report FOLDER` renders this page again from "
+            f"`{store.FILE}`; [results.csv](results.csv) has one row per case, in base units."
+        )
         page.table(machine.machine_rows(run))
     return page
 

@@ -13,7 +13,7 @@ from cnnbench.reporting.runs.page import Data, grouped
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, log_axis
-from cnnbench.reporting.tables import Columns, optional, percent
+from cnnbench.reporting.tables import Columns, of_items, optional, percent
 from cnnbench.runs.result import Result
 
 ORDER = 50
@@ -37,41 +37,30 @@ def add(document: Document, data: Data) -> None:
     if not results:
         return
     sources = sorted({m.peak_source for r in data.results for m in r.launches if m.peak_source})
-<<<<<<< HEAD
-    document.section("Peak memory, on paper and measured")
-=======
     document.section("Explore")
->>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
-    document.text(
-        "Measured: by how much the first call raises the peak memory of the process, the median "
-        f"over launches (source: {', '.join(sources) or 'not recorded'}). On paper: the most "
-        "memory that activations need at any one time, without the input and the weights, "
-        "because these exist before that call, and without what the framework itself needs.",
-        summary(results),
-    )
-<<<<<<< HEAD
     predicted = any(r.predicted for r in results)
-    if predicted:
+    with document.folded("What the peaks of memory are"):
         document.text(
-            "Predicted: by the model of this machine as it was calibrated before the run, which "
-            "knows what the framework needs (`cnnbench predict`).",
-            summary(results, by_model=True),
+            "Measured: by how much the first call raises the peak memory of the process, the "
+            f"median over launches (source: {', '.join(sources) or 'not recorded'}). On paper: "
+            "the most memory that activations need at any one time, without the input and the "
+            "weights, because these exist before that call, and without what the framework itself "
+            "needs.",
+            summary(results),
         )
-    document.table(of_items(results, PREDICTED if predicted else COLUMNS))
+        if predicted:
+            document.text(
+                "Predicted: by the model of this machine as it was calibrated before the run, "
+                "which knows what the framework needs (`cnnbench predict`).",
+                summary(results, by_model=True),
+            )
+        document.table(of_items(results, PREDICTED if predicted else COLUMNS))
     # If no peak rose there are only zeros, which a logarithmic axis cannot show.
-    if _known(results, predicted):
-        document.picture(
-            "memory.png",
-            f"measured peak over that {_SOURCE[predicted]}",
-            partial(draw, results, data.looks, predicted),
-        )
-=======
-    # If no peak rose there are only zeros, which a logarithmic axis cannot show.
-    if known := _known(results):
-        alt = "measured over predicted peak"
-        with document.live("explore", live.equal([x for _, x, _ in known])):
-            document.picture("memory.png", alt, partial(draw, results, data.looks))
->>>>>>> 3a53baf (reporting: the page of a run asks, answers, and lets a reader sort, filter and look at every call; own charts, 30 KB of script (vega: 860 KB))
+    if known := _known(results, predicted):
+        drawn = partial(draw, results, data.looks, predicted)
+        x = "peak predicted" if predicted else "peak on paper"
+        with document.live("explore", live.equal(x, [expected for _, expected, _ in known])):
+            document.picture("memory.png", f"measured peak over that {_SOURCE[predicted]}", drawn)
 
 
 _SOURCE = {False: "on paper", True: "predicted"}

@@ -21,8 +21,8 @@ def add(document: Document, data: Data) -> None:
     table = rows(data.results)
     if table[1]:
         document.section("Scaling")
-        document.heading("With the execution mode", 3)
-        document.table(table)
+        with document.folded("With the execution mode"):
+            document.table(table)
 
 
 def rows(results: Iterable[Result]) -> Table:

@@ -43,14 +43,15 @@ def add(document: Document, data: Data) -> None:
     if not known:
         return
     document.section("Explore")
-    document.text(
-        "FLOPs per byte: the FLOPs divided by the bytes of the inputs, weights and outputs of all "
-        "layers, each moved once. Least time: for each layer the longer of FLOPs / peak and "
-        "bytes / bandwidth, added up over the layers. A runtime can be faster than that if it "
-        "fuses layers, finds data in a cache, or multiplies less (Winograd, FFT). Share: the least "
-        "time divided by the measured one. A time that only such a fast convolution could reach, "
-        "or that nothing could reach, is named below its table."
-    )
+    with document.folded("What the roofline says"):
+        document.text(
+            "FLOPs per byte: the FLOPs divided by the bytes of the inputs, weights and outputs of "
+            "all layers, each moved once. Least time: for each layer the longer of FLOPs / peak "
+            "and bytes / bandwidth, added up over the layers. A runtime can be faster than that if "
+            "it fuses layers, finds data in a cache, or multiplies less (Winograd, FFT). A time "
+            "that only such a fast convolution could reach, or that nothing could reach, is named "
+            "under the question of trust."
+        )
     for index, (ceiling, placed) in enumerate(known):
         document.text(about(ceiling))
         alt = f"speed over intensity, {ceiling.device}, {ceiling.dtype}"
