@@ -330,9 +330,9 @@ def test_the_table_in_markdown():
     text = explained(graph_of("vgg16"), "vgg16", "markdown")
     assert "| torch       | 30,940,528,640 | FLOPs     |" in text
     with pytest.raises(
-        UnknownNameError, match="unknown format 'html'; known: json, markdown, table"
+        UnknownNameError, match="unknown format 'csv'; known: html, json, markdown, table"
     ):
-        explained(graph_of("vgg16"), "vgg16", "html")
+        explained(graph_of("vgg16"), "vgg16", "csv")
 
 
 # Against the profiler of the TensorFlow that is installed

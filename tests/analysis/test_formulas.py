@@ -396,5 +396,5 @@ def test_names_are_upright_and_numbers_below():
 
 
 def test_a_format_that_there_is_not():
-    with pytest.raises(CnnbenchError, match="unknown format 'html'"):
-        show(document(closed("vgg_block")), "html")
+    with pytest.raises(CnnbenchError, match="unknown format 'pdf'"):
+        show(document(closed("vgg_block")), "pdf")

@@ -406,7 +406,9 @@ def test_a_step_of_a_network_that_does_nothing():
 
 
 def test_a_format_that_there_is_not():
-    with pytest.raises(CnnbenchError, match="unknown format 'csv'; known: json, markdown, table"):
+    with pytest.raises(
+        CnnbenchError, match="unknown format 'csv'; known: html, json, markdown, table"
+    ):
         shown(training(trace(chain, (4, 4, 1))), "csv")
 
 
