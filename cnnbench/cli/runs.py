@@ -151,7 +151,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def report(folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")]) -> None:
-    """Write the report of a stored run again: index.html for a browser, README.md for GitHub."""
+    """Write the pages of a stored run again: index.html and README.md."""
     print(f"report: {api.report(folder)}")
 
 
