@@ -80,6 +80,7 @@ def test_an_application_at_its_size(name):
 @pytest.mark.parametrize("name", SIZES)
 def test_an_application_at_another_size_without_its_top(name, monkeypatch):
     graph, model = read(name, SMALL, batch_size=2)
-    # Half of a trace, and the same whatever the size: compared above.
+    # Half of a trace, and compared above. Passed through, its output is still what its rule must
+    # give, and its weights are still Keras'.
     monkeypatch.setattr(keras.layers.BatchNormalization, "call", lambda self, inputs, **_: inputs)
     assert_agrees(graph, profiler.trace(graph, model), model)

@@ -31,9 +31,10 @@ from cnnbench.reporting.runs.compared_blocks import (
     swaps,
     time_swap,
 )
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.exported import row as exported_row
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, document, write
+from cnnbench.reporting.runs.page import document, write
 from cnnbench.reporting.runs.sections import (
     check,
     crossover,

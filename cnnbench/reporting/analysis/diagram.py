@@ -225,7 +225,7 @@ def _sums(layers: Sequence[LayerCost], times: int = 1) -> tuple[str, ...]:
 
 def _repeats(network: Architecture, found: Sequence[Box]) -> list[Box]:
     """The same with one box for blocks that are alike and follow each other without a side way."""
-    edges = {(a, b) for (a, b) in _edges(network, found)}
+    edges = _edges(network, found)
     after: dict[int, set[int]] = {}
     before: dict[int, set[int]] = {}
     for a, b in edges:

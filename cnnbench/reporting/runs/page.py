@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
@@ -15,36 +11,14 @@ from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import headline, machine, sections
 from cnnbench.reporting.runs.answer import answer
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, compared_blocks
+from cnnbench.reporting.runs.compared_blocks import compared_blocks
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.exported import csv_bytes, row
-from cnnbench.reporting.style import Look, looks
+from cnnbench.reporting.runs.sections.compared import against
+from cnnbench.reporting.runs.sections.roofline import below_ceilings, flagged
 from cnnbench.runs import store
-from cnnbench.runs.result import Result, results
+from cnnbench.runs.result import results
 from cnnbench.runs.store import Run
-
-T = TypeVar("T")
-K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A stored run joined with its costs on paper: all that a section may show.
-
-    `results` has one entry a case, `comparisons` one entry a comparison and device, and
-    `problems` one line for every case whose cost is not known.
-    """
-
-    run: Run
-    results: tuple[Result, ...]
-    comparisons: tuple[ComparedBlocks, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def looks(self) -> dict[str, Look]:
-        """Colour and marker of every network, the same in all figures of the page."""
-        pairs = [(blocks.comparison.base, blocks.comparison.new) for blocks in self.comparisons]
-        first = [*chain.from_iterable(pairs), self.run.plan.base]
-        return looks((r.label for r in self.results), first)
 
 
 def write(folder: Path) -> Path:
@@ -83,12 +57,9 @@ def document(run: Run) -> Document:
 
 def _answer(page: Document, data: Data) -> None:
     """The question, one sentence, two numbers, how far to trust them, and where it was."""
-    from cnnbench.reporting.runs.sections.compared import against  # here: sections import Data
-    from cnnbench.reporting.runs.sections.roofline import flagged, points
-
     run, results, comparisons = data.run, data.results, data.comparisons
     ratios = [(r, x) for place in against(run, results) for r, x in place.others if x]
-    placed = [point for c in run.ceilings for point in points(results, c)]
+    placed = below_ceilings(data)
     page.heading(headline.question(run, results, comparisons), 1)
     page.text(headline.sentence(run.plan.base, results, comparisons, ratios))
     page.tiles(headline.tiles(run.plan.base, results, comparisons, ratios))
@@ -97,25 +68,3 @@ def _answer(page: Document, data: Data) -> None:
     page.section("Answer")
     if comparisons or not ratios:
         page.text(*answer(results, comparisons))
-
-
-def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """The items of each key, in the order of their first appearance."""
-    groups: dict[K, list[T]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
-
-
-def series(
-    results: Iterable[Result], alike: Callable[[Result], str], size: Callable[[Result], float]
-) -> list[list[Result]]:
-    """The timed cases that are alike but for a size, in its order, where there are several."""
-    groups = grouped((r for r in results if r.time), alike).values()
-    ordered = [sorted(group, key=size) for group in groups]
-    return [group for group in ordered if size(group[0]) < size(group[-1])]
-
-
-def numbered(stem: str, index: int) -> str:
-    """The file name of one of several figures of a kind: scaling.png, scaling-2.png."""
-    return f"{stem}-{index + 1}.png" if index else f"{stem}.png"

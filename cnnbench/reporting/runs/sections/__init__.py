@@ -7,7 +7,7 @@ new section with a figure is one new file in this folder, here `parameters.py` (
 docstrings):
 
     from cnnbench.reporting.document import Document
-    from cnnbench.reporting.runs.page import Data
+    from cnnbench.reporting.runs.data import Data
     from cnnbench.reporting.style import Figure, figure
 
     ORDER = 45

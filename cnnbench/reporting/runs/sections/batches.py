@@ -9,7 +9,7 @@ from itertools import compress
 from cnnbench import units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data, grouped, series
+from cnnbench.reporting.runs.data import Data, grouped, series
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import Axes, Figure, Look, fixed_log_axis, log_axis

@@ -10,8 +10,8 @@ from cnnbench import units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.runs.sections.roofline import Point, points
+from cnnbench.reporting.runs.data import Data
+from cnnbench.reporting.runs.sections.roofline import Point, below_ceilings
 from cnnbench.reporting.runs.sections.speed import flops, speed
 from cnnbench.reporting.tables import MISSING, interval, number, optional, percent
 from cnnbench.runs.result import Result
@@ -133,8 +133,7 @@ def add(document: Document, data: Data) -> None:
 
 def joined(data: Data) -> list[Known]:
     """Every case with its place below the ceilings."""
-    placed = [point for c in data.run.ceilings for point in points(data.results, c)]
-    below = {id(point.result): point for point in placed}
+    below = {id(point.result): point for point in below_ceilings(data)}
     return [(r, below.get(id(r))) for r in data.results]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import Table
 from cnnbench.runs.result import Result
 

@@ -10,8 +10,8 @@ from itertools import chain
 from cnnbench import stats, units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data
 from cnnbench.reporting.runs.sections.speed import flops
 from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Table, interval, number, optional

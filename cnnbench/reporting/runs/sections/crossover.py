@@ -13,7 +13,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.labels import Label
 from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, swaps
-from cnnbench.reporting.runs.page import Data, numbered
+from cnnbench.reporting.runs.data import Data, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, Look
 from cnnbench.reporting.tables import MISSING, SHOW, Rows, Table
 from cnnbench.stats import Crossing

@@ -9,7 +9,7 @@ from statistics import median
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, log_axis

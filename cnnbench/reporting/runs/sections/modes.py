@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import Table, interval, number
 from cnnbench.runs.result import Result, ratio, timed
 

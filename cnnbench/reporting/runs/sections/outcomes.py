@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data, grouped
+from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import MISSING, Table
 from cnnbench.runs import store
 from cnnbench.runs.result import Result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.tables import MISSING, Columns, number, of_items, optional
 from cnnbench.runs.result import Result
 from cnnbench.stats import percentile

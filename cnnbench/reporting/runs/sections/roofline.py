@@ -14,7 +14,7 @@ from cnnbench.machine.roofline import Judgement, Plausibility, bounds, judge, mo
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.machine import bandwidth
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.page import Data, grouped, numbered
+from cnnbench.reporting.runs.data import Data, grouped, numbered
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look, along, brief, log_axis
@@ -58,6 +58,11 @@ def add(document: Document, data: Data) -> None:
         drawn = partial(draw, placed, ceiling, data.looks)
         with document.live("explore", live.roofs(ceiling, [p.intensity for p in placed])):
             document.picture(numbered("roofline", index), alt, drawn)
+
+
+def below_ceilings(data: Data) -> list[Point]:
+    """The timed forward passes below each of the ceilings that were measured."""
+    return [point for ceiling in data.run.ceilings for point in points(data.results, ceiling)]
 
 
 def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:

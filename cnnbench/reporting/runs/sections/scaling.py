@@ -14,7 +14,7 @@ from cnnbench import stats, units
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.page import Data, numbered, series
+from cnnbench.reporting.runs.data import Data, numbered, series
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import GREY, Axes, Figure, Look

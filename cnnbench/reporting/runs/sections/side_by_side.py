@@ -11,8 +11,9 @@ from cnnbench.reporting.analysis import diagram
 from cnnbench.reporting.analysis.diagram import Architecture
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair
+from cnnbench.reporting.runs.data import Data, numbered
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data, numbered
+from cnnbench.reporting.series import exact
 from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, log_axis
 from cnnbench.reporting.tables import SHOW, Table, interval, number, optional
 from cnnbench.runs.result import flops_rate
@@ -80,7 +81,7 @@ def _compared(pair: Pair) -> dict[str, Compared]:
 
 
 def _exact(show: Callable[[float], str], base: float | None, new: float | None) -> Compared:
-    ratio = Estimate(new / base, None, None, 1) if base and new is not None else None
+    ratio = exact(new / base) if base and new is not None else None
     return optional(base, show), optional(new, show), ratio
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.page import Data
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, fixed_log_axis
 from cnnbench.reporting.tables import Columns, interval, of_items, optional, percent
 from cnnbench.runs.result import Result, timed

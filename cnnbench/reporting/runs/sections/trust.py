@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cnnbench import units
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.notes import notes
-from cnnbench.reporting.runs.page import Data
-from cnnbench.reporting.runs.sections.roofline import flagged, points
+from cnnbench.reporting.runs.sections.roofline import below_ceilings, flagged
 from cnnbench.runs.result import timed
 
 ORDER = 60
@@ -15,7 +15,6 @@ ORDER = 60
 def add(document: Document, data: Data) -> None:
     """What is doubtful, one line each with what to do about it."""
     document.section("Can I trust it?")
-    placed = [point for c in data.run.ceilings for point in points(data.results, c)]
     document.bullets(
         [
             *notes((r.name, time) for r, time in timed(data.results)),
@@ -25,6 +24,6 @@ def add(document: Document, data: Data) -> None:
                 for r in data.results
                 if r.leak_bytes
             ),
-            *flagged(placed),
+            *flagged(below_ceilings(data)),
         ]
     )

@@ -1,0 +1,59 @@
+"""DATA: a stored run joined with its costs, which every section of its page takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks
+from cnnbench.reporting.style import Look, looks
+from cnnbench.runs.result import Result
+from cnnbench.runs.store import Run
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A stored run joined with its costs on paper: all that a section may show.
+
+    `results` has one entry a case, `comparisons` one entry a comparison and device, and
+    `problems` one line for every case whose cost is not known.
+    """
+
+    run: Run
+    results: tuple[Result, ...]
+    comparisons: tuple[ComparedBlocks, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """Colour and marker of every network, the same in all figures of the page."""
+        pairs = [(blocks.comparison.base, blocks.comparison.new) for blocks in self.comparisons]
+        first = [*chain.from_iterable(pairs), self.run.plan.base]
+        return looks((r.label for r in self.results), first)
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items of each key, in the order of their first appearance."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def series(
+    results: Iterable[Result], alike: Callable[[Result], str], size: Callable[[Result], float]
+) -> list[list[Result]]:
+    """The timed cases that are alike but for a size, in its order, where there are several."""
+    groups = grouped((r for r in results if r.time), alike).values()
+    ordered = [sorted(group, key=size) for group in groups]
+    return [group for group in ordered if size(group[0]) < size(group[-1])]
+
+
+def numbered(stem: str, index: int) -> str:
+    """The file name of one of several figures of a kind: scaling.png, scaling-2.png."""
+    return f"{stem}-{index + 1}.png" if index else f"{stem}.png"
