@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial, wraps
-from types import CodeType
+from inspect import signature
 from typing import Any
 
 from cnnbench.errors import ShapeError
@@ -234,21 +234,16 @@ RULES: dict[str, Callable[..., Rule]] = {}
 """The cost rule of every known layer, by its Keras class name."""
 
 
+@cache
 def argument_names(rule: Callable[..., Rule]) -> tuple[str, ...]:
     """The arguments of a rule after the shapes: those of the Keras class that it needs."""
-    code, first = _code(rule)
-    return code.co_varnames[first + 1 : code.co_argcount]
+    return tuple(signature(rule).parameters)[1:]
 
 
+@cache
 def merges(rule: Callable[..., Rule]) -> bool:
     """Whether a rule takes a list of shapes: its first argument is then called xs."""
-    code, first = _code(rule)
-    return code.co_varnames[first] == "xs"
-
-
-def _code(rule: Callable[..., Rule]) -> tuple[CodeType, int]:
-    """The code of a rule, and the position of the shape among its arguments (after a rank)."""
-    return (rule.func.__code__, 1) if isinstance(rule, partial) else (rule.__code__, 0)
+    return next(iter(signature(rule).parameters)) == "xs"
 
 
 def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:

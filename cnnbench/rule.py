@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeVar, dataclass_transform
 
@@ -75,3 +75,15 @@ class Rule:
     saves: Literal["", "input", "output", "both"] = "both"
     kept: int | None = None
     window: Window | None = ()
+
+    def times(self, n: int) -> Rule:
+        """The rule with the work of `n` calls, which may be an array or a symbol too."""
+        return replace(
+            self,
+            macs=n * self.macs,
+            elementwise=n * self.elementwise,
+            inside=None if self.inside is None else n * self.inside,
+            products=n * self.products,
+            training=None if self.training is None else n * self.training,
+            backward=n * self.backward,
+        )

@@ -21,15 +21,9 @@ def over_time(cell: Rule, steps: int, return_sequences: bool, return_state: bool
     """A cell run for a number of steps, and its last states if they are returned."""
     n, *values = cell.shape
     return replace(
-        cell,
+        cell.times(steps),
         shape=(n, steps, *values) if return_sequences else cell.shape,
-        macs=cell.macs * steps,
-        elementwise=cell.elementwise * steps,
-        inside=None if cell.inside is None else cell.inside * steps,
         others=cell.others if return_state else (),
-        products=cell.products * steps,
-        training=None if cell.training is None else cell.training * steps,
-        backward=cell.backward * steps,
         kept=steps * (cell.scratch if cell.kept is None else cell.kept),
     )
 

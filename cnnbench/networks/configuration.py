@@ -6,16 +6,16 @@ What the rules cannot read from it is for Keras to open.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnnbench import layers
 from cnnbench.errors import NoRuleError
-from cnnbench.graph import ITEMSIZE, RULES, Graph, Node, Tensor, argument_names, checked, merges
+from cnnbench.graph import ITEMSIZE, RULES, Graph, Tensor, argument_names, checked, merges
 from cnnbench.layers.activation import OPERATIONS
+from cnnbench.networks.building import Building
 from cnnbench.networks.matching import frozen
 from cnnbench.networks.on_each_value import on_each_value, operation_of
 from cnnbench.rule import Rule, Shape, Weight
@@ -67,11 +67,10 @@ def read(
         ShapeError: as `reader.read`.
         NeedsKerasError: only Keras can read it.
     """
-    layers.load_all()
     shapes = [checked(shape, batch_size, dtype or "float32") for shape in input_shapes]
     with _or_keras():
         own = _policy(spec["config"].get("dtype", "float32"))[0]
-        reader = _Reader(Graph(dtype or own), keep_dtypes=dtype is None)
+        reader = _Reader(dtype or own, keep_dtypes=dtype is None)
         reader.model(spec, shapes)
     return reader.graph
 
@@ -85,20 +84,12 @@ def _or_keras() -> Iterator[None]:
         raise NeedsKerasError(f"{type(error).__name__}: {error}") from None
 
 
-class _Reader:
-    def __init__(self, graph: Graph, keep_dtypes: bool) -> None:
-        self.graph = graph
-        self.keep_dtypes = keep_dtypes
-        self.calls: Counter[int] = Counter()  # of each layer so far, by identity
-
+class _Reader(Building):
     def model(self, spec: Spec, shapes: Sequence[Shape]) -> None:
-        inputs = []
-        for layer, shape in zip(_inputs(spec), shapes, strict=True):
-            dtype = _stored(layer["config"].get("dtype") or "float32") if self.keep_dtypes else None
-            name = str(layer["config"]["name"])
-            node = Node(name, "InputLayer", {}, (), (), Rule(shape, saves=""), dtype=dtype)
-            inputs.append(self.graph.append(node))
-        self.graph.inputs = tuple(tensor.index for tensor in inputs)
+        configs = [layer["config"] for layer in _inputs(spec)]
+        names = [str(config["name"]) for config in configs]
+        dtypes = [self.own_dtype(config.get("dtype") or "float32") for config in configs]
+        inputs = self.begin(zip(names, shapes, dtypes, strict=True))
         self.graph.finish(self.inside(spec, inputs))
 
     def inside(self, spec: Spec, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -186,25 +177,18 @@ class _Reader:
         uncounted: str = "",
     ) -> list[Tensor]:
         """A node, as `reader` adds it."""
-        again = self.calls[id(layer)]
-        self.calls[id(layer)] += 1
         config = layer["config"]
+        trainable = config.get("trainable", True)
         shared: tuple[Weight, ...] = ()
-        name = f"{config['name']} (call {again + 1})" if again else config["name"]
-        if not config.get("trainable", True):
+        if not trainable:
             rule = replace(rule, weights=tuple(replace(w, trainable=False) for w in rule.weights))
-            if op == "BatchNormalization":  # Keras then runs it as at inference
-                rule = replace(rule, training=None, backward=rule.elementwise // 2)
-        if again:
+        if self.calls[id(layer)]:
             rule, shared = replace(rule, weights=()), rule.weights
-        computed, owned = _policy(config.get("dtype") or "float32")
-        known = self.keep_dtypes and not op.startswith("ops.")
-        dtypes = (_stored(computed), _stored(owned)) if known else (None, None)
-        sources = tuple(tensor.index for tensor in inputs)
-        scope = self.graph.current_scope
-        node = Node(name, op, attrs, sources, scope, rule, uncounted, *dtypes, shared)
-        made = self.graph.append(node)
-        return made if isinstance(made, list) else [made]
+        own = _policy(config.get("dtype") or "float32")
+        dtypes = None if op.startswith("ops.") else own
+        return self.add_call(
+            layer, config["name"], op, attrs, inputs, rule, uncounted, dtypes, shared, trainable
+        )
 
 
 _SCALED = ("LayerScale", "CustomScaleLayer")
@@ -361,10 +345,6 @@ def _policy(dtype: Any) -> tuple[str, str]:
     if computed not in ITEMSIZE:
         raise NeedsKerasError(f"its type is {dtype}")
     return computed, "float32" if dtype.startswith("mixed_") else dtype
-
-
-def _stored(dtype: str) -> str | None:
-    return dtype if dtype in ITEMSIZE else None
 
 
 def _after(config: dict[str, Any], shape: Shape) -> Shape:

@@ -224,19 +224,7 @@ class Operations:
 
     def repeated(self, rule: Rule) -> Rule:
         """The rule of an operation in a loop: its work at each turn."""
-        if self.turns == 1:
-            return rule
-        n = self.turns
-        return replace(
-            rule,
-            macs=n * rule.macs,
-            elementwise=n * rule.elementwise,
-            inside=None if rule.inside is None else n * rule.inside,
-            products=n * rule.products,
-            training=None if rule.training is None else n * rule.training,
-            backward=n * rule.backward,
-            view=False,
-        )
+        return rule if self.turns == 1 else replace(rule.times(self.turns), view=False)
 
     def called(self, op: Any) -> None:
         """A function that an operation calls."""

@@ -16,19 +16,11 @@ from typing import Any
 
 from cnnbench import layers
 from cnnbench.errors import CnnbenchError, NoRuleError, ShapeError
-from cnnbench.graph import (
-    ITEMSIZE,
-    Graph,
-    Node,
-    Tensor,
-    argument_names,
-    checked,
-    merges,
-    snake_case,
-)
+from cnnbench.graph import Graph, Node, Tensor, argument_names, checked, merges, snake_case
 from cnnbench.layers.activation import OwnActivation
 from cnnbench.layers.operations import OPERATIONS
 from cnnbench.networks import tensorflow
+from cnnbench.networks.building import Building
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import (
     Alike,
@@ -73,20 +65,17 @@ def read(
         ShapeError: as `graph.checked`, or a layer cannot take its input.
         CnnbenchError: a subclassed model whose `call` cannot be traced.
     """
-    layers.load_all()
     shapes = [
         checked(shape, batch_size, "float32" if dtype is None else dtype) for shape in input_shapes
     ]
-    reader = _Reader(Graph(dtype or model.compute_dtype), keep_dtypes=dtype is None)
+    reader = _Reader(dtype or model.compute_dtype, keep_dtypes=dtype is None)
     reader.model(model, shapes)
     return reader.graph
 
 
-class _Reader:
-    def __init__(self, graph: Graph, keep_dtypes: bool) -> None:
-        self.graph = graph
-        self.keep_dtypes = keep_dtypes
-        self.calls: Counter[int] = Counter()  # of each layer so far, by identity
+class _Reader(Building):
+    def __init__(self, dtype: str, keep_dtypes: bool) -> None:
+        super().__init__(dtype, keep_dtypes)
         self.alive: list[Any] = []  # what was called: an identity is unique only while it lives
         self.owned: set[int] = set()  # variables whose weights are in the graph
         self.alike = Alike()
@@ -94,14 +83,11 @@ class _Reader:
         self.types: dict[tuple[int, int], str] = {}  # of tensors that are no floats
 
     def model(self, model: Any, shapes: Sequence[Shape]) -> None:
-        names = [x._keras_history.operation.name for x in getattr(model, "inputs", None) or ()]
-        inputs = []
-        for index, shape in enumerate(shapes):
-            name = names[index] if names else "input" + f"_{index}" * (index > 0)
-            dtype = _dtype(model.inputs[index].dtype) if names and self.keep_dtypes else None
-            node = Node(name, "InputLayer", {}, (), (), Rule(shape, saves=""), dtype=dtype)
-            inputs.append(self.graph.append(node))
-        self.graph.inputs = tuple(tensor.index for tensor in inputs)
+        declared = getattr(model, "inputs", None) or ()
+        names = [x._keras_history.operation.name for x in declared]
+        names = names or [f"input_{i}" if i else "input" for i in range(len(shapes))]
+        dtypes = [self.own_dtype(x.dtype) for x in declared] or [None] * len(shapes)
+        inputs = self.begin(zip(names, shapes, dtypes, strict=False))
         function = function_of(model)
         if function is not None:
             outputs = self.function(function, inputs)
@@ -214,11 +200,11 @@ class _Reader:
         import keras
 
         name = getattr(function, "__name__", type(function).__name__)
-        inner = _Reader(Graph(dtype), keep_dtypes=True)
-        x = inner.graph.append(Node("", "InputLayer", {}, (), (), Rule((1, 64)), dtype=dtype))
+        inner = _Reader(dtype, keep_dtypes=True)
+        inputs = inner.begin([("", (1, 64), dtype)])
         try:
             layer = keras.layers.Lambda(function)
-            inner.followed(layer, [x], lambda call, given: call(given[0]))
+            inner.followed(layer, inputs, lambda call, given: call(given[0]))
         except (ShapeError, _UntraceableError) as error:
             raise NoRuleError(f"{name} cannot be traced: {error}") from None
         rules = [node.rule for node in inner.graph.nodes]
@@ -234,13 +220,8 @@ class _Reader:
 
     def as_one(self, call: Any, op: str, inputs: list[Tensor]) -> list[Tensor]:
         """A layer that computes more than its class does, as one node with all that it runs."""
-        inner = _Reader(Graph(self.graph.dtype), self.keep_dtypes)
-        given = [
-            inner.graph.append(
-                Node("", "InputLayer", {}, (), (), Rule(x.shape), dtype=self.dtype(x))
-            )
-            for x in inputs
-        ]
+        inner = _Reader(self.graph.dtype, self.keep_dtypes)
+        given = inner.begin(("", x.shape, self.dtype(x)) for x in inputs)
         try:
             outputs = inner.by_tensorflow(call.operation, given, _again(call))
         except (KeyboardInterrupt, NoRuleError):
@@ -296,21 +277,15 @@ class _Reader:
         uncounted: str = "",
         shared: tuple[Weight, ...] = (),
     ) -> list[Tensor]:
-        again = self.calls[id(operation)]
-        self.calls[id(operation)] += 1
         self.alive.append(operation)
         name = self.alike.name(self.graph.current_scope, operation)
-        name = f"{name} (call {again + 1})" if again else name
-        if op == "BatchNormalization" and not operation.trainable:
-            # Keras then runs it as at inference.
-            rule = replace(rule, training=None, backward=rule.elementwise // 2)
-        dtypes: tuple[str | None, str | None] = (None, None)
-        if self.keep_dtypes and hasattr(operation, "compute_dtype"):
-            dtypes = _dtype(operation.compute_dtype), _dtype(operation.variable_dtype)
-        sources = tuple(tensor.index for tensor in inputs)
-        scope = self.graph.current_scope
-        node = Node(name, op, attrs, sources, scope, rule, uncounted, *dtypes, shared)
-        return _listed(self.graph.append(node))
+        dtypes = None
+        if hasattr(operation, "compute_dtype"):
+            dtypes = operation.compute_dtype, operation.variable_dtype
+        trainable = getattr(operation, "trainable", True)
+        return self.add_call(
+            operation, name, op, attrs, inputs, rule, uncounted, dtypes, shared, trainable
+        )
 
     def owning(self, layer: Any, rule: Rule) -> tuple[Rule, tuple[Weight, ...]]:
         """A rule with only those of its weights that no earlier node has, and the others.
@@ -465,9 +440,8 @@ class _Reader:
         name = f"{snake_case(kind)}_{self.numbers[kind]}"
         sources = tuple(tensor.index for tensor in inputs)
         scope = (*self.graph.current_scope, *path)
-        stored = _dtype(dtype) if self.keep_dtypes else None
-        node = Node(name, f"tf.{kind}", {}, sources, scope, rule, uncounted, stored)
-        return _listed(self.graph.append(node))
+        own = self.own_dtype(dtype)
+        return self.add(Node(name, f"tf.{kind}", {}, sources, scope, rule, uncounted, own))
 
     def own_weights(self, layer: Any, start: int, inputs: list[Tensor]) -> None:
         """Give the variables of a composite layer itself to the first node inside it."""
@@ -573,12 +547,3 @@ def _tensors(outputs: Any) -> list[Any]:
     import keras
 
     return [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
-
-
-def _listed(outputs: Any) -> list[Tensor]:
-    return outputs if isinstance(outputs, list) else [outputs]
-
-
-def _dtype(name: str) -> str | None:
-    """A type whose size is known; None, for the type of the graph, otherwise."""
-    return name if name in ITEMSIZE else None

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from inspect import signature
 from math import prod
 from typing import Any
 
-from cnnbench.graph import RULES, Graph, Node, argument_names
+from cnnbench.graph import RULES, Graph, Node
 from cnnbench.layers._sizes import axes_of, channels_first
 from cnnbench.layers.activation import activated, is_linear
 from cnnbench.rule import Shape
@@ -186,10 +187,8 @@ def _activation(op: str, arguments: Mapping[str, Any]) -> str:
 @cache
 def _defaults(op: str) -> dict[str, Any]:
     """The arguments of a layer's rule that have a default."""
-    if (rule := RULES.get(op)) is None:
-        return {}
-    names, values = argument_names(rule), getattr(rule, "func", rule).__defaults__ or ()
-    return dict(zip(names[len(names) - len(values) :], values, strict=True))
+    parameters = signature(RULES[op]).parameters.values() if op in RULES else ()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 Rule = Callable[[Step], int]
