@@ -12,18 +12,19 @@ the same statistics, and marked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial, wraps
+from functools import partial
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import Alike, function_of
-from cnnbench.networks.tensorflow import Traced, empty_graph, placeholder
+from cnnbench.networks.tensorflow import Traced, Watch, empty_graph, placeholder
 
 MULTIPLY_ADDS = frozenset((
     "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative",
@@ -75,7 +76,7 @@ class Call:
         name: as in `Node`; empty for a layer made of nodes, whose own name ends the scope.
         layer: the Keras layer or operation.
         whole: the outermost user-defined layer of which it is part, or the layer itself.
-        shapes: of its outputs; a size that depends on the data is None.
+        outputs: the tensors that it returned.
         operations: what TensorFlow runs for it, without what belongs to a call inside it.
     """
 
@@ -83,8 +84,13 @@ class Call:
     name: str
     layer: Any
     whole: Any
-    shapes: tuple[tuple[int | None, ...], ...] = ()
+    outputs: list[Any] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def shapes(self) -> tuple[tuple[int | None, ...], ...]:
+        """Of its outputs; a size that depends on the data is None."""
+        return tuple(tuple(x.shape) for x in self.outputs)
 
     @property
     def macs(self) -> int:
@@ -136,10 +142,17 @@ def trace(graph: Graph, model: Any) -> Trace:
             "set KERAS_BACKEND=tensorflow"
         )
     watch = _Watch(graph, model)
+    layers = model._flatten_layers()
+    every = [x for layer in layers for x in (layer, *getattr(layer, "operations", ()))]
+    inside = [x for x in every if x is not model]
     shapes = [graph.nodes[index].rule.shape for index in graph.inputs]
     try:
         # Inside this scope Keras gives no values to variables that others made without them.
-        with empty_graph() as made, keras.StatelessScope(initialize_variables=False), watch.on():
+        with (
+            empty_graph() as made,
+            keras.StatelessScope(initialize_variables=False),
+            watch.on(inside),
+        ):
             variables = model.trainable_variables, model.non_trainable_variables
             state = [[placeholder(v.shape, v.dtype) for v in some] for some in variables]
             dtypes = [x.dtype for x in getattr(model, "inputs", None) or ()]
@@ -158,7 +171,7 @@ def trace(graph: Graph, model: Any) -> Trace:
     return Trace(tuple(watch.calls), traced)
 
 
-class _Watch:
+class _Watch(Watch):
     """Records which layer is being called while a model is traced."""
 
     def __init__(self, graph: Graph, model: Any) -> None:
@@ -167,74 +180,34 @@ class _Watch:
         self.calls = [Call((), "", model, model)]
         self.scope: list[str] = []
         self.whole = model if function_of(model) is None else None
-        self.counted = False  # inside a layer that is one node
         self.scopes: Counter[str] = Counter()
         self.again: Counter[int] = Counter()
         self.alike = Alike()
 
     @contextmanager
-    def on(self) -> Iterator[None]:
-        """Watch every layer and operation inside the model."""
-        layers = self.model._flatten_layers()
-        watched = [x for layer in layers for x in (layer, *getattr(layer, "operations", ()))]
-        once = {id(x): x for x in watched if x is not self.model}
-        try:
-            for x in once.values():
-                vars(x)[_call(x)] = self.watched(x)  # past Keras' own __setattr__
-            yield
-        finally:
-            for x in once.values():
-                vars(x).pop(_call(x), None)
-
-    def watched(self, layer: Any) -> Callable[..., Any]:
-        """The `call` of a layer, with the number of the call in the names of TensorFlow's graph."""
-        import keras
-        import tensorflow as tf
-
-        inner = getattr(layer, _call(layer))
-
-        @wraps(inner)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self.counted:
-                return inner(*args, **kwargs)
-            # With a slash at the end the scope starts from the root, whatever Keras has opened.
-            with self.entered(layer) as made, tf.name_scope(f"{len(self.calls) - 1}/"):
-                outputs = inner(*args, **kwargs)
-            tensors = [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
-            made.shapes = tuple(tuple(x.shape) for x in tensors)
-            return outputs
-
-        return call
-
-    @contextmanager
-    def entered(self, layer: Any) -> Iterator[Call]:
+    def entered(self, layer: Any, arguments: SimpleNamespace) -> Iterator[tuple[str, list[Any]]]:
         """A call that begins: of a node of the graph, or of a layer made of nodes."""
-        before = self.whole, self.counted, len(self.scope)
+        before = self.whole, self.inside, len(self.scope)
         again = self.again[id(layer)]
         name = self.alike.name(tuple(self.scope), layer)
         name = f"{name} (call {again + 1})" if again else name
-        self.counted = (tuple(self.scope), name) in self.nodes
-        if self.counted:
+        self.inside = (tuple(self.scope), name) in self.nodes
+        if self.inside:
             self.again[id(layer)] += 1
         else:  # as Graph.scope numbers them
             number = self.scopes[layer.name]
             self.scopes[layer.name] += 1
             self.scope.append(f"{layer.name}_{number}" if number else layer.name)
             name = ""
-        if self.whole is None and (self.counted or function_of(layer) is None):
+        if self.whole is None and (self.inside or function_of(layer) is None):
             self.whole = layer
         made = Call(tuple(self.scope), name, layer, self.whole or layer)
         self.calls.append(made)
         try:
-            yield made
+            yield str(len(self.calls) - 1), made.outputs
         finally:
-            self.whole, self.counted, depth = before
+            self.whole, self.inside, depth = before
             del self.scope[depth:]
-
-
-def _call(layer: Any) -> str:
-    """The method by which Keras calls a layer."""
-    return "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
 
 
 def _count(graph: Any, calls: list[Call]) -> None:

@@ -8,8 +8,9 @@ belong to no layer with a rule follow the rules of `layers.operations.tensorflow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from types import SimpleNamespace
@@ -104,13 +105,14 @@ def _traced(
     from cnnbench.networks.load import no_values
 
     weights = set(map(id, layer.weights))  # and not the states of random seeds
-    watch = _Watch(layer, is_node)
+    watch = _Inside(is_node)
+    inside = [x for x in layer._flatten_layers() if x is not layer]
 
     # Variables that are made meanwhile get no values, and wait for none.
     with no_values(), empty_graph() as graph:
         state = [(v, placeholder(v.shape, v.dtype)) for v in layer.variables]
         given = [placeholder(shape, dtype) for shape, dtype in specs]
-        with keras.StatelessScope(state, initialize_variables=False), watch.on():
+        with keras.StatelessScope(state, initialize_variables=False), watch.on(inside):
             outputs = keras.tree.flatten(invoke(given))
     # A SavedModel brings variables of TensorFlow with it, which it reads by their handles.
     handles = {id(getattr(v._value, "handle", None)): v for v, _ in state}
@@ -142,66 +144,88 @@ def placeholder(shape: Any, dtype: str) -> Any:
     return tf.compat.v1.placeholder(dtype, tuple(shape))
 
 
-class _Watch:
-    """Records the calls of the layers inside a layer."""
+class Watch:
+    """Names what TensorFlow adds during a call of a layer after that call."""
 
-    def __init__(self, layer: Any, is_node: Callable[[Any], bool]) -> None:
-        self.layer = layer
-        self.is_node = is_node
-        self.calls: list[LayerCall] = []
-        self.holders: list[tuple[int, Any]] = []
-        self.holder = -1
-        self.inside = False  # a layer that is one node
+    inside = False
+    """Whether a layer is being called whose own layers are a part of it."""
 
     @contextmanager
-    def on(self) -> Iterator[None]:
-        """Watch every layer inside the layer."""
-        layers = {id(x): x for x in self.layer._flatten_layers() if x is not self.layer}
-        watched = [x for x in layers.values() if "call" not in vars(x)]
+    def on(self, layers: Iterable[Any]) -> Iterator[None]:
+        """Watch some layers."""
+        watched = {id(x): (x, method_of(x)) for x in layers if method_of(x) not in vars(x)}
         try:
-            for x in watched:
-                vars(x)["call"] = self.watched(x)  # past Keras' own __setattr__
+            for layer, method in watched.values():
+                vars(layer)[method] = self._watched(layer, method)  # past Keras' own __setattr__
             yield
         finally:
-            for x in watched:
-                vars(x).pop("call", None)
+            for layer, method in watched.values():
+                vars(layer).pop(method, None)
 
-    def watched(self, layer: Any) -> Callable[..., Any]:
+    def _watched(self, layer: Any, method: str) -> Callable[..., Any]:
         import keras
         import tensorflow as tf
 
-        inner = layer.call
+        inner = getattr(layer, method)
 
         @wraps(inner)
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.inside:
                 return inner(*args, **kwargs)
-            if not self.is_node(layer):
-                before, self.holder = self.holder, len(self.holders)
-                self.holders.append((before, layer))
-                try:
-                    # With a slash at the end the scope starts from the root.
-                    with tf.name_scope(f"{HOLDER}{self.holder}/"):
-                        return inner(*args, **kwargs)
-                finally:
-                    self.holder = before
-            flat = keras.tree.flatten((args, kwargs))
-            tensors = [x for x in flat if isinstance(x, tf.Tensor)]
-            position = len(tf.compat.v1.get_default_graph().get_operations())
-            arguments = SimpleNamespace(args=args, kwargs=kwargs)
-            made = LayerCall(layer, arguments, tensors, self.holder, position)
-            number = len(self.calls)
-            self.calls.append(made)
-            self.inside = True
-            try:
-                with tf.name_scope(f"{CALL}{number}/"):
-                    outputs = inner(*args, **kwargs)
-            finally:
-                self.inside = False
-            made.outputs = [x for x in keras.tree.flatten(outputs) if hasattr(x, "shape")]
-            return outputs
+            with self.entered(layer, SimpleNamespace(args=args, kwargs=kwargs)) as (name, outputs):
+                # With a slash at the end the scope starts from the root, whatever Keras has opened.
+                with tf.name_scope(f"{name}/"):
+                    returned = inner(*args, **kwargs)
+                outputs += [x for x in keras.tree.flatten(returned) if hasattr(x, "shape")]
+            return returned
 
         return call
+
+    @abstractmethod
+    def entered(
+        self, layer: Any, arguments: SimpleNamespace
+    ) -> AbstractContextManager[tuple[str, list[Any]]]:
+        """Record a call while it runs; gives its name, and where its outputs belong."""
+
+
+def method_of(layer: Any) -> str:
+    """The method by which Keras calls a layer."""
+    return "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
+
+
+class _Inside(Watch):
+    """Records the calls of the layers inside a layer."""
+
+    def __init__(self, is_node: Callable[[Any], bool]) -> None:
+        self.is_node = is_node
+        self.calls: list[LayerCall] = []
+        self.holders: list[tuple[int, Any]] = []
+        self.holder = -1
+
+    @contextmanager
+    def entered(self, layer: Any, arguments: SimpleNamespace) -> Iterator[tuple[str, list[Any]]]:
+        """A call of a layer that is one node, or of one that holds others."""
+        import keras
+        import tensorflow as tf
+
+        before = self.holder
+        outputs: list[Any] = []
+        self.inside = self.is_node(layer)
+        if self.inside:
+            flat = keras.tree.flatten((arguments.args, arguments.kwargs))
+            tensors = [x for x in flat if isinstance(x, tf.Tensor)]
+            position = len(tf.compat.v1.get_default_graph().get_operations())
+            made = LayerCall(layer, arguments, tensors, before, position, outputs)
+            name = f"{CALL}{len(self.calls)}"
+            self.calls.append(made)
+        else:
+            self.holder = len(self.holders)
+            name = f"{HOLDER}{self.holder}"
+            self.holders.append((before, layer))
+        try:
+            yield name, outputs
+        finally:
+            self.inside, self.holder = False, before
 
 
 @contextmanager

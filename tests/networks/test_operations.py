@@ -189,3 +189,20 @@ def test_layers_inside_are_rows_of_their_own():
     assert rows["mixed", "relu_1"] == (0, 0, 64)
     assert rows["mixed", "dense"] == (25, 16 * 20, 80)
     assert found.macs == 16 * 72 + 16 * 20
+
+
+def test_a_quantised_layer_inside_another_is_named_after_itself():
+    class Own(layers.Layer):
+        def __init__(self):
+            super().__init__(name="own")
+            self.inner = layers.Dense(4, name="inner")
+            self.inner.build((None, 3))
+            self.inner.quantize("int8")
+
+        def call(self, x):
+            return tf.nn.relu(self.inner(x))
+
+    x = keras.Input((3,))
+    counted = of(keras.Model(x, Own()(x)))
+    assert {layer.scope for layer in counted.layers if layer.macs} == {"own/inner"}
+    assert counted.macs == 3 * 4
