@@ -104,8 +104,8 @@ class Network:
         kind = self.kind
         if kind == "entry":
             blocks.get(self.target).check(self.params)
-        elif kind in ("file", "model"):
-            _refuse_params(self.target, self.params)
+        elif kind in ("file", "model") and self.params:
+            raise CnnbenchError(f"{self.target} takes no parameters; got {', '.join(self.params)}")
 
     def trace(
         self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
@@ -342,11 +342,6 @@ def is_known(target: str) -> bool:
 
 def _application(target: str) -> str:
     return target.removeprefix("keras.applications.")
-
-
-def _refuse_params(target: str, params: Iterable[str]) -> None:
-    if params:
-        raise CnnbenchError(f"{target} takes no parameters; got {', '.join(params)}")
 
 
 class _OpenInputError(ShapeError):

@@ -21,18 +21,10 @@ from cnnbench.rule import Shape
 _LIMITS = ("input_dim", "num_tokens", "num_classes", "max_tokens", "vocabulary_size")
 """Arguments of layers that say how many different whole numbers they can read."""
 
-_MOVES = (
-    *("InputLayer", "Reshape", "Cast", "Permute", "Transpose", "RepeatVector", "Repeat", "Flip"),
-    *(
-        "Concatenate",
-        "GetItem",
-        "Cropping1D",
-        "Cropping2D",
-        "ZeroPadding1D",
-        "ZeroPadding2D",
-        "Pad",
-    ),
-)
+_MOVES = """
+Cast Concatenate Cropping1D Cropping2D Flip GetItem InputLayer Pad Permute Repeat RepeatVector
+Reshape Transpose ZeroPadding1D ZeroPadding2D
+"""
 """Layers and operations that hand on the numbers that they read."""
 
 
@@ -84,7 +76,7 @@ def allowed(graph: Graph, index: int) -> int:
         if index in node.inputs:
             known = (node.attrs.get(name) for name in _LIMITS)
             limit = next((value for value in known if isinstance(value, int)), None)
-            if limit is None and (node.rule.view or node.op.removeprefix("ops.") in _MOVES):
+            if limit is None and (node.rule.view or node.op.removeprefix("ops.") in _MOVES.split()):
                 limit = allowed(graph, place)
             limits += [limit] if limit else []
     return min(limits, default=2)

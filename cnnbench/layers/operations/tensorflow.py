@@ -62,19 +62,8 @@ _OTHER_NAMES = {
     "numpy.Hypot": "ComplexAbs",
 }
 
-_REDUCTIONS = {
-    "Sum": "Sum",
-    "Prod": "Prod",
-    "Max": "Max",
-    "Min": "Min",
-    "Mean": "Mean",
-    "All": "All",
-    "Any": "Any",
-    "ArgMax": "Argmax",
-    "ArgMin": "Argmin",
-    "Cumsum": "Cumsum",
-    "Cumprod": "Cumprod",
-}
+_REDUCTIONS = "Sum Prod Max Min Mean All Any ArgMax ArgMin Cumsum Cumprod"
+"""Those of `keras.ops` write all letters but the first small."""
 
 _VIEWS = "Bitcast Conj ExpandDims Imag Real Reshape Squeeze"
 
@@ -171,27 +160,11 @@ def _resize(interpolation: str) -> Operation:
     )
 
 
-def _added(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
-    """One addition for each array after the first."""
-    return Rule(out, elementwise=(len(shapes) - 1) * prod(out), saves="")
-
-
-def _scattered(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
-    """One addition for each value that is scattered, since positions may repeat."""
-    return Rule(out, elementwise=prod(shapes[1]), saves="", window=WHOLE)
-
-
-def _scattered_into(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
-    """One addition for each value that is scattered into an array."""
-    return Rule(out, elementwise=prod(shapes[2]), saves="", window=WHOLE)
-
-
-def _largest(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
-    return OPERATIONS["math.TopK"](shapes[:1], out, {"k": out[-1]})
-
-
-def _squared_difference(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
-    return Rule(out, elementwise=2 * prod(out), backward=2 * prod(out))
+def _scattered(values: int) -> Operation:
+    """One addition for each value of an input that is scattered, since positions may repeat."""
+    return lambda shapes, out, attrs, value: Rule(
+        out, elementwise=prod(shapes[values]), saves="", window=WHOLE
+    )
 
 
 def _moved(view: bool) -> Operation:
@@ -203,7 +176,7 @@ TENSORFLOW: dict[str, Operation] = {
         name: _each(f"{module}.{name}") for module, names in _SAME.items() for name in names.split()
     },
     **{name: _each(key) for key, names in _OTHER_NAMES.items() for name in names.split()},
-    **{name: _over_axes(f"numpy.{key}") for name, key in _REDUCTIONS.items()},
+    **{name: _over_axes(f"numpy.{name.capitalize()}") for name in _REDUCTIONS.split()},
     **{name: _moved(view=True) for name in _VIEWS.split()},
     **{name: _moved(view=False) for name in _COPIES.split()},
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _matmul),
@@ -211,7 +184,10 @@ TENSORFLOW: dict[str, Operation] = {
     **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), _transposed),
     **dict.fromkeys(("MaxPool", "MaxPool3D"), _pool("Max")),
     **dict.fromkeys(("AvgPool", "AvgPool3D"), _pool("Average")),
-    "AddN": _added,
+    # One addition for each array after the first.
+    "AddN": lambda shapes, out, attrs, value: Rule(
+        out, elementwise=(len(shapes) - 1) * prod(out), saves=""
+    ),
     "DepthwiseConv2dNative": _depthwise,
     "Einsum": _einsum,
     "Elu": _each("nn.Elu", alpha=1),
@@ -219,10 +195,14 @@ TENSORFLOW: dict[str, Operation] = {
     "ResizeBicubic": _resize("bicubic"),
     "ResizeBilinear": _resize("bilinear"),
     "ResizeNearestNeighbor": _resize("nearest"),
-    "ScatterNd": _scattered,
-    "SquaredDifference": _squared_difference,
-    "TensorScatterAdd": _scattered_into,
-    "TopKV2": _largest,
+    "ScatterNd": _scattered(1),
+    "SquaredDifference": lambda shapes, out, attrs, value: Rule(
+        out, elementwise=2 * prod(out), backward=2 * prod(out)
+    ),
+    "TensorScatterAdd": _scattered(2),
+    "TopKV2": lambda shapes, out, attrs, value: OPERATIONS["math.TopK"](
+        shapes[:1], out, {"k": out[-1]}
+    ),
 }
 """The rule of each operation by its type, such as "Conv2D"."""
 
