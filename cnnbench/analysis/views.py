@@ -101,6 +101,15 @@ def paths(cost: Cost) -> list[str]:
     return [scope + layer.name for scope, layer in zip(inside, cost.layers, strict=True)]
 
 
+def is_automatic(layer: LayerCost) -> bool:
+    """Whether Keras gave a layer its name: the class in lower case with underscores and a number.
+
+    A layer that is called several times has the number of the call behind it.
+    """
+    plain = layer.name.partition(" (call ")[0].rstrip(digits).replace("_", "")
+    return plain == layer.op.removeprefix("ops.").rstrip(digits).lower()
+
+
 @dataclass(slots=True)
 class _Nest:
     """A part of the tree that is being built; its parts by path, its layers by index."""
@@ -112,11 +121,7 @@ class _Nest:
 
 def _cuts(layer: LayerCost, path: str) -> list[int]:
     """The positions in the path of a layer where the name of each part around it ends."""
-    # Keras' automatic name is that of the class in lower case with underscores and a number; a
-    # layer that is called several times has the number of the call behind it.
-    plain = layer.name.partition(" (call ")[0].rstrip(digits).replace("_", "")
-    automatic = plain == layer.op.removeprefix("ops.").rstrip(digits).lower()
-    marks = "/" if layer.scope or automatic else "/_"
+    marks = "/" if layer.scope or is_automatic(layer) else "/_"
     separator = f"(?<=[^{marks}])[{marks}]+(?=[^{marks}])"
     return [match.start() for match in re.finditer(separator, path)]
 

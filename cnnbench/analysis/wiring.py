@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cnnbench import units
 from cnnbench.graph import Graph, Node
@@ -25,6 +27,21 @@ def wiring(graph: Graph) -> Wiring:
     """The wiring of a graph."""
     nodes = graph.nodes
     return Wiring(tuple(node.inputs for node in nodes), tuple(map(arguments, nodes)))
+
+
+def runs(inputs: Sequence[Sequence[int]], most: int) -> list[range]:
+    """The layers cut wherever at most so many tensors pass from those before to those after."""
+    last = list(range(len(inputs)))  # the last reader of each layer
+    for place, sources in enumerate(inputs):
+        for source in sources:
+            last[source] = place
+    cuts = [0]
+    passing: set[int] = set()
+    for place in range(len(inputs) - 1):
+        passing = {source for source in (*passing, place) if last[source] > place}
+        if len(passing) <= most:
+            cuts.append(place + 1)
+    return [range(a, b) for a, b in pairwise([*cuts, len(inputs)])]
 
 
 def arguments(node: Node) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 import cnnbench
 from cnnbench import blocks
+from cnnbench.analysis.wiring import runs
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
@@ -13,9 +14,12 @@ from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.merge import add
 from cnnbench.layers.norm import batch_normalization
+from cnnbench.networks.applications import SIZES
 from cnnbench.reporting.analysis import diagram
 from cnnbench.reporting.analysis.diagram import boxes, of_graph
 from cnnbench.reporting.analysis.layered import layout
+
+CONVNEXT = [f"convnext_small_stage_{stage}_block_0" for stage in range(4)]
 
 
 def network(name, *shape):
@@ -96,6 +100,65 @@ def test_blocks_that_differ_or_have_a_side_way_are_not_piled():
     assert times(False, (4, 4, 4)) == [3]
     assert times(False, (4, 5, 4)) == [1, 1, 1]
     assert times(True, (4, 4, 4)) == [1, 2]  # the first is also read by the sum
+
+
+def test_layers_are_cut_where_few_tensors_pass():
+    # 0 - 1 - 2 - 4 - 5, with 3 beside 2; between 1 and 4 two tensors pass.
+    inputs = [(), (0,), (1,), (1,), (2, 3), (4,)]
+    assert [list(run) for run in runs(inputs, 1)] == [[0], [1], [2, 3, 4], [5]]
+    assert [list(run) for run in runs(inputs, 2)] == [[0], [1], [2], [3], [4], [5]]
+    # As in NASNet each reads the two before it: nothing can be cut where one tensor passes.
+    assert len(runs([(), (0,), (0, 1), (1, 2), (2, 3)], 1)) == 2
+    assert len(runs([(), (0,), (0, 1), (1, 2), (2, 3)], 2)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Of each block how many alike follow each other, as the papers have them.
+        ("InceptionV3", {f"mixed{k}": 1 for k in (0, 1, 2, 3, 4, 7, 8, 9, 10)} | {"mixed5": 2}),
+        ("InceptionResNetV2", {"block35_1": 10, "block17_1": 20, "block8_1": 9, "block8_10": 1}),
+        ("NASNetMobile", {f"normal_concat_{k}": 1 for k in range(13) if k != 4}),
+        ("ConvNeXtSmall", dict(zip(CONVNEXT, (3, 3, 27, 3), strict=True))),
+        ("Xception", {"block2": 1, "block3": 1, "block4": 1, "block5": 8, "block13": 1}),
+    ],
+)
+def test_layers_without_names_of_blocks_are_folded_between_tensors_that_pass_alone(name, expected):
+    one = of_graph(cnnbench.trace(name))
+    found = boxes(one)
+    assert len(found) <= 24
+    assert {box.name: box.times for box in found if box.name in expected} == expected
+    assert sorted(place for box in found for place in box.members) == [
+        *range(len(one.wiring.words))
+    ]
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_every_application_has_few_boxes_and_arrows_to_later_ones(name):
+    one = of_graph(cnnbench.trace(name))
+    found = boxes(one)
+    assert 10 <= len(found) <= 36
+    assert sorted(place for box in found for place in box.members) == [
+        *range(len(one.wiring.words))
+    ]
+    edges = diagram._edges(one, found)
+    assert all(a < b for a, b in edges)
+    assert {b for _, b in edges} == {*range(1, len(found))}
+    assert {a for a, _ in edges} == {*range(len(found) - 1)}
+
+
+def test_blocks_that_read_each_other_are_one_box():
+    def woven(x):
+        a = conv2d(x, 4, 3, padding="same", name="left_1")
+        b = conv2d(a, 4, 3, padding="same", name="right_1")
+        c = conv2d(b, 4, 3, padding="same", name="left_2")
+        return conv2d(c, 4, 3, padding="same", name="right_2")
+
+    one = of_graph(trace(woven, (8, 8, 4)))
+    assert [(box.name, box.members) for box in boxes(one, depth=1)] == [
+        ("input", (0,)),
+        ("left", (1, 2, 3, 4)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
+from itertools import chain, pairwise, takewhile
 from pathlib import Path
 
 from matplotlib.font_manager import FontProperties
@@ -15,8 +17,8 @@ from matplotlib.path import Path as Curve
 from matplotlib.textpath import text_to_path
 
 from cnnbench import units
-from cnnbench.analysis.views import leaves, tree
-from cnnbench.analysis.wiring import Wiring, wiring
+from cnnbench.analysis.views import is_automatic, leaves, tree
+from cnnbench.analysis.wiring import Wiring, runs, wiring
 from cnnbench.cost import Cost, LayerCost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
@@ -27,6 +29,8 @@ from cnnbench.reporting.tables import LEAST
 
 FEW_BOXES, MOST_BOXES = 24, 60
 """Blocks are drawn as one box each rather than more than a few; more than most nobody can read."""
+MOST_TENSORS = 3
+"""So many may pass between two blocks that have no name."""
 _SIZE, _SMALL, _TITLE = 9, 8, 11  # points
 _LINE = 0.16  # inches of a line of text
 _PAD, _ACROSS, _DOWN, _APART, _EDGE = 0.08, 0.16, 0.52, 0.7, 0.15
@@ -115,7 +119,30 @@ def readable(networks: Sequence[Architecture]) -> Callable[[], Figure] | None:
 
 
 def boxes(network: Architecture, depth: int | None = None) -> list[Box]:
-    """The boxes of a network in its order; an error if it has more than can be read."""
+    """The boxes of a network in its order; an error if it has more than can be read.
+
+    Where the names of layers tell no blocks, or too many, a block is what lies between two places
+    where a single tensor passes.
+    """
+    found = _by_name(network, depth)
+    if depth is None and (len(found) > FEW_BOXES or _says_little(network, found)):
+        both = found, _by_cuts(network)
+        found = min(both, key=lambda boxes: (_says_little(network, boxes), len(boxes)))
+    if len(found) <= MOST_BOXES:
+        return found
+    raise CnnbenchError(
+        f"{network.name or 'the network'} would need {len(found)} boxes, and a picture of more "
+        f"than {MOST_BOXES} cannot be read: "
+        + (
+            "give a smaller --depth"
+            if depth and depth > 1
+            else "--format mermaid has room for more"
+        )
+    )
+
+
+def _by_name(network: Architecture, depth: int | None) -> list[Box]:
+    """A box for each part of the tree at a depth; if None, at the deepest that has few."""
     rows = tree(network.cost)
     deepest = max((row.depth for row in rows), default=1)
     for level in [min(depth, deepest)] if depth else range(deepest, 0, -1):
@@ -125,16 +152,47 @@ def boxes(network: Architecture, depth: int | None = None) -> list[Box]:
         found = _repeats(network, _joined(network, parts))
         if len(found) <= FEW_BOXES:
             break
-    if len(found) <= MOST_BOXES:
-        return found
-    raise CnnbenchError(
-        f"{network.name or 'the network'} would need {len(found)} boxes, and a picture of more "
-        f"than {MOST_BOXES} cannot be read: "
-        + (
-            "give a smaller --depth"
-            if depth
-            else "--format mermaid has room for more, or name its layers by blocks, as stage1_conv"
-        )
+    return found
+
+
+def _by_cuts(network: Architecture) -> list[Box]:
+    """A box for what lies between places where few tensors pass: one, or more if that says little.
+
+    In NASNet a cell reads the two before it, so nearly all of it lies between places where one
+    tensor passes.
+    """
+    layers = network.cost.layers
+    for most in range(1, MOST_TENSORS + 1):
+        parts: list[range] = []
+        for run in runs(network.wiring.inputs, most):
+            # An activation after a block belongs to it; a norm may be that of the next one.
+            ends = parts and len(parts[-1]) > 1 and len(run) == 1 and not layers[run[0]].params
+            if ends and _only_values(layers[run[0]], layers[run[0] - 1]):
+                parts[-1] = range(parts[-1].start, run.stop)
+            else:
+                parts.append(run)
+        named = [(tuple(part), _run_name(network, part)) for part in parts]
+        found = _repeats(network, _joined(network, named))
+        if not _says_little(network, found):
+            break
+    return found
+
+
+def _says_little(network: Architecture, found: Iterable[Box]) -> bool:
+    """Whether one box hides more than half of the layers."""
+    return max(len(box.members) / box.times for box in found) > len(network.cost.layers) / 2
+
+
+def _run_name(network: Architecture, run: range) -> str:
+    """What the names that somebody gave to the layers begin with, or else the last of them."""
+    layers = [network.cost.layers[place] for place in run]
+    names = [layer.name for layer in layers if not is_automatic(layer)]
+    if not names:
+        return f"layers {run[0] + 1} to {run[-1] + 1}"
+    words = zip(*(name.split("_") for name in names), strict=False)
+    return (
+        "_".join(word for word, *_ in takewhile(lambda alike: len({*alike}) == 1, words))
+        or names[-1]
     )
 
 
@@ -223,8 +281,33 @@ def _sums(layers: Sequence[LayerCost], times: int = 1) -> tuple[str, ...]:
     )
 
 
-def _repeats(network: Architecture, found: Sequence[Box]) -> list[Box]:
+def _in_order(network: Architecture, found: Sequence[Box]) -> list[Box]:
+    """The same so that arrows go to later boxes only; boxes that read each other are made one."""
+    order: list[Box] = []
+    sorter = TopologicalSorter(dict.fromkeys(range(len(found)), ()))
+    for before, after in _edges(network, found):
+        sorter.add(after, before)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        first, *others = sorted({*error.args[1]})
+        members = sorted(chain.from_iterable(found[place].members for place in (first, *others)))
+        one = _block(network, tuple(members), found[first].name)
+        kept = [one if place == first else box for place, box in enumerate(found)]
+        return _in_order(network, [box for place, box in enumerate(kept) if place not in others])
+    ready: list[int] = []
+    while sorter.is_active():
+        for place in sorter.get_ready():
+            heappush(ready, place)
+        first = heappop(ready)
+        order.append(found[first])
+        sorter.done(first)
+    return order
+
+
+def _repeats(network: Architecture, parts: Sequence[Box]) -> list[Box]:
     """The same with one box for blocks that are alike and follow each other without a side way."""
+    found = _in_order(network, parts)
     edges = _edges(network, found)
     after: dict[int, set[int]] = {}
     before: dict[int, set[int]] = {}
