@@ -52,7 +52,7 @@ def forward(
     batch_size: int = 1,
     dtype: str | None = None,
     device: str = "cpu",
-    mode: str = "graph",
+    mode: str | None = None,
     seed: int = 0,
     threads: int | None = None,
     runtime: str = "tensorflow",
@@ -72,7 +72,8 @@ def forward(
         batch_size: samples per forward pass.
         dtype: float32, float16 or bfloat16; the network's own if None.
         device: cpu or gpu.
-        mode: one of the runtime's; of tensorflow graph, eager, xla, predict or train.
+        mode: one of the runtime's, of tensorflow graph, eager, xla, predict or train; its usual
+            one if None.
         seed: of the weights and the input.
         threads: that one operation may use; the framework's own choice if None.
         runtime: tensorflow, or a module of your own.
@@ -84,7 +85,8 @@ def forward(
         CnnbenchError: the network cannot be opened, or cannot take the input.
     """
     chosen = runtimes.load(runtime)
-    runtimes.check_mode(runtime, mode)
+    mode = mode or chosen.MODES[0]
+    runtimes.check_modes([runtime], [mode])
     for name, value in chosen.ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # the framework reads these when it is imported
     network: Network = networks.named(target, params=params)

@@ -41,7 +41,7 @@ MAY = {
         "runtimes": "errors networks cases crosscheck",
         # What was measured, and what measures it.
         "runs": "errors units paths schema records stats cost host cases",
-        "runner": "errors units schema stats layers blocks networks host cases runtimes runs",
+        "runner": "errors units paths schema stats layers blocks networks host cases runtimes runs",
         # What follows from both.
         "machine": "errors units records stats graph cost blocks analysis host cases runtimes"
         " runs runner",

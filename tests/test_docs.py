@@ -119,7 +119,9 @@ def test_python_runs(program, tmp_path, monkeypatch, undrawn):
 @pytest.mark.parametrize("text", [pytest.param(t, id=i) for i, t in code("toml")])
 def test_a_suite_loads(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
-    assert suites.load(str(tmp_path / "mine.toml")).groups(["cpu"], "tensorflow")
+    assert suites.load(str(tmp_path / "mine.toml")).groups(
+        [suites.Place("cpu", "tensorflow", ("graph",))]
+    )
 
 
 def test_the_block_in_contributing_can_be_analysed():

@@ -108,7 +108,7 @@ def verify(
             command=command,
         )
         with session.opened(
-            folder, plan.suite, runtime, lambda _: plan, resume=resume, time_budget=time_budget
+            folder, plan.suite, [runtime], lambda _: plan, resume=resume, time_budget=time_budget
         ) as opened:
             ending = opened.measure(progress)
         stored = store.read(folder)

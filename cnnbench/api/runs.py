@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import networks
-from cnnbench.errors import CnnbenchError, RuntimeMissingError, unknown
+from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.networks import Network
 from cnnbench.records import Record, Records, one_line, plain
 
@@ -66,7 +66,7 @@ def run(
     input_shape: Any = None,
     batch_size: int | Sequence[int] = 1,
     dtype: str | None = None,
-    mode: str | Sequence[str] = "graph",
+    mode: str | Sequence[str] = (),
     params: Mapping[str, Any] | None = None,
     data: str = "",
     imports: Sequence[str] = (),
@@ -79,7 +79,7 @@ def run(
     timeout: float = 120.0,
     seed: int | None = None,
     threads: int | None = None,
-    runtime: str = "tensorflow",
+    runtime: str | Sequence[str] = "tensorflow",
     progress: Progress | None = None,
     command: str = "",
     ceilings: bool = True,
@@ -97,7 +97,8 @@ def run(
             has its own.
         batch_size: samples per call; or several, which are measured one after the other.
         dtype: float32, float16 or bfloat16; each network's own if None.
-        mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train.
+        mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train;
+            the usual one of each runtime if empty.
         params: of the networks.
         data: FILE.npz or package.module:function that gives the input; random values if empty.
         imports: modules that register layers which the files name, imported in every process
@@ -114,7 +115,8 @@ def run(
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
         threads: that one operation may use; all cores if None.
-        runtime: tensorflow, fake, or a module of your own.
+        runtime: one of `cnnbench list`, a module of your own, or several, which take turns; all
+            that are installed if "all".
         progress: who is told; nobody if None.
         command: recorded, so that the report can say how it was made.
         ceilings: whether to store the machine's ceilings with the run; they are measured
@@ -140,15 +142,15 @@ def run(
     }
     with _suite(targets, dict(params or {}), imports, grid) as suite:
         folder = session.chosen(suite.name, out, resume)
+        names, absent = runtimes.chosen(runtime)
 
         # More launches tell nothing more of times that are computed.
-        exactly = launches is not None or getattr(runtimes.load(runtime), "SIMULATED", False)
+        exactly = launches is not None or all(map(runtimes.simulated, names))
 
         def plan(measuring: Session) -> Plan:
-            return planning.plan(
+            wanted = planning.plan(
                 suite,
-                _devices(device, measuring),
-                runtime,
+                measuring.places(device),
                 measuring,
                 timeout,
                 launches=launches or suite.launches,
@@ -159,9 +161,10 @@ def run(
                 threads=threads,
                 command=command,
             )
+            return replace(wanted, notes=(*wanted.notes, *absent))
 
         with session.opened(
-            folder, suite.name, runtime, plan, resume=resume, time_budget=time_budget
+            folder, suite.name, names, plan, resume=resume, time_budget=time_budget
         ) as opened:
             wanted, earlier = opened.plan, opened.earlier
             try:
@@ -362,7 +365,7 @@ def _suite(
 
     name = targets[0] if targets else "tutorial"
     if len(targets) < 2 and isinstance(name, (str, Path)) and _is_suite(str(name)):
-        usual = {"inputs": None, "batches": [1], "modes": ["graph"], "dtype": None, "data": ""}
+        usual = {"inputs": None, "batches": [1], "modes": [], "dtype": None, "data": ""}
         given = [key for key, value in grid.items() if value != usual[key]]
         given += ["imports"] * bool(imports)
         if given or params:
@@ -424,16 +427,3 @@ def _labelled(
             raise CnnbenchError(f"two networks are called {label}; give them names of their own")
         known[label] = networks.saved(network, label, models) if network.given else network
     return known
-
-
-def _devices(wanted: str, measuring: Session) -> list[str]:
-    seen = measuring.devices()
-    present = [kind for kind in ("cpu", "gpu") if seen.get(kind)]
-    if wanted == "all":
-        return present
-    if wanted not in present:
-        raise RuntimeMissingError(
-            f"no {wanted} here: the runtime sees {' and '.join(present)} only; "
-            f"use --device {present[0]} or install a build that sees it"
-        )
-    return [wanted]

@@ -42,6 +42,11 @@ class Answer:
         compile_ns: nanoseconds to trace or compile it before its first call.
         new_batch_ns: nanoseconds of the first call with one sample more, including a new trace.
         peak_bytes: rise of the peak memory over the first call.
+        load_bytes: rise of the peak memory while the network was loaded or built and compiled,
+            from after the runtime's start.
+        joint_bytes: rise of the peak memory over both together.
+        difference: the largest difference of an output to that of TensorFlow (eager), relative
+            to the largest output.
         peak_source: what reported it.
         resident_bytes: memory of the process after the first call and after each burst.
         check: comparison with Keras; None if the runtime builds no Keras model.
@@ -56,6 +61,9 @@ class Answer:
     compile_ns: int | None = None
     new_batch_ns: int | None = None
     peak_bytes: int | None = None
+    load_bytes: int | None = None
+    joint_bytes: int | None = None
+    difference: float | None = None
     peak_source: str = ""
     resident_bytes: tuple[int, ...] = ()
     check: Check | None = None

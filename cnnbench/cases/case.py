@@ -56,13 +56,23 @@ class Case:
         return self._network_id + " train" * (self.mode == "train")
 
     @property
+    def values_key(self) -> str:
+        """A text with everything that its weights and inputs depend on, in whatever runtime."""
+        return self._in("")
+
+    @property
+    def export_key(self) -> str:
+        """A text with everything that a file of it depends on which a runtime runs."""
+        return f"{self.values_key} {self.runtime} {self.dtype}"
+
+    @property
     def _network_id(self) -> str:
+        return self._in(self.dtype)
+
+    def _in(self, dtype: str) -> str:
         given = ",".join(f"{k}={_as_stored(v)}" for k, v in sorted(self.params.items()))
         data = f" data={self.data}" if self.data else ""
-        return (
-            f"{self.target}({given}) {sizes(self.inputs)} batch={self.batch_size} "
-            f"{self.dtype}{data}"
-        )
+        return f"{self.target}({given}) {sizes(self.inputs)} batch={self.batch_size} {dtype}{data}"
 
     @property
     def name(self) -> str:

@@ -17,13 +17,14 @@ _RENAMED = {"peak memory, predicted": "peak memory, on paper"}
 
 @dataclass(frozen=True, slots=True)
 class BlockComparison:
-    """Two blocks, compared on one device at one image size and several numbers of input channels.
+    """Two blocks, compared in one place at one image size and several numbers of input channels.
 
     `base` and `new` are the labels of the blocks. `pairs` has what is measured: the channels, and
     the ids of the cases of both. A table shows those of `show` side by side, or all if it is empty.
     `range` has the first and the last number of channels for which costs are computed, `channels`
     those between them for which both blocks can be built. The costs are lists with one number for
     each of these, by the names of `paper.QUANTITIES`.
+    `runtime` is empty in old stored runs, which had one.
     """
 
     title: str
@@ -38,6 +39,7 @@ class BlockComparison:
     channels: tuple[int, ...]
     base_costs: dict[str, tuple[int, ...]]
     new_costs: dict[str, tuple[int, ...]]
+    runtime: str = ""
 
     def __post_init__(self) -> None:
         for name in ("base_costs", "new_costs"):
@@ -70,8 +72,8 @@ class Plan:
 
     `base` is the label with which all others are compared; it may be empty. `together` has the ids
     of the cases that take turns in one launch. If `precision` is given, a case is launched more
-    often than `launches`, until the half-width of its interval is below it. `papers` has the costs
-    of the cases, by `Case.paper_key`.
+    often than `launches`, until the half-width of its interval is below it. `notes` says what was
+    asked for and is left out, and why. `papers` has the costs of the cases, by `Case.paper_key`.
     """
 
     suite: str
@@ -88,6 +90,7 @@ class Plan:
     timeout_s: float = 120.0
     threads: int | None = None
     command: str = ""
+    notes: tuple[str, ...] = ()
     papers: dict[str, Paper] = field(default_factory=dict, repr=False, compare=False)
 
     def paper(self, case: Case) -> Paper:

@@ -105,6 +105,14 @@ Resume = Annotated[
     bool, Option("--resume", help="Continue the run in --out, or the newest, as planned.")
 ]
 Threads = Annotated[int | None, Option(min=1, help="Threads per operation.")]
+Runtimes = Annotated[
+    str,
+    Option(
+        help="tensorflow, jax, torch, onnxruntime, openvino or litert; several as "
+        "tensorflow,openvino; all that are installed as all. fake to try it out.",
+        metavar="NAMES",
+    ),
+]
 Runtime = Annotated[str, Option(help="tensorflow, or fake to try it out.")]
 
 _wide = ContextVar("wide", default=False)

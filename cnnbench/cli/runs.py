@@ -47,8 +47,12 @@ def run(
     ] = None,
     mode: Annotated[
         str,
-        Option(help="graph, eager, xla, predict or train; several as graph,xla.", metavar="NAMES"),
-    ] = "graph",
+        Option(
+            help="graph, eager, xla, predict or train of tensorflow; several as graph,xla "
+            "[default: the usual one].",
+            metavar="NAMES",
+        ),
+    ] = "",
     param: options.Params = None,
     data: Annotated[
         str,
@@ -77,7 +81,7 @@ def run(
     ] = "120s",
     seed: Annotated[int | None, Option(help="Of the order and the inputs.")] = None,
     threads: options.Threads = None,
-    runtime: options.Runtime = "tensorflow",
+    runtime: options.Runtimes = "tensorflow",
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,
@@ -102,7 +106,7 @@ def run(
             input_shape=input,
             batch_size=_numbers(batch),
             dtype=dtype,
-            mode=[part.strip() for part in mode.split(",")],
+            mode=[part.strip() for part in mode.split(",")] if mode else (),
             params=options.parse_params(param),
             data=data,
             imports=import_ or (),

@@ -25,7 +25,6 @@ from cnnbench.runner.schedule import Launch
 from cnnbench.runner.session import Session
 from cnnbench.runs.store import Measurement
 
-MODE = "graph"
 LAUNCHES = 2
 BUDGET_S = 10.0
 TOLERANCE = 1.1
@@ -42,7 +41,7 @@ BATCHES = {
 def probes(device: str, dtype: str) -> list[Case]:
     """The cases that are measured for one device and data type."""
     return [
-        Case(name, (blocks.get(name).input_shape,), {}, batch[device], dtype, device, MODE)
+        Case(name, (blocks.get(name).input_shape,), {}, batch[device], dtype, device)
         for name, batch in BATCHES.items()
     ]
 
@@ -58,7 +57,7 @@ def key(
         "device": device,
         **({"gpus": list(gpus)} if device == "gpu" else {}),
         "dtype": dtype,
-        "mode": MODE,
+        "mode": runtimes.load(runtime).MODES[0],
         "runtime": runtime,
         "versions": {"cnnbench": __version__, **_versions(runtimes.load(runtime).PRELOAD)},
     }

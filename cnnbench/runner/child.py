@@ -46,12 +46,14 @@ class Reply(Answer):
     """The last message of a child, or what became of it; sent as one JSON document.
 
     The child of a launch fills the fields of `Answer`. One that describes its runtime fills
-    `versions` and `devices`, the names of the latter by kind. One that plans fills `planned`.
+    `versions` and `devices`, the names of the latter by kind. One that plans fills `planned`,
+    and one that stores the values of a network their `digest`.
     """
 
     versions: dict[str, Any] = field(default_factory=dict)
     devices: dict[str, list[str]] = field(default_factory=dict)
     planned: tuple[Planned, ...] = ()
+    digest: str = ""
 
 
 class Child:

@@ -14,12 +14,13 @@ from statistics import median
 from types import FrameType
 from typing import Any, Self
 
-from cnnbench import stats, units
+from cnnbench import runtimes, stats, units
 from cnnbench.cases.answer import Answer
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory, environment
+from cnnbench.runner import exports
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
 from cnnbench.runner.worker import Order
@@ -45,6 +46,9 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         return
+
+    def prepares(self, what: str) -> None:
+        """Something is made that launches need."""
 
     def begins(self, launch: Launch) -> None:
         """A launch is about to start."""
@@ -75,11 +79,18 @@ def run(
 
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
-    course, progress = _Course(plan, earlier, available()), progress or Progress()
-    slices = Slices(plan.time_budget_s)
+    course, progress = (
+        _Course(plan, earlier, available(), runtimes.builder(plan.runtimes)),
+        progress or Progress(),
+    )
     measured = made = total = 0
+    begin = clock()
     try:
-        with _ctrl_c_remembered() as check_ctrl_c:
+        with (
+            _ctrl_c_remembered() as check_ctrl_c,
+            exports.made(plan, store, workers, available, progress.prepares) as ready,
+        ):
+            slices = Slices(plan.time_budget_s - (clock() - begin))
             for queue in course.rounds():
                 total = made + sum(len(launch.cases) for launch in queue)
                 for index, launch in enumerate(queue):
@@ -94,7 +105,7 @@ def run(
                         progress.begins(retryable)
                         begin = clock()
                         found, sampled_s = measure(
-                            plan, retryable, slice_s, workers, clock, available
+                            plan, retryable, slice_s, workers, clock, available, ready
                         )
                         for measurement in found:
                             store.append("launch", measurement.to_json())
@@ -147,11 +158,15 @@ def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
 class _Course:
     """How the cases of a run have gone so far, and so which launches are to come.
 
+    The reference runs on the runtime `pace`.
+
     Cases that do not fit into `room` bytes of memory together are launched one by one.
     """
 
-    def __init__(self, plan: Plan, earlier: Iterable[Measurement], room: int) -> None:
-        self._plan, self._next_round = plan, plan.launches
+    def __init__(
+        self, plan: Plan, earlier: Iterable[Measurement], room: int, pace: str = "tensorflow"
+    ) -> None:
+        self._plan, self._next_round, self._pace = plan, plan.launches, pace
         self._groups: list[Group] = []
         for group in groups(plan.cases, plan.together):
             needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
@@ -182,7 +197,7 @@ class _Course:
         return []
 
     def _round(self, wanted: Sequence[Group], number: int) -> list[Launch]:
-        reference = REFERENCE if self._plan.reference else None
+        reference = replace(REFERENCE, runtime=self._pace) if self._plan.reference else None
         return [
             launch
             for launch in a_round(wanted, number, self._plan.seed, reference)
@@ -226,16 +241,22 @@ def measure(
     workers: Workers,
     clock: Callable[[], float] = time.perf_counter,
     available: Callable[[], int] = available_memory,
+    ready: exports.Ready | None = None,
 ) -> tuple[list[Measurement], float]:
     """The measurements of one launch, and the seconds that all of it was sampled."""
     started, begin = time.time(), clock()
     room = available()
-    reasons = [too_large(case, plan.paper(case), room) for case in launch.cases]
+    ready = ready or exports.Ready()
+    reasons = [
+        ready.problems.get(case.id) or too_large(case, plan.paper(case), room)
+        for case in launch.cases
+    ]
     fit = [case for case, reason in zip(launch.cases, reasons, strict=True) if not reason]
 
     def order(case: Case) -> Order:
         paper, seed = plan.papers.get(case.paper_key), plan.seed + launch.number
-        return Order(case, paper, seed, plan.threads, new_batch=launch.number == 0)
+        files = ready.files.get(case.id)
+        return Order(case, paper, seed, plan.threads, launch.number == 0, files)
 
     beside = order(launch.reference) if launch.reference else None
     orders = [order(case) for case in fit]

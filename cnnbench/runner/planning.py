@@ -15,33 +15,31 @@ from cnnbench.cases import paper
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
-from cnnbench.cases.suites import Suite
+from cnnbench.cases.suites import Place, Suite
 from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
 from cnnbench.runner.server import Workers
 
 
 def plan(
-    suite: Suite,
-    devices: Sequence[str],
-    runtime: str,
-    workers: Workers,
-    timeout_s: float,
-    **fields: Any,
+    suite: Suite, places: Sequence[Place], workers: Workers, timeout_s: float, **fields: Any
 ) -> Plan:
-    """What to measure of a suite, on cpu, gpu or both; `fields` are other fields of the `Plan`.
+    """What to measure of a suite in some places; `fields` are other fields of the `Plan`.
 
     Children of `workers` open networks; `timeout_s` is how long that may take. If a network cannot
     be opened, or a layer cannot take its input, the `CnnbenchError` says so.
     """
-    asked = suite.groups(devices, runtime)
+    names = list(dict.fromkeys(place.runtime for place in places))
+    notes = []
+    for table in suite.block:
+        try:
+            notes += runtimes.check_modes(names, table.modes)
+        except UnknownNameError as error:
+            raise suite.fault(table.name, error) from None
+    asked = suite.groups(places)
     every = [case for group in asked for case in group]
     if not every:
+        devices = dict.fromkeys(place.device for place in places)
         raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}")
-    for case in every:
-        try:
-            runtimes.check_mode(runtime, case.mode)
-        except UnknownNameError as error:
-            raise suite.fault(case, error) from None
     whole, papers = _resolved(every, workers, timeout_s)
     cases: dict[str, Case] = {}
     for case in whole:
@@ -52,9 +50,10 @@ def plan(
         suite=suite.name,
         description=suite.description,
         cases=tuple(cases.values()),
-        comparisons=suite.comparisons(devices, runtime),
+        comparisons=suite.comparisons(places),
         base=suite.base,
         together=tuple(tuple(dict.fromkeys(ids)) for ids in groups if len(ids) > 1),
+        notes=tuple(dict.fromkeys(notes)),
         papers=papers,
         timeout_s=timeout_s,
         **fields,
@@ -77,7 +76,8 @@ def _resolved(
             whole[place] = full
         else:
             network = repr((case.network, case.inputs, case.dtype))
-            opened.setdefault((case.runtime, network), []).append(place)
+            by = "tensorflow" if "tensorflow" in workers.servers else case.runtime
+            opened.setdefault((by, network), []).append(place)
     for (runtime, _), places in opened.items():
         found = workers.servers[runtime].plan([cases[place] for place in places], timeout_s)
         for place, planned in zip(places, found, strict=True):

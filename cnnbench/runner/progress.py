@@ -30,6 +30,10 @@ def _name(case: Case) -> str:
 class Lines(Progress):
     """A line per launch, for logs and pipes: how far, what, how it went, time left."""
 
+    def prepares(self, what: str) -> None:
+        """Print what is made."""
+        print(what, flush=True)
+
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """Print the line."""
         print(f"[{done}/{total}] {_said(measurement)} ({left_s:.0f} s left)", flush=True)
@@ -75,6 +79,10 @@ class Bar(Progress):
     def __exit__(self, *_: object) -> None:
         self._bar.live.transient = self._bar.tasks[0].completed == 0  # it leaves nothing then
         self._bar.stop()
+
+    def prepares(self, what: str) -> None:
+        """Show what is made."""
+        self._bar.update(self._task, description=what)
 
     def begins(self, launch: Launch) -> None:
         """Show what runs."""

@@ -56,11 +56,11 @@ def a_round(
     """The launches of one round, in an order that depends on seed and number alone.
 
     So a slow minute of the machine falls on all cases and not on one, and a continued run keeps
-    the order of what is left. The reference runs where the cases do.
+    the order of what is left. The reference runs on the device of the cases.
     """
 
     def beside(case: Case) -> Case | None:
-        return reference and replace(reference, device=case.device, runtime=case.runtime)
+        return reference and replace(reference, device=case.device)
 
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)

@@ -91,6 +91,11 @@ class Workers:
     servers: dict[str, Server] = field(default_factory=dict)
     described: dict[str, Reply] = field(default_factory=dict)
 
+    @property
+    def builder(self) -> str:
+        """The runtime that others are compared with."""
+        return runtimes.builder(list(self.servers))
+
     def launch(
         self,
         orders: Sequence[worker.Order],

@@ -13,9 +13,11 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from cnnbench.cases.case import Case
+from cnnbench import runtimes
+from cnnbench.cases.case import DEVICES, Case
 from cnnbench.cases.plan import Plan
-from cnnbench.errors import StoreError
+from cnnbench.cases.suites import Place
+from cnnbench.errors import RuntimeMissingError, StoreError
 from cnnbench.runner import loop, planning, server
 from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Ending, Progress
@@ -28,16 +30,42 @@ REPORTS = Path("reports")
 
 @dataclass(frozen=True, slots=True)
 class Session(Workers):
-    """Runtimes that are ready to measure; starting one takes seconds, so keep it."""
+    """Runtimes that are ready to measure; starting one takes seconds, so keep it.
+
+    `asked` has the names of those that were asked for; others help them.
+    """
+
+    asked: tuple[str, ...] = ()
 
     @property
     def runtime(self) -> str:
-        """The first of them."""
-        return next(iter(self.servers))
+        """The one that measures what is no case of a run: TensorFlow where it is here."""
+        return self.builder
 
     def devices(self) -> dict[str, list[str]]:
-        """The names of the devices that the first runtime sees, by kind."""
+        """The names of the devices that `runtime` sees, by kind."""
         return self.described[self.runtime].devices
+
+    def places(self, device: str = "all") -> list[Place]:
+        """Where cases can run: each runtime on cpu, gpu, or all that it sees.
+
+        Raises:
+            RuntimeMissingError: no runtime sees the device.
+        """
+        found = [
+            Place(kind, name, runtimes.load(name).MODES)
+            for kind in DEVICES
+            for name in self.asked
+            if self.described[name].devices.get(kind)
+        ]
+        wanted = [place for place in found if device in ("all", place.device)]
+        if not wanted:
+            present = list(dict.fromkeys(place.device for place in found))
+            raise RuntimeMissingError(
+                f"no {device} here: the runtime sees {' and '.join(present)} only; "
+                f"use --device {present[0]} or install a build that sees it"
+            )
+        return wanted
 
     def measure(
         self,
@@ -46,8 +74,9 @@ class Session(Workers):
         folder: Path | None = None,
         **plan: Any,
     ) -> Run:
-        """Measure cases on the first runtime and read them back; `plan` has fields of the `Plan`.
+        """Measure cases on `runtime` and read them back; `plan` has fields of the `Plan`.
 
+        A mode that it does not have becomes its usual one.
         The run is kept in the folder, if there is one. After Ctrl-C the folder has what was
         measured before, and KeyboardInterrupt is raised.
         """
@@ -56,7 +85,15 @@ class Session(Workers):
                 return replace(self.measure(cases, progress, Path(name), **plan), folder=Path())
         seed = SystemRandom().randrange(2**31)
         fields: dict[str, Any] = {"suite": "session", "description": "", "seed": seed, **plan}
-        ours = tuple(replace(case, runtime=self.runtime) for case in cases)
+        modes = runtimes.load(self.runtime).MODES
+        ours = tuple(
+            replace(
+                case,
+                runtime=self.runtime,
+                mode=case.mode if case.mode in modes else modes[0],
+            )
+            for case in cases
+        )
         wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
             ending = loop.run(wanted, file, self, progress)
@@ -65,11 +102,13 @@ class Session(Workers):
         return store.read(folder)
 
 
-def start(*runtimes: str) -> Session:
+def start(*names: str) -> Session:
     """Start runtimes; `RuntimeMissingError` if one cannot be started."""
-    servers = {name: server.start(name) for name in runtimes or ("tensorflow",)}
+    asked = names or ("tensorflow",)
+    every = (*asked, *runtimes.helpers(asked))
+    servers = {name: server.start(name) for name in every}
     described = {name: each.describe() for name, each in servers.items()}
-    return Session(servers, described)
+    return Session(servers, described, asked)
 
 
 def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
@@ -107,22 +146,22 @@ class Opened:
 def opened(
     folder: Path,
     suite: str,
-    runtime: str,
+    names: Sequence[str],
     plan: Callable[[Session], Plan],
     *,
     resume: bool,
     time_budget: float | None,
 ) -> Iterator[Opened]:
-    """Start a runtime and a new run of a suite in a folder; `plan` says what it sets out to do.
+    """Start runtimes and a new run of a suite in a folder; `plan` says what it sets out to do.
 
-    If `resume` is true, continue the run that is there, on its own runtime and as it was planned,
+    If `resume` is true, continue the run that is there, on its own runtimes and as it was planned,
     but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
     does not fit is refused, and for a new run a folder that is not free.
     """
     earlier = store.read(folder) if resume else None
     if earlier is None:
         store.check_free(folder)
-    measuring = start(*(earlier.plan.runtimes if earlier else (runtime,)))
+    measuring = start(*(earlier.plan.runtimes if earlier else names))
     if earlier:
         _check_same(earlier, suite, measuring.described)
         planning.check_unchanged(earlier.plan, measuring)

@@ -30,6 +30,7 @@ from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
 from cnnbench.runner.sampling import peak_of, resident, sample
+from cnnbench.runtimes import Files
 
 END = b"[]"
 """What the parent sends when it has enough."""
@@ -46,6 +47,12 @@ class Order:
     seed: int
     threads: int | None
     new_batch: bool = False
+    files: Files | None = None
+
+
+TOLERANCE = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.05}
+"""The largest relative difference of outputs that a data type explains. In float32 2e-6 is seen
+between runtimes, and 3.5e-3 where one computes in bfloat16 instead."""
 
 
 def numbers(*values: int) -> bytes:
@@ -97,27 +104,55 @@ def plan(_: Connection, cases: Sequence[Case]) -> Reply:
     return Reply(outcome="ok", planned=tuple(found))
 
 
+def store_values(_: Connection, order: Order, folder: str, frozen: bool) -> Reply:
+    """Store a network's weights, an input and what it returns for that; reply with their digest."""
+    from cnnbench.runtimes import _keras
+
+    digest = _keras.stored(order.case, order.seed, Path(folder), frozen)
+    return Reply(outcome="ok", digest=digest)
+
+
+def export(_: Connection, order: Order, folder: str, file: str) -> Reply:
+    """Export a stored network to the file of a runtime."""
+    runtime = runtimes.load(order.case.runtime)
+    peak, source = peak_of(lambda: runtime.export(order.case, Path(folder), Path(file)))
+    return Reply(outcome="ok", peak_bytes=peak, peak_source=source)
+
+
 def measure(pipe: Connection, order: Order) -> Reply:
     """Build a case, measure the memory of its first call, then the time of further ones."""
     case, runtime = order.case, runtimes.load(order.case.runtime)
-    where = environment(runtime.describe(), order.threads)
+    where, before = environment(runtime.describe(), order.threads), placement.threads()
     if order.paper:
         _check_unchanged(case, order.paper.file, case.network.file_digest())
-    ready = runtime.prepare(case, order.seed, order.threads, order.paper)
+    if hasattr(runtime, "start"):
+        runtime.start(case, order.threads)
+    begin_bytes, prepared = resident(), list[runtimes.Prepared]()
+
+    def load() -> None:
+        given = {"files": order.files} if order.files else {}
+        prepared.append(runtime.prepare(case, order.seed, order.threads, order.paper, **given))
+
+    load_bytes, _ = peak_of(load)
+    ready, loaded_bytes = prepared[0], resident()
     if order.paper:
         _check_unchanged(case, order.paper.digest, ready.digest)
     first: list[int] = []
+    returned: list[object] = []
 
     def first_call() -> None:
         begin = ready.clock()
-        ready.step()
+        returned.append(ready.step())
         first.append(ready.clock() - begin)
 
     if ready.device_peak_of:
         peak_bytes, source = ready.device_peak_of(first_call), "device"
     else:
         peak_bytes, source = peak_of(first_call)
-    where["pinned"] = case.device == "cpu" and placement.spread()
+    difference = _difference(case, order.files, ready, returned.pop())
+    where["pinned"] = case.device == "cpu" and placement.spread(
+        before, getattr(runtime, "COMPUTES_IN_MAIN", False)
+    )
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, memory = [*first], list[int](), [resident()]
     pipe.send_bytes(numbers(1, *first))
@@ -135,11 +170,48 @@ def measure(pipe: Connection, order: Order) -> Reply:
         compile_ns=ready.compile_ns,
         new_batch_ns=_new_batch(ready) if order.new_batch else None,
         peak_bytes=peak_bytes,
+        load_bytes=load_bytes if ready.device_peak_of is None else None,
+        joint_bytes=None
+        if ready.device_peak_of or begin_bytes is None or loaded_bytes is None
+        else max(load_bytes, loaded_bytes - begin_bytes + peak_bytes),
+        difference=difference,
         peak_source=source,
         resident_bytes=tuple(size for size in memory if size),
         check=ready.check,
         environment=where,
     )
+
+
+def _difference(
+    case: Case, files: Files | None, ready: runtimes.Prepared, returned: object
+) -> float | None:
+    """How far the outputs of a first call are from those that are stored; None without either.
+
+    Raises:
+        CnnbenchError: farther than the data type explains.
+    """
+    if files is None or ready.outputs is None:
+        return None
+    import numpy as np
+
+    from cnnbench.runtimes._keras import OUTPUTS, arrays
+
+    ours, theirs = ready.outputs(returned), arrays(files.folder / OUTPUTS)
+    shapes = [[tuple(np.shape(x)) for x in some] for some in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise CnnbenchError(f"it computes something else: outputs {shapes[0]}, not {shapes[1]}")
+    found = 0.0
+    for mine, other in zip(ours, theirs, strict=True):
+        size = float(np.max(np.abs(other.astype(np.float64)), initial=0.0)) or 1.0
+        gap = np.abs(np.asarray(mine).astype(np.float64) - other.astype(np.float64))
+        found = max(found, float(np.max(gap, initial=0.0)) / size)
+    most = TOLERANCE.get(case.dtype, 0.05)
+    if not found <= most:  # also where it is no number
+        raise CnnbenchError(
+            f"it computes something else than TensorFlow: outputs differ by {found:.1e} of the "
+            f"largest, and {case.dtype} explains {most:g}"
+        )
+    return found
 
 
 def _check_unchanged(case: Case, then: str, now: str) -> None:

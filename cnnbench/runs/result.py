@@ -47,10 +47,13 @@ class Result:
 
     @property
     def unusual(self) -> list[str]:
-        """Batch, data type, device and mode where they are not the usual ones."""
+        """Batch, data type, device, runtime and mode where they are not the usual ones."""
         case = self.case
         batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
-        return batch + [x for x in (case.dtype, case.device, case.mode) if x not in _USUAL]
+        own = (
+            "" if "." in case.runtime else case.runtime
+        )  # a module of the user's has no short name
+        return batch + [x for x in (case.dtype, case.device, own, case.mode) if x not in _USUAL]
 
     @property
     def network(self) -> str:
@@ -212,7 +215,7 @@ class Result:
         return all(checks) if checks else None
 
 
-_USUAL = ("float32", "cpu", "graph")
+_USUAL = ("", "float32", "cpu", "tensorflow", "fake", "graph", "infer")
 LEAK_BYTES = 2**20
 """Growth over a launch above which it is a leak: the pools of an allocator change by less."""
 

@@ -8,6 +8,7 @@ Format history of the lines:
     {"schema": 2, "type": "stop", ...}     why a case was not launched again
     {"schema": 2, "type": "ceilings", ...} the most that a device can do, measured for this run
     {"schema": 2, "type": "predicted", ...} what a calibrated machine expected of a case beforehand
+    {"schema": 2, "type": "export", ...}   a file that was made for a runtime, or why there is none
 1   the same without papers: see `schema1`
 
 Nothing is ever rewritten. A line that cannot be read is named and skipped.
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.cases import paper
-from cnnbench.cases.answer import Answer
+from cnnbench.cases.answer import Answer, Outcome
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
@@ -83,14 +84,41 @@ class PredictedRise:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was made for a runtime, or why there is none.
+
+    Args:
+        of: the `Case.export_key` of the cases that run it.
+        runtime: that runs it.
+        network: the name of the network in reports.
+        outcome: how the export ended, as a launch does.
+        detail: why it ended so.
+        seconds: that it took; None if it was not tried, or the file was in the cache.
+        peak_bytes: rise of the peak memory of the process that exported.
+        bytes: size of what is stored on the disk.
+        cached: whether it was exported earlier.
+    """
+
+    of: str
+    runtime: str
+    network: str
+    outcome: Outcome = "ok"
+    detail: str = ""
+    seconds: float | None = None
+    peak_bytes: int | None = None
+    bytes: int | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A stored run: its plan, its measurements, and the lines that could not be read.
 
     `stops` says, by the id of a case, why it was not launched again; `ceilings` has one entry
     a device and data type, where they were measured; `predicted` what was expected of a case, by
     its id, where the machine was calibrated; `problems` why cases have no costs on paper,
-    by `Case.paper_key`. If it is several runs read as one, `parts` has the number of the first
-    launch of each.
+    by `Case.paper_key`; `exports` the files that runtimes ran, by `Case.export_key`. If it is
+    several runs read as one, `parts` has the number of the first launch of each.
     """
 
     folder: Path
@@ -102,6 +130,7 @@ class Run:
     predicted: dict[str, PredictedRise] = field(default_factory=dict)
     parts: tuple[int, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
+    exports: dict[str, Exported] = field(default_factory=dict)
 
 
 KINDS = {
@@ -110,6 +139,7 @@ KINDS = {
     "stop": Stop,
     "ceilings": Ceiling,
     "predicted": PredictedRise,
+    "export": Exported,
 }
 """The records in the lines, by type; a paper has a form of its own."""
 
@@ -246,6 +276,7 @@ def read(folder: Path) -> Run:
         tuple(found["ceilings"]),
         {rise.case: rise for rise in found["predicted"]},
         problems=problems,
+        exports={export.of: export for export in found["export"]},
     )
 
 

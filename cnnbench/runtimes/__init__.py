@@ -6,21 +6,35 @@ A runtime is a module with
     PRELOAD       modules that the fork server imports before the first case
     ENVIRONMENT   environment variables that must be set before that import
     describe()    {"versions": {...}, "devices": {"cpu": [...], "gpu": [...]}}
-    prepare(case, seed, threads, paper, model) -> Prepared
+    prepare(case, seed, threads, paper, model, files) -> Prepared
 
 `prepare` builds the case's network, unless it is given as `model`, and makes the input from the
-seed; `paper` has the costs of the case. Where the times are not real, so that more launches would
-teach nothing, the module also has SIMULATED = True.
+seed; `paper` has the costs of the case. With `files` the network is the one that was exported, or
+has the weights and the input that are stored there.
 
-Only `describe` and `prepare` may import the framework; both run in a child process.
+It may also have
+
+    start(case, threads)         starts the framework, before memory is measured
+    PRECISIONS                   the data types in which it computes; those of Keras if it has none
+    COMPUTES_IN_MAIN = True      the thread that calls a step works too, beside the pool's
+    EXPORTED_BY                  the runtime whose process exports a file for it
+    SUFFIX                       of that file
+    export(case, folder, file)   writes it from what is stored in the folder
+    NEEDS                        modules that must be installed, where PRELOAD does not name all
+    EXTRA                        what installs them: pip install 'cnnbench[EXTRA]'
+    SIMULATED = True             its times are not real, so that more launches would teach nothing
+
+Only the functions may import the framework; they run in a child process.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -29,11 +43,26 @@ from cnnbench.errors import RuntimeMissingError, unknown
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """What was stored before a launch, so that all runtimes run one network on one input.
+
+    Args:
+        folder: the values of weights, inputs and outputs.
+        model: the exported file, for a runtime that needs one.
+    """
+
+    folder: Path
+    model: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A case that is ready to be timed.
 
     Args:
         step: one forward pass, or one step of training, finished when it returns.
+        outputs: the arrays that the network returns, from what the last `step` returned; None
+            where there are none to compare, as of a step of training.
         check: the comparison of the built model with the graph, where there is one.
         clock: nanoseconds; a runtime that simulates brings its own.
         device_peak_of: makes a call and returns by how many bytes the device's own peak
@@ -46,6 +75,7 @@ class Prepared:
     """
 
     step: Callable[[], object]
+    outputs: Callable[[Any], list[Any]] | None = None
     check: Check | None = None
     clock: Callable[[], int] = perf_counter_ns
     device_peak_of: Callable[[Callable[[], object]], int] | None = None
@@ -79,7 +109,85 @@ def load(name: str) -> Any:
     return import_module(f"{__name__}.{name}")
 
 
-def check_mode(name: str, mode: str) -> None:
-    """Refuse a mode that a runtime does not have with an UnknownNameError."""
-    if mode not in (known := load(name).MODES):
-        raise unknown("mode", mode, known)
+def shares(name: str) -> bool:
+    """Whether a runtime takes the weights and inputs that are stored for all."""
+    runtime = load(name)
+    return name == "tensorflow" or bool(getattr(runtime, "EXTRA", ""))
+
+
+def helpers(asked: Sequence[str]) -> list[str]:
+    """The runtimes that others need: to export for them, and to compare with."""
+    needed = [getattr(load(name), "EXPORTED_BY", "") for name in asked]
+    if any(shares(name) for name in asked) and not missing("tensorflow"):
+        needed.append("tensorflow")
+    return [name for name in dict.fromkeys(needed) if name and name not in asked]
+
+
+def builder(names: Sequence[str]) -> str:
+    """The one of some runtimes, or of their helpers, that others are compared with."""
+    return "tensorflow" if "tensorflow" in (*names, *helpers(names)) else names[0]
+
+
+def simulated(name: str) -> bool:
+    """Whether the times of a runtime are not real."""
+    return bool(getattr(load(name), "SIMULATED", False))
+
+
+def missing(name: str) -> str:
+    """What is not installed that a runtime needs, and what installs it; empty if all is here."""
+    runtime = load(name)
+    needs = getattr(runtime, "NEEDS", runtime.PRELOAD)
+    absent = [module for module in needs if not _installed(module)]
+    if not absent:
+        return ""
+    extra = getattr(runtime, "EXTRA", "")
+    how = f": pip install 'cnnbench[{extra}]'" if extra else ""
+    return f"{name} is not installed ({', '.join(absent)}){how}"
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # the package around it is not there
+        return False
+
+
+def chosen(asked: str | Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of some runtimes, and what is missing of those that are left out.
+
+    Args:
+        asked: names, one text or several; `all` are those that are installed and real.
+
+    Raises:
+        UnknownNameError: no such runtime.
+        RuntimeMissingError: one that is named is not installed.
+    """
+    wanted = asked.split(",") if isinstance(asked, str) else asked
+    wanted = list(dict.fromkeys(name.strip() for name in wanted))
+    if wanted == ["all"]:
+        lacking = {name: missing(name) for name in names() if not simulated(name)}
+        here = [name for name, lacks in lacking.items() if not lacks]
+        if not here:
+            raise RuntimeMissingError("; ".join(lacking.values()))
+        return here, [lacks for lacks in lacking.values() if lacks]
+    for name in wanted:
+        if lacks := missing(name):
+            raise RuntimeMissingError(lacks)
+    return wanted, []
+
+
+def check_modes(names: Iterable[str], modes: Iterable[str]) -> list[str]:
+    """What runtimes lack of some modes, in a sentence each, for what others of them have.
+
+    Raises:
+        UnknownNameError: none of the runtimes has one of the modes.
+    """
+    known = {name: load(name).MODES for name in names}
+    modes, notes = list(modes), []
+    for mode in modes:
+        if not any(mode in of for of in known.values()):
+            raise unknown("mode", mode, {mode for of in known.values() for mode in of})
+    for name, of in known.items():
+        if missing := [mode for mode in modes if mode not in of]:
+            notes.append(f"{name} has no mode {' or '.join(missing)}; it has {', '.join(of)}")
+    return notes

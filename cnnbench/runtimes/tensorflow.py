@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -11,9 +13,9 @@ from cnnbench import crosscheck
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper, digest
 from cnnbench.errors import no_framework
-from cnnbench.networks import load, samples
-from cnnbench.networks.reader import read
-from cnnbench.runtimes import Prepared
+from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes._exported import INPUT, in_order
+from cnnbench.runtimes._keras import Built, flat, loss_of
 
 MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD = ("tensorflow", "keras")
@@ -41,66 +43,97 @@ def describe() -> dict[str, Any]:
     }
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-) -> Prepared:
-    """Build the Keras model of a case and a step that runs it to the end once."""
-    import keras
+def start(case: Case, threads: int | None) -> None:
+    """Start thread pools, the convolution library and the XLA compiler, which takes 30 to 160 MiB.
+
+    They would otherwise count as the peak memory of the case.
+    """
     import tensorflow as tf
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     if case.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
-    keras.utils.set_random_seed(seed)
     with tf.device(f"/{case.device.upper()}:0"):
-        begin = perf_counter_ns()
-        entry = model is None and case.network.kind == "entry"
-        model = build(case) if model is None else model
-        build_ns = perf_counter_ns() - begin
-        graph = case.graph() if entry else read(model, case.inputs, case.batch_size)
-        arrays = samples.values(case.data, graph, None if entry else model, seed)
-        call = _Call(tf, case, model, [tf.constant(x) for x in arrays])
-        if not model.built:  # a class of the user's, which makes its weights when it is called
-            begin = perf_counter_ns()
-            call.on_symbols()
-            build_ns += perf_counter_ns() - begin
-        _start(tf, case)
+        kernel = tf.ones((3, 3, 8, 8), case.dtype)
+
+        def tiny(x: Any) -> Any:
+            return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")), 2, 2, "VALID")
+
+        if case.mode != "eager":
+            tiny = tf.function(tiny, jit_compile=case.mode == "xla")
+        for _ in range(2):
+            tiny(tf.ones((1, 8, 8, 8), case.dtype))
+
+
+def prepare(
+    case: Case,
+    seed: int,
+    threads: int | None = None,
+    paper: Paper | None = None,
+    model: Any = None,
+    files: Files | None = None,
+) -> Prepared:
+    """Build the Keras model of a case and a step that runs it to the end once."""
+    import tensorflow as tf
+
+    gpu = case.device == "gpu"
+    with tf.device(f"/{case.device.upper()}:0"):
+        built = Built(case, seed, files, model)
+        model, graph = built.model, built.graph
+        call = _Call(tf, case, built, [tf.constant(x) for x in built.inputs])
         traced = perf_counter_ns()
         step = call.prepared()
         done = perf_counter_ns()
-    gpu = case.device == "gpu"
-    compare = crosscheck.compare if entry else crosscheck.compare_read
+    compare = crosscheck.compare if built.entry else crosscheck.compare_read
 
-    def finished() -> None:
-        step()
+    def finished() -> object:
+        found = step()
         if gpu:  # kernels are queued: a step is over when the device is idle
             tf.test.experimental.sync_devices()
+        return found
 
     return Prepared(
         step=finished,
+        outputs=None if case.mode == "train" else flat,
         check=compare(graph, model),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
-        build_ns=build_ns,
+        build_ns=built.build_ns,
         compile_ns=done - traced,
         digest=digest(graph),
     )
 
 
-def build(case: Case) -> Any:
-    """The Keras model of a case; of a catalogue entry with its layers named as the graph's are."""
-    import keras
+def freeze(model: Any, built: Built, file: Path) -> None:
+    """Write TensorFlow's graph of a model with its weights as constants.
 
-    if case.network.kind != "entry":
-        return load.opened(case.network, case.inputs, case.dtype, values=True)
-    keras.utils.clear_session()
-    keras.config.set_dtype_policy(case.dtype)
-    return load.entry(case.network, case.inputs, case.batch_size)
+    Control flow stays as it is: the exporters know loops, not the jumps of the old kind.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants
+
+    given = [
+        tf.TensorSpec(x.shape, x.dtype, name=INPUT.format(number))
+        for number, x in enumerate(map(tf.constant, built.inputs))
+    ]
+    call = tf.function(
+        lambda *x: tf.nest.flatten(model(built.arranged(list(x)), training=False)),
+        autograph=False,
+    ).get_concrete_function(*given)
+    constant = convert_to_constants.convert_variables_to_constants_v2(
+        call, lower_control_flow=False
+    )
+    file.write_bytes(constant.graph.as_graph_def().SerializeToString())
+
+
+def frozen(file: Path) -> tuple[Any, list[str]]:
+    """A graph that `freeze` wrote, and the names of its outputs in order."""
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString(file.read_bytes())
+    outputs = [f"{n.name}:0" for n in graph.node if re.fullmatch(r"Identity(_\d+)?", n.name)]
+    return graph, [outputs[place] for place in in_order(outputs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +142,13 @@ class _Call:
 
     tf: Any
     case: Case
-    model: Any
+    built: Built
     arrays: list[Any]
 
     def prepared(self) -> Callable[[], object]:
         """The pass, traced or compiled where the mode does that."""
-        tf, model, mode, x = self.tf, self.model, self.case.mode, self.arranged
+        tf, model, mode = self.tf, self.built.model, self.case.mode
+        x = self.built.arranged(self.arrays)
         if mode == "predict":
             arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), x)
             return lambda: model.predict(arrays, batch_size=len(self.arrays[0]), verbose=0)
@@ -129,64 +163,20 @@ class _Call:
         # A concrete function takes what a structure holds, one tensor after the other.
         return lambda: traced(*tf.nest.flatten(x))
 
-    def on_symbols(self) -> None:
-        """The pass without values, which makes the weights and computes nothing."""
-        import keras
-
-        symbols = self.tf.nest.map_structure(
-            lambda x: keras.KerasTensor(x.shape, x.dtype.name), self.arranged
-        )
-        self.model(symbols, training=False)
-
     def with_one_sample_more(self) -> object:
         """A first pass at another batch size: what a service meets when its load changes."""
         more = [self.tf.concat([x, x[:1]], axis=0) for x in self.arrays]
-        return _Call(self.tf, self.case, self.model, more).prepared()()
-
-    @property
-    def arranged(self) -> Any:
-        """The arrays as the model takes them: one, a list, or by name."""
-        structure = getattr(self.model, "_inputs_struct", None)
-        if structure is None:
-            return self.arrays[0] if len(self.arrays) == 1 else self.arrays
-        import keras
-
-        return keras.tree.pack_sequence_as(structure, self.arrays)
+        return _Call(self.tf, self.case, self.built, more).prepared()()
 
 
 def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
-    """One step as `fit` does it: forward, loss, gradients and adam's update, as a graph.
-
-    The loss is the cross-entropy over classes; of a block, which has none, the squared error.
-    """
-    outputs = tf.nest.map_structure(tf.zeros_like, model(x, training=False))
-    shape = tuple(getattr(outputs, "shape", ()))
-    if len(shape) == 2:
-        loss = "categorical_crossentropy"
-        y = tf.one_hot([0] * shape[0], shape[-1], dtype=outputs.dtype)
-    else:
-        loss, y = "mean_squared_error", outputs
+    """One step as `fit` does it: forward, loss, gradients and adam's update, as a graph."""
+    loss, target = loss_of(model(x, training=False))
+    y = tf.nest.map_structure(tf.constant, target)
     model.compile(optimizer="adam", loss=loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)  # a graph may not create its slots
     step = tf.function(model.train_step, autograph=False).get_concrete_function((x, y))
     return lambda: step(*tf.nest.flatten((x, y)))
-
-
-def _start(tf: Any, case: Case) -> None:
-    """Run something tiny in the same mode, so that the first call pays for itself alone.
-
-    Starting thread pools, the convolution library and the XLA compiler takes 30 to
-    160 MiB, which would otherwise count as the case's peak memory.
-    """
-    kernel = tf.ones((3, 3, 8, 8), case.dtype)
-
-    def tiny(x: Any) -> Any:
-        return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")), 2, 2, "VALID")
-
-    if case.mode != "eager":
-        tiny = tf.function(tiny, jit_compile=case.mode == "xla")
-    for _ in range(2):
-        tiny(tf.ones((1, 8, 8, 8), case.dtype))
 
 
 def _gpu_peak_of(call: Callable[[], object]) -> int:

@@ -75,9 +75,9 @@ def test_a_step_that_would_not_fit_is_not_started_though_the_forward_pass_would(
 def test_a_call_is_one_step_of_adam(target, params, shape):
     import tensorflow as tf
 
-    from cnnbench.runtimes import tensorflow
+    from cnnbench.runtimes import _keras, tensorflow
 
-    model = tensorflow.build(Case(target, shape, params, batch_size=2, mode="train"))
+    model = _keras.build(Case(target, shape, params, batch_size=2, mode="train"))
     x = tf.random.uniform((2, *shape), seed=0)
     step = tensorflow._training_step(tf, model, x)
     before = [weight.numpy() for weight in model.trainable_variables]

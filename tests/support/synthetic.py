@@ -9,6 +9,7 @@ from typing import Any
 from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
+from cnnbench.cases.suites import Place
 from cnnbench.runner import planning
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
@@ -37,8 +38,7 @@ def plan(launches: int = 3, suite: str = "tutorial", devices: tuple[str, ...] = 
     workers = Workers({})  # nothing of the catalogue is opened by a child
     return planning.plan(
         loaded,
-        devices,
-        "fake",
+        [Place(device, "fake", fake.MODES) for device in devices],
         workers,
         120.0,
         launches=launches,

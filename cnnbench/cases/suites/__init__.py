@@ -15,7 +15,8 @@ All keys. Most show the value that they have if left out; an example where they 
     inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]; with two
                                         # inputs ["64x64x3,10"]; its own if left out
     batches = [1]
-    modes = ["graph"]                   # of the runtime: "eager", "xla", "predict", "train"
+    modes = []                          # such as ["graph", "train"], of the runtimes that have
+                                        # them; the usual one of each runtime if left out
     devices = ["cpu", "gpu"]            # it runs on these devices only
     dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
@@ -44,8 +45,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import resources
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -62,6 +64,14 @@ MOST_LAUNCHES = 10_000
 Count = Annotated[int, Field(ge=1, strict=True)]
 Group = list[Case]
 """Cases that take turns in one launch."""
+
+
+class Place(NamedTuple):
+    """Where cases may run: a device, a runtime, and its modes, of which the first is usual."""
+
+    device: str
+    runtime: str
+    modes: Sequence[str]
 
 
 def _parsed(parse: Callable[[Any], Any]) -> BeforeValidator:
@@ -100,7 +110,7 @@ class BlockTable(_Table):
     params: dict[str, Any] = {}
     inputs: list[Sample] = []
     batches: Annotated[list[Count], Field(min_length=1)] = [1]
-    modes: Annotated[list[str], Field(min_length=1)] = ["graph"]
+    modes: list[str] = []
     devices: (
         Annotated[list[Annotated[str, BeforeValidator(_device)]], Field(min_length=1)] | None
     ) = None
@@ -109,19 +119,17 @@ class BlockTable(_Table):
     source: str = ""
     imports: list[str] = []
 
-    def case(
-        self, inputs: Sequence[Shape], batch: int, device: str, runtime: str, mode: str = "graph"
-    ) -> Case:
-        """The block with one combination of its inputs, batches and modes."""
+    def case(self, inputs: Sequence[Shape], batch: int, place: Place, mode: str) -> Case:
+        """The block with one combination of its inputs, batches, places and modes."""
         return Case(
             target=self.target,
             inputs=tuple(inputs),
             params=self.params,
             batch_size=batch,
             dtype=self.dtype,
-            device=device,
+            device=place.device,
             mode=mode,
-            runtime=runtime,
+            runtime=place.runtime,
             label=self.name,
             data=self.data,
             source=self.source,
@@ -154,57 +162,62 @@ class Suite(_Table):
     compare: list[CompareTable] = []
     _file: str = ""
 
-    def fault(self, case: Case, error: CnnbenchError) -> CnnbenchError:
-        """An error about a case, which also names the file and the block."""
-        where = f"{self._file}: {case.label!r}: " if self._file else ""
+    def fault(self, block: str, error: CnnbenchError) -> CnnbenchError:
+        """An error about a block, which also names the file."""
+        where = f"{self._file}: {block!r}: " if self._file else ""
         return type(error)(f"{where}{error}")
 
-    def groups(self, devices: Iterable[str], runtime: str) -> list[Group]:
+    def groups(self, places: Sequence[Place]) -> list[Group]:
         """The cases in the order of the file; those of one group are compared, and take turns.
 
         Empty inputs or an empty type of a case mean those of the network itself.
         """
         found: list[Group] = []
-        for device in devices:
-            found += self._grid(device, runtime)
+        for device in dict.fromkeys(place.device for place in places):
+            here = [place for place in places if place.device == device]
+            found += self._grid(here)
             found += [
-                [self._at(pair, runtime, device, name, channels) for name in (pair.base, pair.new)]
+                [self._at(pair, place, name, channels) for name in (pair.base, pair.new)]
                 for pair in self.compare
+                for place in here
                 for channels in measured(pair)
             ]
         return found
 
-    def _grid(self, device: str, runtime: str) -> Iterable[Group]:
-        places: dict[Any, Group] = {}
+    def _grid(self, places: Sequence[Place]) -> Iterable[Group]:
+        groups: dict[Any, Group] = {}
         for table in self.block:
-            if table.devices and device not in table.devices:
-                continue
             compared = {name for pair in self.compare for name in (pair.base, pair.new)}
             alone = [] if table.name in compared else [()]
-            for index, inputs in enumerate(table.inputs or alone):
-                for batch in table.batches:
-                    for mode in table.modes:
-                        case = table.case(inputs, batch, device, runtime, mode)
-                        # Compared are the cases with the same input, batch and mode.
-                        place = (index, batch, mode) if self.base else case.id
-                        places.setdefault(place, []).append(case)
-        return places.values()
+            grid = product(enumerate(table.inputs or alone), table.batches, places)
+            for (index, inputs), batch, place in grid:
+                if table.devices and place.device not in table.devices:
+                    continue
+                for mode in _of_both(table.modes, place.modes):
+                    # Compared are the cases with the same input and batch, in the usual mode of
+                    # each runtime or in another that bears the same name.
+                    key = (index, batch, mode == place.modes[0] or mode)
+                    network = "" if self.base else table.name
+                    groups.setdefault((network, key), []).append(
+                        table.case(inputs, batch, place, mode)
+                    )
+        return groups.values()
 
-    def _at(self, pair: CompareTable, runtime: str, device: str, name: str, channels: int) -> Case:
+    def _at(self, pair: CompareTable, place: Place, name: str, channels: int) -> Case:
         table = next(table for table in self.block if table.name == name)
-        case = table.case(((*pair.size, channels),), pair.batch, device, runtime)
+        case = table.case(((*pair.size, channels),), pair.batch, place, place.modes[0])
         return replace(case, dtype=case.dtype or "float32")
 
-    def comparisons(self, devices: Sequence[str], runtime: str) -> tuple[BlockComparison, ...]:
-        """The comparisons on each device, as a plan keeps them."""
+    def comparisons(self, places: Sequence[Place]) -> tuple[BlockComparison, ...]:
+        """The comparisons in each place, as a plan keeps them."""
         found = []
         for pair in self.compare:
-            at = partial(self._at, pair, runtime)
-            # The costs are the same on every device.
-            costs = curves(partial(at, devices[0]), pair.base, pair.new, pair.range)
-            for device in devices:
+            at = partial(self._at, pair)
+            # The costs are the same in every place.
+            costs = curves(partial(at, places[0]), pair.base, pair.new, pair.range)
+            for place in places:
                 pairs = [
-                    (c, at(device, pair.base, c).id, at(device, pair.new, c).id)
+                    (c, at(place, pair.base, c).id, at(place, pair.new, c).id)
                     for c in measured(pair)
                 ]
                 comparison = BlockComparison(
@@ -213,7 +226,8 @@ class Suite(_Table):
                     new=pair.new,
                     size=pair.size,
                     batch_size=pair.batch,
-                    device=device,
+                    device=place.device,
+                    runtime=place.runtime,
                     pairs=tuple(pairs),
                     show=tuple(pair.show),
                     range=pair.range,
@@ -221,6 +235,11 @@ class Suite(_Table):
                 )
                 found.append(comparison)
         return tuple(found)
+
+
+def _of_both(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The modes of a runtime that are wanted; its usual one if none is named."""
+    return [mode for mode in wanted if mode in known] if wanted else [known[0]]
 
 
 def measured(pair: CompareTable) -> list[int]:
@@ -278,16 +297,18 @@ def _check(suite: Suite, source: str) -> None:
             )
     if suite.base and suite.base not in known:
         raise SuiteError(f"{source}: base: {unknown('block', suite.base, known)}")
-    cases = [case for group in suite.groups(DEVICES, "tensorflow") for case in group]
+    modes = [mode for table in suite.block for mode in table.modes]
+    places = [Place(device, "tensorflow", modes or [""]) for device in DEVICES]
+    cases = [case for group in suite.groups(places) for case in group]
     for case in {case.paper_key: case for case in cases}.values():
         try:
             case.network.check()
             if case.network.kind == "entry":
                 case.graph()
         except (ShapeError, UnknownNameError) as error:
-            raise suite.fault(case, error) from None
+            raise suite.fault(case.label, error) from None
         except (CnnbenchError, TypeError) as error:
-            raise suite.fault(case, SuiteError(error)) from None
+            raise suite.fault(case.label, SuiteError(error)) from None
 
 
 def describe() -> dict[str, str]:
@@ -300,7 +321,7 @@ def of_networks(
     *,
     inputs: Sequence[Shape] | None = None,
     batches: Sequence[int] = (1,),
-    modes: Sequence[str] = ("graph",),
+    modes: Sequence[str] = (),
     dtype: str | None = None,
     data: str = "",
 ) -> Suite:
@@ -312,8 +333,8 @@ def of_networks(
     for batch in batches:
         if type(batch) is not int or batch < 1:
             raise SuiteError(f"a batch must be a whole number of at least 1; got {batch!r}")
-    if not batches or not modes:
-        raise SuiteError("expected at least one batch and one mode; got none")
+    if not batches:
+        raise SuiteError("expected at least one batch; got none")
     if dtype is not None:
         check_dtype(dtype)
     if "" in named:

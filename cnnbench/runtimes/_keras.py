@@ -1,0 +1,199 @@
+"""What the runtimes share that run a Keras model: the model, its values and its training step."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from cnnbench.cases.case import Case
+from cnnbench.cases.paper import digest as paper_digest
+from cnnbench.networks import load, samples
+from cnnbench.networks.reader import read
+from cnnbench.runtimes import Files
+
+WEIGHTS, INPUTS, OUTPUTS = "weights.npz", "inputs.npz", "outputs.npz"
+"""The values of one network, in a folder: those of its weights and inputs, and what follows."""
+
+SPREAD = 0.1
+"""How far weights are moved that an initializer makes equal."""
+
+
+def build(case: Case) -> Any:
+    """The Keras model of a case; of a catalogue entry with its layers named as the graph's are."""
+    import keras
+
+    if case.network.kind != "entry":
+        return load.opened(case.network, case.inputs, case.dtype, values=True)
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(case.dtype)
+    return load.entry(case.network, case.inputs, case.batch_size)
+
+
+@dataclass
+class Built:
+    """The model of a case and an array for each of its inputs, of the values that files hold.
+
+    Without files the values are random, or those of the user.
+    """
+
+    case: Case
+    seed: int
+    files: Files | None = None
+    model: Any = None
+
+    def __post_init__(self) -> None:
+        import keras
+
+        keras.utils.set_random_seed(self.seed)
+        begin = perf_counter_ns()
+        self.entry = self.model is None and self.case.network.kind == "entry"
+        if self.model is None:
+            # With values of ours to come, JAX need not compile a program for each initializer.
+            ours = self.files is not None and keras.backend.backend() == "jax"
+            with load.no_values() if ours else nullcontext():
+                self.model = build(self.case)
+        if not self.model.built:  # a class of the user's, which makes its weights when it is called
+            self._call_on_symbols()
+        if self.files:
+            assign(self.model, arrays(self.files.folder / WEIGHTS))
+        self.build_ns = perf_counter_ns() - begin
+
+    @cached_property
+    def graph(self) -> Any:
+        """The model's layers, read from it; of a catalogue entry from its definition."""
+        if self.entry:
+            return self.case.graph()
+        return read(self.model, self.case.inputs, self.case.batch_size)
+
+    @cached_property
+    def inputs(self) -> list[Any]:
+        """An array for each input, in order."""
+        if self.files:
+            return arrays(self.files.folder / INPUTS)
+        model = None if self.entry else self.model
+        return samples.values(self.case.data, self.graph, model, self.seed)
+
+    def arranged(self, values: list[Any]) -> Any:
+        """Some values as the model takes its inputs: one, a list, or by name."""
+        structure = getattr(self.model, "_inputs_struct", None)
+        if structure is None:
+            return values[0] if len(values) == 1 else values
+        import keras
+
+        return keras.tree.pack_sequence_as(structure, values)
+
+    def _call_on_symbols(self) -> None:
+        """A pass without values, which makes the weights and computes nothing."""
+        import keras
+
+        _, types = samples.interface(self.graph, self.model)
+        sizes = [self.graph.nodes[i].rule.shape for i in self.graph.inputs]
+        symbols = [keras.KerasTensor(*each) for each in zip(sizes, types, strict=True)]
+        self.model(self.arranged(symbols), training=False)
+
+
+def assign(model: Any, values: list[Any]) -> None:
+    """Give each weight of a model its value, in Keras' order."""
+    for weight, value in zip(model.weights, values, strict=True):
+        weight.assign(value)
+
+
+def vary(model: Any, seed: int) -> None:
+    """Move weights that an initializer made equal, such as a normalisation's, by a tenth.
+
+    A runtime that mixed up a scale and an offset of 1 and 0 would else compute the same.
+    """
+    generator = np.random.default_rng(seed)
+    for weight in model.weights:
+        value = weight.numpy()
+        if value.ndim == 1 and value.dtype.kind == "f" and (value == value[:1]).all():
+            moved = value + generator.uniform(-SPREAD, SPREAD, value.shape)
+            weight.assign(moved.astype(value.dtype))
+
+
+def flat(values: Any) -> list[Any]:
+    """What a model returns as a list of arrays, in float32 where the type is one that NumPy lacks.
+
+    Text becomes an array of fixed width, which can be stored without running code.
+    """
+    import keras
+
+    found = []
+    for value in keras.tree.flatten(values):
+        array = np.asarray(keras.ops.convert_to_numpy(value))
+        found.append(array if array.dtype.kind in "biu" else array.astype(np.float32))
+    return found
+
+
+def store(path: Path, values: list[Any]) -> None:
+    """Write arrays to a file, in order."""
+    plain = [x.astype(str) if x.dtype == object else x for x in map(np.asarray, values)]
+    np.savez(path, *plain)
+
+
+def arrays(path: Path) -> list[Any]:
+    """The arrays of a file, in order."""
+    with np.load(path, allow_pickle=False) as file:
+        found = [file[f"arr_{number}"] for number in range(len(file.files))]
+    return [x.astype(object) if x.dtype.kind == "U" else x for x in found]
+
+
+def loss_of(outputs: Any) -> tuple[str, Any]:
+    """The loss of a training step and its target: the cross-entropy over classes.
+
+    Of a block, which has none, the squared error to zero.
+
+    Args:
+        outputs: what the model returns, as arrays.
+    """
+    import keras
+
+    shape = tuple(getattr(outputs, "shape", ()))
+    if len(shape) == 2:
+        target = np.zeros(shape, np.float32)
+        target[:, 0] = 1
+        return "categorical_crossentropy", target
+    return "mean_squared_error", keras.tree.map_structure(
+        lambda x: np.zeros(tuple(x.shape), np.float32), outputs
+    )
+
+
+def stored(case: Case, seed: int, folder: Path, freeze: bool) -> str:
+    """Store the weights of a network, an input and what it returns for that in a folder.
+
+    It runs on the backend of this process, operation by operation. With `freeze`, TensorFlow's
+    graph of it is stored too.
+
+    Returns:
+        A text that is equal where all of these are.
+    """
+    import keras
+
+    # Stored in float32: a runtime that computes in another type rounds them itself.
+    own = case.network.kind not in ("entry", "application")
+    built = Built(case if own else replace(case, dtype="float32"), seed)
+    model = built.model
+    if not own:
+        vary(model, seed)
+    inputs = built.arranged([keras.ops.convert_to_tensor(x) for x in built.inputs])
+    outputs = flat(model(inputs, training=False))
+    weights = [np.asarray(keras.ops.convert_to_numpy(w.value)) for w in model.weights]
+    parts = {WEIGHTS: weights, INPUTS: built.inputs, OUTPUTS: outputs}
+    digest = sha256(paper_digest(built.graph).encode())
+    for name, values in parts.items():
+        store(folder / name, values)
+        for value in values:
+            digest.update(repr(value.shape).encode() + np.ascontiguousarray(value).tobytes())
+    if freeze:
+        from cnnbench.runtimes import tensorflow
+        from cnnbench.runtimes._exported import FROZEN
+
+        tensorflow.freeze(model, built, folder / FROZEN)
+    return digest.hexdigest()[:16]

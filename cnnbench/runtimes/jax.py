@@ -1,0 +1,124 @@
+"""Keras 3 on JAX: jit and train, on CPU and GPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
+from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes._keras import Built, flat, loss_of
+
+MODES = ("jit", "train")
+PRELOAD = ("jax", "keras")
+EXTRA = "jax"
+ENVIRONMENT = {
+    "KERAS_BACKEND": "jax",
+    # Take GPU memory as it is needed: the allocator's own peak is what we report.
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+
+
+def describe() -> dict[str, Any]:
+    """Versions, and the devices that JAX sees."""
+    import jax
+    import keras
+
+    seen = jax.devices()
+    return {
+        "versions": {"jax": jax.__version__, "keras": keras.__version__},
+        "devices": {
+            "cpu": ["cpu"],
+            "gpu": [device.device_kind for device in seen if device.platform != "cpu"],
+        },
+    }
+
+
+def start(case: Case, threads: int | None) -> None:
+    """Start the device with a number of threads, which cannot be changed afterwards."""
+    import jax
+
+    if threads:
+        os.environ["NPROC"] = str(threads)
+    if case.device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    jax.jit(lambda x: x + 1)(0).block_until_ready()
+
+
+def prepare(
+    case: Case,
+    seed: int,
+    threads: int | None = None,
+    paper: Paper | None = None,
+    model: Any = None,
+    files: Files | None = None,
+) -> Prepared:
+    """Build the Keras model of a case and compile a step that runs it to the end once."""
+    import jax
+
+    built = Built(case, seed, files, model)
+    model = built.model
+    x = built.arranged([jax.numpy.asarray(value) for value in built.inputs])
+    begin = perf_counter_ns()
+    if case.mode == "train":
+        step = _training_step(model, x)
+    else:
+        values = tuple(
+            [v.value for v in part]
+            for part in (model.trainable_variables, model.non_trainable_variables)
+        )
+
+        def call(trainable: Any, others: Any, x: Any) -> Any:
+            return model.stateless_call(trainable, others, x, training=False)[0]
+
+        compiled = jax.jit(call).lower(*values, x).compile()
+
+        def step() -> object:
+            return jax.block_until_ready(compiled(*values, x))
+
+    return Prepared(
+        step=step,
+        outputs=None if case.mode == "train" else flat,
+        device_peak_of=_peak_of if case.device == "gpu" else None,
+        build_ns=built.build_ns,
+        compile_ns=perf_counter_ns() - begin,
+    )
+
+
+def _training_step(model: Any, x: Any) -> Callable[[], object]:
+    """One step as `fit` does it: forward, loss, gradients and adam's update, as one program."""
+    import jax
+
+    kind, target = loss_of(model(x, training=False))
+    model.compile(optimizer="adam", loss=kind, jit_compile=True)
+    model.optimizer.build(model.trainable_variables)
+    model._symbolic_build(data_batch=(x, target))
+    parts = (
+        *(model.trainable_variables, model.non_trainable_variables),
+        *(model.optimizer.variables, model.metrics_variables),
+    )
+    state = tuple([v.value for v in part] for part in parts)
+    compiled = jax.jit(model.train_step, donate_argnums=0).lower(state, (x, target)).compile()
+
+    def step() -> object:
+        nonlocal state
+        logs, state = compiled(state, (x, target))
+        return jax.block_until_ready((logs, state))
+
+    return step
+
+
+def _peak_of(call: Callable[[], object]) -> int:
+    """The rise of the GPU allocator's own peak over a call, in bytes.
+
+    It cannot be reset: below an earlier peak, as that of compiling, the rise is 0.
+    """
+    import jax
+
+    device = jax.devices()[0]
+    before = device.memory_stats()["bytes_in_use"]
+    call()
+    return max(0, int(device.memory_stats()["peak_bytes_in_use"] - before))

@@ -1,0 +1,133 @@
+"""Keras 3 on PyTorch: eager, compile and train, on CPU and GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
+from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes._keras import Built, flat, loss_of
+
+MODES = ("eager", "compile", "train")
+PRELOAD = ("torch", "keras")
+EXTRA = "torch"
+ENVIRONMENT = {
+    "KERAS_BACKEND": "torch",
+    # Threads that wait for the next step sleep: by default they spin into the neighbour's turn.
+    "OMP_WAIT_POLICY": "passive",
+}
+COMPUTES_IN_MAIN = True
+
+
+def describe() -> dict[str, Any]:
+    """Versions, and the devices that PyTorch sees."""
+    import keras
+    import torch
+
+    count = torch.cuda.device_count()
+    return {
+        "versions": {"torch": torch.__version__, "keras": keras.__version__},
+        "devices": {
+            "cpu": ["cpu"],
+            "gpu": [torch.cuda.get_device_name(number) for number in range(count)],
+        },
+    }
+
+
+def start(case: Case, threads: int | None) -> None:
+    """Start as many threads as asked, and choose the device."""
+    import keras
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    keras.device("gpu:0" if case.device == "gpu" else "cpu:0").__enter__()
+    kernel = torch.ones(8, 8, 3, 3, device=_device(case))
+    torch.nn.functional.conv2d(torch.ones(1, 8, 8, 8, device=_device(case)), kernel)
+
+
+def prepare(
+    case: Case,
+    seed: int,
+    threads: int | None = None,
+    paper: Paper | None = None,
+    model: Any = None,
+    files: Files | None = None,
+) -> Prepared:
+    """Build the Keras model of a case and a step that runs it to the end once."""
+    import torch
+
+    built = Built(case, seed, files, model)
+    model = built.model.to(_device(case))
+    x = built.arranged([torch.as_tensor(value, device=_device(case)) for value in built.inputs])
+    begin = perf_counter_ns()
+    if case.mode == "train":
+        call = _training_step(model, x)
+    else:
+        call = _forward(model.eval(), x, case.mode == "compile")
+    gpu = case.device == "gpu"
+
+    def finished() -> object:
+        found = call()
+        torch.cuda.synchronize()  # kernels are queued: a step is over when the device is idle
+        return found
+
+    return Prepared(
+        step=finished if gpu else call,
+        outputs=None if case.mode == "train" else flat,
+        device_peak_of=_peak_of if gpu else None,
+        build_ns=built.build_ns,
+        compile_ns=perf_counter_ns() - begin,
+    )
+
+
+def _device(case: Case) -> str:
+    return "cuda" if case.device == "gpu" else "cpu"
+
+
+def _forward(model: Any, x: Any, compiled: bool) -> Callable[[], object]:
+    import torch
+
+    call = model
+    if compiled:
+        # The exported program, for `torch.compile` of a Keras model is compiled again and again:
+        # Keras watches the attributes that it sets.
+        program = torch.export.export(model, (x,), strict=False).module()
+        with torch.inference_mode():
+            call = torch.compile(program)
+            call(x)  # what compiles it
+
+    def step() -> object:
+        with torch.inference_mode():
+            return call(x)
+
+    return step
+
+
+def _training_step(model: Any, x: Any) -> Callable[[], object]:
+    """One step as `fit` does it: forward, loss, gradients and adam's update."""
+    import torch
+
+    with torch.no_grad():
+        kind, target = loss_of(model(x, training=False))
+    model.compile(optimizer="adam", loss=kind, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    import keras
+
+    data = (x, keras.tree.map_structure(keras.ops.convert_to_tensor, target))
+    model._symbolic_build(data_batch=data)
+    model.train()
+    return lambda: model.train_step(data)
+
+
+def _peak_of(call: Callable[[], object]) -> int:
+    """The rise of the GPU allocator's own peak over a call, in bytes."""
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    call()
+    return int(torch.cuda.max_memory_allocated() - before)

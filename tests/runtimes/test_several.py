@@ -1,0 +1,102 @@
+"""Several runtimes in one run: which are here, and that they compute the same."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnnbench
+from cnnbench import runtimes
+from cnnbench.cases.case import Case
+from cnnbench.errors import CnnbenchError, RuntimeMissingError, UnknownNameError
+from cnnbench.runner import worker
+from cnnbench.runs import store
+from cnnbench.runtimes import Files, Prepared, _exported, _keras
+
+OTHERS = ("jax", "torch", "onnxruntime", "openvino", "litert")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_runtime_that_is_not_here_is_named_with_what_installs_it(name, monkeypatch):
+    monkeypatch.setattr(runtimes, "_installed", lambda module: module == "tensorflow")
+    extra = runtimes.load(name).EXTRA
+    with pytest.raises(RuntimeMissingError, match=f"{name} is not installed .*cnnbench.{extra}."):
+        runtimes.chosen(f"tensorflow,{name}")
+
+
+def test_all_are_those_that_are_installed_and_the_rest_is_named(monkeypatch):
+    here = ("tensorflow", "keras", "openvino")
+    monkeypatch.setattr(runtimes, "_installed", lambda module: module in here)
+    found, absent = runtimes.chosen("all")
+    assert found == ["openvino", "tensorflow"]
+    assert [text.split()[0] for text in absent] == ["jax", "litert", "onnxruntime", "torch"]
+
+
+def test_a_mode_that_one_runtime_lacks_is_said_and_one_that_none_has_is_refused():
+    both = ["tensorflow", "openvino"]
+    assert runtimes.check_modes(both, ["train"]) == ["openvino has no mode train; it has infer"]
+    with pytest.raises(UnknownNameError, match="unknown mode 'jit'"):
+        runtimes.check_modes(both, ["jit"])
+
+
+def test_inputs_and_outputs_are_put_in_the_order_of_the_network():
+    assert _exported.in_order(["input_1:0", "input_0:0"]) == [1, 0]
+    assert _exported.in_order(["Identity_2:0", "Identity:0", "x Identity_1:0"]) == [1, 2, 0]
+
+
+@pytest.fixture
+def stored(tmp_path):
+    _keras.store(tmp_path / _keras.OUTPUTS, [np.array([[1.0, -4.0]], np.float32)])
+    return Files(tmp_path)
+
+
+def difference(stored, returned, dtype="float32"):
+    case = Case("vgg_block", (8, 8, 3), dtype=dtype)
+    ready = Prepared(step=lambda: None, outputs=lambda given: given)
+    return worker._difference(case, stored, ready, returned)
+
+
+def test_the_difference_is_relative_to_the_largest_output(stored):
+    assert difference(stored, [np.array([[1.0, -4.0001]])]) == pytest.approx(2.5e-5)
+    assert difference(stored, [np.array([[1.04, -4.0]])], "bfloat16") == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ([np.array([[1.01, -4.0]])], "outputs differ by 2.5e-03 .* float32 explains 0.0001"),
+        ([np.array([[np.nan, -4.0]])], "outputs differ by nan"),
+        ([np.array([1.0, -4.0])], r"it computes something else: outputs \[\(2,\)\]"),
+        ([], "it computes something else"),
+    ],
+)
+def test_what_computes_something_else_is_not_timed(stored, returned, said):
+    with pytest.raises(CnnbenchError, match=said):
+        difference(stored, returned)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_runtime_computes_what_tensorflow_computes(name, tmp_path, undrawn):
+    if lacks := runtimes.missing(name):
+        pytest.skip(lacks)
+    finished = cnnbench.run(
+        "inception_module",
+        input_shape=(16, 16, 3),
+        runtime=["tensorflow", name],
+        launches=1,
+        time_budget=60,
+        ceilings=False,
+        out=tmp_path / "run",
+    )
+    launches = {m.case.runtime: m for m in finished.run.measurements}
+    assert {m.outcome for m in launches.values()} == {"ok"}, launches[name].detail
+    assert set(launches) == {"tensorflow", name}
+    for launch in launches.values():
+        assert launch.difference < 1e-5
+        assert launch.joint_bytes >= max(launch.load_bytes, launch.peak_bytes)
+    lines = (Path(finished.folder) / store.FILE).read_text().splitlines()
+    exports = [line for line in map(json.loads, lines) if line["type"] == "export"]
+    made = [export["runtime"] for export in exports]
+    assert made == ([name] if hasattr(runtimes.load(name), "EXPORTED_BY") else [])
