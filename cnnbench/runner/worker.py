@@ -200,13 +200,14 @@ def _difference(
     shapes = [[tuple(np.shape(x)) for x in some] for some in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise CnnbenchError(f"it computes something else: outputs {shapes[0]}, not {shapes[1]}")
-    found = 0.0
+    gaps = []
     for mine, other in zip(ours, theirs, strict=True):
         size = float(np.max(np.abs(other.astype(np.float64)), initial=0.0)) or 1.0
         gap = np.abs(np.asarray(mine).astype(np.float64) - other.astype(np.float64))
-        found = max(found, float(np.max(gap, initial=0.0)) / size)
+        gaps.append(np.max(gap, initial=0.0) / size)
+    found = float(np.max(gaps, initial=0.0))  # NaN if one is
     most = TOLERANCE.get(case.dtype, 0.05)
-    if not found <= most:  # also where it is no number
+    if not found <= most:  # also where it is NaN
         raise CnnbenchError(
             f"it computes something else than TensorFlow: outputs differ by {found:.1e} of the "
             f"largest, and {case.dtype} explains {most:g}"

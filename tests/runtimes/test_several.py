@@ -19,7 +19,7 @@ OTHERS = ("jax", "torch", "onnxruntime", "openvino", "litert")
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_runtime_that_is_not_here_is_named_with_what_installs_it(name, monkeypatch):
-    monkeypatch.setattr(runtimes, "_installed", lambda module: module == "tensorflow")
+    monkeypatch.setattr(runtimes, "_installed", lambda module: module in ("tensorflow", "keras"))
     extra = runtimes.load(name).EXTRA
     with pytest.raises(RuntimeMissingError, match=f"{name} is not installed .*cnnbench.{extra}."):
         runtimes.chosen(f"tensorflow,{name}")
