@@ -43,6 +43,10 @@ def plan(
     whole, papers = _resolved(every, workers, timeout_s)
     cases: dict[str, Case] = {}
     for case in whole:
+        try:
+            runtimes.check_dtype(case.runtime, case.dtype)
+        except UnknownNameError as error:
+            raise suite.fault(case.label, error) from None
         cases.setdefault(case.id, case)
     rest = iter(whole)
     groups = [[next(rest).id for _ in group] for group in asked]

@@ -109,6 +109,13 @@ def load(name: str) -> Any:
     return import_module(f"{__name__}.{name}")
 
 
+def check_dtype(name: str, dtype: str) -> None:
+    """Refuse a data type in which a runtime does not compute with an UnknownNameError."""
+    known = getattr(load(name), "PRECISIONS", None)
+    if known is not None and dtype not in known:
+        raise unknown(f"data type of {name}", dtype, known, "leave this runtime or --dtype out")
+
+
 def shares(name: str) -> bool:
     """Whether a runtime takes the weights and inputs that are stored for all."""
     runtime = load(name)

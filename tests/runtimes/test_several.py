@@ -8,9 +8,12 @@ import pytest
 
 import cnnbench
 from cnnbench import runtimes
+from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, RuntimeMissingError, UnknownNameError
-from cnnbench.runner import worker
+from cnnbench.networks import Network
+from cnnbench.runner import planning, worker
+from cnnbench.runner.server import Workers
 from cnnbench.runs import store
 from cnnbench.runtimes import Files, Prepared, _exported, _keras
 
@@ -38,6 +41,20 @@ def test_a_mode_that_one_runtime_lacks_is_said_and_one_that_none_has_is_refused(
     assert runtimes.check_modes(both, ["train"]) == ["openvino has no mode train; it has infer"]
     with pytest.raises(UnknownNameError, match="unknown mode 'jit'"):
         runtimes.check_modes(both, ["jit"])
+
+
+def test_a_data_type_that_a_runtime_does_not_have_is_refused_before_anything_runs():
+    suite = suites.of_networks({"block": Network("vgg_block")}, dtype="bfloat16")
+
+    def planned(name):
+        place = suites.Place("cpu", name, runtimes.load(name).MODES)
+        return planning.plan(suite, [place], Workers({}), 120.0)
+
+    assert {case.dtype for case in planned("openvino").cases} == {"bfloat16"}
+    with pytest.raises(
+        UnknownNameError, match="data type of litert 'bfloat16'; did you mean float32"
+    ):
+        planned("litert")
 
 
 def test_inputs_and_outputs_are_put_in_the_order_of_the_network():
