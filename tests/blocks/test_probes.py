@@ -4,7 +4,7 @@ import pytest
 
 from cnnbench import crosscheck
 from cnnbench.cases.case import Case
-from cnnbench.runtimes import tensorflow
+from cnnbench.runtimes import _keras, tensorflow
 
 pytestmark = pytest.mark.tensorflow
 
@@ -19,6 +19,6 @@ pytestmark = pytest.mark.tensorflow
 )
 def test_a_probe_has_the_layers_that_are_counted(name, shape, params):
     case = Case(name, shape, params, batch_size=2)
-    check = crosscheck.compare(case.graph(), tensorflow.build(case))
+    check = crosscheck.compare(case.graph(), _keras.build(case))
     assert check.differences == ()
     tensorflow.prepare(case, seed=1).step()
