@@ -26,7 +26,7 @@ from tests.support.readers import disagreements, from_configuration
 pytestmark = pytest.mark.tensorflow
 
 keras = pytest.importorskip("keras")
-runtime = pytest.importorskip("cnnbench.runtimes.tensorflow")
+runtime = pytest.importorskip("cnnbench.runtimes._keras")
 
 CATALOGUE = blocks.catalogue()
 BLOCKS = [name for name, entry in CATALOGUE.items() if entry.kind == "block"]
