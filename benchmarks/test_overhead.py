@@ -8,7 +8,7 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.runner import server
 from cnnbench.runner.sampling import sample
-from cnnbench.runner.worker import Order
+from cnnbench.runtimes import Order
 
 CALLS = 100
 
@@ -53,9 +53,7 @@ def test_harness_against_a_bare_loop_in_pairs(benchmark):
 def test_a_launch_through_the_fork_server(benchmark):
     """Fork, settle, four calls of the fake, answer: what a process of its own costs."""
     benchmark.group = "launch"
-    children = server.start("fake")
-    orders = [Order("fake", Case("vgg_block", (8, 8, 3)), 0, None)]
-    (answer,) = benchmark.pedantic(
-        children.measure, (orders, 0.0, 60.0), rounds=10, warmup_rounds=1
-    )
-    assert answer["outcome"] == "ok"
+    children = server.Workers({"fake": server.start("fake")})
+    orders = [Order(Case("vgg_block", (8, 8, 3), runtime="fake"))]
+    (answer,) = benchmark.pedantic(children.launch, (orders, 0.0, 60.0), rounds=10, warmup_rounds=1)
+    assert answer.outcome == "ok"

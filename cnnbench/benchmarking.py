@@ -19,7 +19,7 @@ from cnnbench import networks, runtimes
 from cnnbench.cases.case import Case, several
 from cnnbench.cases.paper import Paper, paper
 from cnnbench.networks import Network
-from cnnbench.runtimes import Prepared
+from cnnbench.runtimes import Order, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,6 @@ def forward(
     )
     costs = paper(graph, train=mode == "train")
     given = network.keras() if network.given else None
-    return Forward(case, costs, chosen.prepare(case, seed, threads, costs, given))
+    order = Order(case, costs, seed, threads, model=given)
+    runtimes.start(order)
+    return Forward(case, costs, chosen.prepare(order))

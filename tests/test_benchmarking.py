@@ -93,3 +93,20 @@ def test_a_call_is_a_forward_pass_of_the_keras_model(monkeypatch):
     step()
     step()
     assert seen == 2 * [(2, 8, 8, 3)]
+
+
+THREADS = """
+import tensorflow as tf
+from cnnbench.benchmarking import forward
+
+forward("vgg_block", (8, 8, 3), threads=1)()
+print(tf.config.threading.get_intra_op_parallelism_threads())
+"""
+
+
+@pytest.mark.tensorflow
+def test_it_runs_with_as_many_threads_as_asked():
+    found = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "1\n"

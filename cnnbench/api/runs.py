@@ -115,8 +115,8 @@ def run(
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
         threads: that one operation may use; all cores if None.
-        runtime: one of `cnnbench list`, a module of your own, or several, which take turns; all
-            that are installed if "all".
+        runtime: tensorflow, jax, torch, onnxruntime, openvino, litert, fake, a module of your own,
+            or several, which take turns; all that are installed if "all".
         progress: who is told; nobody if None.
         command: recorded, so that the report can say how it was made.
         ceilings: whether to store the machine's ceilings with the run; they are measured

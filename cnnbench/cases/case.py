@@ -98,6 +98,11 @@ class Case:
         return paper(self.graph(), train=self.mode == "train")
 
 
+def named_runtime(runtime: str) -> list[str]:
+    """A runtime as names of cases show it: not the usual one, nor a module of the user's."""
+    return [runtime] if runtime not in ("", "tensorflow", "fake") and "." not in runtime else []
+
+
 def _as_stored(value: Any) -> Any:
     """A parameter as it is read from a stored run, where a tuple has become a list."""
     return [_as_stored(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -25,13 +25,10 @@ from cnnbench.runner import worker
 from cnnbench.runner.child import Reply
 from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Exported, Store
-from cnnbench.runtimes import Files
+from cnnbench.runtimes import Files, Order
 
 PATIENCE = 5
 """Times as long as a launch that storing or exporting a network may take."""
-
-NEEDED = {"onnxruntime": 45, "litert": 15, "openvino": 6}
-"""Times the bytes of the weights that an exporter takes, as measured on ResNet-50."""
 
 CACHE_BYTES = 20 * 2**30
 """The most that exported files may take together; those that were not used for longest go."""
@@ -44,19 +41,10 @@ class Ready:
     files: dict[str, Files] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
-    def of(self, case: Case) -> Files | None:
-        """The files of a case; None if it needs none."""
-        return self.files.get(case.id)
-
 
 def shared(plan: Plan) -> bool:
     """Whether the runtimes of a plan must share their values: unless all of it is TensorFlow's."""
     return any(map(runtimes.shares, plan.runtimes)) and plan.runtimes != ("tensorflow",)
-
-
-def _exporter(runtime: str) -> str:
-    """The runtime whose process exports for another; empty if that runs Keras models."""
-    return str(getattr(runtimes.load(runtime), "EXPORTED_BY", ""))
 
 
 @contextmanager
@@ -87,10 +75,9 @@ def made(
             if key not in stored:
                 begins(f"{case.name}: values for all runtimes")
                 folder.mkdir()
-                frozen = any(
-                    other.values_key == key and _exporter(other.runtime) for other in plan.cases
-                )
-                order = worker.Order(case, None, plan.seed, plan.threads)
+                sharing = [other.runtime for other in plan.cases if other.values_key == key]
+                frozen = any(map(runtimes.exporter, sharing))
+                order = Order(case, None, plan.seed, plan.threads)
                 stored[key] = workers.servers[workers.builder].ask(
                     PATIENCE * plan.timeout_s, worker.store_values, order, str(folder), frozen
                 )
@@ -101,7 +88,7 @@ def made(
                     f"{values.detail}"
                 )
                 continue
-            if not _exporter(case.runtime):
+            if not runtimes.exporter(case.runtime):
                 ready.files[case.id] = Files(folder)
                 continue
             of = case.export_key
@@ -128,7 +115,7 @@ def _exported(
 ) -> tuple[Path | None, Exported]:
     """The file that a runtime runs, from the cache or newly exported; None if there is none."""
     runtime = runtimes.load(case.runtime)
-    by = _exporter(case.runtime)
+    by = runtimes.exporter(case.runtime)
     versions = {**workers.described[by].versions, **workers.described[case.runtime].versions}
     key = sha256(json.dumps([values.digest, case.export_key, versions]).encode()).hexdigest()[:16]
     kept = paths.cache_dir() / "exports" / key
@@ -138,20 +125,22 @@ def _exported(
         os.utime(kept)
         return file, replace(record, cached=True, bytes=_size(kept))
     weights = plan.paper(case).cost.weight_bytes
-    needed, room = NEEDED.get(case.runtime, 10) * weights + 2**30, available()
+    needed, room = runtime.EXPORT_BYTES * weights + 2**30, available()
     if needed > room:
         why = f"it takes about {units.binary(needed)} and {units.binary(room)} is available"
         return None, replace(record, outcome="skipped", detail=why)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix="partial-") as partial:
+            made = Path(partial) / key
+            made.mkdir()
             begin = time.perf_counter()
             reply = workers.servers[by].ask(
                 PATIENCE * plan.timeout_s,
                 worker.export,
-                worker.Order(case, None, plan.seed, plan.threads),
+                Order(case, None, plan.seed, plan.threads),
                 str(folder),
-                str(Path(partial) / file.name),
+                str(made / file.name),
             )
             seconds = time.perf_counter() - begin
             found = replace(
@@ -163,9 +152,8 @@ def _exported(
             )
             if not reply.ok:
                 return None, found
-            os.chmod(partial, 0o755)
-            Path(partial).rename(kept)
-            Path(partial).mkdir()  # for its owner to remove
+            if not file.exists():  # another run may have exported the same
+                made.rename(kept)
     except OSError as error:
         why = f"{kept.parent}: {error.strerror}"
         return None, replace(record, outcome="failed", detail=why)
@@ -174,14 +162,15 @@ def _exported(
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    return sum(file.stat().st_size for file in folder.rglob("*"))
 
 
 def _bounded(newest: Path) -> None:
     """Remove the files that were not used for longest where all take too much together."""
-    folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)
-    total = sum(map(_size, folders))
-    for folder in folders:
-        if total > CACHE_BYTES and folder != newest:
-            total -= _size(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another run removes them too
+        folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        total = sum(map(_size, folders))
+        for folder in folders:
+            if total > CACHE_BYTES and folder != newest:
+                total -= _size(folder)
+                shutil.rmtree(folder, ignore_errors=True)

@@ -23,8 +23,8 @@ from cnnbench.host.environment import available_memory, environment
 from cnnbench.runner import exports
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
-from cnnbench.runner.worker import Order
 from cnnbench.runs.store import Measurement, Store
+from cnnbench.runtimes import Order
 from cnnbench.stats import Stop
 
 REFERENCE = Case("residual_module", ((16, 16, 64),), label="reference")
@@ -79,10 +79,7 @@ def run(
 
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
-    course, progress = (
-        _Course(plan, earlier, available(), runtimes.builder(plan.runtimes)),
-        progress or Progress(),
-    )
+    course, progress = _Course(plan, earlier, available()), progress or Progress()
     measured = made = total = 0
     begin = clock()
     try:
@@ -158,15 +155,11 @@ def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
 class _Course:
     """How the cases of a run have gone so far, and so which launches are to come.
 
-    The reference runs on the runtime `pace`.
-
     Cases that do not fit into `room` bytes of memory together are launched one by one.
     """
 
-    def __init__(
-        self, plan: Plan, earlier: Iterable[Measurement], room: int, pace: str = "tensorflow"
-    ) -> None:
-        self._plan, self._next_round, self._pace = plan, plan.launches, pace
+    def __init__(self, plan: Plan, earlier: Iterable[Measurement], room: int) -> None:
+        self._plan, self._next_round = plan, plan.launches
         self._groups: list[Group] = []
         for group in groups(plan.cases, plan.together):
             needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
@@ -197,7 +190,9 @@ class _Course:
         return []
 
     def _round(self, wanted: Sequence[Group], number: int) -> list[Launch]:
-        reference = replace(REFERENCE, runtime=self._pace) if self._plan.reference else None
+        reference = None
+        if self._plan.reference:  # one for all runtimes
+            reference = replace(REFERENCE, runtime=runtimes.builder(self._plan.runtimes))
         return [
             launch
             for launch in a_round(wanted, number, self._plan.seed, reference)

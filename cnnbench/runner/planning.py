@@ -70,7 +70,7 @@ def _resolved(
     """The cases with their sizes and types filled in, and their costs by `Case.paper_key`."""
     whole = list(cases)
     papers: dict[str, Paper] = {}
-    opened: dict[tuple[str, str], list[int]] = {}
+    opened: dict[str, list[int]] = {}
     for place, case in enumerate(cases):
         if case.network.kind == "entry" and not case.data:
             own = (blocks.get(case.target).input_shape,)
@@ -80,10 +80,9 @@ def _resolved(
             whole[place] = full
         else:
             network = repr((case.network, case.inputs, case.dtype))
-            by = "tensorflow" if "tensorflow" in workers.servers else case.runtime
-            opened.setdefault((by, network), []).append(place)
-    for (runtime, _), places in opened.items():
-        found = workers.servers[runtime].plan([cases[place] for place in places], timeout_s)
+            opened.setdefault(network, []).append(place)
+    for places in opened.values():
+        found = workers.servers[workers.builder].plan([cases[place] for place in places], timeout_s)
         for place, planned in zip(places, found, strict=True):
             full = replace(cases[place], inputs=planned.inputs, dtype=planned.dtype)
             whole[place], papers[full.paper_key] = full, paper.stored(planned.paper)

@@ -27,6 +27,7 @@ from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, TargetError
 from cnnbench.runner import worker
 from cnnbench.runner.child import Child, Planned, Reply
+from cnnbench.runtimes import Order
 
 START_TIMEOUT_S = 120.0
 """The longest that a server may take to import a framework and describe its devices."""
@@ -98,10 +99,10 @@ class Workers:
 
     def launch(
         self,
-        orders: Sequence[worker.Order],
+        orders: Sequence[Order],
         slice_s: float,
         timeout_s: float,
-        reference: worker.Order | None = None,
+        reference: Order | None = None,
     ) -> list[Reply]:
         """The replies of one launch of some cases, which take turns; never raises for a failure.
 
@@ -134,7 +135,7 @@ class Workers:
             for child in (*children, *beside):
                 child.end()
 
-    def _started(self, order: worker.Order) -> Child:
+    def _started(self, order: Order) -> Child:
         return self.servers[order.case.runtime].child(worker.measure, order)
 
 

@@ -86,13 +86,10 @@ class Session(Workers):
         seed = SystemRandom().randrange(2**31)
         fields: dict[str, Any] = {"suite": "session", "description": "", "seed": seed, **plan}
         modes = runtimes.load(self.runtime).MODES
+        known = [case.mode if case.mode in modes else modes[0] for case in cases]
         ours = tuple(
-            replace(
-                case,
-                runtime=self.runtime,
-                mode=case.mode if case.mode in modes else modes[0],
-            )
-            for case in cases
+            replace(case, runtime=self.runtime, mode=mode)
+            for case, mode in zip(cases, known, strict=True)
         )
         wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
@@ -105,6 +102,7 @@ class Session(Workers):
 def start(*names: str) -> Session:
     """Start runtimes; `RuntimeMissingError` if one cannot be started."""
     asked = names or ("tensorflow",)
+    runtimes.check_installed(asked)
     every = (*asked, *runtimes.helpers(asked))
     servers = {name: server.start(name) for name in every}
     described = {name: each.describe() for name, each in servers.items()}

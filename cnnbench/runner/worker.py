@@ -16,7 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -24,30 +24,17 @@ from pathlib import Path
 from cnnbench import runtimes
 from cnnbench.cases import paper
 from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
 from cnnbench.errors import CnnbenchError
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
 from cnnbench.runner.sampling import peak_of, resident, sample
-from cnnbench.runtimes import Files
+from cnnbench.runtimes import Order
 
 END = b"[]"
 """What the parent sends when it has enough."""
 
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a launch asks of its child; `new_batch` asks for a first call with one sample more."""
-
-    case: Case
-    paper: Paper | None
-    seed: int
-    threads: int | None
-    new_batch: bool = False
-    files: Files | None = None
 
 
 TOLERANCE = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.05}
@@ -108,8 +95,7 @@ def store_values(_: Connection, order: Order, folder: str, frozen: bool) -> Repl
     """Store a network's weights, an input and what it returns for that; reply with their digest."""
     from cnnbench.runtimes import _keras
 
-    digest = _keras.stored(order.case, order.seed, Path(folder), frozen)
-    return Reply(outcome="ok", digest=digest)
+    return Reply(outcome="ok", digest=_keras.stored(order, Path(folder), frozen))
 
 
 def export(_: Connection, order: Order, folder: str, file: str) -> Reply:
@@ -122,18 +108,13 @@ def export(_: Connection, order: Order, folder: str, file: str) -> Reply:
 def measure(pipe: Connection, order: Order) -> Reply:
     """Build a case, measure the memory of its first call, then the time of further ones."""
     case, runtime = order.case, runtimes.load(order.case.runtime)
-    where, before = environment(runtime.describe(), order.threads), placement.threads()
+    ours = placement.threads()
+    runtimes.start(order)  # first: what describes JAX would start it with all threads
+    where = environment(runtime.describe(), order.threads)
     if order.paper:
         _check_unchanged(case, order.paper.file, case.network.file_digest())
-    if hasattr(runtime, "start"):
-        runtime.start(case, order.threads)
     begin_bytes, prepared = resident(), list[runtimes.Prepared]()
-
-    def load() -> None:
-        given = {"files": order.files} if order.files else {}
-        prepared.append(runtime.prepare(case, order.seed, order.threads, order.paper, **given))
-
-    load_bytes, _ = peak_of(load)
+    load_bytes, _ = peak_of(lambda: prepared.append(runtime.prepare(order)))
     ready, loaded_bytes = prepared[0], resident()
     if order.paper:
         _check_unchanged(case, order.paper.digest, ready.digest)
@@ -149,9 +130,12 @@ def measure(pipe: Connection, order: Order) -> Reply:
         peak_bytes, source = ready.device_peak_of(first_call), "device"
     else:
         peak_bytes, source = peak_of(first_call)
-    difference = _difference(case, order.files, ready, returned.pop())
+    joint_bytes = None
+    if not ready.device_peak_of and begin_bytes and loaded_bytes:
+        joint_bytes = max(load_bytes, loaded_bytes - begin_bytes + peak_bytes)
+    difference = _difference(order, ready, returned.pop())
     where["pinned"] = case.device == "cpu" and placement.spread(
-        before, getattr(runtime, "COMPUTES_IN_MAIN", False)
+        ours, getattr(runtime, "COMPUTES_IN_MAIN", False)
     )
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, memory = [*first], list[int](), [resident()]
@@ -170,10 +154,8 @@ def measure(pipe: Connection, order: Order) -> Reply:
         compile_ns=ready.compile_ns,
         new_batch_ns=_new_batch(ready) if order.new_batch else None,
         peak_bytes=peak_bytes,
-        load_bytes=load_bytes if ready.device_peak_of is None else None,
-        joint_bytes=None
-        if ready.device_peak_of or begin_bytes is None or loaded_bytes is None
-        else max(load_bytes, loaded_bytes - begin_bytes + peak_bytes),
+        load_bytes=None if ready.device_peak_of else load_bytes,
+        joint_bytes=joint_bytes,
         difference=difference,
         peak_source=source,
         resident_bytes=tuple(size for size in memory if size),
@@ -182,21 +164,19 @@ def measure(pipe: Connection, order: Order) -> Reply:
     )
 
 
-def _difference(
-    case: Case, files: Files | None, ready: runtimes.Prepared, returned: object
-) -> float | None:
+def _difference(order: Order, ready: runtimes.Prepared, returned: object) -> float | None:
     """How far the outputs of a first call are from those that are stored; None without either.
 
     Raises:
         CnnbenchError: farther than the data type explains.
     """
-    if files is None or ready.outputs is None:
+    if order.files is None or ready.outputs is None:
         return None
     import numpy as np
 
     from cnnbench.runtimes._keras import OUTPUTS, arrays
 
-    ours, theirs = ready.outputs(returned), arrays(files.folder / OUTPUTS)
+    ours, theirs = ready.outputs(returned), arrays(order.files.folder / OUTPUTS)
     shapes = [[tuple(np.shape(x)) for x in some] for some in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise CnnbenchError(f"it computes something else: outputs {shapes[0]}, not {shapes[1]}")
@@ -206,11 +186,11 @@ def _difference(
         gap = np.abs(np.asarray(mine).astype(np.float64) - other.astype(np.float64))
         gaps.append(np.max(gap, initial=0.0) / size)
     found = float(np.max(gaps, initial=0.0))  # NaN if one is
-    most = TOLERANCE.get(case.dtype, 0.05)
+    most = TOLERANCE[order.case.dtype]
     if not found <= most:  # also where it is NaN
         raise CnnbenchError(
             f"it computes something else than TensorFlow: outputs differ by {found:.1e} of the "
-            f"largest, and {case.dtype} explains {most:g}"
+            f"largest, and {order.case.dtype} explains {most:g}"
         )
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import geometric_mean, median
 
 from cnnbench import stats, units
-from cnnbench.cases.case import Case, sizes
+from cnnbench.cases.case import Case, named_runtime, sizes
 from cnnbench.cases.paper import Paper, rise_on_paper
 from cnnbench.cost import Cost
 from cnnbench.runs.store import Measurement, PredictedRise, Run
@@ -50,10 +50,8 @@ class Result:
         """Batch, data type, device, runtime and mode where they are not the usual ones."""
         case = self.case
         batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
-        own = (
-            "" if "." in case.runtime else case.runtime
-        )  # a module of the user's has no short name
-        return batch + [x for x in (case.dtype, case.device, own, case.mode) if x not in _USUAL]
+        where = (case.dtype, case.device, *named_runtime(case.runtime), case.mode)
+        return batch + [x for x in where if x not in _USUAL]
 
     @property
     def network(self) -> str:
@@ -215,7 +213,7 @@ class Result:
         return all(checks) if checks else None
 
 
-_USUAL = ("", "float32", "cpu", "tensorflow", "fake", "graph", "infer")
+_USUAL = ("float32", "cpu", "graph", "infer")
 LEAK_BYTES = 2**20
 """Growth over a launch above which it is a leak: the pools of an allocator change by less."""
 

@@ -6,19 +6,17 @@ A runtime is a module with
     PRELOAD       modules that the fork server imports before the first case
     ENVIRONMENT   environment variables that must be set before that import
     describe()    {"versions": {...}, "devices": {"cpu": [...], "gpu": [...]}}
-    prepare(case, seed, threads, paper, model, files) -> Prepared
-
-`prepare` builds the case's network, unless it is given as `model`, and makes the input from the
-seed; `paper` has the costs of the case. With `files` the network is the one that was exported, or
-has the weights and the input that are stored there.
+    prepare(order) -> Prepared   builds or loads the network of an `Order`, and its input
 
 It may also have
 
-    start(case, threads)         starts the framework, before memory is measured
+    start(order)                 starts the framework, before memory is measured
+    SHARES = True                takes the weights and the input that all runtimes of a run share
     PRECISIONS                   the data types in which it computes; those of Keras if it has none
     COMPUTES_IN_MAIN = True      the thread that calls a step works too, beside the pool's
     EXPORTED_BY                  the runtime whose process exports a file for it
     SUFFIX                       of that file
+    EXPORT_BYTES                 memory that this takes, per byte of the weights (of ResNet-50)
     export(case, folder, file)   writes it from what is stored in the folder
     NEEDS                        modules that must be installed, where PRELOAD does not name all
     EXTRA                        what installs them: pip install 'cnnbench[EXTRA]'
@@ -39,6 +37,8 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.answer import Check
+from cnnbench.cases.case import Case
+from cnnbench.cases.paper import Paper
 from cnnbench.errors import RuntimeMissingError, unknown
 
 
@@ -53,6 +53,29 @@ class Files:
 
     folder: Path
     model: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a runtime.
+
+    Args:
+        case: to be measured.
+        paper: its costs; None where they are not known.
+        seed: of the input, and of weights that no file holds.
+        threads: that one operation may use; the framework's own choice if None.
+        new_batch: whether a first call with one sample more is timed at the end.
+        files: the weights and the input that it shares with other runtimes, and what was exported.
+        model: its Keras model, where somebody made that in this process.
+    """
+
+    case: Case
+    paper: Paper | None = None
+    seed: int = 0
+    threads: int | None = None
+    new_batch: bool = False
+    files: Files | None = None
+    model: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +139,27 @@ def check_dtype(name: str, dtype: str) -> None:
         raise unknown(f"data type of {name}", dtype, known, "leave this runtime or --dtype out")
 
 
+def start(order: Order) -> None:
+    """Start the framework of a case's runtime, where that takes memory or sets the threads."""
+    begin = getattr(load(order.case.runtime), "start", None)
+    if begin:
+        begin(order)
+
+
 def shares(name: str) -> bool:
     """Whether a runtime takes the weights and inputs that are stored for all."""
-    runtime = load(name)
-    return name == "tensorflow" or bool(getattr(runtime, "EXTRA", ""))
+    return bool(getattr(load(name), "SHARES", False))
+
+
+def exporter(name: str) -> str:
+    """The runtime whose process exports for another; empty if that runs Keras models."""
+    return str(getattr(load(name), "EXPORTED_BY", ""))
 
 
 def helpers(asked: Sequence[str]) -> list[str]:
     """The runtimes that others need: to export for them, and to compare with."""
-    needed = [getattr(load(name), "EXPORTED_BY", "") for name in asked]
-    if any(shares(name) for name in asked) and not missing("tensorflow"):
+    needed = [exporter(name) for name in asked]
+    if any(map(shares, asked)) and not missing("tensorflow"):
         needed.append("tensorflow")
     return [name for name in dict.fromkeys(needed) if name and name not in asked]
 
@@ -169,18 +203,28 @@ def chosen(asked: str | Sequence[str]) -> tuple[list[str], list[str]]:
         UnknownNameError: no such runtime.
         RuntimeMissingError: one that is named is not installed.
     """
-    wanted = asked.split(",") if isinstance(asked, str) else asked
-    wanted = list(dict.fromkeys(name.strip() for name in wanted))
-    if wanted == ["all"]:
-        lacking = {name: missing(name) for name in names() if not simulated(name)}
-        here = [name for name, lacks in lacking.items() if not lacks]
-        if not here:
-            raise RuntimeMissingError("; ".join(lacking.values()))
-        return here, [lacks for lacks in lacking.values() if lacks]
-    for name in wanted:
+    several = asked.split(",") if isinstance(asked, str) else asked
+    wanted = list(dict.fromkeys(name.strip() for name in several))
+    if wanted != ["all"]:
+        check_installed(wanted)
+        return wanted, []
+    lacking = {name: missing(name) for name in names() if not simulated(name)}
+    here = [name for name, lacks in lacking.items() if not lacks]
+    if not here:
+        raise RuntimeMissingError("; ".join(lacking.values()))
+    return here, [lacks for lacks in lacking.values() if lacks]
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Refuse runtimes that are not installed.
+
+    Raises:
+        UnknownNameError: no such runtime.
+        RuntimeMissingError: one is not here.
+    """
+    for name in names:
         if lacks := missing(name):
             raise RuntimeMissingError(lacks)
-    return wanted, []
 
 
 def check_modes(names: Iterable[str], modes: Iterable[str]) -> list[str]:

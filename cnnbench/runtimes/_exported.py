@@ -6,11 +6,11 @@ import ctypes
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError
-from cnnbench.runtimes import Files
+from cnnbench.runtimes import Order
 from cnnbench.runtimes._keras import INPUTS, arrays
 
 FROZEN = "frozen.pb"
@@ -20,13 +20,27 @@ INPUT = "input_{}"
 """The names of its inputs; what it returns it calls Identity, Identity_1 and so on."""
 
 
-def inputs(files: Files | None, case: Case) -> list[Any]:
-    """An array for each input."""
+def given(order: Order) -> tuple[str, list[Any]]:
+    """The exported file, and an array for each input."""
+    files = order.files
     if files is None or files.model is None:
         raise RuntimeMissingError(
-            f"{case.runtime} runs a file that `cnnbench run` exports; it cannot run a model"
+            f"{order.case.runtime} runs a file that `cnnbench run` exports; it cannot run a model"
         )
-    return arrays(files.folder / INPUTS)
+    return str(files.model), arrays(files.folder / INPUTS)
+
+
+def interface(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The names of the inputs of a frozen graph, in order, with their sizes."""
+    return {
+        f"{INPUT.format(number)}:0": value.shape
+        for number, value in enumerate(arrays(folder / INPUTS))
+    }
+
+
+def on_cpu(**versions: str) -> dict[str, Any]:
+    """What a runtime says of itself that is used on the CPU alone."""
+    return {"versions": versions, "devices": {"cpu": ["cpu"], "gpu": []}}
 
 
 def in_order(names: Sequence[str]) -> list[int]:

@@ -16,7 +16,7 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import digest as paper_digest
 from cnnbench.networks import load, samples
 from cnnbench.networks.reader import read
-from cnnbench.runtimes import Files
+from cnnbench.runtimes import Order
 
 WEIGHTS, INPUTS, OUTPUTS = "weights.npz", "inputs.npz", "outputs.npz"
 """The values of one network, in a folder: those of its weights and inputs, and what follows."""
@@ -43,22 +43,20 @@ class Built:
     Without files the values are random, or those of the user.
     """
 
-    case: Case
-    seed: int
-    files: Files | None = None
-    model: Any = None
+    order: Order
 
     def __post_init__(self) -> None:
         import keras
 
-        keras.utils.set_random_seed(self.seed)
+        keras.utils.set_random_seed(self.order.seed)
         begin = perf_counter_ns()
-        self.entry = self.model is None and self.case.network.kind == "entry"
+        self.model, self.files, case = self.order.model, self.order.files, self.order.case
+        self.entry = self.model is None and case.network.kind == "entry"
         if self.model is None:
             # With values of ours to come, JAX need not compile a program for each initializer.
             ours = self.files is not None and keras.backend.backend() == "jax"
             with load.no_values() if ours else nullcontext():
-                self.model = build(self.case)
+                self.model = build(case)
         if not self.model.built:  # a class of the user's, which makes its weights when it is called
             self._call_on_symbols()
         if self.files:
@@ -68,9 +66,8 @@ class Built:
     @cached_property
     def graph(self) -> Any:
         """The model's layers, read from it; of a catalogue entry from its definition."""
-        if self.entry:
-            return self.case.graph()
-        return read(self.model, self.case.inputs, self.case.batch_size)
+        case = self.order.case
+        return case.graph() if self.entry else read(self.model, case.inputs, case.batch_size)
 
     @cached_property
     def inputs(self) -> list[Any]:
@@ -78,7 +75,7 @@ class Built:
         if self.files:
             return arrays(self.files.folder / INPUTS)
         model = None if self.entry else self.model
-        return samples.values(self.case.data, self.graph, model, self.seed)
+        return samples.values(self.order.case.data, self.graph, model, self.order.seed)
 
     def arranged(self, values: list[Any]) -> Any:
         """Some values as the model takes its inputs: one, a list, or by name."""
@@ -165,7 +162,7 @@ def loss_of(outputs: Any) -> tuple[str, Any]:
     )
 
 
-def stored(case: Case, seed: int, folder: Path, freeze: bool) -> str:
+def stored(order: Order, folder: Path, freeze: bool) -> str:
     """Store the weights of a network, an input and what it returns for that in a folder.
 
     It runs on the backend of this process, operation by operation. With `freeze`, TensorFlow's
@@ -177,11 +174,12 @@ def stored(case: Case, seed: int, folder: Path, freeze: bool) -> str:
     import keras
 
     # Stored in float32: a runtime that computes in another type rounds them itself.
-    own = case.network.kind not in ("entry", "application")
-    built = Built(case if own else replace(case, dtype="float32"), seed)
+    own = order.case.network.kind not in ("entry", "application")
+    case = order.case if own else replace(order.case, dtype="float32")
+    built = Built(replace(order, case=case))
     model = built.model
     if not own:
-        vary(model, seed)
+        vary(model, order.seed)
     inputs = built.arranged([keras.ops.convert_to_tensor(x) for x in built.inputs])
     outputs = flat(model(inputs, training=False))
     weights = [np.asarray(keras.ops.convert_to_numpy(w.value)) for w in model.weights]
@@ -195,5 +193,5 @@ def stored(case: Case, seed: int, folder: Path, freeze: bool) -> str:
         from cnnbench.runtimes import tensorflow
         from cnnbench.runtimes._exported import FROZEN
 
-        tensorflow.freeze(model, built, folder / FROZEN)
+        tensorflow.freeze(built, folder / FROZEN)
     return digest.hexdigest()[:16]

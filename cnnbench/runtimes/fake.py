@@ -15,7 +15,7 @@ from typing import Any
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
-from cnnbench.runtimes import Prepared
+from cnnbench.runtimes import Order, Prepared
 
 MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD: tuple[str, ...] = ()
@@ -36,16 +36,10 @@ def call_ns(case: Case, paper: Paper) -> int:
     return 3 * forward if case.mode == "train" else forward
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """A step that moves a clock of its own."""
-    paper = paper or case.paper()
-    noise = Random(f"{case.id} {seed}")
+    case, paper = order.case, order.paper or order.case.paper()
+    noise = Random(f"{case.id} {order.seed}")
     drift = noise.gauss(1.0, 0.03)
     base, layers = call_ns(case, paper), len(paper.cost.layers)
     now = calls = 0

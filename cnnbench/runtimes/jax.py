@@ -7,11 +7,10 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
-from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes import Order, Prepared
 from cnnbench.runtimes._keras import Built, flat, loss_of
 
+SHARES = True
 MODES = ("jit", "train")
 PRELOAD = ("jax", "keras")
 EXTRA = "jax"
@@ -37,29 +36,22 @@ def describe() -> dict[str, Any]:
     }
 
 
-def start(case: Case, threads: int | None) -> None:
+def start(order: Order) -> None:
     """Start the device with a number of threads, which cannot be changed afterwards."""
     import jax
 
-    if threads:
-        os.environ["NPROC"] = str(threads)
-    if case.device == "cpu":
+    if order.threads:
+        os.environ["NPROC"] = str(order.threads)
+    if order.case.device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     jax.jit(lambda x: x + 1)(0).block_until_ready()
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-    files: Files | None = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """Build the Keras model of a case and compile a step that runs it to the end once."""
     import jax
 
-    built = Built(case, seed, files, model)
+    case, built = order.case, Built(order)
     model = built.model
     x = built.arranged([jax.numpy.asarray(value) for value in built.inputs])
     begin = perf_counter_ns()

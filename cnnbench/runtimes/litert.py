@@ -7,11 +7,10 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
-from cnnbench.runtimes import Files, Prepared
-from cnnbench.runtimes._exported import FROZEN, give_back, in_order, inputs
-from cnnbench.runtimes._keras import INPUTS, arrays
+from cnnbench.runtimes import Order, Prepared
+from cnnbench.runtimes._exported import FROZEN, give_back, given, in_order, interface, on_cpu
 
+SHARES = True
 MODES = ("infer",)
 PRELOAD = ("ai_edge_litert.interpreter",)
 EXTRA = "litert"
@@ -19,6 +18,7 @@ ENVIRONMENT: dict[str, str] = {}
 PRECISIONS = {"float32": ""}
 COMPUTES_IN_MAIN = True
 SUFFIX = ".tflite"
+EXPORT_BYTES = 15
 EXPORTED_BY = "tensorflow"
 
 
@@ -26,10 +26,7 @@ def describe() -> dict[str, Any]:
     """The version; it is used on the CPU alone."""
     from importlib.metadata import version
 
-    return {
-        "versions": {"litert": version("ai-edge-litert")},
-        "devices": {"cpu": ["cpu"], "gpu": []},
-    }
+    return on_cpu(litert=version("ai-edge-litert"))
 
 
 def export(case: Case, folder: Path, file: Path) -> None:
@@ -39,34 +36,25 @@ def export(case: Case, folder: Path, file: Path) -> None:
     from cnnbench.runtimes.tensorflow import frozen
 
     graph, outputs = frozen(folder / FROZEN)
-    given = [f"input_{number}:0" for number, _ in enumerate(arrays(folder / INPUTS))]
     function = tf.compat.v1.wrap_function(
         lambda: tf.graph_util.import_graph_def(graph, name=""), []
     )
-    concrete = function.prune(given, outputs)
+    concrete = function.prune(list(interface(folder)), outputs)
     file.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-    files: Files | None = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """Load the exported file."""
     from ai_edge_litert.interpreter import Interpreter
 
-    values = inputs(files, case)
-    assert files is not None
+    file, values = given(order)
     begin = perf_counter_ns()
-    interpreter = Interpreter(model_path=str(files.model), num_threads=threads)
+    interpreter = Interpreter(model_path=file, num_threads=order.threads)
     interpreter.allocate_tensors()
     done = perf_counter_ns()
-    given, returned = interpreter.get_input_details(), interpreter.get_output_details()
-    for place, value in zip(in_order([x["name"] for x in given]), values, strict=True):
-        interpreter.set_tensor(given[place]["index"], value)
+    taken, returned = interpreter.get_input_details(), interpreter.get_output_details()
+    for place, value in zip(in_order([x["name"] for x in taken]), values, strict=True):
+        interpreter.set_tensor(taken[place]["index"], value)
     outputs = [returned[place]["index"] for place in in_order([x["name"] for x in returned])]
     give_back()
     return Prepared(

@@ -7,12 +7,11 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
 from cnnbench.errors import CnnbenchError
-from cnnbench.runtimes import Files, Prepared
-from cnnbench.runtimes._exported import FROZEN, give_back, in_order, inputs
-from cnnbench.runtimes._keras import INPUTS, arrays
+from cnnbench.runtimes import Order, Prepared
+from cnnbench.runtimes._exported import FROZEN, give_back, given, in_order, interface, on_cpu
 
+SHARES = True
 MODES = ("infer",)
 PRELOAD = ("onnxruntime",)
 NEEDS = ("onnxruntime", "onnx", "tf2onnx")
@@ -21,6 +20,7 @@ ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1"}  # which starts a thread, and no se
 PRECISIONS = {"float32": ""}
 COMPUTES_IN_MAIN = True
 SUFFIX = ".onnx"
+EXPORT_BYTES = 45
 EXPORTED_BY = "tensorflow"
 PROVIDER = "CPUExecutionProvider"
 OPSET = 17
@@ -30,10 +30,7 @@ def describe() -> dict[str, Any]:
     """The version; it is used on the CPU alone."""
     import onnxruntime
 
-    return {
-        "versions": {"onnxruntime": onnxruntime.__version__},
-        "devices": {"cpu": ["cpu"], "gpu": []},
-    }
+    return on_cpu(onnxruntime=onnxruntime.__version__)
 
 
 def export(case: Case, folder: Path, file: Path) -> None:
@@ -43,33 +40,24 @@ def export(case: Case, folder: Path, file: Path) -> None:
     from cnnbench.runtimes.tensorflow import frozen
 
     graph, outputs = frozen(folder / FROZEN)
-    given = [f"input_{number}:0" for number, _ in enumerate(arrays(folder / INPUTS))]
     model, _ = tf2onnx.convert.from_graph_def(
-        graph, input_names=given, output_names=outputs, opset=OPSET
+        graph, input_names=list(interface(folder)), output_names=outputs, opset=OPSET
     )
     file.write_bytes(model.SerializeToString())
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-    files: Files | None = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """Load the exported file, which also optimizes it."""
     import onnxruntime
 
-    values = inputs(files, case)
-    assert files is not None
+    file, values = given(order)
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = order.threads or 0
     # A thread that spins after a step would take the processor from the next in turn.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     begin = perf_counter_ns()
-    session = onnxruntime.InferenceSession(str(files.model), options, providers=[PROVIDER])
+    session = onnxruntime.InferenceSession(file, options, providers=[PROVIDER])
     done = perf_counter_ns()
     if session.get_providers() != [PROVIDER]:
         raise CnnbenchError(f"ONNX Runtime uses {session.get_providers()}, not {PROVIDER}")

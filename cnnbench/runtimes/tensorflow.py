@@ -11,12 +11,13 @@ from typing import Any
 
 from cnnbench import crosscheck
 from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper, digest
+from cnnbench.cases.paper import digest
 from cnnbench.errors import no_framework
-from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes import Order, Prepared
 from cnnbench.runtimes._exported import INPUT, in_order
 from cnnbench.runtimes._keras import Built, flat, loss_of
 
+SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
@@ -43,15 +44,16 @@ def describe() -> dict[str, Any]:
     }
 
 
-def start(case: Case, threads: int | None) -> None:
+def start(order: Order) -> None:
     """Start thread pools, the convolution library and the XLA compiler, which takes 30 to 160 MiB.
 
     They would otherwise count as the peak memory of the case.
     """
     import tensorflow as tf
 
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    case = order.case
+    if order.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(order.threads)
     if case.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     with tf.device(f"/{case.device.upper()}:0"):
@@ -66,21 +68,15 @@ def start(case: Case, threads: int | None) -> None:
             tiny(tf.ones((1, 8, 8, 8), case.dtype))
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-    files: Files | None = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """Build the Keras model of a case and a step that runs it to the end once."""
     import tensorflow as tf
 
+    case = order.case
     gpu = case.device == "gpu"
     with tf.device(f"/{case.device.upper()}:0"):
-        built = Built(case, seed, files, model)
-        model, graph = built.model, built.graph
+        built = Built(order)
+        graph = built.graph
         call = _Call(tf, case, built, [tf.constant(x) for x in built.inputs])
         traced = perf_counter_ns()
         step = call.prepared()
@@ -96,7 +92,7 @@ def prepare(
     return Prepared(
         step=finished,
         outputs=None if case.mode == "train" else flat,
-        check=compare(graph, model),
+        check=compare(graph, built.model),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
         build_ns=built.build_ns,
@@ -105,7 +101,7 @@ def prepare(
     )
 
 
-def freeze(model: Any, built: Built, file: Path) -> None:
+def freeze(built: Built, file: Path) -> None:
     """Write TensorFlow's graph of a model with its weights as constants.
 
     Control flow stays as it is: the exporters know loops, not the jumps of the old kind.
@@ -118,7 +114,7 @@ def freeze(model: Any, built: Built, file: Path) -> None:
         for number, x in enumerate(map(tf.constant, built.inputs))
     ]
     call = tf.function(
-        lambda *x: tf.nest.flatten(model(built.arranged(list(x)), training=False)),
+        lambda *x: tf.nest.flatten(built.model(built.arranged(list(x)), training=False)),
         autograph=False,
     ).get_concrete_function(*given)
     constant = convert_to_constants.convert_variables_to_constants_v2(

@@ -7,10 +7,10 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
-from cnnbench.runtimes import Files, Prepared
+from cnnbench.runtimes import Order, Prepared
 from cnnbench.runtimes._keras import Built, flat, loss_of
 
+SHARES = True
 MODES = ("eager", "compile", "train")
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
@@ -37,30 +37,24 @@ def describe() -> dict[str, Any]:
     }
 
 
-def start(case: Case, threads: int | None) -> None:
+def start(order: Order) -> None:
     """Start as many threads as asked, and choose the device."""
     import keras
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    keras.device("gpu:0" if case.device == "gpu" else "cpu:0").__enter__()
-    kernel = torch.ones(8, 8, 3, 3, device=_device(case))
-    torch.nn.functional.conv2d(torch.ones(1, 8, 8, 8, device=_device(case)), kernel)
+    if order.threads:
+        torch.set_num_threads(order.threads)
+    device = _device(order.case)
+    keras.device(f"{order.case.device}:0").__enter__()
+    kernel = torch.ones(8, 8, 3, 3, device=device)
+    torch.nn.functional.conv2d(torch.ones(1, 8, 8, 8, device=device), kernel)
 
 
-def prepare(
-    case: Case,
-    seed: int,
-    threads: int | None = None,
-    paper: Paper | None = None,
-    model: Any = None,
-    files: Files | None = None,
-) -> Prepared:
+def prepare(order: Order) -> Prepared:
     """Build the Keras model of a case and a step that runs it to the end once."""
     import torch
 
-    built = Built(case, seed, files, model)
+    case, built = order.case, Built(order)
     model = built.model.to(_device(case))
     x = built.arranged([torch.as_tensor(value, device=_device(case)) for value in built.inputs])
     begin = perf_counter_ns()
@@ -109,14 +103,13 @@ def _forward(model: Any, x: Any, compiled: bool) -> Callable[[], object]:
 
 def _training_step(model: Any, x: Any) -> Callable[[], object]:
     """One step as `fit` does it: forward, loss, gradients and adam's update."""
+    import keras
     import torch
 
     with torch.no_grad():
         kind, target = loss_of(model(x, training=False))
     model.compile(optimizer="adam", loss=kind, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
-    import keras
-
     data = (x, keras.tree.map_structure(keras.ops.convert_to_tensor, target))
     model._symbolic_build(data_batch=data)
     model.train()

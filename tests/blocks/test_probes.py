@@ -4,7 +4,7 @@ import pytest
 
 from cnnbench import crosscheck
 from cnnbench.cases.case import Case
-from cnnbench.runtimes import _keras, tensorflow
+from cnnbench.runtimes import Order, _keras, tensorflow
 
 pytestmark = pytest.mark.tensorflow
 
@@ -21,4 +21,4 @@ def test_a_probe_has_the_layers_that_are_counted(name, shape, params):
     case = Case(name, shape, params, batch_size=2)
     check = crosscheck.compare(case.graph(), _keras.build(case))
     assert check.differences == ()
-    tensorflow.prepare(case, seed=1).step()
+    tensorflow.prepare(Order(case, seed=1)).step()

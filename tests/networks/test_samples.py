@@ -115,7 +115,7 @@ def by_name():
 
 
 def test_a_dictionary_of_inputs_is_called_by_its_names():
-    from cnnbench.runtimes import tensorflow
+    from cnnbench.runtimes import Order, tensorflow
     from tests.support import opening
 
     model = by_name()
@@ -125,7 +125,7 @@ def test_a_dictionary_of_inputs_is_called_by_its_names():
     case = opening.case(model, sizes, batch_size=3, mode="eager")
     seen, call = [], model.call
     model.call = lambda inputs, *args, **how: seen.append(inputs) or call(inputs, *args, **how)
-    tensorflow.prepare(case, 0, model=model).step()
+    tensorflow.prepare(Order(case, model=model)).step()
     (given,) = seen
     assert {name: tuple(x.shape) for name, x in given.items()} == {
         "image": (3, 4, 4, 1),

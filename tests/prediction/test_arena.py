@@ -45,7 +45,9 @@ from tests.prediction.test_arena import CASES
 for number, case in enumerate(CASES):
     if not os.fork():
         os.dup2(os.open(f"{logs}/{{number}}.log", os.O_CREAT | os.O_WRONLY), 2)
-        ready = runtimes.load("tensorflow").prepare(case, 1, None)
+        order = runtimes.Order(case, seed=1)
+        runtimes.start(order)
+        ready = runtimes.load("tensorflow").prepare(order)
         os.write(2, b"FIRST CALL\\n")
         ready.step()
         os.write(2, b"DONE\\n")

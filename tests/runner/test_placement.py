@@ -119,7 +119,9 @@ def used():
     texts = {int(t): open(f"{folder}/{t}/schedstat").read() for t in os.listdir(folder)}
     return {thread: int(text.split()[0]) for thread, text in texts.items()}
 
-step = runtimes.load("tensorflow").prepare(Case("conv_layers", (56, 56, 64)), 0, 2).step
+order = runtimes.Order(Case("conv_layers", (56, 56, 64)), threads=2)
+runtimes.start(order)
+step = runtimes.load("tensorflow").prepare(order).step
 step()
 placement.spread()
 before = used()

@@ -11,7 +11,7 @@ from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
 from cnnbench.runner import child, server
 from cnnbench.runner.server import Workers
-from cnnbench.runner.worker import Order
+from cnnbench.runtimes import Order
 
 MISBEHAVING = "tests.support.misbehaving"
 CASE = Case("vgg_block", (8, 8, 3), runtime=MISBEHAVING)

@@ -13,7 +13,7 @@ from cnnbench.errors import CnnbenchError, TargetError
 from cnnbench.networks import Network, load
 from cnnbench.runner import session
 from cnnbench.runs import store
-from cnnbench.runtimes import tensorflow
+from cnnbench.runtimes import Order, tensorflow
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("undrawn")]
 
@@ -79,7 +79,7 @@ def assert_weighted(step, weight, monkeypatch):
 def test_a_file_is_called_with_its_own_weights(elsewhere, monkeypatch, suffix):
     trained().save(f"mine.{suffix}")
     case = Case(f"mine.{suffix}", (16, 16, 3), batch_size=2, mode="eager")
-    ready = tensorflow.prepare(case, 0)
+    ready = tensorflow.prepare(Order(case))
     assert ready.check.equal
     assert ready.check.params == 6
     assert_weighted(ready.step, 7 * WEIGHT, monkeypatch)
@@ -95,7 +95,7 @@ def test_a_saved_model_is_called_with_its_own_weights(elsewhere):
 
 def test_a_function_is_called_with_the_weights_that_it_gives(elsewhere, monkeypatch):
     case = Case(f"{__name__}:trained", (16, 16, 3), batch_size=2, mode="eager")
-    assert_weighted(tensorflow.prepare(case, 0).step, 7 * WEIGHT, monkeypatch)
+    assert_weighted(tensorflow.prepare(Order(case)).step, 7 * WEIGHT, monkeypatch)
 
 
 def test_a_model_from_python_is_called_as_it_is(monkeypatch):

@@ -15,7 +15,7 @@ from cnnbench.networks import Network
 from cnnbench.runner import planning, worker
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
-from cnnbench.runtimes import Files, Prepared, _exported, _keras
+from cnnbench.runtimes import Files, Order, Prepared, _exported, _keras
 
 OTHERS = ("jax", "torch", "onnxruntime", "openvino", "litert")
 
@@ -71,7 +71,7 @@ def stored(tmp_path):
 def difference(stored, returned, dtype="float32"):
     case = Case("vgg_block", (8, 8, 3), dtype=dtype)
     ready = Prepared(step=lambda: None, outputs=lambda given: given)
-    return worker._difference(case, stored, ready, returned)
+    return worker._difference(Order(case, files=stored), ready, returned)
 
 
 def test_the_difference_is_relative_to_the_largest_output(stored):

@@ -9,9 +9,8 @@ from cnnbench.cases.case import Case
 from cnnbench.cli import main
 from cnnbench.runner import server
 from cnnbench.runner.server import Workers
-from cnnbench.runner.worker import Order
 from cnnbench.runs import store
-from cnnbench.runtimes import tensorflow
+from cnnbench.runtimes import Order, tensorflow
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,8 +9,7 @@ import time
 from multiprocessing.connection import Connection
 
 from cnnbench.cases.answer import Check
-from cnnbench.cases.case import Case
-from cnnbench.runtimes import Prepared
+from cnnbench.runtimes import Order, Prepared
 
 MODES = ("graph",)
 PRELOAD = ()
@@ -21,8 +20,8 @@ def describe():
     return {"versions": {"misbehaving": "1"}, "devices": {"cpu": ["cpu"], "gpu": []}}
 
 
-def prepare(case: Case, seed: int, threads=None, paper=None, model=None) -> Prepared:
-    return Prepared(step=globals()[case.label], check=Check(1, 0, SPANS))
+def prepare(order: Order) -> Prepared:
+    return Prepared(step=globals()[order.case.label], check=Check(1, 0, SPANS))
 
 
 SPANS = []

@@ -15,7 +15,7 @@ __all__ = ["CHILDREN", "ENVIRONMENT", "MODES", "PRELOAD", "describe", "prepare"]
 CHILDREN = "CNNBENCH_TEST_CHILDREN"
 
 
-def prepare(case, seed, threads=None, paper=None, model=None):
+def prepare(order):
     with Path(os.environ[CHILDREN]).open("a") as file:
-        file.write(f"{case.label} {os.getpid()}\n")
+        file.write(f"{order.case.label} {os.getpid()}\n")
     return Prepared(step=lambda: time.sleep(0.1))

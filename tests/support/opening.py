@@ -12,10 +12,11 @@ describe = fake.describe
 NAME = __name__
 
 
-def prepare(case, seed, threads=None, paper=None, model=None):
+def prepare(order):
+    case = order.case
     if case.network.kind != "entry":
         load.opened(case.network, case.inputs, case.dtype, values=True)
-    return fake.prepare(case, seed, threads, paper)
+    return fake.prepare(order)
 
 
 def case(model, inputs, **other):

@@ -14,7 +14,7 @@ from cnnbench.runner import planning
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
 from cnnbench.runs.store import Measurement
-from cnnbench.runtimes import fake
+from cnnbench.runtimes import Order, fake
 
 CALLS = 30
 ENVIRONMENT: dict[str, Any] = {
@@ -48,7 +48,7 @@ def plan(launches: int = 3, suite: str = "tutorial", devices: tuple[str, ...] = 
 
 def measure(case: Case, launch: int, started: float = START, calls: int = CALLS) -> Measurement:
     """One launch of one case, as the runner would record it."""
-    prepared = fake.prepare(case, launch)
+    prepared = fake.prepare(Order(case, seed=launch))
     samples: list[int] = []
 
     def call() -> None:

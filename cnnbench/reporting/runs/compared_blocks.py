@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from cnnbench import stats, units
+from cnnbench.cases.case import named_runtime
 from cnnbench.cases.paper import QUANTITIES
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.runs.result import Result, ratio
@@ -51,9 +52,10 @@ class ComparedBlocks:
 
     @property
     def where(self) -> str:
-        """The size, batch and device at which both were compared."""
-        batch = self.comparison.batch_size
-        return f"{units.shape(self.comparison.size)}, batch {batch}, {self.comparison.device}"
+        """The size, batch, device and runtime at which both were compared."""
+        of = self.comparison
+        place = [of.device, *named_runtime(of.runtime)]
+        return ", ".join([units.shape(of.size), f"batch {of.batch_size}", *place])
 
     @property
     def title(self) -> str:

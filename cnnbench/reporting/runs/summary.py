@@ -32,7 +32,7 @@ def document(run: Run) -> Document:
     if not beside:
         page.text(*answer(known, comparisons))
         page.table(_fastest(known))
-    page.text("\n".join([*_trust(known), *problems]))
+    page.text("\n".join([*_trust(known), *run.plan.notes, *problems]))
     return page
 
 

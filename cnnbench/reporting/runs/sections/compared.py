@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 
 from cnnbench import stats, units
-from cnnbench.cases.case import sizes
+from cnnbench.cases.case import named_runtime, sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.notes import notes
@@ -39,7 +39,8 @@ class Against:
         case = self.base.case
         words = {sizes(r.case.inputs) for r in (self.base, *(other for other, _ in self.others))}
         shared = words if len(words) == 1 else ()
-        return ", ".join([*shared, f"batch {case.batch_size}", case.device, case.mode])
+        place = [case.device, *named_runtime(case.runtime), case.mode]
+        return ", ".join([*shared, f"batch {case.batch_size}", *place])
 
 
 def add(document: Document, data: Data) -> None:
@@ -58,15 +59,14 @@ def add(document: Document, data: Data) -> None:
 
 
 def against(run: Run, results: Sequence[Result]) -> list[Against]:
-    """Every setting in which the base of a run has others beside it; none without a base."""
+    """Every setting and runtime in which the base of a run has others beside it."""
     known = {result.case.id: result for result in results}
     settings = []
     for row in run.plan.together:
         present = [known[key] for key in row if key in known]
-        base = next((result for result in present if result.label == run.plan.base), None)
-        if base:
-            others = [(result, ratio(base, result)) for result in present if result is not base]
-            settings.append(Against(base, tuple(others)))
+        for base in (result for result in present if result.label == run.plan.base):
+            here = [r for r in present if r.case.runtime == base.case.runtime and r is not base]
+            settings.append(Against(base, tuple((r, ratio(base, r)) for r in here)))
     return settings
 
 
