@@ -80,7 +80,8 @@ def run(
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
     course, progress = _Course(plan, earlier, available()), progress or Progress()
-    measured = made = total = 0
+    measured = made = 0
+    total = sum(len(launch.cases) for launch in next(course.rounds()))
     begin = clock()
     try:
         with (

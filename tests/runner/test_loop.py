@@ -141,6 +141,15 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_can_be_resumed(tmp_path):
     assert both[: len(first)] == first
 
 
+def test_ctrl_c_while_files_are_exported_leaves_all_launches(tmp_path, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.exports, "made", pressed)
+    planned = len(CASES) * PLAN.launches
+    assert run(tmp_path, Server()) == loop.Ending("interrupted", 0, planned)
+
+
 def test_ctrl_c_that_nobody_heard_ends_the_run_all_the_same(tmp_path):
     def pressed(number):
         with suppress(KeyboardInterrupt):  # as Python does at the end of an object
