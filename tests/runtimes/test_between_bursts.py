@@ -1,0 +1,65 @@
+"""Fair turns: a child computes in its own bursts alone, and leaves its neighbours' to them."""
+
+import sys
+import time
+from statistics import median
+
+import pytest
+
+from cnnbench import runtimes
+from cnnbench.cases import suites
+from cnnbench.host.environment import available_memory
+from cnnbench.networks import Network
+from cnnbench.runner import exports, planning, session, worker
+from cnnbench.runner.server import BURST_S
+from cnnbench.runs import store
+from cnnbench.runtimes import Order
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process"),
+]
+
+BURSTS = 9
+NAMES = ("tensorflow", "jax", "torch", "onnxruntime", "openvino", "litert")
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    """What starts the child of a runtime, of those that are here, on a stored or exported block."""
+    ready = session.start(*(name for name in NAMES if not runtimes.missing(name)))
+    suite = suites.of_networks({"block": Network("residual_module")}, inputs=((32, 32, 64),))
+    plan = planning.plan(suite, ready.places("cpu"), ready, 120.0)
+    folder = tmp_path_factory.mktemp("run")
+    with (
+        store.create(folder, plan) as file,
+        exports.made(plan, file, ready, available_memory, lambda _: None) as made,
+    ):
+        orders = {c.runtime: Order(c, threads=2, files=made.files.get(c.id)) for c in plan.cases}
+        yield lambda name: ready.servers[name].child(worker.measure, orders[name])
+
+
+def cpu_s(pid):
+    """Seconds that all threads of a process have computed: its clock, as Linux numbers these."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_child_does_not_compute_between_its_bursts(name, launched):
+    if lacks := runtimes.missing(name):
+        pytest.skip(lacks)
+    child = launched(name)
+    try:
+        child.hear(120, 120)  # built, and called once
+        idle = []
+        for _ in range(BURSTS):
+            child.ask(worker.numbers(int(BURST_S * 1e9), 1, 1000))
+            calls, _ = child.hear(120, 120)
+            assert calls, child.reply
+            before = cpu_s(child._process.pid)
+            time.sleep(5 * BURST_S)
+            idle.append(cpu_s(child._process.pid) - before)
+    finally:
+        child.end()
+    # Threads that spin, as ONNX Runtime's do by default, would compute for 20 to 60 ms.
+    assert median(idle) < BURST_S / 10
