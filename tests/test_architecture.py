@@ -56,7 +56,7 @@ MAY = {
         " crosscheck runtimes runs runner machine design_space claims prediction reporting",
         "types": "graph cost analysis crosscheck runs machine design_space claims prediction api",
         "benchmarking": "networks cases runtimes runs",
-        "cli": "errors units blocks networks cases runs runner claims reporting api",
+        "cli": "errors units blocks networks cases runtimes runs runner claims reporting api",
         "__init__": "errors api",
         "__main__": "cli",
     }.items()

@@ -288,7 +288,8 @@ def formula(
 
 
 def list_() -> None:
-    """The blocks, models and suites that you can name."""
+    """The blocks, models, suites and runtimes that you can name."""
+    from cnnbench import runtimes
     from cnnbench.cases import suites
     from cnnbench.networks.applications import SIZES
 
@@ -303,4 +304,9 @@ def list_() -> None:
     rows = [[size, ", ".join(names)] for size, names in by_size.items()]
     page.table((["input", "keras.applications"], rows), wrap=88)
     page.table((["suites", ""], list(map(list, suites.describe().items()))))
+    rows = [
+        [name, ", ".join(runtimes.load(name).MODES), runtimes.missing(name) or "installed"]
+        for name in runtimes.names()
+    ]
+    page.table((["runtimes", "modes", ""], rows))
     print(show(page, "table"), end="")

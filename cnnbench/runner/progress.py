@@ -8,7 +8,7 @@ from statistics import median
 from typing import Self
 
 from cnnbench import units
-from cnnbench.cases.case import Case, sizes
+from cnnbench.cases.case import Case, named_runtime, sizes
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs.store import Measurement
@@ -20,11 +20,15 @@ def _said(m: Measurement) -> str:
     if m.ok:
         went = f"{units.seconds(median(m.samples_ns) / 1e9)} a call"
     case = m.case
-    return f"{_name(case)} x{case.batch_size} {case.device} {case.mode}: {went}"
+    return f"{_name(case)} x{case.batch_size} {case.device} {_way(case)}: {went}"
 
 
 def _name(case: Case) -> str:
     return f"{case.name} {sizes(case.inputs)}"
+
+
+def _way(case: Case) -> str:
+    return " ".join([*named_runtime(case.runtime), case.mode])
 
 
 class Lines(Progress):
@@ -88,7 +92,7 @@ class Bar(Progress):
         """Show what runs."""
         case = launch.cases[0]
         others = f" and {len(launch.cases) - 1} more" if len(launch.cases) > 1 else ""
-        self._bar.update(self._task, description=f"{_name(case)} {case.mode}{others}")
+        self._bar.update(self._task, description=f"{_name(case)} {_way(case)}{others}")
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """Move the bar; a launch that failed stays on the screen."""

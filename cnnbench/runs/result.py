@@ -11,7 +11,7 @@ from cnnbench import stats, units
 from cnnbench.cases.case import Case, named_runtime, sizes
 from cnnbench.cases.paper import Paper, rise_on_paper
 from cnnbench.cost import Cost
-from cnnbench.runs.store import Measurement, PredictedRise, Run
+from cnnbench.runs.store import Exported, Measurement, PredictedRise, Run
 from cnnbench.stats import Estimate, Spread
 
 Samples = dict[int, tuple[float, ...]]
@@ -29,6 +29,7 @@ class Result:
     time: Estimate | None
     spread: Spread | None
     predicted: PredictedRise | None = None
+    exported: Exported | None = None
 
     @property
     def cost(self) -> Cost:
@@ -114,6 +115,12 @@ class Result:
         return _median(m.compile_ns for m in self.launches if m.ok)
 
     @property
+    def load(self) -> float | None:
+        """Seconds to load or build the network and to compile it, the median over launches."""
+        good = [m for m in self.launches if m.ok and m.build_ns is not None]
+        return _median((m.build_ns or 0) + (m.compile_ns or 0) for m in good)
+
+    @property
     def new_batch(self) -> float | None:
         """Seconds of the first call with one sample more, with all that this takes."""
         return _median(m.new_batch_ns for m in self.launches if m.ok)
@@ -124,8 +131,7 @@ class Result:
 
         The first half fills pools and caches, which is no leak.
         """
-        rates = [rate for rate, _ in self._growths]
-        return median(rates) if rates else None
+        return _middle(rate for rate, _ in self._growths)
 
     @property
     def leak_bytes(self) -> float | None:
@@ -165,7 +171,23 @@ class Result:
     @property
     def peak_bytes(self) -> float | None:
         """The median over launches of the measured peak."""
-        return median(self.peaks) if self.peaks else None
+        return _middle(self.peaks)
+
+    @property
+    def load_bytes(self) -> float | None:
+        """The median rise of the peak memory while the network was loaded, in bytes."""
+        return _middle(m.load_bytes for m in self.launches if m.ok)
+
+    @property
+    def joint_bytes(self) -> float | None:
+        """The same over the load and the first call together: what a process needs for it."""
+        return _middle(m.joint_bytes for m in self.launches if m.ok)
+
+    @property
+    def difference(self) -> float | None:
+        """The largest difference of an output to TensorFlow's (eager), relative to the largest."""
+        known = [m.difference for m in self.launches if m.ok and m.difference is not None]
+        return max(known, default=None)
 
     @property
     def predicted_peak_bytes(self) -> float | None:
@@ -218,10 +240,15 @@ LEAK_BYTES = 2**20
 """Growth over a launch above which it is a leak: the pools of an allocator change by less."""
 
 
-def _median(values: Iterable[int | None]) -> float | None:
-    """Of nanoseconds, in seconds; None where there are none."""
-    known = [value / 1e9 for value in values if value is not None]
+def _middle(values: Iterable[float | None]) -> float | None:
+    """The median of those that are known; None where there are none."""
+    known = [value for value in values if value is not None]
     return median(known) if known else None
+
+
+def _median(values: Iterable[int | None]) -> float | None:
+    """Of nanoseconds, in seconds."""
+    return _middle(None if value is None else value / 1e9 for value in values)
 
 
 def ratio(base: Result, new: Result) -> Estimate | None:
@@ -291,6 +318,7 @@ def result(
     paper: Paper,
     launches: Sequence[Measurement],
     predicted: PredictedRise | None = None,
+    exported: Exported | None = None,
 ) -> Result:
     """Join a case's launches with its costs.
 
@@ -300,7 +328,7 @@ def result(
         m.launch: tuple(ns / 1e9 for ns in m.samples_ns) for m in launches if m.ok and m.samples_ns
     }
     time, spread = stats.location(samples), stats.spread(samples.values())
-    return Result(case, paper, tuple(launches), samples, time, spread, predicted)
+    return Result(case, paper, tuple(launches), samples, time, spread, predicted, exported)
 
 
 def results(run: Run) -> tuple[list[Result], list[str]]:
@@ -317,7 +345,8 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     problems: list[str] = []
     for key, case in cases.items():
         if paper := run.plan.papers.get(case.paper_key):
-            known.append(result(case, paper, launches.get(key, ()), run.predicted.get(key)))
+            beside = run.predicted.get(key), run.exports.get(case.export_key)
+            known.append(result(case, paper, launches.get(key, ()), *beside))
         else:
             problems.append(f"{key}: {run.problems.get(case.paper_key, 'its costs are unknown')}")
     return known, problems

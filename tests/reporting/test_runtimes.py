@@ -1,5 +1,6 @@
 """Reports of runs on several runtimes: which is which, and what is left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ from cnnbench.cases import suites
 from cnnbench.networks import Network
 from cnnbench.reporting import formats
 from cnnbench.reporting.runs import summary
-from cnnbench.reporting.runs.compared_blocks import compared_blocks
+from cnnbench.reporting.runs.compared_blocks import compared_blocks, over_runtimes
+from cnnbench.reporting.runs.page import document
+from cnnbench.reporting.runs.sections import crossover_by_runtime, modes
 from cnnbench.reporting.runs.sections.compared import against
+from cnnbench.reporting.runs.sections.runtimes import headline, overview, ranked
+from cnnbench.reporting.runs.sections.runtimes import rows as ranking
 from cnnbench.runner import planning
 from cnnbench.runner.server import Workers
 from cnnbench.runs.result import results
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Exported, Run
 from tests.support import synthetic
 
 BOTH = {"narrow": Network("vgg_block", {"n_filters": 4}), "wide": Network("vgg_block")}
@@ -65,6 +70,146 @@ def test_a_comparison_of_blocks_is_made_on_each_runtime(tmp_path):
     for blocks, runtime in zip(found, ("tensorflow", "openvino"), strict=True):
         assert {pair.new.case.runtime for pair in blocks.timed} == {runtime}
         assert len(blocks.timed) == 2
+
+
+SECONDS = {"tensorflow": 0.004, "openvino": 0.001, "litert": 0.0010001, "jax": 0.002}
+
+
+def timed(suite, launches=4, **changes):
+    """A stored run in which a call takes what `SECONDS` says of its runtime, or of a network too.
+
+    From launch to launch all times change alike, by parts of a percent.
+    """
+    seconds = SECONDS | changes
+    places = [suites.Place("cpu", name, runtimes.load(name).MODES) for name in SECONDS]
+    plan = planning.plan(suite, places, Workers({}), 120.0, launches=launches)
+
+    def at(m):
+        key = f"{m.case.runtime} {m.case.name}"
+        takes = seconds.get(key, seconds[m.case.runtime])
+        ns = round(1e9 * takes * (1 + 0.001 * m.launch))
+        values = {"samples_ns": (ns,) * 30, "build_ns": 2 * ns, "compile_ns": ns}
+        return replace(m, **values, load_bytes=1000, joint_bytes=3000, difference=2e-7)
+
+    measured = [at(m) for m in synthetic.measurements(plan)]
+    exports = {
+        case.export_key: Exported(case.export_key, case.runtime, case.name, seconds=2.5, bytes=4096)
+        for case in plan.cases
+        if runtimes.exporter(case.runtime)
+    }
+    return Run(Path(), plan, tuple(measured), exports=exports)
+
+
+def test_the_runtimes_of_a_network_are_ranked_with_their_ratio_to_the_fastest():
+    run = timed(suites.of_networks({"net": Network("vgg_block")}), openvino=0.0005)
+    (place,) = ranked(results(run)[0])
+    headers, rows = ranking(place)
+    table = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
+    assert list(table) == ["openvino", "litert", "jax", "tensorflow"]
+    assert table["openvino"]["times the first"] == "1"
+    assert table["tensorflow"]["times the first"].startswith("8.00 [7.")
+    assert table["jax"]["samples/s"] == "499"  # 1 / 2.003 ms
+    # Three times as long as a call: what it took to build and to compile.
+    assert table["tensorflow"]["load"] == "12.0 ms"
+    assert table["openvino"]["on disk"] == "4.00 KiB"
+    assert (table["openvino"]["export"], table["jax"]["export"]) == ("2.50 s", "-")
+    assert table["jax"]["peak"] == "2.93 KiB"
+    assert table["jax"]["difference"] == "2e-07"
+    said = formats.text(summary.document(run))
+    assert "openvino is the fastest; litert, the next, takes 2.00 [1.9" in said
+    # The figure compares with TensorFlow, whatever is the fastest.
+    assert {name: round(x.value, 3) for name, x in place.beside_base.items()} == {
+        "openvino": 0.125,
+        "litert": 0.25,
+        "jax": 0.5,
+    }
+
+
+def test_the_first_is_not_called_the_fastest_where_the_intervals_do_not_decide_it():
+    run = timed(suites.of_networks({"net": Network("vgg_block")}))
+    said = formats.text(summary.document(run))
+    assert "openvino takes least time, but the intervals allow that litert takes no more" in said
+    assert "is the fastest" not in said
+    one = timed(suites.of_networks({"net": Network("vgg_block")}), launches=1)
+    assert "(one launch each, so no interval)" in formats.text(summary.document(one))
+
+
+def test_several_networks_are_a_table_of_times_and_a_sentence():
+    slow = {"openvino wide": 0.1}
+    run = timed(suites.of_networks(BOTH), litert=0.003, **slow)
+    places = ranked(results(run)[0])
+    headers, rows = overview(places)
+    # In the order of the first network.
+    assert headers == ["time per call", "openvino", "jax", "litert", "tensorflow"]
+    assert [row[0] for row in rows] == [place.network for place in places]
+    assert [cell for row in rows for cell in row if "**" in cell] == ["**1.00 ms**", "**2.00 ms**"]
+    assert headline(places) == (
+        "**Of 2 networks openvino is the fastest for 1, jax is the fastest for 1.**"
+    )
+
+
+def test_what_failed_on_a_runtime_is_last_with_its_outcome():
+    run = timed(suites.of_networks({"net": Network("vgg_block")}))
+    broken = [
+        replace(m, outcome="failed", samples_ns=()) if m.case.runtime == "openvino" else m
+        for m in run.measurements
+    ]
+    (place,) = ranked(results(replace(run, measurements=tuple(broken)))[0])
+    assert ranking(place)[1][-1][:3] == ["openvino", "failed", "-"]
+    assert place.first.case.runtime == "litert"
+
+
+def test_a_table_of_modes_compares_with_the_first_mode_of_the_same_runtime():
+    run = timed(suites.of_networks({"net": Network("vgg_block")}, modes=["graph", "xla", "jit"]))
+    headers, rows = modes.rows(results(run)[0])
+    assert headers[-1] == "ratio to the first"
+    assert (rows[0][1], rows[0][3]) == ("graph", "1")
+    assert len(rows) == 2  # jax has one of the modes, which compares with nothing
+
+
+COMPARE = """
+[[compare]]
+title = "t"
+base = "vgg_block"
+new = "conv_layers"
+size = "8x8"
+channels = [4, 16, 64]
+range = [1, 64]
+"""
+
+
+def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
+    file = tmp_path / "s.toml"
+    names = ("vgg_block", "conv_layers")
+    blocks = "".join(f'[[block]]\nname = "{n}"\ntarget = "{n}"\n' for n in names)
+    file.write_text(blocks + COMPARE)
+    run = timed(suites.load(str(file)))
+
+    def by_channels(m):
+        # On OpenVINO the new block takes 2, 0.5 and 0.25 times as long; elsewhere always twice.
+        channels = m.case.input_shape[-1]
+        times = 1.0
+        if m.case.name == "conv_layers":
+            times = {4: 2.0, 16: 0.5, 64: 0.25}[channels] if m.case.runtime == "openvino" else 2.0
+        return replace(m, samples_ns=tuple(round(times * ns) for ns in m.samples_ns))
+
+    run = replace(run, measurements=tuple(map(by_channels, run.measurements)))
+    found = compared_blocks(run.plan, results(run)[0])
+    (group,) = over_runtimes(found)
+    headers, rows = crossover_by_runtime.rows(group)
+    assert headers[:2] == ["runtime", "conv_layers is faster"]
+    said = {row[0]: row[1] for row in rows}
+    # Between 2 and 0.5 times on a logarithmic scale the middle, on paper of logarithms: 8.
+    assert said["openvino"] == "from C = 4 to 16 (about 8)"
+    assert said["tensorflow"] == "never, C = 4 to 64"
+    assert rows[0][2].startswith("2.00 [")
+    assert rows[1][-1].startswith("0.25 [")
+    drawing = crossover_by_runtime.draw(group)
+    assert [axes.get_title() for axes in drawing.axes if axes.get_visible()] == list(SECONDS)
+    # What is on paper is told once, not for each runtime.
+    page = formats.markdown(document(run))
+    assert page.count("On paper the two swap order") == 1
+    assert page.count("![vgg_block and conv_layers over input channels]") == 1
 
 
 def test_what_a_runtime_cannot_do_is_said_at_the_end_of_a_run():

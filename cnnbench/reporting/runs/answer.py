@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnbench import units
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair, Swap, swaps, time_swap
+from cnnbench.reporting.runs.compared_blocks import (
+    ComparedBlocks,
+    Pair,
+    Swap,
+    over_runtimes,
+    swaps,
+    time_swap,
+)
 from cnnbench.reporting.tables import number
 from cnnbench.runs.result import Result, flops_rate, timed
 from cnnbench.stats import Estimate
@@ -14,8 +21,13 @@ _ASKED = ("parameters", "FLOPs", "activation memory")
 
 
 def answer(results: Sequence[Result], comparisons: Sequence[ComparedBlocks]) -> list[str]:
-    """One paragraph for each comparison; without a comparison, the fastest and slowest case."""
-    paragraphs = [_comparison(blocks) for blocks in comparisons]
+    """One paragraph for each comparison; without a comparison, the fastest and slowest case.
+
+    Of a comparison on several runtimes the first has all, the others what was measured.
+    """
+    paragraphs = []
+    for first, *others in over_runtimes(comparisons):
+        paragraphs += [_comparison(first), *map(payoff, others)]
     measured = timed(results)
     if not measured:
         paragraphs.insert(0, "**Nothing was measured:** what follows is on paper only.")

@@ -100,6 +100,16 @@ def compared_blocks(plan: Plan, results: Sequence[Result]) -> list[ComparedBlock
     return [blocks for blocks in found if blocks.shown]
 
 
+def over_runtimes(comparisons: Sequence[ComparedBlocks]) -> list[list[ComparedBlocks]]:
+    """The comparisons in groups that are alike but for the runtime; costs are equal in each."""
+    groups: dict[str, list[ComparedBlocks]] = {}
+    for blocks in comparisons:
+        of = blocks.comparison
+        key = repr((of.title, of.base, of.new, of.size, of.batch_size, of.device))
+        groups.setdefault(key, []).append(blocks)
+    return list(groups.values())
+
+
 def swaps(blocks: ComparedBlocks) -> list[Swap]:
     """Where the blocks swap their order in each quantity.
 

@@ -27,6 +27,10 @@ def question(run: Run, results: Sequence[Result], comparisons: Sequence[Compared
         if len(comparisons[0].pairs) > 1:
             return f"From how many channels on is {pair.new} faster than {pair.base}?"
         return f"Is {pair.new} faster than {pair.base}?"
+    if len(run.plan.runtimes) > 1 and not run.plan.base:
+        labels = list(dict.fromkeys(r.label for r in results))
+        what = labels[0] if len(labels) == 1 else f"each of {len(labels)} networks"
+        return f"On which runtime is {what} the fastest?"
     others = list(dict.fromkeys(r.label for r in results if r.label != run.plan.base))
     if run.plan.base and len(others) == 1:
         return f"Is {others[0]} faster than {run.plan.base}?"

@@ -110,6 +110,22 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]]) -> Pla
     }
 
 
+def by_runtime(group: Sequence[ComparedBlocks]) -> Plain:
+    """The ratio of the times of two blocks over the channels, each runtime in a panel."""
+    of = group[0].comparison
+    panels = [
+        {
+            "name": blocks.comparison.runtime,
+            **_points([(pair.channels, pair.ratio) for pair in blocks.pairs if pair.ratio]),
+            "guide": [[of.range[0], 1.0], [of.range[1], 1.0]],
+        }
+        for blocks in group
+    ]
+    at = sorted({pair.channels for blocks in group for pair in blocks.pairs})
+    ratio = {"name": f"time of {of.new} / {of.base}", "unit": "", "panels": panels}
+    return {"x": {"name": "input channels C", "unit": "", "at": at}, "tabs": [ratio]}
+
+
 def _tab(
     name: str,
     unit: str,

@@ -14,6 +14,7 @@ from cnnbench.reporting.runs.answer import answer
 from cnnbench.reporting.runs.compared_blocks import compared_blocks
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.exported import csv_bytes, row
+from cnnbench.reporting.runs.sections import runtimes
 from cnnbench.reporting.runs.sections.compared import against
 from cnnbench.reporting.runs.sections.roofline import below_ceilings, flagged
 from cnnbench.runs import store
@@ -61,10 +62,12 @@ def _answer(page: Document, data: Data) -> None:
     ratios = [(r, x) for place in against(run, results) for r, x in place.others if x]
     placed = below_ceilings(data)
     page.heading(headline.question(run, results, comparisons), 1)
-    page.text(headline.sentence(run.plan.base, results, comparisons, ratios))
+    places = [] if comparisons or ratios else runtimes.ranked(results)
+    sentence = headline.sentence(run.plan.base, results, comparisons, ratios)
+    page.text(runtimes.headline(places) if places else sentence)
     page.tiles(headline.tiles(run.plan.base, results, comparisons, ratios))
     page.badges(headline.badges(results, len(flagged(placed)) if placed else None))
     page.text(machine.line(run), run.plan.description)
     page.section("Answer")
-    if comparisons or not ratios:
+    if comparisons or not (ratios or places):
         page.text(*answer(results, comparisons))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from cnnbench import units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.answer import answer, payoff
-from cnnbench.reporting.runs.compared_blocks import compared_blocks
+from cnnbench.reporting.runs.compared_blocks import compared_blocks, over_runtimes
+from cnnbench.reporting.runs.sections import crossover_by_runtime, runtimes
 from cnnbench.reporting.runs.sections.compared import against, ranking, sentence
 from cnnbench.reporting.tables import interval, number, optional
 from cnnbench.runs.result import Result, results, timed
@@ -25,11 +26,21 @@ def document(run: Run) -> Document:
     page.text(run.plan.description)
     beside = against(run, known)
     comparisons = compared_blocks(run.plan, known)
+    places = runtimes.ranked(known)
+    page.text(*runtimes.sentences(places))
+    if len(places) > 1:
+        page.table(runtimes.overview(places))
+    elif places:
+        page.table(runtimes.rows(places[0]), spare=["export", "first call", "samples/s", "on disk"])
     for place in beside:
         page.text(sentence(place))
-        page.table(ranking(place), spare=["peak memory", "parameters", "samples/s", "FLOPs"])
+        if not places:
+            page.table(ranking(place), spare=["peak memory", "parameters", "samples/s", "FLOPs"])
     page.text(*map(payoff, comparisons))
-    if not beside:
+    for group in over_runtimes(comparisons):
+        if len(group) > 1:
+            page.table(crossover_by_runtime.rows(group))
+    if not beside and not places:
         page.text(*answer(known, comparisons))
         page.table(_fastest(known))
     page.text("\n".join([*_trust(known), *run.plan.notes, *problems]))

@@ -20,7 +20,7 @@ from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate
 
 ORDER = 5
-MOST_PANELS = 6
+MOST_PANELS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +111,46 @@ def ranking(place: Against) -> Table:
 
 def draw(places: Sequence[Against], looks: Mapping[str, Look]) -> Figure:
     """The ratios with their intervals: a panel for each setting, a row for each network."""
-    places = places[:MOST_PANELS]
-    ratios = [{r.label: ratio for r, ratio in place.others if ratio} for place in places]
-    first = dict(chain.from_iterable(known.items() for known in reversed(ratios)))
-    rows = sorted(first, key=lambda label: first[label].value)
-    columns = min(len(places), 3)
-    down = -(-len(places) // columns)
+    base = places[0].base.label
+    return draw_ratios(
+        [(place.where, {r.label: ratio for r, ratio in place.others if ratio}) for place in places],
+        looks,
+        f"faster  \u2190  time of a call / that of {base}  \u2192  slower\n"
+        "(bar: 95 % interval; hollow: it contains 1)",
+    )
+
+
+def draw_ratios(
+    panels: Sequence[tuple[str, Mapping[str, Estimate]]], looks: Mapping[str, Look], x: str
+) -> Figure:
+    """Ratios with their intervals: named panels, and in each a row for each name.
+
+    Of more than `MOST_PANELS` the first are drawn.
+    """
+    panels = panels[:MOST_PANELS]
+    first = dict(chain.from_iterable(known.items() for _, known in reversed(panels)))
+    rows = sorted(first, key=lambda name: first[name].value)
+    columns = min(len(panels), 3)
+    down = -(-len(panels) // columns)
     drawing = figure(WIDTH, 0.7 + down * (0.8 + 0.34 * len(rows)))
-    panels = drawing.subplots(down, columns, sharex=True, sharey=True, squeeze=False).flatten()
-    for axes, place, known in zip(panels, places, ratios, strict=False):
-        for row, label in enumerate(rows):
-            if ratio := known.get(label):
-                _row(axes, row, ratio, looks[label])
+    every = drawing.subplots(down, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, (title, known) in zip(every, panels, strict=False):
+        for row, name in enumerate(rows):
+            if ratio := known.get(name):
+                _row(axes, row, ratio, looks[name])
         axes.axvline(1, color="black", linewidth=1)
-        axes.set_title(place.where, fontsize=12)
+        axes.set_title(title, fontsize=12)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-    axes = panels[0]
+    axes = every[0]
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.margins(x=0.2)
-    for axes in panels:
+    for axes in every:
         log_axis(axes, "x", lambda value: f"{value:g}x")
-    for axes in panels[len(places) :]:
+    for axes in every[len(panels) :]:
         axes.set_visible(False)
-    drawing.supxlabel(
-        f"faster  \u2190  time of a call / that of {places[0].base.label}  \u2192  slower\n"
-        "(bar: 95 % interval; hollow: it contains 1)",
-        fontsize=13,
-    )
+    drawing.supxlabel(x, fontsize=13)
     return drawing
 
 

@@ -12,7 +12,7 @@ from cnnbench.reporting import labels, style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.labels import Label
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, swaps
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, over_runtimes, swaps
 from cnnbench.reporting.runs.data import Data, numbered
 from cnnbench.reporting.style import GREY, Axes, Figure, Look
 from cnnbench.reporting.tables import MISSING, SHOW, Rows, Table
@@ -28,10 +28,13 @@ _SHOW = {**SHOW, "parameters": units.count}
 
 
 def add(document: Document, data: Data) -> None:
-    """A table and a figure for every comparison on every device."""
+    """A table and a figure for every comparison on every device.
+
+    On the first of several runtimes: what is on paper is equal on the others.
+    """
     if data.comparisons:
         document.section("Crossover")
-    for index, blocks in enumerate(data.comparisons):
+    for index, (blocks, *_) in enumerate(over_runtimes(data.comparisons)):
         document.heading(blocks.title, 3)
         document.table(rows(blocks))
         alt = f"{blocks.comparison.base} and {blocks.comparison.new} over input channels"

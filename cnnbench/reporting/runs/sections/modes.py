@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from cnnbench import units
+from cnnbench.cases.case import named_runtime
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import Table, interval, number
@@ -13,7 +14,7 @@ from cnnbench.runs.result import Result, ratio, timed
 
 ORDER = 58
 
-_NETWORK = attrgetter("target", "params", "input_shape", "batch_size", "dtype", "device")
+_NETWORK = attrgetter("target", "params", "input_shape", "batch_size", "dtype", "device", "runtime")
 
 
 def add(document: Document, data: Data) -> None:
@@ -32,14 +33,14 @@ def rows(results: Iterable[Result]) -> Table:
         measured = timed(group)
         if len(measured) < 2:
             continue
-        graph = next((r for r, _ in measured if r.case.mode == "graph"), None)
+        base = measured[0][0]
         for r, time in measured:
-            slower = ratio(graph, r) if graph else None
-            text = "1" if r is graph else interval(slower, number)
+            text = "1" if r is base else interval(ratio(base, r), number)
             body.append([_where(r), r.case.mode, interval(time, units.seconds), text])
-    return ["network", "mode", "time per call", "ratio to graph"], body
+    return ["network", "mode", "time per call", "ratio to the first"], body
 
 
 def _where(r: Result) -> str:
     batch = f" batch {r.case.batch_size}" if r.case.batch_size > 1 else ""
-    return f"{r.network} {units.shape(r.case.input_shape)}{batch}, {r.case.device}"
+    place = ", ".join([r.case.device, *named_runtime(r.case.runtime)])
+    return f"{r.network} {units.shape(r.case.input_shape)}{batch}, {place}"

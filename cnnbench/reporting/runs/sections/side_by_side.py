@@ -10,7 +10,7 @@ from cnnbench.cases.paper import QUANTITIES
 from cnnbench.reporting.analysis import diagram
 from cnnbench.reporting.analysis.diagram import Architecture
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair, over_runtimes
 from cnnbench.reporting.runs.data import Data, numbered
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.series import exact
@@ -27,10 +27,13 @@ Compared = tuple[str, str, Estimate | None]
 
 
 def add(document: Document, data: Data) -> None:
-    """A table and a figure for every comparison on every device."""
+    """A table and a figure for every comparison on every device.
+
+    On the first of several runtimes: what is on paper is equal on the others.
+    """
     if data.comparisons:
         document.section("Answer")
-    for index, blocks in enumerate(data.comparisons):
+    for index, (blocks, *_) in enumerate(over_runtimes(data.comparisons)):
         document.heading(blocks.title, 3)
         networks = architectures(blocks)
         if draw_both := diagram.readable(networks):
