@@ -1,6 +1,7 @@
 """Several runtimes in one run: which are here, and that they compute the same."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,19 @@ def test_a_runtime_computes_what_tensorflow_computes(name, tmp_path, undrawn):
     exports = [line for line in map(json.loads, lines) if line["type"] == "export"]
     made = [export["runtime"] for export in exports]
     assert made == ([name] if hasattr(runtimes.load(name), "EXPORTED_BY") else [])
+
+
+def test_a_call_of_openvino_does_not_copy_what_the_network_returns(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    given = openvino.opset13.parameter([1, 64, 64, 64], np.float32)
+    given.output(0).set_names({"input_0"})
+    file, value = tmp_path / "model.xml", np.ones((1, 64, 64, 64), np.float32)
+    openvino.save_model(openvino.Model([openvino.opset13.relu(given)], [given]), str(file))
+    _keras.store(tmp_path / _keras.INPUTS, [value])
+    case = Case("vgg_block", (64, 64, 64), mode="infer", runtime="openvino")
+    ready = runtimes.load("openvino").prepare(Order(case, files=Files(tmp_path, file)))
+    tracemalloc.start()
+    ready.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < value.nbytes / 2
