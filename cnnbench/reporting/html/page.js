@@ -134,12 +134,12 @@ function plot(host, spec) {
       if (seen) inside.append(text([x.at(seen[0]) - 6, y.at(seen[1]) - 5], brief(guide.name), { "text-anchor": "end" }));
     }
   }
-  for (const mark of spec.marks || []) {
+  for (const [i, mark] of (spec.marks || []).entries()) {
     const a = x.at(mark.at);
     if (mark.low != null) inside.append(make("rect", { class: "band", x: x.at(mark.low), y: top, width: x.at(mark.high) - x.at(mark.low), height: tall - top - bottom }));
     const late = a > (left + wide) / 2;
     inside.append(make("line", { class: "mark", x1: a, x2: a, y1: top, y2: tall - bottom }),
-      text([a + (late ? -7 : 7), tall - bottom - 9], mark.text, { class: "strong", "text-anchor": late ? "end" : "start" }));
+      text([a + (late ? -7 : 7), tall - bottom - 9 - 16 * i], mark.text, { class: "strong", "text-anchor": late ? "end" : "start" }));
   }
   spec.series.forEach((s, i) => {
     const group = make("g", { class: (s.look || look(i)).colour });
@@ -147,7 +147,7 @@ function plot(host, spec) {
     if (s.line && mine.length > 1) group.append(path(mine.map((p) => [p.x, p.y]), `line${s.dashed ? " dashed" : ""}`));
     for (const p of mine) {
       if (p.low != null && p.high != null) group.append(make("line", { class: "end", x1: x.at(p.x), x2: x.at(p.x), y1: y.at(spec.y.log ? Math.max(p.low, y.low / 9) : p.low), y2: y.at(p.high) }));
-      if (s.points.length < 60 || !s.line) group.append(make("path", { class: `point${p.case === marked ? " marked" : ""}`, d: (s.look || look(i)).shape, transform: `translate(${x.at(p.x).toFixed(1)},${y.at(p.y).toFixed(1)})`, "data-case": p.case }));
+      if (s.dots !== false || p.case != null) group.append(make("path", { class: `point${s.dots === false ? " quiet" : ""}${marked.has(p.case) ? " marked" : ""}`, d: (s.look || look(i)).shape, transform: `translate(${x.at(p.x).toFixed(1)},${y.at(p.y).toFixed(1)})`, "data-case": p.case }));
     }
     inside.append(group);
   });
@@ -160,7 +160,7 @@ function plot(host, spec) {
   const read = (index) => {
     now = index;
     cursor.remove();
-    if (index < 0) { tip.textContent = ""; return mark(-1); }
+    if (index < 0) { tip.textContent = ""; return mark(); }
     const stop = stops[index], [first] = stop;
     const a = x.at(first.x), b = Math.min(...stop.map((p) => y.at(p.y)));
     if (spec.together) { cursor.setAttribute("x1", a); cursor.setAttribute("x2", a); svg.append(cursor); }
@@ -172,7 +172,7 @@ function plot(host, spec) {
     tip.style.left = late ? "" : `${a + 12}px`;
     tip.style.right = late ? `${wide - a + 12}px` : "";
     tip.style.top = `${Math.max(0, Math.min(b - 10, tall - 130))}px`;
-    mark(spec.together ? -1 : first.case);
+    mark(...stop.map((p) => p.case));
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect(), k = wide / box.width;
@@ -205,17 +205,17 @@ function drawn(host, draw) {
   return draw;
 }
 
-// One case, marked wherever it is shown.
-let marked = -1;
-function mark(index) {
-  if (index === undefined) index = -1;
-  if (index === marked) return;
-  marked = index;
+// Cases, marked wherever they are shown, also where a chart is drawn later.
+const marked = new Set();
+function mark(...indices) {
+  marked.clear();
+  for (const index of indices) if (index != null) marked.add(index);
   for (const node of all(".marked")) node.classList.remove("marked");
-  if (index >= 0) for (const node of all(`[data-case="${index}"]`)) node.classList.add("marked");
+  for (const index of marked) for (const node of all(`[data-case="${index}"]`)) node.classList.add("marked");
 }
 
-const swatch = ({ colour, shape }) => make("svg", { viewBox: "-9 -7 18 14", class: colour, "aria-hidden": "true" }, make("path", { class: "point", d: shape }));
+const swatch = ({ colour, shape }, { dots = true, dashed } = {}) => make("svg", { viewBox: "-9 -7 18 14", class: colour, "aria-hidden": "true" },
+  make("path", dots ? { class: "point", d: shape } : { class: `line${dashed ? " dashed" : ""}`, d: "M-8,0H8" }));
 
 // Names of series; one that is pressed stands alone.
 function legend(names, looks, alone, change) {
@@ -232,19 +232,21 @@ const check = (name, on, change) =>
   make("label", {}, make("input", { type: "checkbox", ...(on ? { checked: "" } : {}), change: (event) => change(event.target.checked) }), name);
 
 // Points from columns of numbers.
-const points = ({ x, y, low, high }) =>
-  x.map((v, i) => ({ x: v, y: y[i], low: low && low[i], high: high && high[i] }));
+const points = ({ x, y, low, high, case: of }) =>
+  x.map((v, i) => ({ x: v, y: y[i], low: low && low[i], high: high && high[i], case: of[i] }));
 
-// Tabs of line charts over one quantity: {x, tabs: [{name, unit, series, marks}]}.
+// Tabs of line charts over one quantity: {x, tabs: [{name, unit, series, marks}]}. A series has a
+// line, or dots, or both; the cases on a mere line are seen when they are marked.
 function lines(data, root) {
   let tab = 0, log = true;
   const host = make("div", { class: "chart" }), controls = make("div", { class: "controls" });
-  const keys = data.tabs[0].series.map((s, i) => make("span", { class: "group" }, swatch(look(i)), s.name));
+  const keys = make("div", { class: "legend" });
   const draw = drawn(host, () => {
-    const { name, unit, series, marks } = data.tabs[tab];
-    plot(host, { label: `${name} over ${data.x.name}: ${series.map((s) => s.name).join(" and ")}`, together: true, marks,
-      x: { ...data.x, log, at: log ? data.x.at : null }, y: { name, unit, log },
-      series: series.map((s, i) => ({ name: s.name, points: points(s), line: true, dashed: i === 1 })) });
+    const { name, unit, marks } = data.tabs[tab];
+    const series = data.tabs[tab].series.map((s) => ({ name: s.name, look: look(s.look), points: points(s), line: s.line, dots: Boolean(s.dots), dashed: s.look === 1 }));
+    keys.replaceChildren(...series.map((s) => make("span", {}, swatch(s.look, s), s.name)));
+    plot(host, { label: `${name} over ${data.x.name}: ${series.map((s) => s.name).join(" and ")}`, together: true, marks, series,
+      x: { ...data.x, log, at: log ? data.x.at : null }, y: { name, unit, log } });
   });
   const update = () => {
     controls.replaceChildren(
@@ -252,7 +254,7 @@ function lines(data, root) {
       check("logarithmic", log, (on) => { log = on; draw(); }));
     draw();
   };
-  root.append(controls, make("div", { class: "legend" }, ...keys), host);
+  root.append(controls, keys, host);
   update();
 }
 
@@ -362,7 +364,7 @@ function row(data, shown, name, i) {
     open.setAttribute("aria-expanded", String(Boolean(opened)));
     if (opened) pair[0].after(opened);
   } }, name);
-  pair[0] = make("tr", { id: `case-${i}`, "data-case": i, pointerenter: () => mark(i), pointerleave: () => mark(-1) },
+  pair[0] = make("tr", { id: `case-${i}`, "data-case": i, pointerenter: () => mark(i), pointerleave: () => mark(), focusin: () => mark(i), focusout: () => mark() },
     make("th", { scope: "row" }, open), ...cells);
   return pair;
 }

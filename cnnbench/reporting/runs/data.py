@@ -30,6 +30,11 @@ class Data:
     problems: tuple[str, ...]
 
     @property
+    def places(self) -> dict[str, int]:
+        """The row of every case in the table of all cases, by its id."""
+        return {r.case.id: place for place, r in enumerate(self.results)}
+
+    @property
     def looks(self) -> dict[str, Look]:
         """Colour and marker of every network, the same in all figures of the page."""
         pairs = [(blocks.comparison.base, blocks.comparison.new) for blocks in self.comparisons]

@@ -7,7 +7,8 @@ not known is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from cnnbench import stats
@@ -22,42 +23,57 @@ CALLS = 40_000
 """The most calls that a page holds: beyond, each launch has as many as it can of its first."""
 _FAR = 1e18
 """FLOPs beyond every case."""
+_PEAK, _PEAK_ON_PAPER = "peak memory, measured", "peak memory, on paper"
 _UNITS = {name: "B" if "memory" in name else "count" for name in QUANTITIES}
-_TABS = ("time", "FLOPs", "parameters", *(name for name in QUANTITIES if "memory" in name))
+_TABS = ("time", "FLOPs", "parameters", "activation memory", _PEAK_ON_PAPER)
+_TITLES = {"time": "time per call, measured", _PEAK_ON_PAPER: "peak memory"}
+_MEASURED: dict[str, Callable[[Result], float | Estimate | None]] = {
+    "time": attrgetter("time"),
+    **dict.fromkeys((_PEAK, _PEAK_ON_PAPER), attrgetter("peak_bytes")),
+}
 
 Plain = dict[str, Any]
-Point = tuple[float, float | Estimate | None]
-"""A place across, and a value there."""
+Places = Mapping[str, int]
+"""The row of every case in the table of cases, by its id."""
+Point = tuple[float, float | Estimate | None, int | None]
+"""A place across, a value there, and the row of the case that has it, if one has."""
 
 
-def crossover(blocks: ComparedBlocks) -> Plain:
+def crossover(blocks: ComparedBlocks, places: Places) -> Plain:
     """Both blocks over the channels, quantity by quantity, with the places where they cross."""
     low, high = blocks.comparison.range
-    names = blocks.comparison.base, blocks.comparison.new
     crossings = {swap.quantity: swap for swap in swaps(blocks)}
     tabs = []
     for name in _TABS:
-        both = _measured(blocks) if name == "time" else _on_paper(blocks, name)
-        if any(points for points in both):
-            swap = crossings.get(name)
-            tab = {"name": f"{name} per call, measured" if name == "time" else name}
+        if series := _series(blocks, name, places):
+            known = [crossings.get(name), crossings.get(_PEAK) if name == _PEAK_ON_PAPER else None]
+            tab = {"name": _TITLES.get(name, name)}
             tab["unit"] = "s" if name == "time" else _UNITS[name]
-            series = [{"name": n, **_points(p)} for n, p in zip(names, both, strict=True)]
-            marks = [_mark(swap, crossing) for crossing in swap.crossings] if swap else []
+            marks = [_mark(swap, crossing) for swap in known if swap for crossing in swap.crossings]
             tabs.append({**tab, "series": series, "marks": marks})
     ticks = [2**k for k in range(20) if low <= 2**k <= high]
     return {"x": {"name": "input channels C", "unit": "", "at": ticks}, "tabs": tabs}
 
 
-def _measured(blocks: ComparedBlocks) -> list[list[Point]]:
-    pairs = blocks.pairs
-    both = ([(p.channels, p.base.time) for p in pairs], [(p.channels, p.new.time) for p in pairs])
-    return [[point for point in points if point[1]] for points in both]
-
-
-def _on_paper(blocks: ComparedBlocks, quantity: str) -> list[list[Point]]:
-    channels, *both = blocks.curves(quantity) if blocks.comparison.channels else ((), (), ())
-    return [list(zip(channels, values, strict=True)) for values in both]
+def _series(blocks: ComparedBlocks, quantity: str, places: Places) -> list[Plain]:
+    """Of both blocks what the rules give, as a line, and what was measured, as dots."""
+    of, found = blocks.comparison, []
+    for look, label in enumerate((of.base, of.new)):
+        cases = {pair.channels: (pair.base, pair.new)[look] for pair in blocks.pairs}
+        rows = {channels: places[r.case.id] for channels, r in cases.items()}
+        peak = quantity == _PEAK_ON_PAPER
+        if quantity in QUANTITIES and of.channels:
+            channels, *both = blocks.curves(quantity)
+            curve = [(c, y, rows.get(c)) for c, y in zip(channels, both[look], strict=True)]
+            name = f"{label}, on paper" if peak else label
+            found.append({"name": name, "look": look, "line": True, **_points(curve)})
+        if value := _MEASURED.get(quantity):
+            dots = [(c, value(r), rows[c]) for c, r in cases.items() if value(r)]
+            name = f"{label}, measured" if peak else label
+            found.append(
+                {"name": name, "look": look, "line": not peak, "dots": True, **_points(dots)}
+            )
+    return [series for series in found if series["x"]]
 
 
 def _mark(swap: Swap, crossing: Crossing) -> Plain:
@@ -67,11 +83,11 @@ def _mark(swap: Swap, crossing: Crossing) -> Plain:
     return {"at": crossing.at, "text": f"C ≈ {crossing.at:.0f}", **ends}
 
 
-def _points(points: Iterable[Point]) -> Plain:
-    """Columns of numbers; the ends of intervals where any point has one."""
-    known = list(points)
-    found: Plain = {"x": [x for x, _ in known], **estimates("y", [y for _, y in known])}
-    return found
+def _points(points: Sequence[Point]) -> Plain:
+    """Columns of numbers; the ends of intervals and the rows of cases where any point has one."""
+    found: Plain = {"x": [x for x, *_ in points], **estimates("y", [y for _, y, _ in points])}
+    cases = {i: case for i, (*_, case) in enumerate(points) if case is not None}
+    return {**found, "case": cases}
 
 
 def estimates(name: str, values: Sequence[float | Estimate | None]) -> Plain:
@@ -88,20 +104,26 @@ def _short(value: float | None) -> float | None:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
-def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]]) -> Plain:
+def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places: Places) -> Plain:
     """Time and memory of each network over the side of its input, each in a panel of its own.
 
     Args:
         groups: a name, its cases in the order of their size, and the exponent of the time that
             their FLOPs let expect.
+        places: the row of every case.
     """
-    times = [[(r.side, r.time) for r in results if r.time] for _, results, _ in groups]
-    peaks = [[(r.side, r.peak_bytes) for r in results if r.peak_bytes] for _, results, _ in groups]
+
+    def points(of: Callable[[Result], float | Estimate | None]) -> list[list[Point]]:
+        return [
+            [(r.side, of(r), places[r.case.id]) for r in results if of(r)]
+            for _, results, _ in groups
+        ]
+
     powers = [exponent for *_, exponent in groups]
     names = [name for name, *_ in groups]
     both = [
-        _tab("time per call", "s", names, times, powers),
-        _tab("peak memory, measured", "B", names, peaks, [None] * len(names)),
+        _tab("time per call", "s", names, points(_MEASURED["time"]), powers),
+        _tab(_PEAK, "B", names, points(_MEASURED[_PEAK]), [None] * len(names)),
     ]
     sides = sorted({r.side for _, results, _ in groups for r in results})
     return {
@@ -143,7 +165,7 @@ def _tab(
 
 def _power(points: Sequence[Point], exponent: float) -> list[list[float]]:
     """A power law through the last point, from the first on."""
-    (first, _), (last, value) = points[0], points[-1]
+    (first, *_), (last, value, _) = points[0], points[-1]
     top = value.value if isinstance(value, Estimate) else value or 0.0
     return [[x, top * (x / last) ** exponent] for x in (first, last)]
 

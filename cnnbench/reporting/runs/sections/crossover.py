@@ -38,7 +38,7 @@ def add(document: Document, data: Data) -> None:
         document.heading(blocks.title, 3)
         document.table(rows(blocks))
         alt = f"{blocks.comparison.base} and {blocks.comparison.new} over input channels"
-        with document.live("lines", live.crossover(blocks)):
+        with document.live("lines", live.crossover(blocks, data.places)):
             document.picture(numbered("crossover", index), alt, partial(draw, blocks, data.looks))
 
 

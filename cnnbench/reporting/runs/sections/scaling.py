@@ -63,7 +63,7 @@ def add(document: Document, data: Data) -> None:
             growth = [(s.name, s.results, s.time_on_paper) for s in group]
             time = partial(draw, group, data.looks, attrgetter("time"), units.seconds, _TIME)
             memory = partial(draw, group, data.looks, _peak, units.binary, _MEMORY)
-            with document.live("multiples", live.scaling(growth)):
+            with document.live("multiples", live.scaling(growth, data.places)):
                 name, alt = numbered("scaling", index), f"time over input size, {device}"
                 document.picture(name, alt, time)
                 if any(r.peak_bytes for s in group for r in s.results):
