@@ -9,6 +9,6 @@ parser.add_argument("what", choices=("record", "report"))
 parser.add_argument("--minutes", type=float, default=60.0, help="of recording, at most")
 given = parser.parse_args()
 if given.what == "record":
-    record.record(given.minutes)
+    record.RECORDING.record(given.minutes)
 else:
     report.report()

@@ -50,6 +50,10 @@ class Rate:
         found = binomtest(self.count, self.of).proportion_ci()
         return float(found.low), float(found.high)
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.share:.0%} of {self.of} [{100 * low:.0f}, {100 * high:.0f}]"
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -171,6 +175,13 @@ INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[
     "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
 }
 """Which pairs, and the estimate of their ratio."""
+
+COMPARE = (
+    "one run, taking turns",
+    "two versions, runs in turn",
+    "two runs, beside a reference",
+)
+"""Those that `compare` uses."""
 
 
 def by_interval(recording: Sequence[Measurement], method: str, launches: int) -> Judged:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from benchmarks.calibration import FOLDER
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
-from cnnbench.runner import loop, session
+from cnnbench.host.environment import available_memory
+from cnnbench.runner import exports, loop, session
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs import store
-from cnnbench.runs.store import Measurement
+from cnnbench.runs.store import Measurement, Store
 
 CASES = (
     Case("naive_inception_module", (32, 32, 3)),
@@ -23,13 +27,7 @@ CASES = (
     Case("residual_module", (16, 16, 64)),
     Case("residual_bottleneck", (16, 16, 256)),
 )
-PAIRS = 20
-"""Of each case."""
-
-ROUNDS = 8
-SLICE_S = 0.3
 SIDES = ("base", "new")
-FILE = FOLDER / f"{store.FILE}.gz"
 
 
 def sides(number: int, case: Case) -> tuple[Case, ...]:
@@ -37,56 +35,94 @@ def sides(number: int, case: Case) -> tuple[Case, ...]:
     return tuple(replace(case, label=f"{side} {number}") for side in SIDES)
 
 
-def launches() -> list[Launch]:
-    """Every round in its own random order, so that the launches of a pair lie far apart."""
-    every = [sides(number, case) for case in CASES for number in range(PAIRS)]
-    order = []
-    for number in range(ROUNDS):
-        Random(number).shuffle(every)
-        order += [Launch(pair, number, loop.REFERENCE) for pair in every]
-    return order
+@dataclass(frozen=True)
+class Recording:
+    """Cases that are launched beside themselves, and the folder of what was measured.
+
+    Args:
+        folder: of the file.
+        command: that makes it.
+        cases: what is launched.
+        pairs: of each case.
+        rounds: launches of each pair.
+        slice_s: seconds of calls of each side of a launch.
+    """
+
+    folder: Path
+    command: str
+    cases: tuple[Case, ...]
+    pairs: int = 20
+    rounds: int = 8
+    slice_s: float = 0.3
+
+    @property
+    def file(self) -> Path:
+        """The measurements, packed."""
+        return self.folder / f"{store.FILE}.gz"
+
+    def launches(self, reference: Case) -> list[Launch]:
+        """Every round in its own random order, so that the launches of a pair lie far apart."""
+        every = [sides(number, case) for case in self.cases for number in range(self.pairs)]
+        order = []
+        for number in range(self.rounds):
+            Random(number).shuffle(every)
+            order += [Launch(pair, number, reference) for pair in every]
+        return order
+
+    def record(self, minutes: float) -> None:
+        """Make the launches that the recording does not have yet, for so long at most."""
+        plan = Plan(
+            "calibration",
+            "cases beside themselves",
+            self.cases,
+            launches=self.rounds,
+            reference=True,
+            command=self.command,
+        )
+        measuring = session.start(*plan.runtimes)
+        with (
+            self._unpacked(plan) as file,
+            exports.made(plan, file, measuring, available_memory, print) as ready,
+        ):
+            end = time.monotonic() + 60 * minutes
+            done = {
+                (m.case.id, m.case.label, m.launch) for m in store.read(self.folder).measurements
+            }
+            launches = self.launches(replace(loop.REFERENCE, runtime=measuring.builder))
+            for count, launch in enumerate(launches):
+                first = launch.cases[0]
+                if (first.id, first.label, launch.number) in done:
+                    continue
+                if time.monotonic() > end:
+                    break
+                found, _ = loop.measure(plan, launch, self.slice_s, measuring, ready=ready)
+                for measurement in found:
+                    file.append("launch", measurement.to_json())
+                print(f"{count + 1} of {len(launches)}", end="\r", flush=True)
+
+    @contextmanager
+    def _unpacked(self, plan: Plan) -> Iterator[Store]:
+        """The store, new or as it was left; packed at the end, also after Ctrl-C."""
+        plain = self.folder / store.FILE
+        if self.file.exists() and not plain.exists():  # if both are there, the last one was killed
+            plain.write_bytes(gzip.decompress(self.file.read_bytes()))
+        try:
+            with (
+                store.resume(self.folder)
+                if plain.exists()
+                else store.create(self.folder, plan) as file
+            ):
+                yield file
+        finally:
+            # The same bytes for the same recording: no name and no time in the archive.
+            self.file.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+            plain.unlink()
+
+    def read(self) -> tuple[Measurement, ...]:
+        """The measurements, in the order in which they were made."""
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / store.FILE).write_bytes(gzip.decompress(self.file.read_bytes()))
+            return store.read(Path(folder)).measurements
 
 
-def record(minutes: float) -> None:
-    """Make the launches that the recording does not have yet."""
-    end = time.monotonic() + 60 * minutes
-    plan = Plan(
-        "calibration",
-        "cases beside themselves",
-        CASES,
-        launches=ROUNDS,
-        reference=True,
-        command="python -m benchmarks.calibration record",
-    )
-    done = {(m.case.id, m.case.label, m.launch) for m in read()} if FILE.exists() else set()
-    measuring = session.start(*plan.runtimes)
-    if not done:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        with store.create(FOLDER, plan):
-            pass
-    else:
-        (FOLDER / store.FILE).write_bytes(gzip.decompress(FILE.read_bytes()))
-    with store.resume(FOLDER) as file:
-        for count, launch in enumerate(launches()):
-            first = launch.cases[0]
-            if (first.id, first.label, launch.number) in done:
-                continue
-            if time.monotonic() > end:
-                break
-            found, _ = loop.measure(plan, launch, SLICE_S, measuring)
-            for measurement in found:
-                file.append("launch", measurement.to_json())
-            print(f"{count + 1} of {len(launches())}", end="\r", flush=True)
-    # The same bytes for the same recording: no name and no time in the archive.
-    plain = FOLDER / store.FILE
-    FILE.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
-    plain.unlink()
-
-
-def read(file: Path = FILE) -> tuple[Measurement, ...]:
-    """The recording, in the order in which it was made."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / store.FILE).write_bytes(gzip.decompress(file.read_bytes()))
-        return store.read(Path(folder)).measurements
+RECORDING = Recording(FOLDER, "python -m benchmarks.calibration record", CASES)

@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from benchmarks.calibration import FOLDER
 from benchmarks.calibration.judge import (
+    COMPARE,
     GATE,
     GATES,
     SLOWER,
@@ -18,18 +19,17 @@ from benchmarks.calibration.judge import (
     coverage,
     everything,
 )
-from benchmarks.calibration.record import PAIRS, ROUNDS, SLICE_S, read
+from benchmarks.calibration.record import RECORDING
 from cnnbench import stats
 from cnnbench.reporting.series import Series, draw
 from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, save
 from cnnbench.runs.store import Measurement
 from cnnbench.stats import Estimate
 
-AFTER = "two runs, beside a reference"
 OURS = {"color": COLOURS[0], "marker": "o"}
 OTHERS = {"color": COLOURS[1], "marker": "s"}
 DRAWN = (
-    *((method, 8) for method in ("one run, taking turns", "two versions, runs in turn", AFTER)),
+    *((method, 8) for method in COMPARE),
     *((method, 1) for method in GATES),
     *((method, 8) for method in THEIRS),
 )
@@ -105,7 +105,7 @@ alone cannot know; `run` spreads them over the whole run for that reason.
 
 def report() -> None:
     """Write README.md and power.png from the recording."""
-    recording = read()
+    recording = RECORDING.read()
     judged = everything(recording)
     save(lambda: power(judged), FOLDER / "power.png")
     (FOLDER / "README.md").write_text(page(recording, judged), encoding="utf-8")
@@ -123,10 +123,10 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
     ]
     between = sorted(s.between for s in spreads if s)
     return PAGE.format(
-        pairs=PAIRS * len(cases),
+        pairs=RECORDING.pairs * len(cases),
         cases=len(cases),
-        rounds=ROUNDS,
-        seconds=SLICE_S,
+        rounds=RECORDING.rounds,
+        seconds=RECORDING.slice_s,
         minutes=(end - begin) / 60,
         cpu=where["cpu"],
         cores=where["cores"],
@@ -142,7 +142,7 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
 def verdict(judged: Sequence[Judged]) -> str:
     """Whether the two promises are kept, for the methods that `compare` uses."""
     lines = []
-    for name in ("one run, taking turns", "two versions, runs in turn", AFTER):
+    for name in COMPARE:
         for row in judged:
             if row.method != name:
                 continue
@@ -150,8 +150,8 @@ def verdict(judged: Sequence[Judged]) -> str:
             alarms = "kept" if row.different.share <= 0.05 else "missed"
             power = "kept" if ten.share >= 0.90 else "missed"
             lines.append(
-                f"- {name}, {row.launches} launches: different in {_rate(row.different)} "
-                f"(5 % or fewer: **{alarms}**); 10 % found in {_rate(ten)} (90 %: **{power}**)."
+                f"- {name}, {row.launches} launches: different in {row.different} "
+                f"(5 % or fewer: **{alarms}**); 10 % found in {ten} (90 %: **{power}**)."
             )
     return "\n".join(lines)
 
@@ -215,9 +215,9 @@ def _judged(judged: Iterable[Judged]) -> str:
         (
             row.method,
             row.launches,
-            _rate(row.different),
-            _rate(row.slower),
-            *(_rate(rate) for rate in row.found),
+            row.different,
+            row.slower,
+            *row.found,
             "" if row.half_width is None else f"{row.half_width:.1%}",
         )
         for row in judged
@@ -227,10 +227,5 @@ def _judged(judged: Iterable[Judged]) -> str:
 
 def _covered(rows: Iterable[Covered]) -> str:
     head = ("interval, launches", "launches", "covers", "half-width")
-    table = [(r.method, r.launches, _rate(r.covered), f"{r.half_width:.1%}") for r in rows]
+    table = [(r.method, r.launches, r.covered, f"{r.half_width:.1%}") for r in rows]
     return tabulate(table, head, tablefmt="github", disable_numparse=True)
-
-
-def _rate(rate: Rate) -> str:
-    low, high = rate.interval
-    return f"{rate.share:.0%} of {rate.of} [{100 * low:.0f}, {100 * high:.0f}]"

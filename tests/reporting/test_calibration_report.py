@@ -44,10 +44,10 @@ def test_the_report_comes_from_its_recording(tmp_path, monkeypatch):
 
 
 def test_the_recording_has_a_hundred_pairs_and_every_launch_of_both_sides():
-    recording = record.read()
+    recording = record.RECORDING.read()
     pairs = {(m.case.id, m.case.label.split()[1]) for m in recording}
     assert len(pairs) >= 100
-    assert len(recording) == 2 * len(pairs) * record.ROUNDS
+    assert len(recording) == 2 * len(pairs) * record.RECORDING.rounds
     assert len({m.case.id for m in recording}) == 5
 
 
