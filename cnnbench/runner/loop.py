@@ -82,13 +82,13 @@ def run(
     course, progress = _Course(plan, earlier, available()), progress or Progress()
     measured = made = 0
     total = sum(len(launch.cases) for launch in next(course.rounds()))
-    begin = clock()
     try:
         with (
             _ctrl_c_remembered() as check_ctrl_c,
             exports.made(plan, store, workers, available, progress.prepares) as ready,
         ):
-            slices = Slices(plan.time_budget_s - (clock() - begin))
+            # Exports are outside the budget, which is of the launches: they are made once.
+            slices = Slices(plan.time_budget_s)
             for queue in course.rounds():
                 total = made + sum(len(launch.cases) for launch in queue)
                 for index, launch in enumerate(queue):

@@ -178,6 +178,11 @@ range = [1, 64]
 """
 
 
+def headline_of(page):
+    """The sentence below the title."""
+    return page.blocks[1]
+
+
 def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
     file = tmp_path / "s.toml"
     names = ("vgg_block", "conv_layers")
@@ -197,13 +202,17 @@ def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
     found = compared_blocks(run.plan, results(run)[0])
     (group,) = over_runtimes(found)
     headers, rows = crossover_by_runtime.rows(group)
-    assert headers[:2] == ["runtime", "conv_layers is faster"]
+    assert headers[:2] == ["runtime", "conv_layers is faster at C"]
     said = {row[0]: row[1] for row in rows}
     # Between 2 and 0.5 times on a logarithmic scale the middle, on paper of logarithms: 8.
-    assert said["openvino"] == "from C = 4 to 16 (about 8)"
-    assert said["tensorflow"] == "never, C = 4 to 64"
+    assert said["openvino"] == "from about 8 [4, 16]"
+    assert said["tensorflow"] == "never from 4 to 64"
     assert rows[0][2].startswith("2.00 [")
     assert rows[1][-1].startswith("0.25 [")
+    assert (
+        "depends on the runtime**: on tensorflow never from 4 to 64; on openvino from about 8 "
+        "[4, 16]; on litert never from 4 to 64; on jax never from 4 to 64."
+    ) in headline_of(document(run))
     drawing = crossover_by_runtime.draw(group)
     assert [axes.get_title() for axes in drawing.axes if axes.get_visible()] == list(SECONDS)
     # What is on paper is told once, not for each runtime.

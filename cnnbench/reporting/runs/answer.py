@@ -26,8 +26,8 @@ def answer(results: Sequence[Result], comparisons: Sequence[ComparedBlocks]) -> 
     Of a comparison on several runtimes the first has all, the others what was measured.
     """
     paragraphs = []
-    for first, *others in over_runtimes(comparisons):
-        paragraphs += [_comparison(first), *map(payoff, others)]
+    for group in over_runtimes(comparisons):
+        paragraphs += [_comparison(group[0]), *([payoff(group)] if len(group) > 1 else ())]
     measured = timed(results)
     if not measured:
         paragraphs.insert(0, "**Nothing was measured:** what follows is on paper only.")
@@ -36,8 +36,43 @@ def answer(results: Sequence[Result], comparisons: Sequence[ComparedBlocks]) -> 
     return paragraphs
 
 
-def payoff(blocks: ComparedBlocks) -> str:
-    """Which of two blocks is faster from how many channels on, in one sentence."""
+def payoff(group: Sequence[ComparedBlocks]) -> str:
+    """Which of two blocks is faster from how many channels on, in one sentence.
+
+    Args:
+        group: the comparison, on each of the runtimes.
+    """
+    if len(group) == 1:
+        return _payoff(group[0])
+    of = group[0].comparison
+    known = [(blocks.comparison.runtime, faster(blocks)) for blocks in group if time_swap(blocks)]
+    if not known:
+        return f"{of.new} and {of.base} were not both timed at two sizes."
+    places = "; ".join(f"on {runtime} {where}" for runtime, where in known)
+    return (
+        f"**From how many input channels on {of.new} is faster than {of.base} depends on the "
+        f"runtime**: {places}."
+    )
+
+
+def faster(blocks: ComparedBlocks) -> str:
+    """At which numbers of channels the new block is faster, in a few words; empty if unknown."""
+    swap = time_swap(blocks)
+    if swap is None:
+        return ""
+    if swap.crossings:
+        return " and ".join(
+            f"{'from' if crossing.a_first else 'up to'} about {crossing.at:.0f} "
+            f"[{crossing.below:.0f}, {crossing.above:.0f}]"
+            for crossing in swap.crossings
+        )
+    first, last = swap.span
+    if not all(pair.ratio and pair.ratio.decided for pair in blocks.timed):
+        return f"not decided from {first} to {last}"
+    return f"{'always' if swap.better == blocks.comparison.new else 'never'} from {first} to {last}"
+
+
+def _payoff(blocks: ComparedBlocks) -> str:
     swap = time_swap(blocks)
     base, new = blocks.comparison.base, blocks.comparison.new
     if swap is None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cnnbench import units
 from cnnbench.reporting.runs.answer import payoff
-from cnnbench.reporting.runs.compared_blocks import ComparedBlocks
+from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, over_runtimes
 from cnnbench.reporting.tables import number, percent
 from cnnbench.runs.result import Result, timed
 from cnnbench.runs.store import Run
@@ -49,7 +49,7 @@ def sentence(
     if not measured:
         return "**Nothing was measured:** what follows is on paper only."
     if comparisons:
-        return payoff(comparisons[0])
+        return payoff(over_runtimes(comparisons)[0])
     decided = [(ratio, r) for r, ratio in ratios if ratio.decided]
     if ratios and not decided:
         return f"**Nothing differs from {base}** by more than the intervals allow."

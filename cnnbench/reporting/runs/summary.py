@@ -36,8 +36,8 @@ def document(run: Run) -> Document:
         page.text(sentence(place))
         if not places:
             page.table(ranking(place), spare=["peak memory", "parameters", "samples/s", "FLOPs"])
-    page.text(*map(payoff, comparisons))
     for group in over_runtimes(comparisons):
+        page.text(payoff(group))
         if len(group) > 1:
             page.table(crossover_by_runtime.rows(group))
     if not beside and not places:

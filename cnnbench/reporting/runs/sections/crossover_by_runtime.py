@@ -8,6 +8,7 @@ from functools import partial
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import live
+from cnnbench.reporting.runs.answer import faster
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, over_runtimes, time_swap
 from cnnbench.reporting.runs.data import Data, numbered
 from cnnbench.reporting.style import FAINT, GREY, PLAIN, Figure
@@ -36,30 +37,13 @@ def rows(group: Sequence[ComparedBlocks]) -> Table:
     """Of each runtime where the times cross, and their ratio at the shown channels."""
     of = group[0].comparison
     shown = [pair.channels for pair in group[0].shown]
-    headers = ["runtime", f"{of.new} is faster", *(f"times {of.base}, C = {c}" for c in shown)]
+    headers = ["runtime", f"{of.new} is faster at C", *(f"times {of.base}, C = {c}" for c in shown)]
     body = []
     for blocks in group:
         ratios = {pair.channels: pair.ratio for pair in blocks.pairs}
         at = [interval(ratios.get(channels), number) for channels in shown]
-        body.append([blocks.comparison.runtime, _faster(blocks), *at])
+        body.append([blocks.comparison.runtime, faster(blocks) or MISSING, *at])
     return headers, body
-
-
-def _faster(blocks: ComparedBlocks) -> str:
-    """Where the new block is faster, in words."""
-    swap = time_swap(blocks)
-    if swap is None:
-        return MISSING
-    if swap.crossings:
-        return ", ".join(
-            f"{'from' if crossing.a_first else 'below'} C = {swap.place(crossing)}"
-            for crossing in swap.crossings
-        )
-    first, last = swap.span
-    if not all(pair.ratio and pair.ratio.decided for pair in blocks.timed):
-        return f"not decided at every C from {first} to {last}"
-    always = swap.better == blocks.comparison.new
-    return f"{'always' if always else 'never'}, C = {first} to {last}"
 
 
 def draw(group: Sequence[ComparedBlocks]) -> Figure:
