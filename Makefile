@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test test-jax check docs bench clean
+TORCH := $(shell grep '^torch==' constraints.txt)+cpu
+
+.PHONY: run test test-jax test-runtimes check docs bench clean
 
 run: $(READY)  ## measure the default suite; prints where the report is
 	$(BIN)/cnnbench run $(ARGS)
@@ -14,6 +16,11 @@ test: $(READY)  ## the whole test suite, in two processes; ARGS=-n0 for one
 test-jax: $(READY)  ## the counts of XLA, with Keras on JAX
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[jax]"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/crosscheck/xla tests/layers/test_xla.py $(ARGS)
+
+test-runtimes: $(READY)  ## every runtime on real models; installs them, torch if there is its build for the CPU
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[runtimes]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH) || echo "no $(TORCH) to install: torch is left out"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/runtimes $(ARGS)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

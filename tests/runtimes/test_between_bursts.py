@@ -21,13 +21,18 @@ pytestmark = [
 ]
 
 BURSTS = 9
-NAMES = ("tensorflow", "jax", "torch", "onnxruntime", "openvino", "litert")
+REAL = [name for name in runtimes.names() if not runtimes.simulated(name)]
+EACH = [
+    pytest.param(name, marks=pytest.mark.skipif(bool(lacks), reason=lacks))
+    for name in REAL
+    for lacks in [runtimes.missing(name)]
+]
 
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory):
     """What starts the child of a runtime, of those that are here, on a stored or exported block."""
-    ready = session.start(*(name for name in NAMES if not runtimes.missing(name)))
+    ready = session.start(*(name for name in REAL if not runtimes.missing(name)))
     suite = suites.of_networks({"block": Network("residual_module")}, inputs=((32, 32, 64),))
     plan = planning.plan(suite, ready.places("cpu"), ready, 120.0)
     folder = tmp_path_factory.mktemp("run")
@@ -44,10 +49,8 @@ def cpu_s(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_child_does_not_compute_between_its_bursts(name, launched):
-    if lacks := runtimes.missing(name):
-        pytest.skip(lacks)
     child = launched(name)
     try:
         child.hear(120, 120)  # built, and called once
