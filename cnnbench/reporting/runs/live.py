@@ -132,13 +132,13 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places
     }
 
 
-def by_runtime(group: Sequence[ComparedBlocks]) -> Plain:
+def by_runtime(group: Sequence[ComparedBlocks], places: Places) -> Plain:
     """The ratio of the times of two blocks over the channels, each runtime in a panel."""
     of = group[0].comparison
     panels = [
         {
             "name": blocks.comparison.runtime,
-            **_points([(pair.channels, pair.ratio) for pair in blocks.pairs if pair.ratio]),
+            **_points([(p.channels, p.ratio, places[p.new.case.id]) for p in blocks.timed]),
             "guide": [[of.range[0], 1.0], [of.range[1], 1.0]],
         }
         for blocks in group

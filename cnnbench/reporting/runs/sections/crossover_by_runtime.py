@@ -29,7 +29,7 @@ def add(document: Document, data: Data) -> None:
         if timed:
             name = numbered("crossover-by-runtime", index)
             alt = f"time of {of.new} over that of {of.base}, by input channels and runtime"
-            with document.live("multiples", live.by_runtime(timed)):
+            with document.live("multiples", live.by_runtime(timed, data.places)):
                 document.picture(name, alt, partial(draw, timed))
 
 
