@@ -9,7 +9,7 @@ from cnnbench import runtimes
 from cnnbench.cases import suites
 from cnnbench.networks import Network
 from cnnbench.reporting import formats
-from cnnbench.reporting.runs import summary
+from cnnbench.reporting.runs import live, summary
 from cnnbench.reporting.runs.compared_blocks import compared_blocks, over_runtimes
 from cnnbench.reporting.runs.page import document
 from cnnbench.reporting.runs.sections import crossover_by_runtime, modes
@@ -215,6 +215,14 @@ def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
     ) in headline_of(document(run))
     drawing = crossover_by_runtime.draw(group)
     assert [axes.get_title() for axes in drawing.axes if axes.get_visible()] == list(SECONDS)
+    cases = run.plan.cases
+    (tab,) = live.by_runtime(group, {case.id: i for i, case in enumerate(cases)})["tabs"]
+    for panel in tab["panels"]:  # each ratio is of two cases, which it marks
+        for i, channels in enumerate(panel["x"]):
+            marked = [cases[row] for row in panel["cases"][i]]
+            assert [case.name for case in marked] == list(names)
+            assert {case.input_shape[-1] for case in marked} == {channels}
+            assert {case.runtime for case in marked} == {panel["name"]}
     # What is on paper is told once, not for each runtime.
     page = formats.markdown(document(run))
     assert page.count("On paper the two swap order") == 1

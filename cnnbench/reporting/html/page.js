@@ -96,7 +96,7 @@ const SHAPES = [
 const look = (i) => ({ colour: `c${i % 7}`, shape: SHAPES[i % SHAPES.length] });
 
 // A chart in `host`. Of `spec`: `x` and `y` are axes {name, unit, log}; `series` have a name, a
-// look and points {x, y, low, high, case, text}; `marks` are places on x, `guides` lines.
+// look and points {x, y, low, high, cases, text}; `marks` are places on x, `guides` lines.
 function plot(host, spec) {
   const wide = Math.max(host.clientWidth || 640, 220);
   const tall = spec.tall || Math.round(Math.min(440, Math.max(270, 0.56 * wide)));
@@ -147,7 +147,7 @@ function plot(host, spec) {
     if (s.line && mine.length > 1) group.append(path(mine.map((p) => [p.x, p.y]), `line${s.dashed ? " dashed" : ""}`));
     for (const p of mine) {
       if (p.low != null && p.high != null) group.append(make("line", { class: "end", x1: x.at(p.x), x2: x.at(p.x), y1: y.at(spec.y.log ? Math.max(p.low, y.low / 9) : p.low), y2: y.at(p.high) }));
-      if (s.dots !== false || p.case != null) group.append(make("path", { class: `point${s.dots === false ? " quiet" : ""}${marked.has(p.case) ? " marked" : ""}`, d: (s.look || look(i)).shape, transform: `translate(${x.at(p.x).toFixed(1)},${y.at(p.y).toFixed(1)})`, "data-case": p.case }));
+      if (s.dots !== false || p.cases.length) group.append(make("path", { class: `point${s.dots === false ? " quiet" : ""}${p.cases.some((row) => marked.has(row)) ? " marked" : ""}`, d: (s.look || look(i)).shape, transform: `translate(${x.at(p.x).toFixed(1)},${y.at(p.y).toFixed(1)})`, "data-case": p.cases.join(" ") }));
     }
     inside.append(group);
   });
@@ -172,7 +172,7 @@ function plot(host, spec) {
     tip.style.left = late ? "" : `${a + 12}px`;
     tip.style.right = late ? `${wide - a + 12}px` : "";
     tip.style.top = `${Math.max(0, Math.min(b - 10, tall - 130))}px`;
-    mark(...stop.map((p) => p.case));
+    mark(...stop.flatMap((p) => p.cases));
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect(), k = wide / box.width;
@@ -209,9 +209,9 @@ function drawn(host, draw) {
 const marked = new Set();
 function mark(...indices) {
   marked.clear();
-  for (const index of indices) if (index != null) marked.add(index);
+  for (const index of indices) marked.add(index);
   for (const node of all(".marked")) node.classList.remove("marked");
-  for (const index of marked) for (const node of all(`[data-case="${index}"]`)) node.classList.add("marked");
+  for (const index of marked) for (const node of all(`[data-case~="${index}"]`)) node.classList.add("marked");
 }
 
 const swatch = ({ colour, shape }, { dots = true, dashed } = {}) => make("svg", { viewBox: "-9 -7 18 14", class: colour, "aria-hidden": "true" },
@@ -232,8 +232,8 @@ const check = (name, on, change) =>
   make("label", {}, make("input", { type: "checkbox", ...(on ? { checked: "" } : {}), change: (event) => change(event.target.checked) }), name);
 
 // Points from columns of numbers.
-const points = ({ x, y, low, high, case: of }) =>
-  x.map((v, i) => ({ x: v, y: y[i], low: low && low[i], high: high && high[i], case: of[i] }));
+const points = ({ x, y, low, high, cases }) =>
+  x.map((v, i) => ({ x: v, y: y[i], low: low && low[i], high: high && high[i], cases: cases[i] || [] }));
 
 // Tabs of line charts over one quantity: {x, tabs: [{name, unit, series, marks}]}. A series has a
 // line, or dots, or both; the cases on a mere line are seen when they are marked.
@@ -425,7 +425,7 @@ function explore(view, root) {
     const [x, y] = [by(state.x), by(state.y)];
     const preset = data.presets.find((p) => p.x === state.x && p.y === state.y);
     const series = labels.map((name, s) => ({ name, look: look(s), points: [...kept].filter((i) => cases.tags.network[i] === name && (!alone.size || alone.has(name)))
-      .map((i) => ({ x: x.values[i], y: y.values[i], low: y.low && y.low[i], high: y.high && y.high[i], case: i, text: cases.columns[0].texts[i] })) }));
+      .map((i) => ({ x: x.values[i], y: y.values[i], low: y.low && y.low[i], high: y.high && y.high[i], cases: [i], text: cases.columns[0].texts[i] })) }));
     plot(host, { label: `${y.name} over ${x.name}, ${kept.size} cases`, series, guides: preset && preset.guides,
       x: { name: x.name, unit: x.unit, log: state.logx }, y: { name: y.name, unit: y.unit, log: state.logy } });
     host.prepend(make("small", {}, y.name));

@@ -35,8 +35,8 @@ _MEASURED: dict[str, Callable[[Result], float | Estimate | None]] = {
 Plain = dict[str, Any]
 Places = Mapping[str, int]
 """The row of every case in the table of cases, by its id."""
-Point = tuple[float, float | Estimate | None, int | None]
-"""A place across, a value there, and the row of the case that has it, if one has."""
+Point = tuple[float, float | Estimate | None, tuple[int, ...]]
+"""A place across, a value there, and the rows of the cases that it is of."""
 
 
 def crossover(blocks: ComparedBlocks, places: Places) -> Plain:
@@ -60,11 +60,11 @@ def _series(blocks: ComparedBlocks, quantity: str, places: Places) -> list[Plain
     of, found = blocks.comparison, []
     for look, label in enumerate((of.base, of.new)):
         cases = {pair.channels: (pair.base, pair.new)[look] for pair in blocks.pairs}
-        rows = {channels: places[r.case.id] for channels, r in cases.items()}
+        rows = {channels: (places[r.case.id],) for channels, r in cases.items()}
         peak = quantity == _PEAK_ON_PAPER
         if quantity in QUANTITIES and of.channels:
             channels, *both = blocks.curves(quantity)
-            curve = [(c, y, rows.get(c)) for c, y in zip(channels, both[look], strict=True)]
+            curve = [(c, y, rows.get(c, ())) for c, y in zip(channels, both[look], strict=True)]
             name = f"{label}, on paper" if peak else label
             found.append({"name": name, "look": look, "line": True, **_points(curve)})
         if value := _MEASURED.get(quantity):
@@ -86,8 +86,7 @@ def _mark(swap: Swap, crossing: Crossing) -> Plain:
 def _points(points: Sequence[Point]) -> Plain:
     """Columns of numbers; the ends of intervals and the rows of cases where any point has one."""
     found: Plain = {"x": [x for x, *_ in points], **estimates("y", [y for _, y, _ in points])}
-    cases = {i: case for i, (*_, case) in enumerate(points) if case is not None}
-    return {**found, "case": cases}
+    return {**found, "cases": {i: rows for i, (*_, rows) in enumerate(points) if rows}}
 
 
 def estimates(name: str, values: Sequence[float | Estimate | None]) -> Plain:
@@ -115,7 +114,7 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places
 
     def points(of: Callable[[Result], float | Estimate | None]) -> list[list[Point]]:
         return [
-            [(r.side, of(r), places[r.case.id]) for r in results if of(r)]
+            [(r.side, of(r), (places[r.case.id],)) for r in results if of(r)]
             for _, results, _ in groups
         ]
 
@@ -138,7 +137,12 @@ def by_runtime(group: Sequence[ComparedBlocks], places: Places) -> Plain:
     panels = [
         {
             "name": blocks.comparison.runtime,
-            **_points([(p.channels, p.ratio, places[p.new.case.id]) for p in blocks.timed]),
+            **_points(
+                [
+                    (p.channels, p.ratio, (places[p.base.case.id], places[p.new.case.id]))
+                    for p in blocks.timed
+                ]
+            ),
             "guide": [[of.range[0], 1.0], [of.range[1], 1.0]],
         }
         for blocks in group
