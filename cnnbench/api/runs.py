@@ -78,7 +78,7 @@ def run(
     time_budget: float | None = None,
     timeout: float = 120.0,
     seed: int | None = None,
-    threads: int | None = None,
+    threads: int | Sequence[int] | None = None,
     runtime: str | Sequence[str] = "tensorflow",
     progress: Progress | None = None,
     command: str = "",
@@ -114,7 +114,8 @@ def run(
         time_budget: seconds for all launches; the suite's if None.
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
-        threads: that one operation may use; all cores if None.
+        threads: that one operation may use, or several numbers of them, which are compared; those
+            of the suite, or all cores, if None.
         runtime: tensorflow, jax, torch, onnxruntime, openvino, litert, fake, a module of your own,
             or several, which take turns; all that are installed if "all".
         progress: who is told; nobody if None.
@@ -140,7 +141,11 @@ def run(
         "dtype": dtype,
         "data": data,
     }
+    counts = [threads] if isinstance(threads, int) else list(dict.fromkeys(threads or ()))
+    if wrong := [count for count in counts if type(count) is not int or count < 1]:
+        raise CnnbenchError(f"threads must be a whole number of at least 1; got {wrong[0]!r}")
     with _suite(targets, dict(params or {}), imports, grid) as suite:
+        counts = counts or list(dict.fromkeys(suite.threads))
         folder = session.chosen(suite.name, out, resume)
         names, absent = runtimes.chosen(runtime)
 
@@ -150,7 +155,7 @@ def run(
         def plan(measuring: Session) -> Plan:
             wanted = planning.plan(
                 suite,
-                measuring.places(device),
+                measuring.places(device, counts),
                 measuring,
                 timeout,
                 launches=launches or suite.launches,
@@ -158,7 +163,7 @@ def run(
                 reference=True,
                 seed=SystemRandom().randrange(2**31) if seed is None else seed,
                 time_budget_s=time_budget or suite.time_budget,
-                threads=threads,
+                threads=counts[0] if len(counts) == 1 else None,
                 command=command,
             )
             return replace(wanted, notes=(*wanted.notes, *absent))

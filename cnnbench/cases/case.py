@@ -24,7 +24,8 @@ class Case:
     size of one sample for each input, such as (h, w, c); a single size may be given without a tuple
     around it. Where it or `dtype` is empty, the network's own counts. `mode` is one of the
     runtime's. `label` is the name in reports; it does not change what is measured. `data` is a file
-    or a function that gives the input; it is random if that is empty.
+    or a function that gives the input; it is random if that is empty. `threads` is given where a
+    run has several numbers of them, else that of its plan counts.
     """
 
     target: str
@@ -39,6 +40,7 @@ class Case:
     data: str = ""
     source: str = ""
     imports: tuple[str, ...] = ()
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", several(self.inputs))
@@ -48,7 +50,8 @@ class Case:
     @property
     def id(self) -> str:
         """A readable text with everything that makes this case different; its key in the store."""
-        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}"
+        threads = f" threads={self.threads}" if self.threads else ""
+        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}{threads}"
 
     @property
     def paper_key(self) -> str:
@@ -80,6 +83,11 @@ class Case:
         return self.label or self.target
 
     @property
+    def place(self) -> list[str]:
+        """The runtime and the threads as names show them, where they are not the usual ones."""
+        return [*named_runtime(self.runtime), *named_threads(self.threads)]
+
+    @property
     def input_shape(self) -> Shape:
         """The size of one sample of the first input."""
         return self.inputs[0]
@@ -101,6 +109,11 @@ class Case:
 def named_runtime(runtime: str) -> list[str]:
     """A runtime as names of cases show it: not the usual one, nor a module of the user's."""
     return [runtime] if runtime not in ("", "tensorflow", "fake") and "." not in runtime else []
+
+
+def named_threads(threads: int | None) -> list[str]:
+    """A number of threads as names of cases show it, where there are several of them."""
+    return [f"{threads} thread{'s' * (threads > 1)}"] if threads else []
 
 
 def _as_stored(value: Any) -> Any:

@@ -24,7 +24,7 @@ class BlockComparison:
     `range` has the first and the last number of channels for which costs are computed, `channels`
     those between them for which both blocks can be built. The costs are lists with one number for
     each of these, by the names of `paper.QUANTITIES`.
-    `runtime` is empty in old stored runs, which had one.
+    `runtime` is empty in old stored runs, which had one; `threads` is that of the cases.
     """
 
     title: str
@@ -40,6 +40,7 @@ class BlockComparison:
     base_costs: dict[str, tuple[int, ...]]
     new_costs: dict[str, tuple[int, ...]]
     runtime: str = ""
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("base_costs", "new_costs"):

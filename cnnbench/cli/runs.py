@@ -80,7 +80,13 @@ def run(
         str, Option(help="For one launch, and to open a network.", metavar="TIME")
     ] = "120s",
     seed: Annotated[int | None, Option(help="Of the order and the inputs.")] = None,
-    threads: options.Threads = None,
+    threads: Annotated[
+        str | None,
+        Option(
+            help="Threads per operation: 2, or several as 1,2,4 [default: all cores].",
+            metavar="NUMBERS",
+        ),
+    ] = None,
     runtime: options.Runtimes = "tensorflow",
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
@@ -104,7 +110,7 @@ def run(
         finished = api.run(
             *(targets or ()),
             input_shape=input,
-            batch_size=_numbers(batch),
+            batch_size=_numbers("--batch", batch),
             dtype=dtype,
             mode=[part.strip() for part in mode.split(",")] if mode else (),
             params=options.parse_params(param),
@@ -118,7 +124,7 @@ def run(
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
             timeout=units.parse_duration(timeout),
             seed=seed,
-            threads=threads,
+            threads=_numbers("--threads", threads) if threads is not None else None,
             runtime=runtime,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
@@ -146,11 +152,11 @@ def run(
         raise typer.Exit(1)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(option: str, text: str) -> list[int]:
     """1,8,32 as a list."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
-        raise CnnbenchError(f"--batch must look like 8 or 1,8,32; got {text!r}")
+        raise CnnbenchError(f"{option} must look like 8 or 1,8,32; got {text!r}")
     return [int(part) for part in parts]
 
 

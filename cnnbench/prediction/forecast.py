@@ -146,7 +146,8 @@ def of_cases(cases: Iterable[Case], threads: int | None) -> list[PredictedRise]:
     fitting = [
         case
         for case in cases
-        if (case.device, case.mode, case.dtype, threads) == ("cpu", "graph", "float32", None)
+        if (case.device, case.mode, case.dtype) == ("cpu", "graph", "float32")
+        and not (case.threads or threads)
         and case.network.kind == "entry"
     ]
     known = {runtime: stored(runtime) for runtime in dict.fromkeys(c.runtime for c in fitting)}

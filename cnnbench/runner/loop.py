@@ -19,7 +19,7 @@ from cnnbench.cases.answer import Answer
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
-from cnnbench.host.environment import available_memory, environment
+from cnnbench.host.environment import available_memory, cores, environment
 from cnnbench.runner import exports
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
@@ -252,7 +252,7 @@ def measure(
     def order(case: Case) -> Order:
         paper, seed = plan.papers.get(case.paper_key), plan.seed + launch.number
         files = ready.files.get(case.id)
-        return Order(case, paper, seed, plan.threads, launch.number == 0, files)
+        return Order(case, paper, seed, threads(plan, case), launch.number == 0, files)
 
     beside = order(launch.reference) if launch.reference else None
     orders = [order(case) for case in fit]
@@ -271,7 +271,7 @@ def measure(
         known = {field.name: getattr(answer, field.name) for field in fields(Answer)}
         if not answer.environment:  # ended without a result: all that is known is this machine
             known["environment"] = environment(
-                workers.described[case.runtime].to_json(), plan.threads
+                workers.described[case.runtime].to_json(), threads(plan, case)
             )
         found.append(
             Measurement(
@@ -285,6 +285,14 @@ def measure(
             )
         )
     return found, sampled_ns / 1e9
+
+
+def threads(plan: Plan, case: Case) -> int | None:
+    """How many threads one operation may use; the framework's own choice if None.
+
+    Several runtimes would each choose another number: they get all cores.
+    """
+    return case.threads or plan.threads or (cores() if exports.shared(plan) else None)
 
 
 def too_large(case: Case, paper: Paper, available: int) -> str:

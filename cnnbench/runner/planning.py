@@ -17,6 +17,7 @@ from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Place, Suite
 from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
+from cnnbench.host.environment import cores
 from cnnbench.runner.server import Workers
 
 
@@ -35,6 +36,9 @@ def plan(
             notes += runtimes.check_modes(names, table.modes)
         except UnknownNameError as error:
             raise suite.fault(table.name, error) from None
+    threads = sorted({place.threads or fields.get("threads") or 1 for place in places})
+    if more := ", ".join(str(count) for count in threads if count > cores()):
+        notes.append(f"{more} threads take turns on {cores()} cores: no speed-up can be seen")
     asked = suite.groups(places)
     every = [case for group in asked for case in group]
     if not every:

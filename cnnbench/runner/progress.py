@@ -8,7 +8,7 @@ from statistics import median
 from typing import Self
 
 from cnnbench import units
-from cnnbench.cases.case import Case, named_runtime, sizes
+from cnnbench.cases.case import Case, sizes
 from cnnbench.runner.loop import Progress
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs.store import Measurement
@@ -28,7 +28,7 @@ def _name(case: Case) -> str:
 
 
 def _way(case: Case) -> str:
-    return " ".join([*named_runtime(case.runtime), case.mode])
+    return " ".join([*case.place, case.mode])
 
 
 class Lines(Progress):

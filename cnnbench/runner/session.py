@@ -46,17 +46,20 @@ class Session(Workers):
         """The names of the devices that `runtime` sees, by kind."""
         return self.described[self.runtime].devices
 
-    def places(self, device: str = "all") -> list[Place]:
+    def places(self, device: str = "all", threads: Sequence[int] = ()) -> list[Place]:
         """Where cases can run: each runtime on cpu, gpu, or all that it sees.
+
+        On the cpu with each number of threads, if there are several.
 
         Raises:
             RuntimeMissingError: no runtime sees the device.
         """
         found = [
-            Place(kind, name, runtimes.load(name).MODES)
+            Place(kind, name, runtimes.load(name).MODES, count)
             for kind in DEVICES
             for name in self.asked
             if self.described[name].devices.get(kind)
+            for count in (threads if kind == "cpu" and len(threads) > 1 else [None])
         ]
         wanted = [place for place in found if device in ("all", place.device)]
         if not wanted:

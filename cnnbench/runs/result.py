@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import geometric_mean, median
 
 from cnnbench import stats, units
-from cnnbench.cases.case import Case, named_runtime, sizes
+from cnnbench.cases.case import Case, sizes
 from cnnbench.cases.paper import Paper, rise_on_paper
 from cnnbench.cost import Cost
 from cnnbench.runs.store import Exported, Measurement, PredictedRise, Run
@@ -48,11 +48,17 @@ class Result:
 
     @property
     def unusual(self) -> list[str]:
-        """Batch, data type, device, runtime and mode where they are not the usual ones."""
+        """Batch, data type, device, runtime, threads and mode where they are not the usual ones."""
         case = self.case
         batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
-        where = (case.dtype, case.device, *named_runtime(case.runtime), case.mode)
+        where = (case.dtype, case.device, *case.place, case.mode)
         return batch + [x for x in where if x not in _USUAL]
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads one operation could use; None before a launch."""
+        known = (m.environment.get("threads") for m in self.launches)
+        return self.case.threads or next(filter(None, known), None)
 
     @property
     def network(self) -> str:

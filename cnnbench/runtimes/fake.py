@@ -2,8 +2,8 @@
 
 One call takes 20 us, plus 10 us a layer, plus 1 ns per 100 FLOPs, a training step three times
 that, and the first two calls of a process ten and two times as long. Launches differ by a few
-percent, by the same ones in every run. So runner, store and report can be tried, and tested
-exactly, in seconds.
+percent, by the same ones in every run. Threads share nine tenths of a call. So runner, store and
+report can be tried, and tested exactly, in seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def describe() -> dict[str, Any]:
 def call_ns(case: Case, paper: Paper) -> int:
     """Nanoseconds of one steady call, before noise."""
     forward = 20_000 + 10_000 * (len(paper.cost.layers) - 1) + paper.cost.flops // 100
-    return 3 * forward if case.mode == "train" else forward
+    whole = 3 * forward if case.mode == "train" else forward
+    return whole // 10 + 9 * whole // (10 * case.threads) if case.threads else whole
 
 
 def prepare(order: Order) -> Prepared:

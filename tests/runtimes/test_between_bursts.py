@@ -1,7 +1,8 @@
-"""Fair turns: a child computes in its own bursts alone, and leaves its neighbours' to them."""
+"""Fair turns: a child computes in its own bursts alone, and in those with the threads it has."""
 
 import sys
 import time
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -40,8 +41,10 @@ def launched(tmp_path_factory):
         store.create(folder, plan) as file,
         exports.made(plan, file, ready, available_memory, lambda _: None) as made,
     ):
-        orders = {c.runtime: Order(c, threads=2, files=made.files.get(c.id)) for c in plan.cases}
-        yield lambda name: ready.servers[name].child(worker.measure, orders[name])
+        orders = {c.runtime: Order(c, files=made.files.get(c.id)) for c in plan.cases}
+        yield lambda name, threads=2: ready.servers[name].child(
+            worker.measure, replace(orders[name], threads=threads)
+        )
 
 
 def cpu_s(pid):
@@ -66,3 +69,17 @@ def test_a_child_does_not_compute_between_its_bursts(name, launched):
         child.end()
     # Threads that spin, as ONNX Runtime's do by default, would compute for 20 to 60 ms.
     assert median(idle) < BURST_S / 10
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_child_of_one_thread_computes_no_more_than_time_passes(name, launched):
+    child = launched(name, threads=1)
+    try:
+        child.hear(120, 120)
+        begin = cpu_s(child._process.pid)
+        child.ask(worker.numbers(int(20 * BURST_S * 1e9), 1, 10_000))
+        _, ns = child.hear(120, 120)
+        used = cpu_s(child._process.pid) - begin
+    finally:
+        child.end()
+    assert used < 1.1 * ns / 1e9

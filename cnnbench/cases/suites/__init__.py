@@ -6,6 +6,8 @@ All keys. Most show the value that they have if left out; an example where they 
     description = ""
     launches = 5                        # processes per case, at least
     time_budget = 270                   # seconds for all launches
+    threads = []                        # that one operation may use: [1, 2, 4]; if left out, as
+                                        # `--threads` says
     base = ""                           # a block that all others are compared with
 
     [[block]]                           # a network at all its inputs, batches and modes
@@ -67,11 +69,15 @@ Group = list[Case]
 
 
 class Place(NamedTuple):
-    """Where cases may run: a device, a runtime, and its modes, of which the first is usual."""
+    """Where cases may run: a device, a runtime, and its modes, of which the first is usual.
+
+    `threads` is given where there are several numbers of them.
+    """
 
     device: str
     runtime: str
     modes: Sequence[str]
+    threads: int | None = None
 
 
 def _parsed(parse: Callable[[Any], Any]) -> BeforeValidator:
@@ -134,6 +140,7 @@ class BlockTable(_Table):
             data=self.data,
             source=self.source,
             imports=tuple(self.imports),
+            threads=place.threads,
         )
 
 
@@ -157,6 +164,7 @@ class Suite(_Table):
     description: str = ""
     launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES, strict=True)] = 5
     time_budget: Annotated[float, Field(gt=0, le=units.LONGEST, strict=True)] = 270
+    threads: list[Count] = []
     base: str = ""
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
@@ -228,6 +236,7 @@ class Suite(_Table):
                     batch_size=pair.batch,
                     device=place.device,
                     runtime=place.runtime,
+                    threads=place.threads,
                     pairs=tuple(pairs),
                     show=tuple(pair.show),
                     range=pair.range,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from cnnbench import stats, units
-from cnnbench.cases.case import named_runtime
+from cnnbench.cases.case import named_runtime, named_threads
 from cnnbench.cases.paper import QUANTITIES
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.runs.result import Result, ratio
@@ -52,9 +52,9 @@ class ComparedBlocks:
 
     @property
     def where(self) -> str:
-        """The size, batch, device and runtime at which both were compared."""
+        """The size, batch, device, runtime and threads at which both were compared."""
         of = self.comparison
-        place = [of.device, *named_runtime(of.runtime)]
+        place = [of.device, *named_runtime(of.runtime), *named_threads(of.threads)]
         return ", ".join([units.shape(of.size), f"batch {of.batch_size}", *place])
 
     @property
@@ -105,7 +105,7 @@ def over_runtimes(comparisons: Sequence[ComparedBlocks]) -> list[list[ComparedBl
     groups: dict[str, list[ComparedBlocks]] = {}
     for blocks in comparisons:
         of = blocks.comparison
-        key = repr((of.title, of.base, of.new, of.size, of.batch_size, of.device))
+        key = repr((of.title, of.base, of.new, of.size, of.batch_size, of.device, of.threads))
         groups.setdefault(key, []).append(blocks)
     return list(groups.values())
 

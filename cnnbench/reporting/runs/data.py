@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from typing import TypeVar
 
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks
@@ -57,6 +57,12 @@ def series(
     groups = grouped((r for r in results if r.time), alike).values()
     ordered = [sorted(group, key=size) for group in groups]
     return [group for group in ordered if size(group[0]) < size(group[-1])]
+
+
+def apart(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each of some rows: its first word, and of the others those that vary."""
+    varies = [len({*column}) > 1 for column in zip(*rows, strict=True)]
+    return [" ".join([row[0], *compress(row[1:], varies[1:])]) for row in rows]
 
 
 def numbered(stem: str, index: int) -> str:

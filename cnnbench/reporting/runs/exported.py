@@ -56,6 +56,7 @@ def row(r: Result) -> dict[str, Any]:
         "device": case.device,
         "runtime": case.runtime,
         "mode": case.mode,
+        "threads": r.threads,
         "dtype": case.dtype,
         "parameters": cost.params,
         "macs": cost.macs,

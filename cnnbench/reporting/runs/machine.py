@@ -90,8 +90,9 @@ def _facts(run: Run) -> list[tuple[str, list[str]]]:
 
 
 def varied(run: Run) -> list[str]:
-    """What changed during the run and so differs between its launches."""
-    several = [name for name, values in _facts(run) if len(values) > 1]
+    """What changed during the run and so differs between its launches, but for what was asked."""
+    asked = ["threads"] if any(case.threads for case in run.plan.cases) else []
+    several = [name for name, values in _facts(run) if len(values) > 1 and name not in asked]
     if not several:
         return []
     return [

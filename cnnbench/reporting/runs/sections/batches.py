@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import compress
 
 from cnnbench import units
-from cnnbench.cases.case import sizes
+from cnnbench.cases.case import named_threads, sizes
 from cnnbench.reporting.document import Document
-from cnnbench.reporting.runs.data import Data, grouped, series
+from cnnbench.reporting.runs.data import Data, apart, grouped, series
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
 from cnnbench.reporting.style import Axes, Figure, Look, fixed_log_axis, log_axis
@@ -49,21 +48,21 @@ def _alike(r: Result) -> str:
 def _way(r: Result) -> list[str]:
     """How it was run, apart from the batch."""
     case = r.case
-    return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode]
+    threads = " ".join(named_threads(case.threads))
+    return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode, threads]
 
 
 def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     """Samples per second over the batch size, one line for each network."""
     groups = list(grouped(found, _alike).values())
-    ways = [_way(group[0]) for group in groups]
-    varies = [len({*column}) > 1 for column in zip(*ways, strict=True)]
+    names = apart([[group[0].label, *_way(group[0])] for group in groups])
     lines = [
         Series(
-            " ".join([group[0].label, *compress(way, varies)]),
+            name,
             group[0].label,
             [(r.case.batch_size, exact(r.throughput)) for r in group if r.throughput],
         )
-        for group, way in zip(groups, ways, strict=True)
+        for group, name in zip(groups, names, strict=True)
     ]
 
     def finish(axes: Axes, _: Series | None) -> None:

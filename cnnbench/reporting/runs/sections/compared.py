@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 
 from cnnbench import stats, units
-from cnnbench.cases.case import named_runtime, sizes
+from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.notes import notes
@@ -21,6 +22,7 @@ from cnnbench.stats import Estimate
 
 ORDER = 5
 MOST_PANELS = 12
+_SETTING = attrgetter("runtime", "threads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Against:
         case = self.base.case
         words = {sizes(r.case.inputs) for r in (self.base, *(other for other, _ in self.others))}
         shared = words if len(words) == 1 else ()
-        place = [case.device, *named_runtime(case.runtime), case.mode]
+        place = [case.device, *case.place, case.mode]
         return ", ".join([*shared, f"batch {case.batch_size}", *place])
 
 
@@ -59,13 +61,13 @@ def add(document: Document, data: Data) -> None:
 
 
 def against(run: Run, results: Sequence[Result]) -> list[Against]:
-    """Every setting and runtime in which the base of a run has others beside it."""
+    """Every setting, runtime and number of threads in which the base has others beside it."""
     known = {result.case.id: result for result in results}
     settings = []
     for row in run.plan.together:
         present = [known[key] for key in row if key in known]
         for base in (result for result in present if result.label == run.plan.base):
-            here = [r for r in present if r.case.runtime == base.case.runtime and r is not base]
+            here = [r for r in present if r is not base and _SETTING(r.case) == _SETTING(base.case)]
             settings.append(Against(base, tuple((r, ratio(base, r)) for r in here)))
     return settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from cnnbench.cases.case import named_threads
 from cnnbench.reporting import style
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import live
@@ -23,7 +24,7 @@ def add(document: Document, data: Data) -> None:
     for index, group in enumerate(several):
         of = group[0].comparison
         document.section("Crossover")
-        document.heading(f"By runtime: {of.title}", 3)
+        document.heading(", ".join([f"By runtime: {of.title}", *named_threads(of.threads)]), 3)
         document.table(rows(group))
         timed = [blocks for blocks in group if any(pair.ratio for pair in blocks.pairs)]
         if timed:

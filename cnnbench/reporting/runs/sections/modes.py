@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from cnnbench import units
-from cnnbench.cases.case import named_runtime
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import Table, interval, number
@@ -14,7 +13,9 @@ from cnnbench.runs.result import Result, ratio, timed
 
 ORDER = 58
 
-_NETWORK = attrgetter("target", "params", "input_shape", "batch_size", "dtype", "device", "runtime")
+_NETWORK = attrgetter(
+    *("target", "params", "input_shape", "batch_size", "dtype", "device", "runtime", "threads")
+)
 
 
 def add(document: Document, data: Data) -> None:
@@ -42,5 +43,5 @@ def rows(results: Iterable[Result]) -> Table:
 
 def _where(r: Result) -> str:
     batch = f" batch {r.case.batch_size}" if r.case.batch_size > 1 else ""
-    place = ", ".join([r.case.device, *named_runtime(r.case.runtime)])
+    place = ", ".join([r.case.device, *r.case.place])
     return f"{r.network} {units.shape(r.case.input_shape)}{batch}, {place}"

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from cnnbench import units
-from cnnbench.cases.case import sizes
+from cnnbench.cases.case import named_threads, sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.runs.notes import listed
@@ -57,7 +57,8 @@ class Ranked:
     def network(self) -> str:
         """The network, and what all the rows share."""
         case = self.first.case
-        return ", ".join([f"{self.first.label} {sizes(case.inputs)}", f"batch {case.batch_size}"])
+        where = f"{self.first.label} {sizes(case.inputs)}", f"batch {case.batch_size}"
+        return ", ".join([*where, *named_threads(case.threads)])
 
     @property
     def base(self) -> Result:
@@ -92,7 +93,8 @@ def ranked(results: Sequence[Result]) -> list[Ranked]:
     """Every network that was timed and was to be measured on two runtimes or more."""
 
     def alike(r: Result) -> tuple[str, ...]:
-        return r.label, r.case.values_key, r.case.dtype, r.case.device
+        case = r.case
+        return r.label, case.values_key, case.dtype, case.device, *named_threads(case.threads)
 
     found = []
     for group in grouped(results, alike).values():

@@ -76,7 +76,9 @@ def scalings(results: Iterable[Result]) -> list[Scaling]:
     return [_scaling(group) for group in series(results, _alike, lambda r: r.side)]
 
 
-_FIELDS = attrgetter("target", "params", "batch_size", "dtype", "device", "runtime", "mode")
+_FIELDS = attrgetter(
+    *("target", "params", "batch_size", "dtype", "device", "runtime", "mode", "threads")
+)
 
 
 def _alike(result: Result) -> str:

@@ -25,6 +25,6 @@ def add(document: Document, data: Data) -> None:
                 if r.leak_bytes
             ),
             *flagged(below_ceilings(data)),
-            *(f"**Left out**: {note}." for note in data.run.plan.notes),
+            *(f"**Note**: {note}." for note in data.run.plan.notes),
         ]
     )
