@@ -137,16 +137,15 @@ def time_swap(blocks: ComparedBlocks) -> Swap | None:
     help to place the crossing between the neighbours that do. A pair without an interval, because
     there was only one launch, counts in the order of its values.
     """
-    pairs = blocks.timed
+    pairs = [(pair.channels, pair.ratio) for pair in blocks.pairs if pair.ratio]
     if len(pairs) < 2:
         return None
-    x = [p.channels for p in pairs]
-    base = [p.base.time.value for p in pairs if p.base.time]
-    new = [p.new.time.value for p in pairs if p.new.time]
-    plain = _swap(blocks, "time", True, (x, base, new))
-    sure = [p.ratio is not None and (p.ratio.decided or p.ratio.low is None) for p in pairs]
+    # The ratios, not the two times: they were taken in turn, so what slowed one slowed both.
+    curves = [x for x, _ in pairs], [1.0] * len(pairs), [ratio.value for _, ratio in pairs]
+    plain = _swap(blocks, "time", True, curves)
+    sure = [ratio.decided or ratio.low is None for _, ratio in pairs]
     crossings = []
-    for bound in stats.crossings(*(list(compress(values, sure)) for values in (x, base, new))):
+    for bound in stats.crossings(*(list(compress(values, sure)) for values in curves)):
         inside = [c.at for c in plain.crossings if bound.below <= c.at <= bound.above]
         # Several crossings within one bound are noise around a single one: take the middle one.
         at = inside[len(inside) // 2] if inside else bound.at

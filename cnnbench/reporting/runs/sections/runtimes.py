@@ -55,10 +55,11 @@ class Ranked:
 
     @property
     def network(self) -> str:
-        """The network, and what all the rows share."""
+        """The network with its input, and the batch if that is not 1."""
         case = self.first.case
-        where = f"{self.first.label} {sizes(case.inputs)}", f"batch {case.batch_size}"
-        return ", ".join([*where, *named_threads(case.threads)])
+        batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
+        where = [self.first.label, sizes(case.inputs), *batch, *named_threads(case.threads)]
+        return " ".join(where)
 
     @property
     def base(self) -> Result:
