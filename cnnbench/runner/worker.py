@@ -120,6 +120,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
         _check_unchanged(case, order.paper.digest, ready.digest)
     first: list[int] = []
     returned: list[object] = []
+    before = placement.threads()
 
     def first_call() -> None:
         begin = ready.clock()
@@ -135,7 +136,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
         joint_bytes = max(load_bytes, loaded_bytes - begin_bytes + peak_bytes)
     difference = _difference(order, ready, returned.pop())
     where["pinned"] = case.device == "cpu" and placement.spread(
-        ours, getattr(runtime, "COMPUTES_IN_MAIN", False)
+        ours, getattr(runtime, "COMPUTES_IN_MAIN", False), before
     )
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, memory = [*first], list[int](), [resident()]

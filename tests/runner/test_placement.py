@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -50,6 +51,26 @@ def test_the_main_thread_stays_free(pool):
     assert placement.spread()
     assert os.sched_getaffinity(os.getpid()) == before
     assert all(len(os.sched_getaffinity(task)) == 1 for task in pool)
+
+
+@linux
+def test_threads_that_did_not_work_come_last(pool, monkeypatch):
+    main = os.getpid()
+    ran = {main: 9, **dict(zip(pool, (5, 5, 7), strict=True))}
+    monkeypatch.setattr(placement, "threads", lambda: ran)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 5, 6, 7})
+    asked = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda task, cpus: asked.append((task, *cpus)))
+    assert placement.spread(main_works=True, before=dict.fromkeys(pool, 5))
+    assert asked == [(main, 4), (pool[2], 5), (pool[0], 6), (pool[1], 7)]
+
+
+@linux
+def test_how_long_a_thread_has_run_is_what_its_own_clock_says(pool):
+    sum(range(10**6))
+    ran = placement.threads()
+    assert set(pool) < set(ran)
+    assert 0 < ran[threading.get_native_id()] <= time.thread_time_ns()
 
 
 @linux
