@@ -21,12 +21,14 @@ Written by `python -m benchmarks.runtimes page` from what lies beside it.
 OF_PEERS = """## Our times beside theirs
 
 A call as `run` measures it, beside the same network on OpenVINO in its own `benchmark_app` (the
-same file), and on TensorFlow in a loop written by hand ([loop.py]({loop})): batch 1, float32,
-{threads} threads, {seconds} s of calls in a new process a side and round, the two in turn.
-{cpu}; {versions}. Times are medians over rounds. The ratio is the geometric mean over rounds with
-its 95 % interval; equal means that all of the interval is within {margin:.0%} of 1.
+same file), and on TensorFlow in a [loop]({loop}) written by hand: batch 1,
+float32, {threads} threads, {seconds} s of calls in a new process a side and round, in turn.
+{cpu}; {versions}.
 
 {table}
+
+All are medians over rounds, the ratio with its 95 % interval (order statistics, six rounds at
+least). Equal: yes if all of the interval is within {margin:.0%} of 1, no if none of it is.
 """
 OF_SOAK = """## Many launches
 
@@ -72,8 +74,6 @@ def of_peers(rounds: Sequence[Round]) -> str:
         mine = [r for r in rounds if (r.runtime, r.network) == (runtime, network)]
         ours, theirs = (median(getattr(r, side) for r in mine) for side in ("ours_s", "theirs_s"))
         found = peers.ratio(mine)
-        if found is None or found.low is None or found.high is None:
-            continue  # a single round
         table.append(
             (
                 network,
@@ -83,7 +83,7 @@ def of_peers(rounds: Sequence[Round]) -> str:
                 units.seconds(ours),
                 units.seconds(theirs),
                 f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]",
-                "yes" if peers.equal(found) else "**no**",
+                peers.equal(found),
             )
         )
     head = ("network", "runtime", "beside", "rounds", "ours", "theirs", "ours / theirs", "equal")

@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from statistics import median
+
+from scipy.stats import quantile_test
 
 from benchmarks.runtimes import rows
 from cnnbench import stats
@@ -162,12 +165,20 @@ def _said(command: Sequence[object]) -> str:
     return done.stdout
 
 
-def ratio(rounds: Sequence[Round]) -> Estimate | None:
-    """How many times as long a call takes in our process as in theirs."""
-    return stats.geometric([r.ours_s / r.theirs_s for r in rounds])
+def ratio(rounds: Sequence[Round]) -> Estimate:
+    """How many times as long a call takes in our process as in theirs, the median over rounds.
+
+    The interval is that of order statistics, which no single bad round moves; its ends are not a
+    number if there are fewer than six rounds.
+    """
+    ratios = [r.ours_s / r.theirs_s for r in rounds]
+    low, high = quantile_test(ratios, p=0.5).confidence_interval(stats.LEVEL)
+    return Estimate(median(ratios), low, high, len(ratios))
 
 
-def equal(found: Estimate) -> bool:
-    """Whether all of the interval is within the margin of 1."""
-    low, high = found.low or 0, found.high or float("inf")
-    return low >= 1 / (1 + MARGIN) and high <= 1 + MARGIN
+def equal(found: Estimate) -> str:
+    """Whether all of the interval is within the margin of 1: yes, no, or open."""
+    least, most = 1 / (1 + MARGIN), 1 + MARGIN
+    if least <= found.low and found.high <= most:
+        return "yes"
+    return "**no**" if found.high < least or found.low > most else "open"

@@ -1,5 +1,6 @@
 """The checks of runs over several runtimes: what they record, count by hand, and say."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.runtimes.soak import LOST, Ended
 from cnnbench.cases.case import Case
 from cnnbench.runner import loop
 from cnnbench.runs import store
+from cnnbench.stats import Estimate
 from tests.support import ROOT
 
 COMMITTED = ROOT / "reports" / "runtimes-cpu"
@@ -46,21 +48,32 @@ def test_the_time_that_benchmark_app_prints():
     assert peers.latency(said) == pytest.approx(7.72e-3)
 
 
-def test_equal_are_times_whose_whole_interval_is_near_one():
-    # Logs of +-0.00995: s = 0.0115, half-width 3.18 * 0.0115 / 2 = 1.8 %.
-    near = peers.ratio(rounds(1.01, 1 / 1.01, 1.01, 1 / 1.01))
-    assert near.value == pytest.approx(1)
-    assert (near.low, near.high) == (pytest.approx(0.982, abs=1e-3), pytest.approx(1.018, abs=1e-3))
-    assert peers.equal(near)
-    # As near, but uncertain; then certain, but 4 % slower or faster.
-    assert not peers.equal(peers.ratio(rounds(1.05, 1 / 1.05, 1.05, 1 / 1.05)))
-    assert not peers.equal(peers.ratio(rounds(1.04, 1.04, 1.04)))
-    assert not peers.equal(peers.ratio(rounds(0.96, 0.96, 0.96)))
+def test_the_ratio_is_the_median_with_an_interval_of_order_statistics():
+    # Of nine rounds the second smallest and largest: 1 - 2 * 10 / 2^9 = 96 % (binomial).
+    found = peers.ratio(rounds(0.5, 0.98, 0.99, 1.0, 1.01, 1.02, 1.02, 1.03, 7))
+    assert (found.low, found.value, found.high) == pytest.approx((0.98, 1.01, 1.03))
+    assert math.isnan(peers.ratio(rounds(1.0, 1.0, 1.0, 1.0, 1.0)).low)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.98, 1.02, "yes"),
+        (1.01, 1.02, "yes"),
+        (0.96, 1.01, "open"),
+        (1.01, 1.04, "open"),
+        (1.04, 1.06, "**no**"),
+        (0.92, 0.95, "**no**"),
+        (math.nan, math.nan, "open"),
+    ],
+)
+def test_equal_are_times_whose_whole_interval_is_near_one(low, high, said):
+    assert peers.equal(Estimate(1.0, low, high, 9)) == said
 
 
 def test_the_page_shows_each_network_beside_its_peer():
-    text = page.of_peers([*rounds(1.01, 1.01, 1.01), *rounds(1.2, 1.2, network="M")])
-    assert "| N         | openvino  | benchmark_app | 3        | 10.1 ms | 10.0 ms" in text
+    text = page.of_peers([*rounds(*[1.01] * 6), *rounds(*[1.2] * 6, network="M")])
+    assert "| N         | openvino  | benchmark_app | 6        | 10.1 ms | 10.0 ms" in text
     assert "1.010 [1.010, 1.010] | yes" in text
     assert "1.200 [1.200, 1.200] | **no**" in text
 
