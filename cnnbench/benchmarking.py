@@ -71,7 +71,7 @@ def forward(
             network's own if None.
         batch_size: samples per forward pass.
         dtype: float32, float16 or bfloat16; the network's own if None.
-        device: cpu or gpu.
+        device: cpu, gpu (the first) or gpu:1.
         mode: one of the runtime's, of tensorflow graph, eager, xla, predict or train; its usual
             one if None.
         seed: of the weights and the input.

@@ -85,7 +85,7 @@ def roofline(
         on: a known device; this machine if None and no peak is given.
         peak: FLOP/s, instead of a device.
         bandwidth: bytes a second, with a peak.
-        device: the device of this machine: cpu or gpu.
+        device: the device of this machine: cpu, gpu (the first) or gpu:1.
         threads: threads that one operation may use; all cores if None.
         runtime: what measures this machine, if it was not measured before.
         again: measure this machine again.
@@ -96,6 +96,7 @@ def roofline(
         CnnbenchError: what `trace` raises; there is no such device; a time is given without a
             network; a time or a rate is not a positive number.
     """
+    from cnnbench.cases.case import parsed_device
     from cnnbench.machine import probing
     from cnnbench.machine.roofline import device as known_device
     from cnnbench.machine.roofline import given, roofline
@@ -103,6 +104,7 @@ def roofline(
     for name, value in (("seconds", seconds), ("peak", peak), ("bandwidth", bandwidth)):
         if value is not None and not 0 < value < inf:
             raise CnnbenchError(f"{name} must be positive and finite; got {value}")
+    parsed_device(device)
     if bandwidth is not None and peak is None:
         raise CnnbenchError("a bandwidth goes with a peak; give both")
     if on is not None and peak is not None:

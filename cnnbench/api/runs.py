@@ -106,7 +106,7 @@ def run(
         out: the run's folder; `reports/<name>-<time>` if None.
         resume: continue the run in `out`, or the newest of this name under `reports`, as
             it was planned: of the arguments below only `time_budget` and `progress` count.
-        device: cpu, gpu, or all that the runtime sees.
+        device: cpu, gpu (the first), gpu:1, or all that the runtimes see.
         launches: processes per case, exactly; if None the suite's, and more where it takes
             more to reach the precision.
         precision: the half-width of an interval at which a case needs no more launches, relative
@@ -127,13 +127,15 @@ def run(
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import runtimes, stats
-    from cnnbench.cases.case import several
+    from cnnbench.cases.case import parsed_device, several
     from cnnbench.machine import probing
     from cnnbench.prediction import forecast
     from cnnbench.runner import planning, session
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runs import store
 
+    if device != "all":
+        parsed_device(device)  # before any runtime starts
     grid = {
         "inputs": several(input_shape) or None,
         "batches": [batch_size] if isinstance(batch_size, int) else list(batch_size),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
 DEVICES = ("cpu", "gpu")
+"""The kinds of devices. Of several of a kind each is named by its place: gpu:1 is the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,11 @@ class Case:
 
     `target`, `params`, `source` and `imports` are those of a `networks.Network`. `inputs` has the
     size of one sample for each input, such as (h, w, c); a single size may be given without a tuple
-    around it. Where it or `dtype` is empty, the network's own counts. `mode` is one of the
-    runtime's. `label` is the name in reports; it does not change what is measured. `data` is a file
-    or a function that gives the input; it is random if that is empty. `threads` is given where a
-    run has several numbers of them, else that of its plan counts.
+    around it. Where it or `dtype` is empty, the network's own counts. `device` is cpu, or gpu:1;
+    gpu alone, as in old stored runs, is the first. `mode` is one of the runtime's. `label` is the
+    name in reports; it does not change what is measured. `data` is a file or a function that gives
+    the input; it is random if that is empty. `threads` is given where a run has several numbers of
+    them, else that of its plan counts.
     """
 
     target: str
@@ -44,8 +47,17 @@ class Case:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", several(self.inputs))
-        if self.device not in DEVICES:
-            raise unknown("device", self.device, DEVICES)
+        parsed_device(self.device)
+
+    @property
+    def kind(self) -> str:
+        """The kind of its device."""
+        return parsed_device(self.device)[0]
+
+    @property
+    def index(self) -> int:
+        """The place of its device among those of its kind, from 0."""
+        return parsed_device(self.device)[1]
 
     @property
     def id(self) -> str:
@@ -104,6 +116,33 @@ class Case:
     def paper(self) -> Paper:
         """Its costs from a new trace; a stored run has them already."""
         return paper(self.graph(), train=self.mode == "train")
+
+
+def parsed_device(device: str) -> tuple[str, int]:
+    """The kind and the place of a device: gpu:1 is ("gpu", 1), and gpu is the first.
+
+    Raises:
+        UnknownNameError: it is none.
+    """
+    found = re.fullmatch(r"cpu|gpu(?::([0-9]{1,3}))?", device)
+    if not found:
+        raise unknown("device", device, (*DEVICES, "gpu:1"))
+    return device[:3], int(found[1] or 0)
+
+
+def named_devices(seen: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The names of the devices that a runtime sees, by what cases call them: cpu, gpu:0, gpu:1."""
+    return {
+        kind if kind == "cpu" else f"{kind}:{place}": name
+        for kind in DEVICES
+        for place, name in enumerate(seen.get(kind, ()))
+    }
+
+
+def no_device(device: str, known: Mapping[str, str]) -> str:
+    """That a device is not here, and which are, for `RuntimeMissingError`."""
+    seen = " and ".join(at if at == "cpu" else f"{at} ({name})" for at, name in known.items())
+    return f"no {device} here: the runtime sees {seen or 'none'} only"
 
 
 def named_runtime(runtime: str) -> list[str]:

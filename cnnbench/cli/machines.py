@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -74,7 +74,9 @@ def roofline(
     bandwidth: Annotated[str | None, Option(help="With --peak: 1555GB/s.", metavar="RATE")] = None,
     top: options.Top = None,
     format: options.Format = "table",
-    device: Annotated[Literal["cpu", "gpu"], Option(help="The device of this machine.")] = "cpu",
+    device: Annotated[
+        str, Option(help="Of this machine: cpu, gpu (the first) or gpu:1.", metavar="DEVICE")
+    ] = "cpu",
     threads: options.Threads = None,
     runtime: options.Runtime = "tensorflow",
     again: Annotated[

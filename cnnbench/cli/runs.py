@@ -65,7 +65,9 @@ def run(
         str | None, Option(help="Folder of the run [default: reports/NAME-TIME].", metavar="FOLDER")
     ] = None,
     resume: options.Resume = False,
-    device: Annotated[Literal["all", "cpu", "gpu"], Option(help="Where to measure.")] = "all",
+    device: Annotated[
+        str, Option(help="Where to measure: cpu, gpu (the first), gpu:1, or all.", metavar="DEVICE")
+    ] = "all",
     launches: Annotated[int | None, Option(min=1, help="Processes per case, exactly.")] = None,
     precision: Annotated[
         str | None,

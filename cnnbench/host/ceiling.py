@@ -27,7 +27,7 @@ class Ceiling:
 
     Args:
         name: of the device, for people.
-        device: cpu or gpu.
+        device: cpu, gpu or gpu:1.
         dtype: of the values.
         flops_per_s: of multiply-adds, which count as two.
         bytes_per_s: to and from the main memory of the device; None, and no limit, if unknown.

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from cnnbench import __version__, blocks, runtimes, stats
-from cnnbench.cases.case import Case
+from cnnbench.cases.case import Case, no_device, parsed_device
 from cnnbench.host import cache, hardware
 from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.host.environment import environment
@@ -40,8 +40,9 @@ BATCHES = {
 
 def probes(device: str, dtype: str) -> list[Case]:
     """The cases that are measured for one device and data type."""
+    kind, _ = parsed_device(device)
     return [
-        Case(name, (blocks.get(name).input_shape,), {}, batch[device], dtype, device)
+        Case(name, (blocks.get(name).input_shape,), {}, batch[kind], dtype, device)
         for name, batch in BATCHES.items()
     ]
 
@@ -55,7 +56,7 @@ def key(
     return {
         **{name: where[name] for name in ("host", "cpu", "cores", "threads")},
         "device": device,
-        **({"gpus": list(gpus)} if device == "gpu" else {}),
+        **({} if device == "cpu" else {"gpus": list(gpus)}),
         "dtype": dtype,
         "mode": runtimes.load(runtime).MODES[0],
         "runtime": runtime,
@@ -81,18 +82,18 @@ def find(
         The ceiling, if it could be measured, and what the user should know about that.
     """
     gpus: Sequence[str] = ()
-    if device == "gpu":  # which one, only a runtime that has started knows
+    if device != "cpu":  # which one, only a runtime that has started knows
+        asked, device = device, "{}:{}".format(*parsed_device(device))
         measuring = measuring or session.start(runtime)
-        gpus = measuring.devices()["gpu"]
+        seen = measuring.devices()
+        if device not in seen:
+            return None, no_device(asked, seen)
+        gpus = [seen[device]]
     wanted = key(runtime, device, dtype, threads, gpus)
     earlier = cache.read("ceilings", Ceiling, wanted, lambda ceiling: ceiling.key)
     if earlier and not again:
         return earlier, ""
     measuring = measuring or session.start(runtime)
-    devices = measuring.devices()
-    if not devices.get(device):
-        seen = " and ".join(kind for kind, names in devices.items() if names)
-        return None, f"no {device} here: the runtime sees {seen} only"
     run = measuring.measure(
         probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
     )

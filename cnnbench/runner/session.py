@@ -14,7 +14,7 @@ from random import SystemRandom
 from typing import Any
 
 from cnnbench import runtimes
-from cnnbench.cases.case import DEVICES, Case
+from cnnbench.cases.case import Case, named_devices, no_device, parsed_device
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Place
 from cnnbench.errors import RuntimeMissingError, StoreError
@@ -42,33 +42,35 @@ class Session(Workers):
         """The one that measures what is no case of a run: TensorFlow where it is here."""
         return self.builder
 
-    def devices(self) -> dict[str, list[str]]:
-        """The names of the devices that `runtime` sees, by kind."""
-        return self.described[self.runtime].devices
+    def devices(self) -> dict[str, str]:
+        """The names of the devices that `runtime` sees, by what cases call them."""
+        return named_devices(self.described[self.runtime].devices)
 
     def places(self, device: str = "all", threads: Sequence[int] = ()) -> list[Place]:
-        """Where cases can run: each runtime on cpu, gpu, or all that it sees.
+        """Where cases can run: each runtime on cpu, gpu, which is the first, gpu:1, or all.
 
         On the cpu with each number of threads, if there are several.
 
         Raises:
             RuntimeMissingError: no runtime sees the device.
         """
-        found = [
-            Place(kind, name, runtimes.load(name).MODES, count)
-            for kind in DEVICES
-            for name in self.asked
-            if self.described[name].devices.get(kind)
-            for count in (threads if kind == "cpu" and len(threads) > 1 else [None])
+        seen = {name: named_devices(self.described[name].devices) for name in self.asked}
+        known = {at: named for of in seen.values() for at, named in of.items()}
+        wanted = [
+            at for at in known if device == "all" or parsed_device(device) == parsed_device(at)
         ]
-        wanted = [place for place in found if device in ("all", place.device)]
         if not wanted:
-            present = list(dict.fromkeys(place.device for place in found))
             raise RuntimeMissingError(
-                f"no {device} here: the runtime sees {' and '.join(present)} only; "
-                f"use --device {present[0]} or install a build that sees it"
+                f"{no_device(device, known)}; use --device {next(iter(known))} or install a build "
+                "that sees it"
             )
-        return wanted
+        return [
+            Place(at, name, runtimes.load(name).MODES, count)
+            for at in wanted
+            for name in self.asked
+            if at in seen[name]
+            for count in (threads if at == "cpu" and len(threads) > 1 else [None])
+        ]
 
     def measure(
         self,

@@ -37,7 +37,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.answer import Check
-from cnnbench.cases.case import Case
+from cnnbench.cases.case import Case, no_device
 from cnnbench.cases.paper import Paper
 from cnnbench.errors import RuntimeMissingError, unknown
 
@@ -137,6 +137,18 @@ def check_dtype(name: str, dtype: str) -> None:
     known = getattr(load(name), "PRECISIONS", None)
     if known is not None and dtype not in known:
         raise unknown(f"data type of {name}", dtype, known, "leave this runtime or --dtype out")
+
+
+def device(case: Case, seen: Sequence[Any]) -> Any:
+    """The device of a case among those of its kind that a runtime sees.
+
+    Raises:
+        RuntimeMissingError: it is not there.
+    """
+    if case.index < len(seen):
+        return seen[case.index]
+    names = {f"{case.kind}:{place}": str(name) for place, name in enumerate(seen)}
+    raise RuntimeMissingError(no_device(case.device, names))
 
 
 def start(order: Order) -> None:

@@ -16,10 +16,13 @@ from cnnbench.cases.case import Case
 from cnnbench.cases.paper import digest as paper_digest
 from cnnbench.networks import load, samples
 from cnnbench.networks.reader import read
-from cnnbench.runtimes import Order
+from cnnbench.runtimes import Order, start
 
 WEIGHTS, INPUTS, OUTPUTS = "weights.npz", "inputs.npz", "outputs.npz"
 """The values of one network, in a folder: those of its weights and inputs, and what follows."""
+
+GPUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+"""GPUs are numbered as NVIDIA's tools number them, and not the fastest first."""
 
 SPREAD = 0.1
 """How far weights are moved that an initializer makes equal."""
@@ -176,7 +179,10 @@ def stored(order: Order, folder: Path, freeze: bool) -> str:
     # Stored in float32: a runtime that computes in another type rounds them itself.
     own = order.case.network.kind not in ("entry", "application")
     case = order.case if own else replace(order.case, dtype="float32")
-    built = Built(replace(order, case=case))
+    # On the CPU: what others are held against must not depend on a GPU's own kinds of arithmetic.
+    case = replace(case, device="cpu", runtime=keras.backend.backend())
+    start(order := replace(order, case=case))
+    built = Built(order)
     model = built.model
     if not own:
         vary(model, order.seed)

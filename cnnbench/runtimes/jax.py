@@ -7,14 +7,15 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._keras import Built, flat, loss_of
+from cnnbench.runtimes import Order, Prepared, device
+from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("jit", "train")
 PRELOAD = ("jax", "keras")
 EXTRA = "jax"
 ENVIRONMENT = {
+    **GPUS,
     "KERAS_BACKEND": "jax",
     # Take GPU memory as it is needed: the allocator's own peak is what we report.
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -26,14 +27,19 @@ def describe() -> dict[str, Any]:
     import jax
     import keras
 
-    seen = jax.devices()
     return {
         "versions": {"jax": jax.__version__, "keras": keras.__version__},
         "devices": {
             "cpu": ["cpu"],
-            "gpu": [device.device_kind for device in seen if device.platform != "cpu"],
+            "gpu": [gpu.device_kind for gpu in _gpus()],
         },
     }
+
+
+def _gpus() -> list[Any]:
+    import jax
+
+    return [found for found in jax.devices() if found.platform != "cpu"]
 
 
 def start(order: Order) -> None:
@@ -42,8 +48,10 @@ def start(order: Order) -> None:
 
     if order.threads:
         os.environ["NPROC"] = str(order.threads)
-    if order.case.device == "cpu":
+    if order.case.kind == "cpu":
         jax.config.update("jax_platforms", "cpu")
+    else:
+        jax.config.update("jax_default_device", device(order.case, _gpus()))
     jax.jit(lambda x: x + 1)(0).block_until_ready()
 
 
@@ -74,7 +82,7 @@ def prepare(order: Order) -> Prepared:
     return Prepared(
         step=step,
         outputs=None if case.mode == "train" else flat,
-        device_peak_of=_peak_of if case.device == "gpu" else None,
+        device_peak_of=_peak_of if case.kind == "gpu" else None,
         build_ns=built.build_ns,
         compile_ns=perf_counter_ns() - begin,
     )

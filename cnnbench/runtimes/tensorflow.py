@@ -13,14 +13,15 @@ from cnnbench import crosscheck
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import digest
 from cnnbench.errors import no_framework
-from cnnbench.runtimes import Order, Prepared
+from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._exported import INPUT, in_order
-from cnnbench.runtimes._keras import Built, flat, loss_of
+from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
+    **GPUS,
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     # Take GPU memory as it is needed: the allocator's own peak is what we report.
@@ -54,9 +55,10 @@ def start(order: Order) -> None:
     case = order.case
     if order.threads:
         tf.config.threading.set_intra_op_parallelism_threads(order.threads)
-    if case.device == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-    with tf.device(f"/{case.device.upper()}:0"):
+    # The only one that is seen is number 0. What a step leaves to TensorFlow runs there too.
+    gpus = tf.config.list_physical_devices("GPU") if case.kind == "gpu" else []
+    tf.config.set_visible_devices([device(case, gpus)] if case.kind == "gpu" else [], "GPU")
+    with tf.device(f"/{case.kind.upper()}:0"):
         kernel = tf.ones((3, 3, 8, 8), case.dtype)
 
         def tiny(x: Any) -> Any:
@@ -73,8 +75,8 @@ def prepare(order: Order) -> Prepared:
     import tensorflow as tf
 
     case = order.case
-    gpu = case.device == "gpu"
-    with tf.device(f"/{case.device.upper()}:0"):
+    gpu = case.kind == "gpu"
+    with tf.device(f"/{case.kind.upper()}:0"):
         built = Built(order)
         graph = built.graph
         call = _Call(tf, case, built, [tf.constant(x) for x in built.inputs])

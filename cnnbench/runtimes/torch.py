@@ -7,14 +7,15 @@ from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.case import Case
-from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._keras import Built, flat, loss_of
+from cnnbench.runtimes import Order, Prepared, device
+from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("eager", "compile", "train")
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
 ENVIRONMENT = {
+    **GPUS,
     "KERAS_BACKEND": "torch",
     # Threads that wait for the next step sleep: by default they spin into the neighbour's turn.
     "OMP_WAIT_POLICY": "passive",
@@ -27,14 +28,19 @@ def describe() -> dict[str, Any]:
     import keras
     import torch
 
-    count = torch.cuda.device_count()
     return {
         "versions": {"torch": torch.__version__, "keras": keras.__version__},
         "devices": {
             "cpu": ["cpu"],
-            "gpu": [torch.cuda.get_device_name(number) for number in range(count)],
+            "gpu": _gpus(),
         },
     }
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
 
 
 def start(order: Order) -> None:
@@ -44,10 +50,13 @@ def start(order: Order) -> None:
 
     if order.threads:
         torch.set_num_threads(order.threads)
-    device = _device(order.case)
-    keras.device(f"{order.case.device}:0").__enter__()
-    kernel = torch.ones(8, 8, 3, 3, device=device)
-    torch.nn.functional.conv2d(torch.ones(1, 8, 8, 8, device=device), kernel)
+    case = order.case
+    if case.kind == "gpu":
+        device(case, _gpus())
+        torch.cuda.set_device(case.index)  # whose memory and kernels are asked for below
+    keras.device(f"{case.kind}:{case.index}").__enter__()
+    kernel = torch.ones(8, 8, 3, 3, device=_device(case))
+    torch.nn.functional.conv2d(torch.ones(1, 8, 8, 8, device=_device(case)), kernel)
 
 
 def prepare(order: Order) -> Prepared:
@@ -62,7 +71,7 @@ def prepare(order: Order) -> Prepared:
         call = _training_step(model, x)
     else:
         call = _forward(model.eval(), x, case.mode == "compile")
-    gpu = case.device == "gpu"
+    gpu = case.kind == "gpu"
 
     def finished() -> object:
         found = call()
@@ -79,7 +88,7 @@ def prepare(order: Order) -> Prepared:
 
 
 def _device(case: Case) -> str:
-    return "cuda" if case.device == "gpu" else "cpu"
+    return f"cuda:{case.index}" if case.kind == "gpu" else "cpu"
 
 
 def _forward(model: Any, x: Any, compiled: bool) -> Callable[[], object]:

@@ -133,6 +133,11 @@ def test_a_block_may_be_kept_from_a_device(planned):
     assert [case.device for case in planned(text, ("cpu", "gpu")).cases] == ["cpu"]
     with pytest.raises(SuiteError, match=r"^own has nothing to measure on gpu$"):
         planned(text, ("gpu",))
+    of_gpus = BLOCK + 'devices = ["gpu"]\n'
+    several = ("cpu", "gpu:0", "gpu:1")
+    assert [case.device for case in planned(of_gpus, several).cases] == ["gpu:0", "gpu:1"]
+    second = BLOCK + 'devices = ["gpu:1"]\n'
+    assert [case.device for case in planned(second, several).cases] == ["gpu:1"]
 
 
 def test_a_case_that_is_there_twice_is_measured_once(planned):
@@ -306,7 +311,7 @@ def test_malformed_toml_names_file_and_line(refused):
         (BLOCK + "modes = [1]\n", "[block] 1 modes 1: input should be a valid string; got 1"),
         (
             BLOCK + 'devices = ["tpu"]\n',
-            "[block] 1 devices 1: must be one of cpu, gpu; got 'tpu'",
+            "[block] 1 devices 1: must be one of cpu, gpu, gpu:1; got 'tpu'",
         ),
         (BLOCK + BLOCK, "two blocks named 'mine'; names must be unique"),
         ('base = "mien"\n' + BLOCK, "base: unknown block 'mien'; did you mean mine?"),

@@ -220,7 +220,7 @@ OF_RUNS = {
     "--timeout": ("0", "", "soon", "-1s", "nan", "1e3", "9" * 400, LONG),
     "--seed": ("x", "", "1.5", "nan"),
     "--threads": ("0", "-1", "x", ""),
-    "--device": ("tpu", "", "CPU", "gpu:0"),
+    "--device": ("tpu", "", "CPU", "gpu:9", "gpu:", "cpu:0", LONG),
     "--runtime": (
         *("", "x", "os", "no.such", "tensorflw", "..", "a\nb", "json:loads", LONG),
         *("os.path", "broken.module"),
@@ -282,7 +282,7 @@ OF_ROOFLINES = {
     "--bandwidth": QUANTITIES,
     "--on": (*WORDS, "A10", "A100,H100"),
     "--top": ("0", "-1", "x", "", "1.5"),
-    "--device": ("tpu", "", "CPU", "all"),
+    "--device": ("tpu", "", "CPU", "all", "gpu:x"),
     "--format": ("", "TABLE", "mermaid", LONG),
     **{name: OPTIONS[k][name][1] for k, name in enumerate(("--input", "--batch", "--dtype"))},
 }

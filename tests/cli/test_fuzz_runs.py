@@ -77,7 +77,7 @@ OPTIONS = {
         ],
     ),
     "-p": ([], ["x", "=", "nonsense=3", "x" * 5000 + "=3", "filters = ", "a\nb=3"]),
-    "--device": (["cpu", "all"], ["gpu", "tpu", ""]),
+    "--device": (["cpu", "all"], ["gpu", "gpu:1", "tpu", ""]),
     "--timeout": (["60s"], ["0", "", "soon"]),
 }
 SIZES = ["8x8x3"], ["8x8", "3x8x8", "8x8x3,8x8x3", "0x8x3", "", "x", "9" * 30 + "x8x3", "8x8x3x1"]

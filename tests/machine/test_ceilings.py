@@ -129,10 +129,10 @@ def test_the_ceilings_of_a_gpu_are_kept_for_that_gpu(monkeypatch):
                 measurements=[launch(f"probe_{what}", seconds) for what in ("matmul", "copy")]
             )
 
-        devices = {"cpu": ["c"], "gpu": [name]}
+        devices = {"cpu": "c", "gpu:0": "other", "gpu:1": name}
         started = SimpleNamespace(devices=lambda: devices, measure=measure)
         monkeypatch.setattr(session, "start", lambda runtime: started)
-        return probing.find("fake", "gpu", "float32", None, Progress())[0]
+        return probing.find("fake", "gpu:1", "float32", None, Progress())[0]
 
     first, other = on("A", 1.0), on("B", 0.1)
     assert (first.key["gpus"], other.key["gpus"]) == (["A"], ["B"])

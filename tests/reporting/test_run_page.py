@@ -419,6 +419,9 @@ def test_doubts_are_grouped_with_what_to_do() -> None:
 def test_what_changed_during_the_run_is_named(run: Run) -> None:
     assert machine.varied(run) == []
     last = run.measurements[-1]
+    elsewhere = {**last.environment, "pinned": False, "devices": {"gpu": ["Tesla T4"]}}
+    on_gpu = replace(last, case=replace(last.case, device="gpu:0"), environment=elsewhere)
+    assert machine.varied(replace(run, measurements=(*run.measurements, on_gpu))) == []
     versions = {**last.environment["versions"], "keras": "9"}
     other = replace(last, environment={**last.environment, "threads": 7, "versions": versions})
     (note,) = machine.varied(replace(run, measurements=(*run.measurements, other)))

@@ -19,7 +19,7 @@ All keys. Most show the value that they have if left out; an example where they 
     batches = [1]
     modes = []                          # such as ["graph", "train"], of the runtimes that have
                                         # them; the usual one of each runtime if left out
-    devices = ["cpu", "gpu"]            # it runs on these devices only
+    devices = ["cpu", "gpu"]            # it runs on these only; "gpu:1" is the second
     dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
     source = ""                         # the file of the network, if `target` is only its name
@@ -54,7 +54,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cnnbench import networks, schema, units
-from cnnbench.cases.case import DEVICES, Case
+from cnnbench.cases.case import DEVICES, Case, parsed_device
 from cnnbench.cases.plan import BlockComparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
 from cnnbench.graph import check_dtype
@@ -99,8 +99,10 @@ Plane = Annotated[tuple[int, int], _parsed(partial(units.parse_shape, ranks=(2,)
 
 
 def _device(value: Any) -> Any:
-    if value not in DEVICES:
-        raise ValueError(f"must be one of {', '.join(DEVICES)}; got {value!r}")
+    try:
+        parsed_device(str(value))
+    except UnknownNameError:
+        raise ValueError(f"must be one of {', '.join(DEVICES)}, gpu:1; got {value!r}") from None
     return value
 
 
@@ -199,7 +201,8 @@ class Suite(_Table):
             alone = [] if table.name in compared else [()]
             grid = product(enumerate(table.inputs or alone), table.batches, places)
             for (index, inputs), batch, place in grid:
-                if table.devices and place.device not in table.devices:
+                ours = {place.device, parsed_device(place.device)[0]}
+                if table.devices and ours.isdisjoint(table.devices):
                     continue
                 for mode in _of_both(table.modes, place.modes):
                     # Compared are the cases with the same input and batch, in the usual mode of
@@ -307,7 +310,9 @@ def _check(suite: Suite, source: str) -> None:
     if suite.base and suite.base not in known:
         raise SuiteError(f"{source}: base: {unknown('block', suite.base, known)}")
     modes = [mode for table in suite.block for mode in table.modes]
-    places = [Place(device, "tensorflow", modes or [""]) for device in DEVICES]
+    named = [device for table in suite.block for device in table.devices or ()]
+    every = dict.fromkeys([*DEVICES, *named])
+    places = [Place(device, "tensorflow", modes or [""]) for device in every]
     cases = [case for group in suite.groups(places) for case in group]
     for case in {case.paper_key: case for case in cases}.values():
         try:

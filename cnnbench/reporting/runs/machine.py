@@ -37,7 +37,7 @@ def machine_rows(run: Run) -> Table:
     stops = Counter(run.stops.values()).most_common()
     loads = [load for m in run.measurements if (load := m.environment.get("load_1m")) is not None]
     rows = [
-        *([name, ", ".join(values)] for name, values in _facts(run)),
+        *([name, ", ".join(values)] for name, values in _facts(run.measurements)),
         ["suite", plan.suite],
         ["runtime", ", ".join(plan.runtimes)],
         ["cases, launches each", f"{len(plan.cases)}, {launches}"],
@@ -53,7 +53,7 @@ def machine_rows(run: Run) -> Table:
 
 def line(run: Run) -> str:
     """The machine and the frameworks in one line, and when it was."""
-    facts = {name: ", ".join(values) for name, values in _facts(run)}
+    facts = {name: ", ".join(values) for name, values in _facts(run.measurements)}
     words = [
         facts.get("CPU", ""),
         f"{facts['cores']} cores" if "cores" in facts else "",
@@ -74,9 +74,9 @@ def _named(kinds: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _facts(run: Run) -> list[tuple[str, list[str]]]:
+def _facts(measurements: Iterable[Measurement]) -> list[tuple[str, list[str]]]:
     """What is known of the machine and the versions: name, and every value that a launch had."""
-    environments = [m.environment for m in run.measurements]
+    environments = [m.environment for m in measurements]
     versions = [environment.get("versions") or {} for environment in environments]
     found = [
         (name, [show(known[key]) for known in environments if known.get(key) is not None])
@@ -90,9 +90,12 @@ def _facts(run: Run) -> list[tuple[str, list[str]]]:
 
 
 def varied(run: Run) -> list[str]:
-    """What changed during the run and so differs between its launches, but for what was asked."""
-    asked = ["threads"] if any(case.threads for case in run.plan.cases) else []
-    several = [name for name, values in _facts(run) if len(values) > 1 and name not in asked]
+    """What changed during the run, and so differs between launches in one place."""
+    places: dict[Any, list[Measurement]] = {}
+    for m in run.measurements:
+        places.setdefault((m.case.device, m.case.runtime, m.case.threads), []).append(m)
+    facts = [fact for of in places.values() for fact in _facts(of)]
+    several = dict.fromkeys(name for name, values in facts if len(values) > 1)
     if not several:
         return []
     return [
