@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial, wraps
 from inspect import signature
 from typing import Any
@@ -25,6 +25,12 @@ from cnnbench.rule import Rule, Shape, Weight, record
 
 DTYPES = ("float32", "float16", "bfloat16")
 """The data types that a network may be analysed in."""
+
+POLICIES = (*DTYPES, "mixed_float16", "mixed_bfloat16")
+"""Those of Keras. A mixed one computes in 16 bits and keeps its weights in float32."""
+
+PRECISIONS = (*POLICIES, "int8")
+"""Those that a network may run in."""
 
 _OF_SIZE = {
     8: "float64 int64 uint64",
@@ -220,14 +226,36 @@ def checked(input_shape: Shape, batch_size: int = 1, dtype: str = "float32") -> 
     return shape
 
 
-def check_dtype(dtype: str) -> None:
-    """Refuse a type that cannot be analysed.
+def check_dtype(dtype: str, known: Sequence[str] = DTYPES) -> None:
+    """Refuse a type that is not known.
 
     Raises:
-        ShapeError: it is none of DTYPES.
+        ShapeError: it is none of `known`.
     """
-    if dtype not in DTYPES:
-        raise ShapeError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
+    if dtype not in known:
+        raise ShapeError(f"dtype must be one of {', '.join(known)}; got {dtype!r}")
+
+
+def in_precision(graph: Graph, dtype: str) -> Graph:
+    """A graph of floats as it runs in another of PRECISIONS; what is computed stays the same.
+
+    In int8 the activations and the kernels of convolutions and dense layers take a byte a value.
+    Other weights take four: biases are int32, and what normalises stays float32.
+    """
+    computed = dtype.removeprefix("mixed_")
+    stored = None if dtype == computed else "float32"
+    nodes = [replace(node, weight_dtype=stored) for node in graph.nodes]
+    if dtype == "int8":
+        nodes = [replace(node, rule=_quantized(node.rule)) for node in nodes]
+    return replace(graph, dtype=computed, nodes=nodes)
+
+
+def _quantized(rule: Rule) -> Rule:
+    def quantized(weight: Weight) -> Weight:
+        kernel = weight.name.endswith("kernel")
+        return weight if kernel else replace(weight, dtype=weight.dtype or "float32")
+
+    return replace(rule, weights=tuple(map(quantized, rule.weights)))
 
 
 RULES: dict[str, Callable[..., Rule]] = {}

@@ -38,10 +38,11 @@ MAY = {
         "host": "errors paths schema",
         "cases": "errors units schema rule graph cost networks analysis",
         "crosscheck": "errors units records rule graph networks cost cases",
-        "runtimes": "errors networks cases crosscheck",
+        "runtimes": "errors graph networks cases crosscheck",
         # What was measured, and what measures it.
         "runs": "errors units paths schema records stats cost host cases",
-        "runner": "errors units paths schema stats layers blocks networks host cases runtimes runs",
+        "runner": "errors units paths schema stats graph layers blocks networks host cases"
+        " runtimes runs",
         # What follows from both.
         "machine": "errors units records stats graph cost blocks analysis host cases runtimes"
         " runs runner",

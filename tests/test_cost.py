@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from cnnbench import blocks
 from cnnbench.cost import AtLeast, cost
-from cnnbench.graph import Graph, Node, Tensor, trace
+from cnnbench.graph import Graph, Node, Tensor, in_precision, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.conv import conv2d
 from cnnbench.layers.dense import dense
 from cnnbench.layers.merge import add, concatenate
-from cnnbench.layers.norm import dropout
+from cnnbench.layers.norm import batch_normalization, dropout
 from cnnbench.layers.pool import max_pooling2d
 from cnnbench.layers.reshape import flatten
 from cnnbench.rule import Rule
@@ -346,3 +346,26 @@ def test_the_work_of_a_graph_without_a_rule_for_a_layer_is_a_lower_bound():
     graph.finish([Tensor(graph, 1)])
     found = cost(graph)
     assert [repr(found.macs), repr(found.flops), repr(found.params)] == [">= 3", ">= 6", "0"]
+
+
+# Precisions
+
+
+def test_a_precision_changes_bytes_and_no_count():
+    def block(x):
+        return dense(flatten(batch_normalization(conv2d(x, 2, 3, padding="same"))), 5)
+
+    before = trace(block, (4, 4, 1))
+    # Kernels of 3 * 3 * 2 = 18 and 32 * 5 = 160 weights; 2 + 5 biases, and 8 values of
+    # the normalisation. Activations: 16 of the input, 32 twice, and 5; the flat ones are a view.
+    kernels, others, values = 18 + 160, 2 + 5 + 4 * 2, 16 + 32 + 32 + 5
+    for dtype, weights, item in (
+        ("float32", 4 * (kernels + others), 4),
+        ("bfloat16", 2 * (kernels + others), 2),
+        ("mixed_float16", 4 * (kernels + others), 2),
+        ("int8", kernels + 4 * others, 1),
+    ):
+        found = cost(in_precision(before, dtype))
+        assert (found.weight_bytes, found.activation_bytes) == (weights, values * item), dtype
+        assert (found.macs, found.flops) == (cost(before).macs, cost(before).flops)
+    assert cost(before).weight_bytes == 4 * (kernels + others)

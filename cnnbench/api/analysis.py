@@ -45,7 +45,7 @@ def trace(
         input_shape: of one sample, as (h, w, c); a list of them for several inputs; the
             target's own if None.
         batch_size: samples per forward pass.
-        dtype: float32, float16 or bfloat16; a Keras model's own, else float32, if None.
+        dtype: one of `graph.PRECISIONS`; a Keras model's own, else float32, if None.
         include_top: the classifier of a model of `keras.applications`.
         fold: with each batch norm as part of the convolution before it, as inference engines do.
         **params: the target's parameters, where its defaults do not do.

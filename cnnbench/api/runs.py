@@ -65,7 +65,7 @@ def run(
     *targets: Any,
     input_shape: Any = None,
     batch_size: int | Sequence[int] = 1,
-    dtype: str | None = None,
+    dtype: str | Sequence[str] | None = None,
     mode: str | Sequence[str] = (),
     params: Mapping[str, Any] | None = None,
     data: str = "",
@@ -96,7 +96,8 @@ def run(
             inputs; each network's own if None. This and the next six are for networks: a suite
             has its own.
         batch_size: samples per call; or several, which are measured one after the other.
-        dtype: float32, float16 or bfloat16; each network's own if None.
+        dtype: float32, float16, bfloat16, mixed_float16, mixed_bfloat16 or int8; or several, of
+            the runtimes that have them. Each network's own if None.
         mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train;
             the usual one of each runtime if empty.
         params: of the networks.
@@ -140,7 +141,7 @@ def run(
         "inputs": several(input_shape) or None,
         "batches": [batch_size] if isinstance(batch_size, int) else list(batch_size),
         "modes": [mode] if isinstance(mode, str) else list(mode),
-        "dtype": dtype,
+        "dtypes": [dtype] if isinstance(dtype, str) else list(dtype or ()),
         "data": data,
     }
     counts = [threads] if isinstance(threads, int) else list(dict.fromkeys(threads or ()))
@@ -372,7 +373,7 @@ def _suite(
 
     name = targets[0] if targets else "tutorial"
     if len(targets) < 2 and isinstance(name, (str, Path)) and _is_suite(str(name)):
-        usual = {"inputs": None, "batches": [1], "modes": [], "dtype": None, "data": ""}
+        usual = {"inputs": None, "batches": [1], "modes": [], "dtypes": [], "data": ""}
         given = [key for key, value in grid.items() if value != usual[key]]
         given += ["imports"] * bool(imports)
         if given or params:

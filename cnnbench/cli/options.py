@@ -85,7 +85,11 @@ Entry = Annotated[
 ]
 Batch = Annotated[int, Option(help="Samples per forward pass.")]
 DType = Annotated[
-    str | None, Option(help="float32, float16 or bfloat16 [default: the model's, else float32].")
+    str | None,
+    Option(
+        help="float32, float16, bfloat16, mixed_float16, mixed_bfloat16 or int8 [default: the "
+        "model's, else float32]."
+    ),
 ]
 Params = Annotated[
     list[str] | None,

@@ -43,8 +43,13 @@ def run(
         str, Option(help="Samples per call: 8, or several as 1,8,32.", metavar="NUMBERS")
     ] = "1",
     dtype: Annotated[
-        str | None, Option(help="float32, float16 or bfloat16 [default: the network's own].")
-    ] = None,
+        str,
+        Option(
+            help="float32, float16, bfloat16, mixed_float16, mixed_bfloat16 or int8; several as "
+            "float32,int8 [default: the network's own].",
+            metavar="NAMES",
+        ),
+    ] = "",
     mode: Annotated[
         str,
         Option(
@@ -113,8 +118,8 @@ def run(
             *(targets or ()),
             input_shape=input,
             batch_size=_numbers("--batch", batch),
-            dtype=dtype,
-            mode=[part.strip() for part in mode.split(",")] if mode else (),
+            dtype=_names(dtype),
+            mode=_names(mode),
             params=options.parse_params(param),
             data=data,
             imports=import_ or (),
@@ -152,6 +157,11 @@ def run(
         raise typer.Exit(130)
     if not finished.measured:
         raise typer.Exit(1)
+
+
+def _names(text: str) -> list[str]:
+    """float32,int8 as a list."""
+    return [part.strip() for part in text.split(",")] if text else []
 
 
 def _numbers(option: str, text: str) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from cnnbench import __version__, blocks, runtimes, stats
 from cnnbench.cases.case import Case, no_device, parsed_device
+from cnnbench.graph import DTYPES
 from cnnbench.host import cache, hardware
 from cnnbench.host.ceiling import Ceiling, Probed
 from cnnbench.host.environment import environment
@@ -108,7 +109,7 @@ def of_cases(
     cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
 ) -> list[Ceiling]:
     """The ceiling of each device and data type of some cases, where it can be measured."""
-    kinds = dict.fromkeys((case.device, case.dtype) for case in cases)
+    kinds = dict.fromkeys((case.device, case.dtype) for case in cases if case.dtype in DTYPES)
     found = (find(measuring.runtime, *k, threads, _Begins(progress), measuring) for k in kinds)
     return [ceiling for ceiling, _ in found if ceiling]
 

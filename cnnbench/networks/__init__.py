@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError, unknown
-from cnnbench.graph import Graph, check_dtype
+from cnnbench.graph import DTYPES, PRECISIONS, Graph, check_dtype, in_precision
 from cnnbench.networks.applications import SIZES
 from cnnbench.networks.inputs import own_shapes
 from cnnbench.rule import Shape
@@ -115,12 +115,15 @@ class Network:
         Args:
             inputs: the size of one sample for each input; its own if None.
             batch_size: samples per forward pass.
-            dtype: float32, float16 or bfloat16; its own if None.
+            dtype: one of `graph.PRECISIONS`; its own if None.
 
         Raises:
             CnnbenchError: it cannot be opened.
-            ShapeError: a layer cannot take its input.
+            ShapeError: a layer cannot take its input, or there is no such type.
         """
+        if dtype is not None and dtype not in DTYPES:
+            check_dtype(dtype, PRECISIONS)
+            return in_precision(self.trace(inputs, batch_size, "float32"), dtype)
         if self.kind == "entry":
             entry = blocks.get(self.target)
             entry.check(self.params)  # before they could be taken for arguments of `trace` itself
@@ -176,7 +179,7 @@ class Network:
         if self.kind == "entry":
             return self.trace(inputs, batch_size, dtype)
         if dtype is not None:
-            check_dtype(dtype)  # before anything is opened
+            check_dtype(dtype, PRECISIONS)  # before anything is opened
         model = self.keras(inputs, dtype)
         graph = self.trace(inputs, batch_size)  # each layer in its own type
         if self.kind != "application":  # which was built for these sizes

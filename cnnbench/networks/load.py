@@ -43,7 +43,7 @@ def opened(
     if dtype and network.kind in ("entry", "application"):
         keras.config.set_dtype_policy(dtype)
     model = _made(network, inputs, values)
-    if dtype and model.compute_dtype != dtype and network.kind == "function":
+    if dtype and not _computes_in(model, dtype) and network.kind == "function":
         keras.config.set_dtype_policy(dtype)
         model = _made(network, inputs, values)
     return of_type(network.title, model, dtype)
@@ -55,12 +55,16 @@ def of_type(title: str, model: Any, dtype: str | None) -> Any:
     Raises:
         TargetError: it does not.
     """
-    if dtype and model.compute_dtype != dtype:
+    if dtype and not _computes_in(model, dtype):
         raise TargetError(
             f"{title} computes in {model.compute_dtype} and cannot be changed to {dtype}; "
             "leave --dtype out"
         )
     return model
+
+
+def _computes_in(model: Any, dtype: str) -> bool:
+    return dtype in (model.compute_dtype, model.dtype_policy.name)
 
 
 def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any:

@@ -124,7 +124,7 @@ def _exported(
     if file.exists():
         os.utime(kept)
         return file, replace(record, cached=True, bytes=_size(kept))
-    weights = plan.paper(case).cost.weight_bytes
+    weights = 4 * plan.paper(case).cost.params
     needed, room = runtime.EXPORT_BYTES * weights + 2**30, available()
     if needed > room:
         why = f"it takes about {units.binary(needed)} and {units.binary(room)} is available"

@@ -34,12 +34,16 @@ def plan(
     for table in suite.block:
         try:
             notes += runtimes.check_modes(names, table.modes)
+            notes += runtimes.check_dtypes(names, table.dtype)
         except UnknownNameError as error:
             raise suite.fault(table.name, error) from None
     threads = sorted({place.threads or fields.get("threads") or 1 for place in places})
     if more := ", ".join(str(count) for count in threads if count > cores()):
         notes.append(f"{more} threads take turns on {cores()} cores: no speed-up can be seen")
-    asked = suite.groups(places)
+    asked = [
+        [case for case in group if runtimes.computes_in(case.runtime, case.dtype)]
+        for group in suite.groups(places)
+    ]
     every = [case for group in asked for case in group]
     if not every:
         devices = dict.fromkeys(place.device for place in places)
@@ -48,7 +52,7 @@ def plan(
     cases: dict[str, Case] = {}
     for case in whole:
         try:
-            runtimes.check_dtype(case.runtime, case.dtype)
+            runtimes.check_dtypes([case.runtime], [case.dtype])
         except UnknownNameError as error:
             raise suite.fault(case.label, error) from None
         cases.setdefault(case.id, case)
@@ -83,7 +87,8 @@ def _resolved(
                 papers[full.paper_key] = full.paper()
             whole[place] = full
         else:
-            network = repr((case.network, case.inputs, case.dtype))
+            kind = runtimes.exporter(case.runtime) != ""  # it need not be built in that type
+            network = repr((case.network, case.inputs, case.dtype, kind))
             opened.setdefault(network, []).append(place)
     for places in opened.values():
         found = workers.servers[workers.builder].plan([cases[place] for place in places], timeout_s)

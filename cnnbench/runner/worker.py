@@ -25,6 +25,7 @@ from cnnbench import runtimes
 from cnnbench.cases import paper
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
+from cnnbench.graph import in_precision
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
@@ -79,7 +80,11 @@ def plan(_: Connection, cases: Sequence[Case]) -> Reply:
     network.check()
     found = []
     for case in cases:
-        graph = network.as_run(case.inputs or None, case.batch_size, case.dtype or None)
+        file = runtimes.exporter(case.runtime)  # of floats, which is then run in another type
+        dtype = None if file else case.dtype or None
+        graph = network.as_run(case.inputs or None, case.batch_size, dtype)
+        if file and case.dtype:
+            graph = in_precision(graph, case.dtype)
         inputs = tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs)
         if case.data:  # what is wrong with it is said before a launch
             from cnnbench.networks import samples
@@ -87,7 +92,7 @@ def plan(_: Connection, cases: Sequence[Case]) -> Reply:
             model = None if network.kind == "entry" else network.keras(inputs)
             samples.values(case.data, graph, model, seed=0)
         costs = replace(paper.paper(graph, case.mode == "train"), file=network.file_digest())
-        found.append(Planned(inputs, graph.dtype, costs.to_json()))
+        found.append(Planned(inputs, case.dtype or graph.dtype, costs.to_json()))
     return Reply(outcome="ok", planned=tuple(found))
 
 
@@ -187,7 +192,7 @@ def _difference(order: Order, ready: runtimes.Prepared, returned: object) -> flo
         gap = np.abs(np.asarray(mine).astype(np.float64) - other.astype(np.float64))
         gaps.append(np.max(gap, initial=0.0) / size)
     found = float(np.max(gaps, initial=0.0))  # NaN if one is
-    most = TOLERANCE[order.case.dtype]
+    most = TOLERANCE[order.case.dtype.removeprefix("mixed_")]
     if not found <= most:  # also where it is NaN
         raise CnnbenchError(
             f"it computes something else than TensorFlow: outputs differ by {found:.1e} of the "

@@ -28,7 +28,7 @@ Only the functions may import the framework; they run in a child process.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,7 +39,8 @@ from typing import Any
 from cnnbench.cases.answer import Check
 from cnnbench.cases.case import Case, no_device
 from cnnbench.cases.paper import Paper
-from cnnbench.errors import RuntimeMissingError, unknown
+from cnnbench.errors import RuntimeMissingError, UnknownNameError, unknown
+from cnnbench.graph import POLICIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,6 @@ def load(name: str) -> Any:
     if name not in names():
         raise unknown("runtime", name, names())
     return import_module(f"{__name__}.{name}")
-
-
-def check_dtype(name: str, dtype: str) -> None:
-    """Refuse a data type in which a runtime does not compute with an UnknownNameError."""
-    known = getattr(load(name), "PRECISIONS", None)
-    if known is not None and dtype not in known:
-        raise unknown(f"data type of {name}", dtype, known, "leave this runtime or --dtype out")
 
 
 def device(case: Case, seen: Sequence[Any]) -> Any:
@@ -246,11 +240,35 @@ def check_modes(names: Iterable[str], modes: Iterable[str]) -> list[str]:
         UnknownNameError: none of the runtimes has one of the modes.
     """
     known = {name: load(name).MODES for name in names}
-    modes, notes = list(modes), []
+    modes = list(modes)
     for mode in modes:
         if not any(mode in of for of in known.values()):
             raise unknown("mode", mode, {mode for of in known.values() for mode in of})
+    return _lacking("mode", known, modes)
+
+
+def check_dtypes(names: Iterable[str], dtypes: Iterable[str]) -> list[str]:
+    """The same of data types; an empty one is a network's own."""
+    known = {name: _precisions(name) for name in names}
+    dtypes = list(filter(None, dtypes))
+    notes = _lacking("data type", known, dtypes)
+    if not all(any(dtype in of for of in known.values()) for dtype in dtypes):
+        raise UnknownNameError("; ".join(notes))
+    return notes
+
+
+def computes_in(name: str, dtype: str) -> bool:
+    """Whether a runtime computes in a data type, or in the network's own if that is empty."""
+    return not dtype or dtype in _precisions(name)
+
+
+def _precisions(name: str) -> Sequence[str]:
+    return tuple(getattr(load(name), "PRECISIONS", POLICIES))
+
+
+def _lacking(what: str, known: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[str]:
+    notes = []
     for name, of in known.items():
-        if missing := [mode for mode in modes if mode not in of]:
-            notes.append(f"{name} has no mode {' or '.join(missing)}; it has {', '.join(of)}")
+        if missing := [one for one in wanted if one not in of]:
+            notes.append(f"{name} has no {what} {' or '.join(missing)}; it has {', '.join(of)}")
     return notes

@@ -176,9 +176,9 @@ def stored(order: Order, folder: Path, freeze: bool) -> str:
     """
     import keras
 
-    # Stored in float32: a runtime that computes in another type rounds them itself.
+    # Stored in float32, or the type of a network of one's own: who computes in another rounds.
     own = order.case.network.kind not in ("entry", "application")
-    case = order.case if own else replace(order.case, dtype="float32")
+    case = replace(order.case, dtype="" if own else "float32")
     # On the CPU: what others are held against must not depend on a GPU's own kinds of arithmetic.
     case = replace(case, device="cpu", runtime=keras.backend.backend())
     start(order := replace(order, case=case))

@@ -58,8 +58,9 @@ def start(order: Order) -> None:
     # The only one that is seen is number 0. What a step leaves to TensorFlow runs there too.
     gpus = tf.config.list_physical_devices("GPU") if case.kind == "gpu" else []
     tf.config.set_visible_devices([device(case, gpus)] if case.kind == "gpu" else [], "GPU")
+    dtype = case.dtype.removeprefix("mixed_") or "float32"
     with tf.device(f"/{case.kind.upper()}:0"):
-        kernel = tf.ones((3, 3, 8, 8), case.dtype)
+        kernel = tf.ones((3, 3, 8, 8), dtype)
 
         def tiny(x: Any) -> Any:
             return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")), 2, 2, "VALID")
@@ -67,7 +68,7 @@ def start(order: Order) -> None:
         if case.mode != "eager":
             tiny = tf.function(tiny, jit_compile=case.mode == "xla")
         for _ in range(2):
-            tiny(tf.ones((1, 8, 8, 8), case.dtype))
+            tiny(tf.ones((1, 8, 8, 8), dtype))
 
 
 def prepare(order: Order) -> Prepared:

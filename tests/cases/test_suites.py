@@ -440,7 +440,8 @@ def test_a_parameter_of_the_wrong_kind_is_refused_and_the_message_says_what_came
 def test_a_type_that_is_not_there_is_refused(refused):
     assert refused(BLOCK + 'dtype = "float64"\n') == (
         ShapeError,
-        "'mine': dtype must be one of float32, float16, bfloat16; got 'float64'",
+        "'mine': dtype must be one of float32, float16, bfloat16, mixed_float16, mixed_bfloat16, "
+        "int8; got 'float64'",
     )
 
 
@@ -476,3 +477,23 @@ def test_the_example_at_the_head_of_the_folder_has_every_key_and_loads(tmp_path)
     for key, field in suites.BlockTable.model_fields.items():
         if not field.is_required() and key != "devices":
             assert data["block"][0][key] == field.default, key
+
+
+def test_a_block_in_several_data_types_takes_turns_with_itself(planned):
+    plan = planned(BLOCK + 'dtype = ["float32", "bfloat16"]\nbatches = [1, 2]\n')
+    ids = [case.id for case in plan.cases]
+    assert [case.dtype for case in plan.cases] == ["float32", "bfloat16"] * 2
+    assert plan.together == (tuple(ids[:2]), tuple(ids[2:]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BLOCK + 'dtype = ["float32", "int4"]\n', "'mine': dtype must be one of float32, float16"),
+        (BLOCK + "dtype = []\n", "dtype"),
+        (BLOCK + "dtype = 8\n", "dtype"),
+        (BLOCK + 'dtype = ["float32", "bfloat16"]\n' + COMPARE, "'mine' must have one dtype; got"),
+    ],
+)
+def test_data_types_that_cannot_be_are_refused(refused, text, message):
+    assert message in refused(text)[1]

@@ -45,17 +45,32 @@ def test_a_mode_that_one_runtime_lacks_is_said_and_one_that_none_has_is_refused(
 
 
 def test_a_data_type_that_a_runtime_does_not_have_is_refused_before_anything_runs():
-    suite = suites.of_networks({"block": Network("vgg_block")}, dtype="bfloat16")
+    suite = suites.of_networks({"block": Network("vgg_block")}, dtypes=["bfloat16"])
 
     def planned(name):
         place = suites.Place("cpu", name, runtimes.load(name).MODES)
         return planning.plan(suite, [place], Workers({}), 120.0)
 
     assert {case.dtype for case in planned("openvino").cases} == {"bfloat16"}
-    with pytest.raises(
-        UnknownNameError, match="data type of litert 'bfloat16'; did you mean float32"
-    ):
+    with pytest.raises(UnknownNameError, match="litert has no data type bfloat16; it has float32"):
         planned("litert")
+
+
+def test_of_several_data_types_those_that_a_runtime_has_take_turns_and_the_rest_is_said():
+    asked = ["float32", "mixed_float16", "bfloat16"]
+    suite = suites.of_networks({"block": Network("vgg_block")}, dtypes=asked)
+    names = ("tensorflow", "openvino")
+    places = [suites.Place("cpu", name, runtimes.load(name).MODES) for name in names]
+    plan = planning.plan(suite, places, Workers({}), 120.0)
+    found = [(case.runtime, case.dtype) for case in plan.cases]
+    assert found == [
+        *(("tensorflow", dtype) for dtype in asked),
+        ("openvino", "float32"),
+        ("openvino", "bfloat16"),
+    ]
+    assert plan.together == (tuple(case.id for case in plan.cases),)
+    (note,) = plan.notes
+    assert note.startswith("openvino has no data type mixed_float16; it has float32")
 
 
 def test_inputs_and_outputs_are_put_in_the_order_of_the_network():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnbench.cases.answer import Check
@@ -10,7 +11,7 @@ from cnnbench.cli import main
 from cnnbench.runner import server
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
-from cnnbench.runtimes import Order, tensorflow
+from cnnbench.runtimes import Order, _keras, tensorflow
 
 pytestmark = pytest.mark.tensorflow
 
@@ -44,10 +45,20 @@ def test_every_mode_runs_and_agrees_with_keras(children, mode):
     assert answer.check == Check(layers=5, params=1168, differences=())
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_every_dtype_runs(children, dtype):
-    case = Case("vgg_block", (16, 16, 3), {"n_filters": 8}, dtype=dtype)
+@pytest.mark.parametrize("mode", ["graph", "train"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+def test_every_dtype_runs(children, dtype, mode):
+    case = Case("vgg_block", (16, 16, 3), {"n_filters": 8}, dtype=dtype, mode=mode)
     assert measured(children, case).check.equal
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
+def test_weights_take_on_paper_what_they_take_in_keras(dtype):
+    case = Case("resnet_cifar", (32, 32, 3), {"depth": 8}, dtype=dtype)
+    model = _keras.build(case)
+    size = {"float32": 4, "bfloat16": 2}
+    taken = sum(int(np.prod(w.shape)) * size[w.dtype] for w in model.weights)
+    assert case.paper().cost.weight_bytes == taken
 
 
 def test_the_peak_of_the_first_call_is_about_what_the_paper_says(children):

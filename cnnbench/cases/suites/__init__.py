@@ -20,7 +20,8 @@ All keys. Most show the value that they have if left out; an example where they 
     modes = []                          # such as ["graph", "train"], of the runtimes that have
                                         # them; the usual one of each runtime if left out
     devices = ["cpu", "gpu"]            # it runs on these only; "gpu:1" is the second
-    dtype = ""                          # "float32", "float16" or "bfloat16"; its own if empty
+    dtype = [""]                        # such as ["float32", "mixed_float16", "int8"], of the
+                                        # runtimes that have them; its own if empty
     data = ""                           # FILE.npz or module:function that gives the input
     source = ""                         # the file of the network, if `target` is only its name
     imports = []                        # modules that register layers which the file names
@@ -44,7 +45,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from importlib import resources
 from itertools import product
@@ -57,7 +57,7 @@ from cnnbench import networks, schema, units
 from cnnbench.cases.case import DEVICES, Case, parsed_device
 from cnnbench.cases.plan import BlockComparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
-from cnnbench.graph import check_dtype
+from cnnbench.graph import PRECISIONS, check_dtype
 from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
@@ -106,6 +106,10 @@ def _device(value: Any) -> Any:
     return value
 
 
+_SEVERAL = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+"""One text stands for a list of it."""
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -122,19 +126,21 @@ class BlockTable(_Table):
     devices: (
         Annotated[list[Annotated[str, BeforeValidator(_device)]], Field(min_length=1)] | None
     ) = None
-    dtype: str = ""
+    dtype: Annotated[list[str], _SEVERAL, Field(min_length=1)] = [""]
     data: str = ""
     source: str = ""
     imports: list[str] = []
 
-    def case(self, inputs: Sequence[Shape], batch: int, place: Place, mode: str) -> Case:
-        """The block with one combination of its inputs, batches, places and modes."""
+    def case(
+        self, inputs: Sequence[Shape], batch: int, place: Place, mode: str, dtype: str
+    ) -> Case:
+        """The block with one combination of its inputs, batches, places, modes and types."""
         return Case(
             target=self.target,
             inputs=tuple(inputs),
             params=self.params,
             batch_size=batch,
-            dtype=self.dtype,
+            dtype=dtype,
             device=place.device,
             mode=mode,
             runtime=place.runtime,
@@ -204,20 +210,20 @@ class Suite(_Table):
                 ours = {place.device, parsed_device(place.device)[0]}
                 if table.devices and ours.isdisjoint(table.devices):
                     continue
-                for mode in _of_both(table.modes, place.modes):
+                for mode, dtype in product(_of_both(table.modes, place.modes), table.dtype):
                     # Compared are the cases with the same input and batch, in the usual mode of
-                    # each runtime or in another that bears the same name.
+                    # each runtime or in another that bears the same name, in every data type.
                     key = (index, batch, mode == place.modes[0] or mode)
                     network = "" if self.base else table.name
                     groups.setdefault((network, key), []).append(
-                        table.case(inputs, batch, place, mode)
+                        table.case(inputs, batch, place, mode, dtype)
                     )
         return groups.values()
 
     def _at(self, pair: CompareTable, place: Place, name: str, channels: int) -> Case:
         table = next(table for table in self.block if table.name == name)
-        case = table.case(((*pair.size, channels),), pair.batch, place, place.modes[0])
-        return replace(case, dtype=case.dtype or "float32")
+        size = ((*pair.size, channels),)
+        return table.case(size, pair.batch, place, place.modes[0], table.dtype[0] or "float32")
 
     def comparisons(self, places: Sequence[Place]) -> tuple[BlockComparison, ...]:
         """The comparisons in each place, as a plan keeps them."""
@@ -294,7 +300,13 @@ def _check(suite: Suite, source: str) -> None:
         for name in (pair.base, pair.new):
             if name not in known:
                 raise SuiteError(f"{source}: [compare]: {unknown('block', name, known)}")
-            target = next(table.target for table in suite.block if table.name == name)
+            table = next(table for table in suite.block if table.name == name)
+            target = table.target
+            if len(table.dtype) > 1:
+                raise SuiteError(
+                    f"{source}: [compare]: {name!r} must have one dtype; got "
+                    f"{', '.join(table.dtype)}"
+                )
             if networks.is_known(target) and networks.Network(target).kind != "entry":
                 raise SuiteError(
                     f"{source}: [compare]: {name!r} is {target}, and only entries of the catalogue "
@@ -336,7 +348,7 @@ def of_networks(
     inputs: Sequence[Shape] | None = None,
     batches: Sequence[int] = (1,),
     modes: Sequence[str] = (),
-    dtype: str | None = None,
+    dtypes: Sequence[str] = (),
     data: str = "",
 ) -> Suite:
     """A suite of some networks that take turns; all are compared with the first.
@@ -349,8 +361,8 @@ def of_networks(
             raise SuiteError(f"a batch must be a whole number of at least 1; got {batch!r}")
     if not batches:
         raise SuiteError("expected at least one batch; got none")
-    if dtype is not None:
-        check_dtype(dtype)
+    for dtype in dtypes:
+        check_dtype(dtype, PRECISIONS)
     if "" in named:
         raise SuiteError("the name of a network must not be empty")
     first, *others = named
@@ -367,7 +379,7 @@ def of_networks(
                 inputs=[tuple(inputs)] if inputs else [],
                 batches=list(dict.fromkeys(batches)),
                 modes=list(dict.fromkeys(modes)),
-                dtype=dtype or "",
+                dtype=list(dict.fromkeys(dtypes)) or [""],
                 data=data,
                 source=network.source,
                 imports=list(network.imports),

@@ -22,7 +22,7 @@ from cnnbench.stats import Estimate
 
 ORDER = 5
 MOST_PANELS = 12
-_SETTING = attrgetter("runtime", "threads")
+_SETTING = attrgetter("runtime", "threads", "dtype")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Against:
         case = self.base.case
         words = {sizes(r.case.inputs) for r in (self.base, *(other for other, _ in self.others))}
         shared = words if len(words) == 1 else ()
-        place = [case.device, *case.place, case.mode]
+        dtype = [case.dtype] if case.dtype != "float32" else []
+        place = [*dtype, case.device, *case.place, case.mode]
         return ", ".join([*shared, f"batch {case.batch_size}", *place])
 
 

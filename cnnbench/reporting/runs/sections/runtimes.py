@@ -58,8 +58,9 @@ class Ranked:
         """The network with its input, and the batch if that is not 1."""
         case = self.first.case
         batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
-        where = [self.first.label, sizes(case.inputs), *batch, *named_threads(case.threads)]
-        return " ".join(where)
+        dtype = [case.dtype] if case.dtype != "float32" else []
+        batch += [*dtype, *named_threads(case.threads)]
+        return " ".join([self.first.label, sizes(case.inputs), *batch])
 
     @property
     def base(self) -> Result:
