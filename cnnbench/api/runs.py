@@ -195,19 +195,26 @@ def run(
     return Finished(folder, page.write(folder), ending, store.read(folder))
 
 
-def report(folder: Path | str) -> Path:
+def report(folder: Path | str, figures: Sequence[str] = ()) -> Path:
     """Write the report of a stored run again; returns its page.
 
     Of pytest-benchmark's JSON, a file or a folder of files, the page goes to `FOLDER-report`.
 
+    Args:
+        folder: where the run is.
+        figures: formats in which each figure is written beside its PNG: svg, pdf.
+
     Raises:
         StoreError: there is no run in the folder.
+        UnknownNameError: there is no such format.
     """
+    from cnnbench.reporting import style
     from cnnbench.reporting.runs import benchmarks, page
     from cnnbench.runs import recording
 
+    also = style.suffixes(figures)
     write = benchmarks.write if recording.benchmarks(str(folder)) else page.write
-    return write(Path(folder))
+    return write(Path(folder), also)
 
 
 def results(folder: Path | str) -> DataFrame:

@@ -39,7 +39,11 @@ _COMMANDS: _Commands = {
         "run MobileNetV2 my.keras --input 96x96x3 --time-budget 2m",
         "run tutorial --out reports/mine --resume",
     ),
-    "report": (runs.report, "report reports/mine", "report pytest-benchmark.json"),
+    "report": (
+        runs.report,
+        "report reports/mine --figures svg,pdf",
+        "report pytest-benchmark.json",
+    ),
     "compare": (
         runs.compare,
         "compare reports/before reports/after",

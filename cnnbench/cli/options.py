@@ -154,6 +154,11 @@ def given_names(options: Mapping[str, Any]) -> list[str]:
     return [name for name, value in options.items() if value not in (None, False, [])]
 
 
+def listed(text: str) -> list[str]:
+    """graph,xla as a list of two; none of an empty text."""
+    return [part.strip() for part in text.split(",")] if text else []
+
+
 def parse_params(pairs: Sequence[str] | None) -> dict[str, Any]:
     """n_filters=64 as {"n_filters": 64}."""
     return {name: literal(value) for name, value in split(pairs, "n_filters=64")}

@@ -118,8 +118,8 @@ def run(
             *(targets or ()),
             input_shape=input,
             batch_size=_numbers("--batch", batch),
-            dtype=_names(dtype),
-            mode=_names(mode),
+            dtype=options.listed(dtype),
+            mode=options.listed(mode),
             params=options.parse_params(param),
             data=data,
             imports=import_ or (),
@@ -159,22 +159,22 @@ def run(
         raise typer.Exit(1)
 
 
-def _names(text: str) -> list[str]:
-    """float32,int8 as a list."""
-    return [part.strip() for part in text.split(",")] if text else []
-
-
 def _numbers(option: str, text: str) -> list[int]:
     """1,8,32 as a list."""
-    parts = [part.strip() for part in text.split(",")]
+    parts = options.listed(text) or [""]
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
         raise CnnbenchError(f"{option} must look like 8 or 1,8,32; got {text!r}")
     return [int(part) for part in parts]
 
 
-def report(folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")]) -> None:
+def report(
+    folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")],
+    figures: Annotated[
+        str, Option(help="Each figure also as svg, pdf or both: svg,pdf.", metavar="FORMATS")
+    ] = "",
+) -> None:
     """Write the pages of a stored run again: index.html and README.md."""
-    print(f"report: {api.report(folder)}")
+    print(f"report: {api.report(folder, options.listed(figures))}")
 
 
 def compare(

@@ -147,7 +147,7 @@ def _names(text: str | None) -> list[str] | None:
     """flops,peak as a list of two; none as an empty list."""
     if text is None:
         return None
-    return [] if text == "none" else [name.strip() for name in text.split(",")]
+    return [] if text == "none" else options.listed(text) or [""]
 
 
 def _grid(pairs: Sequence[str] | None) -> dict[str, Any]:

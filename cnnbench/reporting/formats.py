@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -55,10 +55,16 @@ def show(document: Document, format: str) -> str:
     return printers[format]()
 
 
-def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None = None) -> Path:
+def write(
+    document: Document,
+    folder: Path,
+    beside: Mapping[str, bytes] | None = None,
+    also: Sequence[str] = (),
+) -> Path:
     """Write README.md, its figures, index.html and what is `beside` it; returns README.md.
 
-    Figures that we drew for an earlier page there, and that this one lacks, are removed.
+    Figures are PNG, as README.md shows them, and files with the endings of `also`: .svg, .pdf.
+    Those that we drew for an earlier page there, and that this one lacks, are removed.
     """
     from cnnbench.reporting.style import images, saved  # here: it imports matplotlib
 
@@ -73,11 +79,16 @@ def write(document: Document, folder: Path, beside: Mapping[str, bytes] | None =
             png, svg = images(picture.draw, (".png", ".svg"), words=True)
             (folder / picture.name).write_bytes(png)
             drawn[picture.name] = svg.decode()
+            if also:  # again, for the SVG of the page has its letters from the reader's machine
+                contents = images(picture.draw, also, words=False)
+                for suffix, content in zip(also, contents, strict=True):
+                    (folder / picture.name).with_suffix(suffix).write_bytes(content)
         path.write_text(markdown(document), encoding="utf-8")
         (folder / PAGE).write_text(page.page(document, drawn), encoding="utf-8")
         for name in {*_SHOWN.findall(earlier)} - {picture.name for picture in pictures}:
-            if saved(folder / name):
-                (folder / name).unlink()
+            for file in map((folder / name).with_suffix, (".png", ".svg", ".pdf")):
+                if saved(file):
+                    file.unlink()
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}") from None
     return path

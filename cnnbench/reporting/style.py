@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Figure
 from matplotlib.lines import Line2D as Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.stats import Estimate
 
 Look = dict[str, Any]
@@ -41,7 +41,8 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Creator": _SOFTWARE, "Date": None},
     ".pdf": {"Creator": _SOFTWARE, "CreationDate": None},
 }
-_HEAD = 256  # bytes; texts of a PNG come before its pixels
+_MARKS = {".png": "Software\0{}", ".svg": "<dc:title>{}</dc:title>", ".pdf": "/Creator ({})"}
+"""How each kind of file says by whom it was written."""
 _ROUND = re.compile(r"\.0+(?=\D|$)")
 RC: dict[Any, Any] = {
     "font.size": 13,
@@ -114,8 +115,17 @@ def write(draw: Callable[[], Figure], path: Path) -> None:
 
 def saved(path: Path) -> bool:
     """Whether a file is a figure that `save` wrote."""
-    mark = f"Software\0{_SOFTWARE}".encode()
-    return path.is_file() and mark in path.read_bytes()[:_HEAD]
+    mark = _MARKS.get(path.suffix, "").format(_SOFTWARE).encode()
+    return bool(mark) and path.is_file() and mark in path.read_bytes()
+
+
+def suffixes(formats: Iterable[str]) -> tuple[str, ...]:
+    """How files of these formats end: .svg of svg; a `CnnbenchError` if there is no such format."""
+    known = {suffix.removeprefix("."): suffix for suffix in _METADATA}
+    for format in formats:
+        if format not in known:
+            raise unknown("format of a figure", format, known)
+    return tuple(known[format] for format in formats)
 
 
 def looks(names: Iterable[str], first: Iterable[str] = ()) -> dict[str, Look]:

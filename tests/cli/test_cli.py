@@ -202,6 +202,7 @@ def test_list_names_blocks_models_and_suites(capsys):
         (["run", "--runtime", "tensorflwo"], "unknown runtime 'tensorflwo'; did you mean"),
         (["run", "--runtime", "no.such.module"], "no.such.module"),
         (["report", "/nonexistent"], "no run in /nonexistent"),
+        (["report", ".", "--figures", "svg,gif"], "unknown format of a figure 'gif'; known: pdf"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, argv, message):

@@ -10,17 +10,20 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import BinaryIO
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import cnnbench
 from cnnbench import blocks, units
 from cnnbench.cases.answer import Check
 from cnnbench.cases.paper import rise_on_paper
 from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.cost import CONVENTION, Cost, cost
+from cnnbench.errors import UnknownNameError
 from cnnbench.reporting import formats, series, style, tables
 from cnnbench.reporting.document import Document, Live
 from cnnbench.reporting.runs import machine, sections
@@ -809,7 +812,9 @@ def test_figures_of_an_earlier_page_are_deleted_and_nothing_else(tmp_path: Path)
     readme = write(folder)
     kept = sorted(path.name for path in folder.glob("*.png"))
     assert kept == ["flops.png", "memory.png", "spread.png"]
-    style.save(lambda: style.figure(1, 1), folder / "gone.png")
+    for name in ("gone.png", "gone.svg", "gone.pdf"):
+        style.save(lambda: style.figure(1, 1), folder / name)
+    (folder / "a photo.svg").write_text("<svg>of the user</svg>")
     style.save(lambda: style.figure(1, 1), folder / "a copy.png")
     style.save(lambda: style.figure(1, 1), tmp_path / "elsewhere.png")
     (folder / "a photo.png").write_bytes(b"\x89PNG of the user")
@@ -817,9 +822,27 @@ def test_figures_of_an_earlier_page_are_deleted_and_nothing_else(tmp_path: Path)
     embedded = "".join(f"\n![x]({name})\n" for name in names)
     readme.write_text(readme.read_text() + embedded)
     write(folder)
-    left = sorted(path.name for path in folder.glob("*.png"))
-    assert left == ["a copy.png", "a photo.png", *kept]
+    left = sorted(path.name for ending in STARS for path in folder.glob(ending))
+    assert left == ["a copy.png", "a photo.png", "a photo.svg", *kept]
     assert (tmp_path / "elsewhere.png").exists()
+
+
+STARS = ("*.png", "*.svg", "*.pdf")
+
+
+def test_figures_are_also_written_as_svg_and_pdf(tmp_path: Path) -> None:
+    plan = small()
+    folder = synthetic.write(tmp_path / "run", replace(plan, cases=plan.cases[:1], comparisons=()))
+    cnnbench.report(folder, figures=("svg", "pdf", "png"))
+    for ending in STARS:
+        assert {path.stem for path in folder.glob(ending)} == {"flops", "memory", "spread"}
+    # For a paper: letters are shapes, which need no font.
+    drawing = ElementTree.parse(folder / "flops.svg").getroot()
+    assert drawing.get("width") == "720pt"
+    assert not [node for node in drawing.iter() if node.tag.endswith("}text")]
+    assert (folder / "flops.pdf").read_bytes().startswith(b"%PDF-")
+    with pytest.raises(UnknownNameError, match="unknown format of a figure 'gif'; known: pdf, png"):
+        cnnbench.report(folder, figures=["gif"])
 
 
 def failing(outcome: str) -> Callable[[Measurement], Measurement]:

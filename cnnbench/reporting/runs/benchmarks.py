@@ -22,11 +22,15 @@ MOST = 40
 """The most benchmarks that one figure has room for."""
 
 
-def write(path: Path) -> Path:
-    """Write the page of a file or folder of benchmarks into `PATH-report`; returns it."""
+def write(path: Path, also: Sequence[str] = ()) -> Path:
+    """Write the page of a file or folder of benchmarks into `PATH-report`; returns it.
+
+    `also` are the endings of figures beside .png: .svg, .pdf.
+    """
     recording = pytest_benchmark.read(path)
     path = path.resolve()  # "." has no name that the folder of the report could get
-    return formats.write(document(recording, path.name), path.with_name(f"{path.stem}-report"))
+    folder = path.with_name(f"{path.stem}-report")
+    return formats.write(document(recording, path.name), folder, also=also)
 
 
 def document(recording: Recording, name: str) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,11 +23,14 @@ from cnnbench.runs.result import results
 from cnnbench.runs.store import Run
 
 
-def write(folder: Path) -> Path:
-    """Render the run stored in a folder into the same folder; returns its README.md."""
+def write(folder: Path, also: Sequence[str] = ()) -> Path:
+    """Render the run stored in a folder into the same folder; returns its README.md.
+
+    `also` are the endings of figures beside .png: .svg, .pdf.
+    """
     page = document(store.read(folder))
     table = pd.DataFrame(map(dict, page.rows or ()))
-    return formats.write(page, folder, {"results.csv": csv_bytes(table)})
+    return formats.write(page, folder, {"results.csv": csv_bytes(table)}, also)
 
 
 def document(run: Run) -> Document:
