@@ -69,6 +69,11 @@ class Judged:
     found: tuple[Rate, ...]
     half_width: float | None
 
+    @property
+    def alarms(self) -> str:
+        """Whether the promise of few false alarms is kept."""
+        return "kept" if self.different.share <= 0.05 else "missed"
+
 
 # Pairs
 

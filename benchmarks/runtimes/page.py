@@ -12,6 +12,7 @@ from benchmarks.runtimes import pairs, peers, rows, soak
 from benchmarks.runtimes.peers import MARGIN, PEERS, SECONDS, Round
 from benchmarks.runtimes.soak import Ended
 from cnnbench import units
+from cnnbench.runs.store import Measurement
 
 PAGE = "checks.md"
 HEAD = """# Are runs over several runtimes right?
@@ -32,15 +33,16 @@ least). Equal: yes if all of the interval is within {margin:.0%} of 1, no if non
 """
 OF_SOAK = """## Many launches
 
-{planned} launches of {cases} cases on {runtimes}: {ok} ended well and are in the store. {others}
+{planned} launches of {cases} cases on {runtimes}:
+{ok} ended well and are in the store. {others}
 After the first launch the parent had {first}, after half of them {middle}, after the last {last}.
 """
 OF_PAIRS = """## Equals beside each other
 
-{pairs} pairs of a small network ({network}) beside itself on each of two runtimes, {launches}
-launches a pair: how often `compare` calls equals different (it promises 5 % at most), with the 95 %
-interval of the rate, and how wide its intervals are. The methods are those of
-[calibration](../calibration/README.md).
+{pairs} pairs of a small network ({network}) beside itself on each of two runtimes,
+{launches} launches a pair, on {cores} cores of {cpu}: how often `compare` calls
+equals different (it promises 5 % or fewer), with the 95 % interval of the rate, and how wide its
+intervals are. The methods are those of [calibration](../calibration/README.md).
 
 {table}
 """
@@ -63,8 +65,9 @@ def _sections(out: Path) -> Iterator[str]:
         yield of_peers(rounds)
     if ended := rows.read(out / soak.FILE, Ended):
         yield of_soak(ended)
-    if pairs.recording(out).file.exists():
-        yield of_pairs(out)
+    recording = pairs.recording(out)
+    if recording.file.exists() and (measured := recording.read()):
+        yield of_pairs(measured)
 
 
 def of_peers(rounds: Sequence[Round]) -> str:
@@ -121,21 +124,22 @@ def of_soak(ended: Sequence[Ended]) -> str:
     )
 
 
-def of_pairs(out: Path) -> str:
+def of_pairs(measured: Sequence[Measurement]) -> str:
     """How often equals are called different."""
-    recording = pairs.recording(out)
-    measured = recording.read()
     table = [
-        (runtime, row.method, row.different, f"{row.half_width:.1%}")
+        (runtime, row.method, row.different, row.alarms, f"{row.half_width:.1%}")
         for runtime, found in pairs.judged(measured).items()
         for row in found
     ]
-    case = pairs.CASES[0]
+    head = ("runtime", "method", "different", "promise", "half-width")
+    case, where = pairs.CASES[0], measured[0].environment
     return OF_PAIRS.format(
         pairs=len({(m.case.runtime, m.case.label.split()[1]) for m in measured}) // 2,
         network=f"`{case.target}`, {units.shape(case.input_shape)}",
-        launches=recording.rounds,
-        table=_table(table, ("runtime", "method", "different", "half-width")),
+        launches=pairs.LAUNCHES,
+        cores=where["cores"],
+        cpu=where["cpu"],
+        table=_table(table, head),
     )
 
 

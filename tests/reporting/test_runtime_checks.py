@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.calibration.record import Recording
-from benchmarks.runtimes import page, peers, rows, soak
+from benchmarks.runtimes import page, pairs, peers, rows, soak
 from benchmarks.runtimes.peers import Round
 from benchmarks.runtimes.soak import LOST, Ended
 from cnnbench.cases.case import Case
 from cnnbench.runner import loop
 from cnnbench.runs import store
 from cnnbench.stats import Estimate
+from tests.reporting.test_calibration_report import pair
 from tests.support import ROOT
 
 COMMITTED = ROOT / "reports" / "runtimes-cpu"
@@ -93,13 +94,27 @@ def test_a_soak_records_every_launch_and_misses_what_is_not_in_the_store(tmp_pat
 
 def test_the_page_counts_launches_that_failed_or_are_lost():
     good = [Ended("a", "jax", i, "ok", "", 2**20 * (i + 1), 9) for i in range(3)]
-    assert "3 launches of 1 cases on jax: 3 ended well" in page.of_soak(good)
+    assert "3 launches of 1 cases on jax:\n3 ended well" in page.of_soak(good)
     assert "the last 3.00 MiB and 9 open files" in page.of_soak(good)
     bad = [*good, replace(good[0], launch=3, outcome="crashed"), Ended("a", "jax", 4, LOST)]
     text = page.of_soak(bad)
-    assert "5 launches of 1 cases on jax: 3 ended well" in text
+    assert "5 launches of 1 cases on jax:\n3 ended well" in text
     assert "launch 3: crashed" in text
     assert "launch 4: lost" in text
+
+
+def test_the_page_says_on_which_runtime_equals_are_called_different():
+    # Ratios of 1.02 and 0.98 in turn are open; of 1.10 and 1.12 decided.
+    even, odd = (1.02, 0.98, 1.02, 0.98, 1.02), (1.10, 1.12, 1.10, 1.12, 1.10)
+    one, other = pairs.CASES
+    found = [*pair(0, even, one), *pair(1, even, one), *pair(0, even, other), *pair(1, odd, other)]
+    where = {"cores": 2, "cpu": "a CPU"}
+    text = page.of_pairs([replace(m, environment=where) for m in found])
+    assert "2 pairs of a small network (`residual_module`, 28x28x64)" in text
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    told = {tuple(row[1:3]): row[3:5] for row in rows if len(row) > 5}
+    assert told["openvino", "one run, taking turns"] == ["0% of 2 [0, 84]", "kept"]
+    assert told["onnxruntime", "one run, taking turns"] == ["50% of 2 [1, 99]", "missed"]
 
 
 def test_a_recording_that_was_stopped_goes_on_where_it_ended(tmp_path, monkeypatch):
