@@ -79,6 +79,7 @@ def run(
     timeout: float = 120.0,
     seed: int | None = None,
     threads: int | Sequence[int] | None = None,
+    clients: int | Sequence[int] | None = None,
     runtime: str | Sequence[str] = "tensorflow",
     progress: Progress | None = None,
     command: str = "",
@@ -117,6 +118,8 @@ def run(
         seed: of the order and the inputs; drawn and recorded if None.
         threads: that one operation may use, or several numbers of them, which are compared; those
             of the suite, or all cores, if None.
+        clients: that call at once, each in a thread, or several numbers of them; those of the
+            suite, or one, if None.
         runtime: tensorflow, jax, torch, onnxruntime, openvino, litert, fake, a module of your own,
             or several, which take turns; all that are installed if "all".
         progress: who is told; nobody if None.
@@ -144,11 +147,10 @@ def run(
         "dtypes": [dtype] if isinstance(dtype, str) else list(dtype or ()),
         "data": data,
     }
-    counts = [threads] if isinstance(threads, int) else list(dict.fromkeys(threads or ()))
-    if wrong := [count for count in counts if type(count) is not int or count < 1]:
-        raise CnnbenchError(f"threads must be a whole number of at least 1; got {wrong[0]!r}")
+    counts, calling = _counts("threads", threads), _counts("clients", clients)
     with _suite(targets, dict(params or {}), imports, grid) as suite:
         counts = counts or list(dict.fromkeys(suite.threads))
+        calling = calling or list(dict.fromkeys(suite.clients))
         folder = session.chosen(suite.name, out, resume)
         names, absent = runtimes.chosen(runtime)
 
@@ -158,7 +160,7 @@ def run(
         def plan(measuring: Session) -> Plan:
             wanted = planning.plan(
                 suite,
-                measuring.places(device, counts),
+                measuring.places(device, counts, calling),
                 measuring,
                 timeout,
                 launches=launches or suite.launches,
@@ -367,6 +369,14 @@ def export(
     if out is not None:
         pytest_benchmark.save(out, data)
     return Exported(format, data, out, tuple(left_out))
+
+
+def _counts(name: str, given: int | Sequence[int] | None) -> list[int]:
+    """One number or several, each once."""
+    counts = [given] if isinstance(given, int) else list(dict.fromkeys(given or ()))
+    if wrong := [count for count in counts if type(count) is not int or count < 1]:
+        raise CnnbenchError(f"{name} must be a whole number of at least 1; got {wrong[0]!r}")
+    return counts
 
 
 @contextmanager

@@ -38,13 +38,16 @@ class Answer:
         detail: why it ended so.
         samples_ns: nanoseconds of every call in order, including the first and the warm-up.
         bursts: how many calls were made at each turn, without the first call.
+        rates: calls a second of several clients together, while all were at work, at each turn;
+            `samples_ns` has the calls of one after those of another then.
         build_ns: nanoseconds to load or build the network.
         compile_ns: nanoseconds to trace or compile it before its first call.
         new_batch_ns: nanoseconds of the first call with one sample more, including a new trace.
         peak_bytes: rise of the peak memory over the first call.
         load_bytes: rise of the peak memory while the network was loaded or built and compiled,
             from after the runtime's start.
-        joint_bytes: rise of the peak memory over both together.
+        joint_bytes: rise of the peak memory over both together, and over the calls of all clients
+            if there are several.
         difference: the largest difference of an output to that of TensorFlow (eager), relative
             to the largest output.
         peak_source: what reported it.
@@ -57,6 +60,7 @@ class Answer:
     detail: str = ""
     samples_ns: tuple[int, ...] = ()
     bursts: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
     build_ns: int | None = None
     compile_ns: int | None = None
     new_batch_ns: int | None = None

@@ -28,7 +28,7 @@ class Case:
     gpu alone, as in old stored runs, is the first. `mode` is one of the runtime's. `label` is the
     name in reports; it does not change what is measured. `data` is a file or a function that gives
     the input; it is random if that is empty. `threads` is given where a run has several numbers of
-    them, else that of its plan counts.
+    them, else that of its plan counts. `clients` call at once.
     """
 
     target: str
@@ -44,6 +44,7 @@ class Case:
     source: str = ""
     imports: tuple[str, ...] = ()
     threads: int | None = None
+    clients: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", several(self.inputs))
@@ -63,7 +64,8 @@ class Case:
     def id(self) -> str:
         """A readable text with everything that makes this case different; its key in the store."""
         threads = f" threads={self.threads}" if self.threads else ""
-        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}{threads}"
+        clients = f" clients={self.clients}" if self.clients > 1 else ""
+        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}{threads}{clients}"
 
     @property
     def paper_key(self) -> str:
@@ -98,8 +100,14 @@ class Case:
 
     @property
     def place(self) -> list[str]:
-        """The runtime and the threads as names show them, where they are not the usual ones."""
-        return [*named_runtime(self.runtime), *named_threads(self.threads)]
+        """Runtime, threads and clients as names show them, where they are not the usual ones."""
+        return [*named_runtime(self.runtime), *self.load]
+
+    @property
+    def load(self) -> list[str]:
+        """The same of threads and clients alone."""
+        clients = [f"{self.clients} clients"] if self.clients > 1 else []
+        return [*named_threads(self.threads), *clients]
 
     @property
     def input_shape(self) -> Shape:

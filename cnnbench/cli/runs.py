@@ -94,6 +94,13 @@ def run(
             metavar="NUMBERS",
         ),
     ] = None,
+    clients: Annotated[
+        str | None,
+        Option(
+            help="Calls at once, each in a thread: 4, or several as 1,4 [default: 1].",
+            metavar="NUMBERS",
+        ),
+    ] = None,
     runtime: options.Runtimes = "tensorflow",
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
@@ -132,6 +139,7 @@ def run(
             timeout=units.parse_duration(timeout),
             seed=seed,
             threads=_numbers("--threads", threads) if threads is not None else None,
+            clients=_numbers("--clients", clients) if clients is not None else None,
             runtime=runtime,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),

@@ -163,7 +163,7 @@ class _Course:
         self._plan, self._next_round = plan, plan.launches
         self._groups: list[Group] = []
         for group in groups(plan.cases, plan.together):
-            needed = sum(plan.paper(case).peak_bytes for case in group if case.device == "cpu")
+            needed = sum(_bytes(case, plan.paper(case)) for case in group if case.device == "cpu")
             self._groups += [group] if needed <= room else [(case,) for case in group]
         self._medians: dict[str, dict[int, float]] = {case.id: {} for case in plan.cases}
         self._failures: Counter[str] = Counter()
@@ -260,7 +260,10 @@ def measure(
     if fit:
         answers += workers.launch(orders, slice_s, plan.timeout_s, beside)
     wall_s = clock() - begin
-    sampled_ns = sum(sum(answer.samples_ns) for answer in answers)
+    sampled_ns = sum(
+        sum(answer.samples_ns) / case.clients
+        for case, answer in zip((*fit, launch.reference or REFERENCE), answers, strict=False)
+    )
     pace: dict[str, Any] = {}
     if fit and launch.reference and (last := answers.pop()).ok:
         turns = tuple(median(turn) for turn in last.turns)
@@ -298,9 +301,15 @@ def threads(plan: Plan, case: Case) -> int | None:
 def too_large(case: Case, paper: Paper, available: int) -> str:
     """Why a case cannot fit into memory; empty if it can."""
     # The memory of another device is not this machine's.
-    if case.device != "cpu" or paper.peak_bytes <= available:
+    needed = _bytes(case, paper)
+    if case.device != "cpu" or needed <= available:
         return ""
     return (
-        f"needs {units.binary(paper.peak_bytes)} on paper and {units.binary(available)} is "
+        f"needs {units.binary(needed)} on paper and {units.binary(available)} is "
         "available; give a smaller batch or input"
     )
+
+
+def _bytes(case: Case, paper: Paper) -> int:
+    """The memory that a case needs on paper: clients share the weights alone."""
+    return paper.peak_bytes + (case.clients - 1) * paper.cost.peak_activation_bytes

@@ -44,10 +44,16 @@ def plan(
         [case for case in group if runtimes.computes_in(case.runtime, case.dtype)]
         for group in suite.groups(places)
     ]
+    alone = [
+        case for group in asked for case in group if case.clients > 1 and runtimes.serial(case)
+    ]
+    asked = [[case for case in group if case not in alone] for group in asked]
+    notes += [f"{c.runtime} has one client in mode {c.mode} on {c.device}" for c in alone]
     every = [case for group in asked for case in group]
     if not every:
         devices = dict.fromkeys(place.device for place in places)
-        raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}")
+        why = "; ".join(["", *dict.fromkeys(notes)])
+        raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}{why}")
     whole, papers = _resolved(every, workers, timeout_s)
     cases: dict[str, Case] = {}
     for case in whole:

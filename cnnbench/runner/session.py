@@ -46,10 +46,12 @@ class Session(Workers):
         """The names of the devices that `runtime` sees, by what cases call them."""
         return named_devices(self.described[self.runtime].devices)
 
-    def places(self, device: str = "all", threads: Sequence[int] = ()) -> list[Place]:
+    def places(
+        self, device: str = "all", threads: Sequence[int] = (), clients: Sequence[int] = ()
+    ) -> list[Place]:
         """Where cases can run: each runtime on cpu, gpu, which is the first, gpu:1, or all.
 
-        On the cpu with each number of threads, if there are several.
+        With each number of clients, and on the cpu of threads, if there are several.
 
         Raises:
             RuntimeMissingError: no runtime sees the device.
@@ -65,11 +67,12 @@ class Session(Workers):
                 "that sees it"
             )
         return [
-            Place(at, name, runtimes.load(name).MODES, count)
+            Place(at, name, runtimes.load(name).MODES, count, calling)
             for at in wanted
             for name in self.asked
             if at in seen[name]
             for count in (threads if at == "cpu" and len(threads) > 1 else [None])
+            for calling in clients or [1]
         ]
 
     def measure(

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -29,6 +30,7 @@ from cnnbench.graph import in_precision
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
+from cnnbench.runner.clients import Clients, rate
 from cnnbench.runner.sampling import peak_of, resident, sample
 from cnnbench.runtimes import Order
 
@@ -140,22 +142,41 @@ def measure(pipe: Connection, order: Order) -> Reply:
     if not ready.device_peak_of and begin_bytes and loaded_bytes:
         joint_bytes = max(load_bytes, loaded_bytes - begin_bytes + peak_bytes)
     difference = _difference(order, ready, returned.pop())
-    where["pinned"] = case.device == "cpu" and placement.spread(
-        ours, getattr(runtime, "COMPUTES_IN_MAIN", False), before
-    )
+    clients: list[Clients] = []
+    if case.clients > 1:
+        alone_bytes = resident() or 0
+
+        def join() -> None:
+            clients.append(Clients(ready, case.clients))
+            clients[0].sample(0, 1, 1)
+
+        more_bytes, _ = peak_of(join)
+        if joint_bytes is not None and begin_bytes:
+            joint_bytes = max(joint_bytes, alone_bytes - begin_bytes + more_bytes)
+    # With several clients it is their threads that compute, and the main one waits.
+    main_works = getattr(runtime, "COMPUTES_IN_MAIN", False) and not clients
+    where["pinned"] = case.device == "cpu" and placement.spread(ours, main_works, before)
     gc.collect()  # what building left behind, before the collector is off
-    samples, bursts, memory = [*first], list[int](), [resident()]
+    samples, bursts, rates, memory = [*first], list[int](), list[float](), [resident()]
     pipe.send_bytes(numbers(1, *first))
     while (message := pipe.recv_bytes()) != END:
-        calls = sample(ready.step, ready.clock, *json.loads(message))
-        samples += calls
-        bursts.append(len(calls))
+        budget_ns, *calls = json.loads(message)
+        if clients:  # each of whose calls takes as many times as long, or nearly
+            made = clients[0].sample(budget_ns * case.clients, *calls)
+            rates.append(rate(made))
+        else:
+            made = [sample(ready.step, ready.clock, budget_ns, *calls)]
+        samples += chain.from_iterable(made)
+        bursts.append(sum(map(len, made)))
         memory.append(resident())
-        pipe.send_bytes(numbers(len(calls), sum(calls)))
+        pipe.send_bytes(numbers(bursts[-1], max(map(sum, made))))
+    if clients and joint_bytes is not None and begin_bytes:
+        joint_bytes = max(joint_bytes, *(size - begin_bytes for size in memory if size))
     return Reply(
         outcome="ok",
         samples_ns=tuple(samples),
         bursts=tuple(bursts),
+        rates=tuple(rates),
         build_ns=ready.build_ns,
         compile_ns=ready.compile_ns,
         new_batch_ns=_new_batch(ready) if order.new_batch else None,

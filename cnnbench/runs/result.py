@@ -93,7 +93,7 @@ class Result:
     @property
     def speed(self) -> float | None:
         """FLOPs on paper a second of measured time."""
-        return self.flops / self.time.value if self.time else None
+        return self.flops * self.rate.value if self.rate else None
 
     @property
     def flops(self) -> int:
@@ -101,9 +101,23 @@ class Result:
         return self.paper.flops
 
     @property
+    def rate(self) -> Estimate | None:
+        """Calls a second, of all clients together."""
+        if self.case.clients == 1:
+            return stats.inverse(self.time) if self.time else None
+        return stats.geometric([median(m.rates) for m in self.launches if m.ok and m.rates])
+
+    @property
+    def intervals(self) -> dict[int, list[tuple[float, ...]]]:
+        """Seconds from one finished call to the next, turn by turn, by launch number."""
+        if self.case.clients == 1:
+            return self.turns
+        return {m.launch: [(1 / rate,) for rate in m.rates] for m in self.launches if m.ok}
+
+    @property
     def throughput(self) -> float | None:
         """Samples a second."""
-        return self.case.batch_size / self.time.value if self.time else None
+        return self.case.batch_size * self.rate.value if self.rate else None
 
     @property
     def first_call(self) -> float | None:
@@ -265,6 +279,16 @@ def ratio(base: Result, new: Result) -> Estimate | None:
     if any(m.ok and new.case.id in m.beside for m in base.launches):
         return stats.duet(base.turns, new.turns, stats.LAYOUT)
     return stats.ratio(base.samples, new.samples, stats.LAYOUT)
+
+
+def gain(alone: Result, several: Result) -> Estimate | None:
+    """How many times as many calls a second several clients finish as one, in one run.
+
+    None where the two did not take turns.
+    """
+    if not any(m.ok and several.case.id in m.beside for m in alone.launches):
+        return None
+    return stats.duet(several.intervals, alone.intervals, stats.LAYOUT)
 
 
 def ratio_between_runs(base: Result, new: Result) -> Estimate | None:

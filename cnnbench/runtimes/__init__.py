@@ -20,6 +20,7 @@ It may also have
     export(case, folder, file)   writes it from what is stored in the folder
     NEEDS                        modules that must be installed, where PRELOAD does not name all
     EXTRA                        what installs them: pip install 'cnnbench[EXTRA]'
+    SERIAL                       the modes in which several threads may not call it at once
     SIMULATED = True             its times are not real, so that more launches would teach nothing
 
 Only the functions may import the framework; they run in a child process.
@@ -93,6 +94,8 @@ class Prepared:
             rose; None where the device's memory is the process's.
         new_batch: a call with one sample more, and all that it takes before; None where the
             runtime cannot do that.
+        client: makes the step of one more client, which another thread calls at the same time;
+            None if that may be the same step.
         build_ns: nanoseconds that it took to load or build the network; None if unknown.
         compile_ns: nanoseconds that it took to trace or compile it; None if unknown.
         digest: of the graph of what was built; empty if unknown.
@@ -104,6 +107,7 @@ class Prepared:
     clock: Callable[[], int] = perf_counter_ns
     device_peak_of: Callable[[Callable[[], object]], int] | None = None
     new_batch: Callable[[], object] | None = None
+    client: Callable[[], Callable[[], object]] | None = None
     build_ns: int | None = None
     compile_ns: int | None = None
     digest: str = ""
@@ -173,6 +177,12 @@ def helpers(asked: Sequence[str]) -> list[str]:
 def builder(names: Sequence[str]) -> str:
     """The one of some runtimes, or of their helpers, that others are compared with."""
     return "tensorflow" if "tensorflow" in (*names, *helpers(names)) else names[0]
+
+
+def serial(case: Case) -> bool:
+    """Whether a case can have one client only."""
+    modes = getattr(load(case.runtime), "SERIAL", ())
+    return case.mode in modes or case.device != "cpu"  # where steps wait for the whole device
 
 
 def simulated(name: str) -> bool:

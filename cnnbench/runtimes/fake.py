@@ -2,14 +2,16 @@
 
 One call takes 20 us, plus 10 us a layer, plus 1 ns per 100 FLOPs, a training step three times
 that, and the first two calls of a process ten and two times as long. Launches differ by a few
-percent, by the same ones in every run. Threads share nine tenths of a call. So runner, store and
-report can be tried, and tested exactly, in seconds.
+percent, by the same ones in every run. Threads share nine tenths of a call; clients queue
+for as much. So runner, store and report can be tried, and tested exactly, in seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from random import Random
+from threading import local
 from typing import Any
 
 from cnnbench.cases.answer import Check
@@ -18,11 +20,18 @@ from cnnbench.cases.paper import Paper
 from cnnbench.runtimes import Order, Prepared
 
 MODES = ("graph", "eager", "xla", "predict", "train")
+SERIAL = ("predict", "train")
 PRELOAD: tuple[str, ...] = ()
 ENVIRONMENT: dict[str, str] = {}
 SIMULATED = True
 BUILD_NS, COMPILE_NS = 2_000_000, 5_000_000
 """A layer: to build, and to trace."""
+
+
+class _Time(local):
+    """Nanoseconds that have passed for a thread."""
+
+    ns = 0
 
 
 def describe() -> dict[str, Any]:
@@ -34,7 +43,9 @@ def call_ns(case: Case, paper: Paper) -> int:
     """Nanoseconds of one steady call, before noise."""
     forward = 20_000 + 10_000 * (len(paper.cost.layers) - 1) + paper.cost.flops // 100
     whole = 3 * forward if case.mode == "train" else forward
-    return whole // 10 + 9 * whole // (10 * case.threads) if case.threads else whole
+    if case.threads:
+        whole = whole // 10 + 9 * whole // (10 * case.threads)
+    return whole + (case.clients - 1) * 9 * whole // 10
 
 
 def prepare(order: Order) -> Prepared:
@@ -43,28 +54,31 @@ def prepare(order: Order) -> Prepared:
     noise = Random(f"{case.id} {order.seed}")
     drift = noise.gauss(1.0, 0.03)
     base, layers = call_ns(case, paper), len(paper.cost.layers)
-    now = calls = 0
+    time, clients = _Time(), count(1)
 
-    def step() -> None:
-        nonlocal now, calls
-        slow = {0: 10, 1: 2}.get(calls, 1)
-        now += int(base * slow * drift * noise.gauss(1.0, 0.01))
-        calls += 1
+    def client(noise: Random) -> Callable[[], None]:
+        calls = count()
+
+        def step() -> None:
+            slow = {0: 10, 1: 2}.get(next(calls), 1)
+            time.ns += int(base * slow * drift * noise.gauss(1.0, 0.01))
+
+        return step
 
     def new_batch() -> None:
-        nonlocal now
-        now += COMPILE_NS * layers + 10 * base
+        time.ns += COMPILE_NS * layers + 10 * base
 
     def peak_of(call: Callable[[], object]) -> int:
         call()
         return int(paper.cost.peak_activation_bytes * 1.05)
 
     return Prepared(
-        step=step,
+        step=client(noise),
         check=Check(layers, paper.cost.params),
-        clock=lambda: now,
+        clock=lambda: time.ns,
         device_peak_of=peak_of,
         new_batch=new_batch,
+        client=lambda: client(Random(f"{case.id} {order.seed} {next(clients)}")),
         build_ns=BUILD_NS * layers,
         compile_ns=COMPILE_NS * layers,
     )

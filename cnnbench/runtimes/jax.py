@@ -12,6 +12,7 @@ from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("jit", "train")
+SERIAL = ("train",)
 PRELOAD = ("jax", "keras")
 EXTRA = "jax"
 ENVIRONMENT = {

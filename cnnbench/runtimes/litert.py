@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -48,17 +49,33 @@ def prepare(order: Order) -> Prepared:
     from ai_edge_litert.interpreter import Interpreter
 
     file, values = given(order)
+
+    def loaded() -> Any:
+        found = Interpreter(model_path=file, num_threads=order.threads)
+        found.allocate_tensors()
+        return found
+
+    def client(interpreter: Any) -> Callable[[], Any]:
+        taken = interpreter.get_input_details()
+        for place, value in zip(in_order([x["name"] for x in taken]), values, strict=True):
+            interpreter.set_tensor(taken[place]["index"], value)
+
+        def step() -> Any:
+            interpreter.invoke()
+            return interpreter
+
+        return step
+
     begin = perf_counter_ns()
-    interpreter = Interpreter(model_path=file, num_threads=order.threads)
-    interpreter.allocate_tensors()
+    interpreter = loaded()
     done = perf_counter_ns()
-    taken, returned = interpreter.get_input_details(), interpreter.get_output_details()
-    for place, value in zip(in_order([x["name"] for x in taken]), values, strict=True):
-        interpreter.set_tensor(taken[place]["index"], value)
+    returned = interpreter.get_output_details()
     outputs = [returned[place]["index"] for place in in_order([x["name"] for x in returned])]
+    step = client(interpreter)
     give_back()
     return Prepared(
-        step=interpreter.invoke,
-        outputs=lambda _: [interpreter.get_tensor(index) for index in outputs],
+        step=step,
+        outputs=lambda interpreter: [interpreter.get_tensor(index) for index in outputs],
+        client=lambda: client(loaded()),
         build_ns=done - begin,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -52,29 +53,38 @@ def prepare(order: Order) -> Prepared:
     options = {
         # By default it computes in bfloat16 where the processor can.
         "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,  # our launches are placed for all runtimes alike
     }
     if order.threads:
         options["INFERENCE_NUM_THREADS"] = order.threads
+    if order.case.clients > 1:
+        options["PERFORMANCE_HINT"] = "THROUGHPUT"  # which shares the threads among requests
+        options["PERFORMANCE_HINT_NUM_REQUESTS"] = order.case.clients
+    else:
+        options |= {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
     compiled = core.compile_model(loaded, "CPU", options)
     done = perf_counter_ns()
     used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if used != precision:
         raise CnnbenchError(f"OpenVINO cannot compute in {precision} here; it would use {used}")
-    request = compiled.create_infer_request()
-    for place, value in zip(in_order([x.any_name for x in compiled.inputs]), values, strict=True):
-        request.set_input_tensor(place, openvino.Tensor(value.copy()))
+    inputs = in_order([x.any_name for x in compiled.inputs])
     outputs = in_order([" ".join(x.names) for x in compiled.outputs])
 
-    def step() -> object:
-        request.infer(share_outputs=True)  # others copy nothing either
-        return request
+    def client() -> Callable[[], Any]:
+        request = compiled.create_infer_request()
+        for place, value in zip(inputs, values, strict=True):
+            request.set_input_tensor(place, openvino.Tensor(value.copy()))
+
+        def step() -> Any:
+            request.infer(share_outputs=True)  # others copy nothing either
+            return request
+
+        return step
 
     return Prepared(
-        step=step,
-        outputs=lambda _: [request.get_output_tensor(place).data.copy() for place in outputs],
+        step=client(),
+        outputs=lambda request: [request.get_output_tensor(n).data.copy() for n in outputs],
+        client=client,
         build_ns=read - begin,
         compile_ns=done - read,
     )

@@ -19,6 +19,7 @@ from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
+SERIAL = ("predict", "train")
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
     **GPUS,

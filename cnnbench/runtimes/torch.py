@@ -12,6 +12,7 @@ from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("eager", "compile", "train")
+SERIAL = ("train",)
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
 ENVIRONMENT = {
@@ -61,6 +62,7 @@ def start(order: Order) -> None:
 
 def prepare(order: Order) -> Prepared:
     """Build the Keras model of a case and a step that runs it to the end once."""
+    import keras
     import torch
 
     case, built = order.case, Built(order)
@@ -73,13 +75,17 @@ def prepare(order: Order) -> Prepared:
         call = _forward(model.eval(), x, case.mode == "compile")
     gpu = case.kind == "gpu"
 
+    def in_any_thread() -> object:
+        with keras.device("cpu:0"):  # the device that `start` has chosen is that of its thread
+            return call()
+
     def finished() -> object:
         found = call()
         torch.cuda.synchronize()  # kernels are queued: a step is over when the device is idle
         return found
 
     return Prepared(
-        step=finished if gpu else call,
+        step=finished if gpu else in_any_thread if case.clients > 1 else call,
         outputs=None if case.mode == "train" else flat,
         device_peak_of=_peak_of if gpu else None,
         build_ns=built.build_ns,

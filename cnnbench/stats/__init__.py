@@ -13,6 +13,7 @@ from cnnbench.stats.estimate import (
     Estimate,
     RatioVerdict,
     geometric,
+    inverse,
     together,
     verdict,
 )
@@ -32,7 +33,7 @@ from cnnbench.stats.stopping import TARGET, Stop, enough
 __all__ = [
     "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
     "Crossing", "Doubt", "Estimate", "RatioVerdict", "Spread", "Stop",
-    "crossings", "duet", "enough", "exponent", "geometric", "location", "medians", "percentile",
-    "ratio", "relative", "separate", "spread", "steady", "together", "unpaired", "verdict",
-    "warmup",
+    "crossings", "duet", "enough", "exponent", "geometric", "inverse", "location", "medians",
+    "percentile", "ratio", "relative", "separate", "spread", "steady", "together", "unpaired",
+    "verdict", "warmup",
 ]  # fmt: skip

@@ -91,6 +91,12 @@ def geometric(
     return Estimate(math.exp(centre), low, high, count, (*scatter(values), *doubts))
 
 
+def inverse(estimate: Estimate) -> Estimate:
+    """One divided by a positive estimate: a rate of a time, or a ratio the other way round."""
+    low, high = (None if end is None else 1 / end for end in (estimate.high, estimate.low))
+    return Estimate(1 / estimate.value, low, high, estimate.n, estimate.doubts)
+
+
 def together(ratios: Sequence[Estimate]) -> Estimate | None:
     """The geometric mean of the ratios that have an interval, as those of the cases of a suite.
 

@@ -8,6 +8,8 @@ All keys. Most show the value that they have if left out; an example where they 
     time_budget = 270                   # seconds for all launches
     threads = []                        # that one operation may use: [1, 2, 4]; if left out, as
                                         # `--threads` says
+    clients = []                        # that call at once: [1, 4]; if left out, as `--clients`
+                                        # says
     base = ""                           # a block that all others are compared with
 
     [[block]]                           # a network at all its inputs, batches and modes
@@ -71,13 +73,14 @@ Group = list[Case]
 class Place(NamedTuple):
     """Where cases may run: a device, a runtime, and its modes, of which the first is usual.
 
-    `threads` is given where there are several numbers of them.
+    `threads` is given where there are several numbers of them. `clients` call at once.
     """
 
     device: str
     runtime: str
     modes: Sequence[str]
     threads: int | None = None
+    clients: int = 1
 
 
 def _parsed(parse: Callable[[Any], Any]) -> BeforeValidator:
@@ -149,6 +152,7 @@ class BlockTable(_Table):
             source=self.source,
             imports=tuple(self.imports),
             threads=place.threads,
+            clients=place.clients,
         )
 
 
@@ -173,6 +177,7 @@ class Suite(_Table):
     launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES, strict=True)] = 5
     time_budget: Annotated[float, Field(gt=0, le=units.LONGEST, strict=True)] = 270
     threads: list[Count] = []
+    clients: list[Count] = []
     base: str = ""
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
@@ -195,7 +200,7 @@ class Suite(_Table):
             found += [
                 [self._at(pair, place, name, channels) for name in (pair.base, pair.new)]
                 for pair in self.compare
-                for place in here
+                for place in _alone(here)
                 for channels in measured(pair)
             ]
         return found
@@ -232,7 +237,7 @@ class Suite(_Table):
             at = partial(self._at, pair)
             # The costs are the same in every place.
             costs = curves(partial(at, places[0]), pair.base, pair.new, pair.range)
-            for place in places:
+            for place in _alone(places):
                 pairs = [
                     (c, at(place, pair.base, c).id, at(place, pair.new, c).id)
                     for c in measured(pair)
@@ -258,6 +263,11 @@ class Suite(_Table):
 def _of_both(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
     """The modes of a runtime that are wanted; its usual one if none is named."""
     return [mode for mode in wanted if mode in known] if wanted else [known[0]]
+
+
+def _alone(places: Iterable[Place]) -> list[Place]:
+    """The same places with one client: two blocks are compared without others beside them."""
+    return list(dict.fromkeys(place._replace(clients=1) for place in places))
 
 
 def measured(pair: CompareTable) -> list[int]:
@@ -324,7 +334,7 @@ def _check(suite: Suite, source: str) -> None:
     modes = [mode for table in suite.block for mode in table.modes]
     named = [device for table in suite.block for device in table.devices or ()]
     every = dict.fromkeys([*DEVICES, *named])
-    places = [Place(device, "tensorflow", modes or [""]) for device in every]
+    places = [Place(device, "tensorflow", tuple(modes or [""])) for device in every]
     cases = [case for group in suite.groups(places) for case in group]
     for case in {case.paper_key: case for case in cases}.values():
         try:

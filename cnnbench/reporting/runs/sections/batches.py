@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from cnnbench import units
-from cnnbench.cases.case import named_threads, sizes
+from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, apart, grouped, series
 from cnnbench.reporting.series import Series, exact
@@ -48,8 +48,8 @@ def _alike(r: Result) -> str:
 def _way(r: Result) -> list[str]:
     """How it was run, apart from the batch."""
     case = r.case
-    threads = " ".join(named_threads(case.threads))
-    return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode, threads]
+    load = " ".join(case.load)
+    return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode, load]
 
 
 def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:

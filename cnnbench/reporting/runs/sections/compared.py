@@ -22,7 +22,7 @@ from cnnbench.stats import Estimate
 
 ORDER = 5
 MOST_PANELS = 12
-_SETTING = attrgetter("runtime", "threads", "dtype")
+_SETTING = attrgetter("runtime", "load", "dtype")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def add(document: Document, data: Data) -> None:
 
 
 def against(run: Run, results: Sequence[Result]) -> list[Against]:
-    """Every setting, runtime and number of threads in which the base has others beside it."""
+    """Every setting, runtime and load in which the base has others beside it."""
     known = {result.case.id: result for result in results}
     settings = []
     for row in run.plan.together:
@@ -86,8 +86,8 @@ def _said(result: Result, ratio: Estimate | None, base: str) -> str:
     if not ratio.decided:
         return f"{result.label} takes {times} times as long as {base}, which may be no difference"
     if ratio.value < 1 and ratio.low and ratio.high:
-        faster = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low, ratio.n)
-        return f"{result.label} is {interval(faster, number)} times as fast as {base}"
+        faster = interval(stats.inverse(ratio), number)
+        return f"{result.label} is {faster} times as fast as {base}"
     return f"{result.label} takes {times} times as long as {base}"
 
 

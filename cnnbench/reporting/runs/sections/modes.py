@@ -14,7 +14,7 @@ from cnnbench.runs.result import Result, ratio, timed
 ORDER = 58
 
 _NETWORK = attrgetter(
-    *("target", "params", "input_shape", "batch_size", "dtype", "device", "runtime", "threads")
+    *("target", "params", "input_shape", "batch_size", "dtype", "device", "runtime", "load")
 )
 
 

@@ -70,7 +70,7 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
     placed = []
     for r, time in timed(results):
         same = (r.case.device, r.case.dtype) == (ceiling.device, ceiling.dtype)
-        same &= r.case.threads in (None, ceiling.key.get("threads"))
+        same &= r.case.clients == 1 and r.case.threads in (None, ceiling.key.get("threads"))
         # A step of training is three passes and moves more bytes; these bounds are for one pass.
         # A network with layers that are not counted has no bounds, one that computes nothing no
         # speed.

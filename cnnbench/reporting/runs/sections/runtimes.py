@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from cnnbench import units
-from cnnbench.cases.case import named_threads, sizes
+from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.runs.notes import listed
@@ -59,7 +59,7 @@ class Ranked:
         case = self.first.case
         batch = [f"batch {case.batch_size}"] if case.batch_size > 1 else []
         dtype = [case.dtype] if case.dtype != "float32" else []
-        batch += [*dtype, *named_threads(case.threads)]
+        batch += [*dtype, *case.load]
         return " ".join([self.first.label, sizes(case.inputs), *batch])
 
     @property
@@ -96,7 +96,7 @@ def ranked(results: Sequence[Result]) -> list[Ranked]:
 
     def alike(r: Result) -> tuple[str, ...]:
         case = r.case
-        return r.label, case.values_key, case.dtype, case.device, *named_threads(case.threads)
+        return r.label, case.values_key, case.dtype, case.device, *case.load
 
     found = []
     for group in grouped(results, alike).values():

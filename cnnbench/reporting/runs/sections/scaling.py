@@ -77,7 +77,7 @@ def scalings(results: Iterable[Result]) -> list[Scaling]:
 
 
 _FIELDS = attrgetter(
-    *("target", "params", "batch_size", "dtype", "device", "runtime", "mode", "threads")
+    *("target", "params", "batch_size", "dtype", "device", "runtime", "mode", "load")
 )
 
 

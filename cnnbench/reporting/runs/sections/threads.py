@@ -77,6 +77,7 @@ def _way(r: Result) -> list[str]:
     """What is measured, and how, apart from the threads."""
     case = r.case
     how = [str(case.batch_size), case.dtype, case.device, case.runtime, case.mode]
+    how += [f"{case.clients} clients"]
     return [r.label, sizes(case.inputs), *how]
 
 

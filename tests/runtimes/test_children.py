@@ -1,7 +1,8 @@
-"""Fair turns: a child computes in its own bursts alone, and in those with the threads it has."""
+"""What the children of each runtime do: when they compute, in how many threads, for how many."""
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import median
 
@@ -12,6 +13,7 @@ from cnnbench.cases import suites
 from cnnbench.host.environment import available_memory
 from cnnbench.networks import Network
 from cnnbench.runner import exports, planning, session, worker
+from cnnbench.runner.child import Reply
 from cnnbench.runner.server import BURST_S
 from cnnbench.runs import store
 from cnnbench.runtimes import Order
@@ -34,7 +36,7 @@ EACH = [
 def launched(tmp_path_factory):
     """What starts the child of a runtime, of those that are here, on a stored or exported block."""
     ready = session.start(*(name for name in REAL if not runtimes.missing(name)))
-    suite = suites.of_networks({"block": Network("residual_module")}, inputs=((32, 32, 64),))
+    suite = suites.of_networks({"block": Network("residual_module")}, inputs=((64, 64, 64),))
     plan = planning.plan(suite, ready.places("cpu"), ready, 120.0)
     folder = tmp_path_factory.mktemp("run")
     with (
@@ -42,9 +44,14 @@ def launched(tmp_path_factory):
         exports.made(plan, file, ready, available_memory, lambda _: None) as made,
     ):
         orders = {c.runtime: Order(c, files=made.files.get(c.id)) for c in plan.cases}
-        yield lambda name, threads=2: ready.servers[name].child(
-            worker.measure, replace(orders[name], threads=threads)
-        )
+
+        def child(name, task=worker.measure, threads=2, clients=1):
+            case = replace(orders[name].case, clients=clients)
+            return ready.servers[name].child(
+                task, replace(orders[name], case=case, threads=threads)
+            )
+
+        yield child
 
 
 def cpu_s(pid):
@@ -83,3 +90,48 @@ def test_a_child_of_one_thread_computes_no_more_than_time_passes(name, launched)
     finally:
         child.end()
     assert used < 1.1 * ns / 1e9
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_several_clients_call_one_network_at_once(name, launched):
+    child = launched(name, clients=3)
+    try:
+        child.hear(120, 120)
+        child.ask(worker.numbers(int(BURST_S * 1e9), 2, 1000))
+        calls, ns = child.hear(120, 120)
+        child.ask(worker.END)
+        child.hear(120, 120)
+    finally:
+        child.end()
+    reply = child.reply
+    assert reply.outcome == "ok", reply
+    assert reply.bursts == (calls,)
+    assert calls >= 6
+    # Each of the three calls back to back, so that together they take up to three times `ns`.
+    assert ns < sum(reply.samples_ns[1:]) <= 3 * ns
+    (rate,) = reply.rates
+    # At any moment three calls go on, none faster than the fastest or slower than the slowest.
+    assert 3e9 / max(reply.samples_ns[1:]) <= rate <= 3e9 / min(reply.samples_ns[1:])
+    assert reply.joint_bytes >= max(reply.load_bytes, reply.peak_bytes)
+
+
+def another_client(_, order):
+    """How far what the step of another client returns, in another thread, is from TensorFlow's."""
+    runtimes.start(order)
+    ready = runtimes.load(order.case.runtime).prepare(order)
+    ready.step()
+    step = ready.client() if ready.client else ready.step
+    with ThreadPoolExecutor(1) as thread:
+        returned = thread.submit(step).result()
+    return Reply(outcome="ok", difference=worker._difference(order, ready, returned))
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_another_client_computes_what_tensorflow_computes(name, launched):
+    child = launched(name, another_client, clients=2)
+    try:
+        child.hear(120, 120)
+    finally:
+        child.end()
+    assert child.reply.outcome == "ok", child.reply
+    assert child.reply.difference < 1e-5
