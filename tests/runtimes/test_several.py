@@ -110,14 +110,17 @@ def test_what_computes_something_else_is_not_timed(stored, returned, said):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_runtime_computes_what_tensorflow_computes(name, tmp_path, undrawn):
+@pytest.mark.parametrize(
+    ("name", "mode"), [*((name, ()) for name in OTHERS), ("torch", "compile")]
+)
+def test_a_runtime_computes_what_tensorflow_computes(name, mode, tmp_path, undrawn):
     if lacks := runtimes.missing(name):
         pytest.skip(lacks)
     finished = cnnbench.run(
         "inception_module",
         input_shape=(16, 16, 3),
         runtime=["tensorflow", name],
+        mode=mode,
         launches=1,
         time_budget=60,
         ceilings=False,
@@ -125,7 +128,7 @@ def test_a_runtime_computes_what_tensorflow_computes(name, tmp_path, undrawn):
     )
     launches = {m.case.runtime: m for m in finished.run.measurements}
     assert {m.outcome for m in launches.values()} == {"ok"}, launches[name].detail
-    assert set(launches) == {"tensorflow", name}
+    assert set(launches) == ({name} if mode else {"tensorflow", name})
     for launch in launches.values():
         assert launch.difference < 1e-5
         assert launch.joint_bytes >= max(launch.load_bytes, launch.peak_bytes)
