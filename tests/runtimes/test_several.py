@@ -110,9 +110,7 @@ def test_what_computes_something_else_is_not_timed(stored, returned, said):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(
-    ("name", "mode"), [*((name, ()) for name in OTHERS), ("torch", "compile")]
-)
+@pytest.mark.parametrize(("name", "mode"), [*((name, ()) for name in OTHERS), ("torch", "compile")])
 def test_a_runtime_computes_what_tensorflow_computes(name, mode, tmp_path, undrawn):
     if lacks := runtimes.missing(name):
         pytest.skip(lacks)
