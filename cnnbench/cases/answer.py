@@ -79,6 +79,11 @@ class Answer:
         return self.outcome == "ok"
 
     @property
+    def gpu(self) -> dict[str, Any]:
+        """What was seen of the GPU meanwhile, as `host.gpu` says it; empty without one."""
+        return self.environment.get("gpu") or {}
+
+    @property
     def turns(self) -> list[tuple[int, ...]]:
         """The calls after the first, turn by turn, nanoseconds."""
         calls = iter(self.samples_ns[1:])

@@ -16,7 +16,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
@@ -25,6 +25,7 @@ from weakref import finalize
 from cnnbench import runtimes
 from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, TargetError
+from cnnbench.host import gpu
 from cnnbench.runner import worker
 from cnnbench.runner.child import Child, Planned, Reply
 from cnnbench.runtimes import Order
@@ -123,11 +124,17 @@ class Workers:
                 patience.hear(children[-1])  # built, and called once
             for child in beside:
                 patience.hear(child)
-            _take_turns(children, _working(beside), int(slice_s * 1e9), patience)
+            first = everyone[0].case
+            with gpu.watched(first.index if first.kind == "gpu" else None) as seen:
+                _take_turns(children, _working(beside), int(slice_s * 1e9), patience)
             for child in _working([*children, *beside]):
                 child.ask(worker.END)
                 patience.hear(child)
-            return [child.reply or SILENT for child in (*children, *beside)]
+            replies = [child.reply or SILENT for child in (*children, *beside)]
+            return [
+                replace(reply, environment={**reply.environment, **seen}) if reply.ok else reply
+                for reply in replies
+            ]
         except OSError as error:  # no room for another file or pipe
             failed = Reply(outcome="failed", detail=f"no process could be started: {error}")
             return [failed for _ in everyone]

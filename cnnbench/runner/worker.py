@@ -135,12 +135,12 @@ def measure(pipe: Connection, order: Order) -> Reply:
         first.append(ready.clock() - begin)
 
     if ready.device_peak_of:
-        peak_bytes, source = ready.device_peak_of(first_call), "device"
+        peak_bytes, source = ready.device_peak_of(first_call)
     else:
         peak_bytes, source = peak_of(first_call)
     joint_bytes = None
     if not ready.device_peak_of and begin_bytes and loaded_bytes:
-        joint_bytes = max(load_bytes, loaded_bytes - begin_bytes + peak_bytes)
+        joint_bytes = max(load_bytes, loaded_bytes - begin_bytes + (peak_bytes or 0))
     difference = _difference(order, ready, returned.pop())
     clients: list[Clients] = []
     if case.clients > 1:

@@ -90,8 +90,8 @@ class Prepared:
             where there are none to compare, as of a step of training.
         check: the comparison of the built model with the graph, where there is one.
         clock: nanoseconds; a runtime that simulates brings its own.
-        device_peak_of: makes a call and returns by how many bytes the device's own peak
-            rose; None where the device's memory is the process's.
+        device_peak_of: makes a call and returns by how many bytes the device's own peak rose,
+            and who says so, or None and why; None where the device's memory is the process's.
         new_batch: a call with one sample more, and all that it takes before; None where the
             runtime cannot do that.
         client: makes the step of one more client, which another thread calls at the same time;
@@ -105,7 +105,7 @@ class Prepared:
     outputs: Callable[[Any], list[Any]] | None = None
     check: Check | None = None
     clock: Callable[[], int] = perf_counter_ns
-    device_peak_of: Callable[[Callable[[], object]], int] | None = None
+    device_peak_of: Callable[[Callable[[], object]], tuple[int | None, str]] | None = None
     new_batch: Callable[[], object] | None = None
     client: Callable[[], Callable[[], object]] | None = None
     build_ns: int | None = None

@@ -68,9 +68,9 @@ def prepare(order: Order) -> Prepared:
     def new_batch() -> None:
         time.ns += COMPILE_NS * layers + 10 * base
 
-    def peak_of(call: Callable[[], object]) -> int:
+    def peak_of(call: Callable[[], object]) -> tuple[int, str]:
         call()
-        return int(paper.cost.peak_activation_bytes * 1.05)
+        return int(paper.cost.peak_activation_bytes * 1.05), "device"
 
     return Prepared(
         step=client(noise),

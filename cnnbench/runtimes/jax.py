@@ -112,14 +112,17 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
     return step
 
 
-def _peak_of(call: Callable[[], object]) -> int:
+def _peak_of(call: Callable[[], object]) -> tuple[int | None, str]:
     """The rise of the GPU allocator's own peak over a call, in bytes.
 
-    It cannot be reset: below an earlier peak, as that of compiling, the rise is 0.
+    It cannot be reset: a call that stays below an earlier peak, as that of compiling, has none.
     """
     import jax
 
-    device = jax.devices()[0]
-    before = device.memory_stats()["bytes_in_use"]
+    gpu = jax.config.jax_default_device
+    before = gpu.memory_stats()
     call()
-    return max(0, int(device.memory_stats()["peak_bytes_in_use"] - before))
+    peak = gpu.memory_stats()["peak_bytes_in_use"]
+    if peak <= before["peak_bytes_in_use"]:
+        return None, "JAX cannot reset the device's peak, and an earlier one was higher"
+    return int(peak - before["bytes_in_use"]), "device"

@@ -179,11 +179,11 @@ def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
     return lambda: step(*tf.nest.flatten((x, y)))
 
 
-def _gpu_peak_of(call: Callable[[], object]) -> int:
+def _gpu_peak_of(call: Callable[[], object]) -> tuple[int, str]:
     """The rise of the GPU allocator's own peak over a call, in bytes."""
     from tensorflow import config
 
     config.experimental.reset_memory_stats("GPU:0")
     before = config.experimental.get_memory_info("GPU:0")["current"]
     call()
-    return int(config.experimental.get_memory_info("GPU:0")["peak"] - before)
+    return int(config.experimental.get_memory_info("GPU:0")["peak"] - before), "device"

@@ -131,11 +131,11 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
     return lambda: model.train_step(data)
 
 
-def _peak_of(call: Callable[[], object]) -> int:
+def _peak_of(call: Callable[[], object]) -> tuple[int, str]:
     """The rise of the GPU allocator's own peak over a call, in bytes."""
     import torch
 
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     call()
-    return int(torch.cuda.max_memory_allocated() - before)
+    return int(torch.cuda.max_memory_allocated() - before), "device"

@@ -139,3 +139,23 @@ def test_a_device_has_a_kind_and_a_place():
     stored = Case("vgg_block", (8, 8, 3), device="gpu")  # by earlier versions
     assert " gpu " in stored.id
     assert (stored.kind, stored.index) == ("gpu", 0)
+
+
+def test_the_peak_of_a_gpu_is_its_allocators(tensorflow, torch):
+    calls = []
+    peak_of_tensorflow = runtimes.load("tensorflow")._gpu_peak_of(lambda: calls.append(1))
+    tensorflow.config.experimental.reset_memory_stats.assert_called_once_with("GPU:0")
+    assert peak_of_tensorflow == (3000, "device")  # 4000 at the peak, 1000 before
+    assert runtimes.load("torch")._peak_of(lambda: calls.append(1)) == (3000, "device")
+    torch.cuda.reset_peak_memory_stats.assert_called_once_with()
+    assert len(calls) == 2
+
+
+def test_a_peak_below_an_earlier_one_that_jax_cannot_reset_is_not_known(jax):
+    stats = dict(ANSWERS["jax"]["memory_stats"])
+    jax.config.jax_default_device.memory_stats.side_effect = lambda: dict(stats)
+    peak_of = runtimes.load("jax")._peak_of
+    peak, why = peak_of(lambda: None)
+    assert peak is None
+    assert "cannot reset" in why
+    assert peak_of(lambda: stats.update(peak_bytes_in_use=6500)) == (5500, "device")

@@ -57,7 +57,7 @@ def measure(case: Case, launch: int, started: float = START, calls: int = CALLS)
         samples.append(prepared.clock() - before)
 
     assert prepared.device_peak_of
-    peak = prepared.device_peak_of(call)
+    peak, _ = prepared.device_peak_of(call)
     for _ in range(calls - 1):
         call()
     return Measurement(

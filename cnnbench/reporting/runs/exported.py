@@ -117,6 +117,8 @@ def _launch(m: Measurement) -> dict[str, Any]:
         "output_difference": m.difference,
         "peak_source": m.peak_source,
         "load_1m": m.environment.get("load_1m"),
+        **{f"gpu_{name}": m.gpu.get(name) for name in ("sm_mhz", "memory_mhz", "watts", "celsius")},
+        "gpu_throttled": ", ".join(m.gpu.get("throttled") or ()),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from cnnbench import units
@@ -26,6 +27,13 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("commit", "commit", str),
 )
 
+_GPU: tuple[tuple[str, Callable[[list[float]], float], str], ...] = (
+    ("sm_mhz", median, "{:,.0f} MHz"),
+    ("memory_mhz", median, "memory {:,.0f} MHz"),
+    ("watts", median, "{:,.0f} W"),
+    ("celsius", max, "at most {:.0f} °C"),
+)
+
 
 def machine_rows(run: Run) -> Table:
     """What is known of the machine and the method; no row for what was not recorded."""
@@ -45,6 +53,7 @@ def machine_rows(run: Run) -> Table:
         ["reference beside them", ", ".join(references)],
         ["seed", str(plan.seed)],
         *_when(run.measurements),
+        *_gpus(run.measurements),
         ["load (1 min)", f"{loads[0]:.2f} at the start, at most {max(loads):.2f}" if loads else ""],
         ["command", f"`{plan.command}`" if plan.command else ""],
     ]
@@ -87,6 +96,25 @@ def _facts(measurements: Iterable[Measurement]) -> list[tuple[str, list[str]]]:
         for name in sorted(set().union(*versions))
     ]
     return [(name, list(dict.fromkeys(values))) for name, values in found if values]
+
+
+def _gpus(measurements: Iterable[Measurement]) -> list[list[str]]:
+    """What each GPU did while it was measured: medians over launches, and the highest heat."""
+    launches: dict[str, list[dict[str, Any]]] = {}
+    for m in measurements:
+        if m.gpu:
+            launches.setdefault(m.case.device, []).append(m.gpu)
+    rows = []
+    for device, seen in launches.items():
+        words = list(dict.fromkeys(gpu["name"] for gpu in seen if "name" in gpu))
+        words += dict.fromkeys(f"not known: {gpu['unknown']}" for gpu in seen if "unknown" in gpu)
+        for name, choose, text in _GPU:
+            if known := [value for gpu in seen if (value := gpu.get(name)) is not None]:
+                words.append(text.format(choose(known)))
+        if all(gpu.get("throttled") is None for gpu in seen):
+            words.append("throttling not known")
+        rows.append([f"{device} meanwhile", ", ".join(words)])
+    return rows
 
 
 def varied(run: Run) -> list[str]:

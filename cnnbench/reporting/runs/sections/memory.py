@@ -36,7 +36,8 @@ def add(document: Document, data: Data) -> None:
     results = [r for r in data.results if r.peak_bytes is not None]
     if not results:
         return
-    sources = sorted({m.peak_source for r in data.results for m in r.launches if m.peak_source})
+    peaks = [m for r in results for m in r.launches if m.peak_bytes is not None]
+    sources = sorted({m.peak_source for m in peaks if m.peak_source})
     document.section("Explore")
     predicted = any(r.predicted for r in results)
     with document.folded("What the peaks of memory are"):
