@@ -86,7 +86,7 @@ def find(
     if device != "cpu":  # which one, only a runtime that has started knows
         asked, device = device, "{}:{}".format(*parsed_device(device))
         measuring = measuring or session.start(runtime)
-        seen = measuring.devices()
+        seen = measuring.devices(runtime)
         if device not in seen:
             return None, no_device(asked, seen)
         gpus = [seen[device]]
@@ -96,7 +96,12 @@ def find(
         return earlier, ""
     measuring = measuring or session.start(runtime)
     run = measuring.measure(
-        probes(device, dtype), progress, launches=LAUNCHES, time_budget_s=BUDGET_S, threads=threads
+        probes(device, dtype),
+        progress,
+        runtime=runtime,
+        launches=LAUNCHES,
+        time_budget_s=BUDGET_S,
+        threads=threads,
     )
     ceiling = measured(run.measurements, wanted, earlier.probes if earlier else ())
     if ceiling is None:
@@ -108,9 +113,16 @@ def find(
 def of_cases(
     cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
 ) -> list[Ceiling]:
-    """The ceiling of each device and data type of some cases, where it can be measured."""
+    """The ceiling of each device and data type of some cases, where it can be measured.
+
+    Through the session's own runtime if that sees the device, else the first that does.
+    """
+    ours, found = measuring.runtime, []
     kinds = dict.fromkeys((case.device, case.dtype) for case in cases if case.dtype in DTYPES)
-    found = (find(measuring.runtime, *k, threads, _Begins(progress), measuring) for k in kinds)
+    for device, dtype in kinds:
+        seeing = [name for name in (ours, *measuring.asked) if device in measuring.devices(name)]
+        watching = _Begins(progress)
+        found.append(find([*seeing, ours][0], device, dtype, threads, watching, measuring))
     return [ceiling for ceiling, _ in found if ceiling]
 
 

@@ -42,9 +42,9 @@ class Session(Workers):
         """The one that measures what is no case of a run: TensorFlow where it is here."""
         return self.builder
 
-    def devices(self) -> dict[str, str]:
-        """The names of the devices that `runtime` sees, by what cases call them."""
-        return named_devices(self.described[self.runtime].devices)
+    def devices(self, runtime: str) -> dict[str, str]:
+        """The names of the devices that a runtime sees, by what cases call them."""
+        return named_devices(self.described[runtime].devices)
 
     def places(
         self, device: str = "all", threads: Sequence[int] = (), clients: Sequence[int] = ()
@@ -56,7 +56,7 @@ class Session(Workers):
         Raises:
             RuntimeMissingError: no runtime sees the device.
         """
-        seen = {name: named_devices(self.described[name].devices) for name in self.asked}
+        seen = {name: self.devices(name) for name in self.asked}
         known = {at: named for of in seen.values() for at, named in of.items()}
         wanted = [
             at for at in known if device == "all" or parsed_device(device) == parsed_device(at)
@@ -80,23 +80,26 @@ class Session(Workers):
         cases: Sequence[Case],
         progress: Progress | None = None,
         folder: Path | None = None,
+        runtime: str = "",
         **plan: Any,
     ) -> Run:
-        """Measure cases on `runtime` and read them back; `plan` has fields of the `Plan`.
+        """Measure cases on a runtime, by default ours, and read them back.
 
-        A mode that it does not have becomes its usual one.
+        `plan` has fields of the `Plan`. A mode that it does not have becomes its usual one.
         The run is kept in the folder, if there is one. After Ctrl-C the folder has what was
         measured before, and KeyboardInterrupt is raised.
         """
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
-                return replace(self.measure(cases, progress, Path(name), **plan), folder=Path())
+                run = self.measure(cases, progress, Path(name), runtime, **plan)
+                return replace(run, folder=Path())
         seed = SystemRandom().randrange(2**31)
         fields: dict[str, Any] = {"suite": "session", "description": "", "seed": seed, **plan}
-        modes = runtimes.load(self.runtime).MODES
+        runtime = runtime or self.runtime
+        modes = runtimes.load(runtime).MODES
         known = [case.mode if case.mode in modes else modes[0] for case in cases]
         ours = tuple(
-            replace(case, runtime=self.runtime, mode=mode)
+            replace(case, runtime=runtime, mode=mode)
             for case, mode in zip(cases, known, strict=True)
         )
         wanted = Plan(cases=ours, **fields)

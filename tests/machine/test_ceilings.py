@@ -130,7 +130,7 @@ def test_the_ceilings_of_a_gpu_are_kept_for_that_gpu(monkeypatch):
             )
 
         devices = {"cpu": "c", "gpu:0": "other", "gpu:1": name}
-        started = SimpleNamespace(devices=lambda: devices, measure=measure)
+        started = SimpleNamespace(devices=lambda _: devices, measure=measure)
         monkeypatch.setattr(session, "start", lambda runtime: started)
         return probing.find("fake", "gpu:1", "float32", None, Progress())[0]
 

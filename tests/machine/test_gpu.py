@@ -2,13 +2,18 @@
 
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from cnnbench.cases.case import Case
 from cnnbench.host import gpu
+from cnnbench.machine import probing
 from cnnbench.runner import server
+from cnnbench.runner.child import Reply
+from cnnbench.runner.loop import Progress
 from cnnbench.runner.server import Workers
+from cnnbench.runner.session import Session
 from cnnbench.runtimes import Order
 from tests.support.nvml import GPUS, Nvml, NVMLError
 
@@ -96,3 +101,27 @@ def test_a_launch_on_a_gpu_says_what_the_gpu_did(nvml):
     assert answer.environment["host"]
     on_cpu = Order(Case("vgg_block", (8, 8, 3), runtime="fake"))
     assert workers.launch([on_cpu], 0.1, 60.0)[0].gpu == {}
+
+
+def test_the_ceilings_of_a_gpu_are_measured_there_by_a_runtime_that_sees_it(monkeypatch):
+    asked = []
+
+    def measure(self, cases, *_, runtime, **__):
+        asked.append((runtime, [(case.target, case.device, case.batch_size) for case in cases]))
+        return SimpleNamespace(measurements=[])
+
+    monkeypatch.setattr(Session, "measure", measure)
+    described = {
+        "tensorflow": Reply(outcome="ok", devices={"cpu": ["cpu"], "gpu": []}),
+        "torch": Reply(outcome="ok", devices={"cpu": ["cpu"], "gpu": ["A", "B"]}),
+    }
+    both = Session(dict.fromkeys(described), described, ("torch",))
+    cases = [Case("vgg_block", (8, 8, 3), device=device) for device in ("cpu", "gpu:1")]
+    assert probing.of_cases(cases, both, None, Progress()) == []
+    (on_cpu, _), (on_gpu, probes) = asked
+    assert (on_cpu, on_gpu) == ("tensorflow", "torch")
+    assert probes == [
+        ("probe_matmul", "gpu:1", 16384),
+        ("probe_convolution", "gpu:1", 64),
+        ("probe_copy", "gpu:1", 4),
+    ]
