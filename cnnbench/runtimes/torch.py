@@ -81,7 +81,8 @@ def prepare(order: Order) -> Prepared:
 
     def finished() -> object:
         found = call()
-        torch.cuda.synchronize()  # kernels are queued: a step is over when the device is idle
+        # Kernels are queued: a step is over when the device is idle. A thread has its own device.
+        torch.cuda.synchronize(_device(case))
         return found
 
     return Prepared(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -159,3 +160,24 @@ def test_a_peak_below_an_earlier_one_that_jax_cannot_reset_is_not_known(jax):
     assert peak is None
     assert "cannot reset" in why
     assert peak_of(lambda: stats.update(peak_bytes_in_use=6500)) == (5500, "device")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "synchronise"),
+    [
+        ("tensorflow", "eager", lambda tf: tf.test.experimental.sync_devices),
+        ("jax", "jit", lambda jax: jax.block_until_ready),
+        ("torch", "eager", lambda torch: torch.cuda.synchronize),
+    ],
+)
+def test_a_step_is_over_when_the_gpu_is_idle(name, mode, synchronise, request, monkeypatch):
+    framework, module = request.getfixturevalue(name), runtimes.load(name)
+    monkeypatch.setattr(module, "Built", MagicMock())
+    for unneeded in {"crosscheck", "digest"} & {*vars(module)}:
+        monkeypatch.setattr(module, unneeded, MagicMock())
+    ready = module.prepare(Order(replace(order("gpu:1", name).case, mode=mode)))
+    framework.reset_mock()
+    ready.step()
+    assert synchronise(framework).call_count == 1
+    assert name != "torch" or framework.cuda.synchronize.call_args.args == ("cuda:1",)
+    assert ready.device_peak_of
