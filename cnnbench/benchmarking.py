@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cnnbench import networks, runtimes
-from cnnbench.cases.case import Case, several
+from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper, paper
 from cnnbench.networks import Network
+from cnnbench.networks.inputs import several
 from cnnbench.runtimes import Order, Prepared
 
 

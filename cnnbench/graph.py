@@ -286,10 +286,10 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
         if op in RULES:
             raise ValueError(f"two rules for the layer {op}")
         RULES[op] = rule
-        names = argument_names(rule)
 
         @wraps(rule)
         def call(x: Any, *args: Any, name: str | None = None, **attrs: Any) -> Any:
+            names = argument_names(rule) if args else ()
             if len(args) > len(names):
                 raise TypeError(f"{op} takes at most {len(names)} arguments; got {len(args)}")
             if args:  # not `|`: an argument that is given twice is a TypeError, as in any call

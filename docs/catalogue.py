@@ -23,8 +23,7 @@ class Commands(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The sections, in the order of `cnnbench --help`."""
-        group = typer.main.get_command(cli.app)
-        return [self._section(*found) for found in _commands(group, "cnnbench") if found[0]]
+        return [self._section(*found) for found in _commands(cli.command, "cnnbench") if found[0]]
 
     def _section(self, name: str, context: typer.Context) -> nodes.section:
         command = context.command
@@ -36,7 +35,7 @@ class Commands(SphinxDirective):
         for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
             section += _text(nodes.paragraph(), paragraph)
         rows = [p.get_help_record(context) for p in command.get_params(context)]
-        section += _definitions(row for row in rows if row and row[0] != "--help")
+        section += _definitions(row for row in rows if row and "--help" not in row[0])
         if epilog := inspect.cleandoc((command.epilog or "").replace("\b", "")):
             section += _code(epilog, "text")
         return section

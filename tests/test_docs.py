@@ -6,7 +6,6 @@ import sys
 from importlib import metadata
 
 import pytest
-import typer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -14,7 +13,7 @@ import cnnbench
 import cnnbench.benchmarking
 from cnnbench import types
 from cnnbench.cases import suites
-from cnnbench.cli import app
+from cnnbench.cli import command as cli
 from cnnbench.cost import cost
 from cnnbench.graph import trace
 from cnnbench.layers.conv import conv2d
@@ -39,7 +38,7 @@ def code(language):
 
 
 def _leaves(command=None):
-    command = command or typer.main.get_command(app)
+    command = command or cli
     return [
         command,
         *(leaf for c in getattr(command, "commands", {}).values() for leaf in _leaves(c)),
@@ -92,7 +91,7 @@ def test_an_excerpt_must_be_what_is_printed():
 @pytest.mark.parametrize("line", LINES)
 def test_a_command_without_output_could_be_typed(line):
     words = pages.arguments(line)
-    command = typer.main.get_command(app)
+    command = cli
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     command.make_context("cnnbench", words)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench import blocks, networks, units
-from cnnbench.cases.case import several
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
+from cnnbench.networks.inputs import several
 from cnnbench.records import Records
 from cnnbench.rule import Shape
 

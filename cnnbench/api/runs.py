@@ -131,8 +131,9 @@ def run(
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import runtimes, stats
-    from cnnbench.cases.case import parsed_device, several
+    from cnnbench.cases.case import parsed_device
     from cnnbench.machine import probing
+    from cnnbench.networks.inputs import several
     from cnnbench.prediction import forecast
     from cnnbench.runner import planning, session
     from cnnbench.runner.loop import Ending, Progress

@@ -142,7 +142,8 @@ def get(name: str) -> Entry:
 
 def is_probe(name: str) -> bool:
     """Whether a name is that of a probe."""
-    return name in _all() and _all()[name].kind == "probe"
+    import_module(f"{__name__}.probes")  # alone: a file need not wait for the catalogue
+    return name in _ENTRIES and _ENTRIES[name].kind == "probe"
 
 
 def at_least_one(**counts: Any) -> None:

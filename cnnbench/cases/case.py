@@ -12,6 +12,7 @@ from cnnbench.cases.paper import Paper, paper
 from cnnbench.errors import unknown
 from cnnbench.graph import Graph
 from cnnbench.networks import Network
+from cnnbench.networks.inputs import several
 from cnnbench.rule import Shape
 
 DEVICES = ("cpu", "gpu")
@@ -168,14 +169,6 @@ def named_threads(threads: int | None) -> list[str]:
 def _as_stored(value: Any) -> Any:
     """A parameter as it is read from a stored run, where a tuple has become a list."""
     return [_as_stored(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def several(given: Any) -> tuple[Shape, ...]:
-    """One size or several, as a tuple of sizes."""
-    if not given:
-        return ()
-    one = isinstance(given[0], int)
-    return tuple(tuple(shape) for shape in ([given] if one else given))
 
 
 def sizes(inputs: Iterable[Shape]) -> str:

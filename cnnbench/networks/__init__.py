@@ -60,6 +60,7 @@ class Network:
     imports: tuple[str, ...] = ()
     keras_because: list[str] = field(default_factory=list, repr=False, compare=False)
     _model: list[Any] = field(default_factory=list, repr=False, compare=False)
+    _ahead: dict[str, Graph] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -74,10 +75,12 @@ class Network:
             return "model"
         if _application(self.target) in SIZES:
             return "application"
+        if Path(self.target).suffix in FILES:
+            return "file"  # before the catalogue, which takes a while to read
         if self.target in blocks.catalogue() or blocks.is_probe(self.target):
             return "entry"
         # Not `Path.is_dir`, which raises on a name that is too long.
-        if Path(self.target).suffix in FILES or os.path.isdir(self.target):
+        if os.path.isdir(self.target):
             return "file"
         if ":" in self.target:
             return "function"
@@ -133,9 +136,11 @@ class Network:
             (size,) = inputs
             known = "float32" if dtype is None else dtype
             return entry.trace(size, batch_size=batch_size, dtype=known, **self.params)
-        graph = None if self._model else self._configured(inputs, batch_size, dtype)
-        if graph is not None:
-            return graph
+        if not self._model:
+            ahead = self._ahead.pop(repr((inputs, batch_size, dtype)), None)
+            graph = ahead or self._configured(inputs, batch_size, dtype)
+            if graph is not None:
+                return graph
         from cnnbench.networks.reader import read
 
         model = self.keras(inputs)
@@ -247,6 +252,8 @@ def resolve(
         UnknownNameError: nothing of that name.
         CnnbenchError: a file or a function that gives no model; parameters that nothing takes.
     """
+    if isinstance(target, Network):
+        return target
     for module in imports:
         from cnnbench.networks import load
 
@@ -255,8 +262,11 @@ def resolve(
     network.check()
     if network.kind != "entry":
         with suppress(_OpenInputError):  # a size is asked for when it is traced
-            if network._configured(inputs) is None:
+            graph = network._configured(inputs)
+            if graph is None:
                 network.keras(inputs)
+            else:
+                network._ahead[repr((inputs, 1, None))] = graph  # until it is traced
     return network
 
 

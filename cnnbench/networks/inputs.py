@@ -6,6 +6,16 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cnnbench.rule import Shape
+
+
+def several(given: Any) -> tuple[Shape, ...]:
+    """One size or several, as a tuple of sizes."""
+    if not given:
+        return ()
+    one = isinstance(given[0], int)
+    return tuple(tuple(shape) for shape in ([given] if one else given))
+
 
 def own_shapes(model: Any) -> list[tuple[int | None, ...]]:
     """The shapes of one sample for each input, as the model was made or first called."""

@@ -25,7 +25,6 @@ from cnnbench.reporting.document import (
     plain,
     shortened,
 )
-from cnnbench.reporting.html import page
 from cnnbench.reporting.tables import csv_text, text_table
 
 PAGE = "index.html"
@@ -42,7 +41,7 @@ def show(document: Document, format: str) -> str:
     printers = {
         "table": lambda: text(document),
         "markdown": lambda: markdown(document),
-        "html": lambda: page.page(document),
+        "html": lambda: _page(document),
     }
     if (rows := document.rows) is not None:
         headers = list(rows[0]) if rows else []
@@ -84,7 +83,7 @@ def write(
                 for suffix, content in zip(also, contents, strict=True):
                     (folder / picture.name).with_suffix(suffix).write_bytes(content)
         path.write_text(markdown(document), encoding="utf-8")
-        (folder / PAGE).write_text(page.page(document, drawn), encoding="utf-8")
+        (folder / PAGE).write_text(_page(document, drawn), encoding="utf-8")
         for name in {*_SHOWN.findall(earlier)} - {picture.name for picture in pictures}:
             for file in map((folder / name).with_suffix, (".png", ".svg", ".pdf")):
                 if saved(file):
@@ -105,6 +104,12 @@ def markdown(document: Document, rows: int | None = None) -> str:
 def text(document: Document) -> str:
     """A document as plain text for a terminal; figures are left out."""
     return _texts(document.blocks) + "\n"
+
+
+def _page(document: Document, drawn: Mapping[str, str] | None = None) -> str:
+    from cnnbench.reporting.html.page import page  # here: a table need not wait for it
+
+    return page(document, drawn)
 
 
 def _unfolded(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -15,8 +15,8 @@ from tests.support import ROOT
 from tests.support.window import plain, typed, widest
 
 LEAVES = {
-    **{(name,): each for name, each in cli._command.commands.items() if name != "baseline"},
-    **{("baseline", n): each for n, each in cli._command.commands["baseline"].commands.items()},
+    **{(name,): each for name, each in cli.command.commands.items() if name != "baseline"},
+    **{("baseline", n): each for n, each in cli.command.commands["baseline"].commands.items()},
 }
 
 
@@ -144,7 +144,7 @@ def test_the_help_of_all_has_a_line_for_each_command_that_is_not_cut(capsys):
     assert main(["-h"]) == 0
     out = capsys.readouterr().out
     for (first, *_), command in LEAVES.items():
-        summary = cli._command.commands[first].help.split("\n\n")[0]
+        summary = cli.command.commands[first].help.split("\n\n")[0]
         assert re.search(rf"^  {first} +{re.escape(summary)}$", out, re.M), command.name
 
 
