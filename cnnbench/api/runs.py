@@ -172,7 +172,7 @@ def run(
                 threads=counts[0] if len(counts) == 1 else None,
                 command=command,
             )
-            return replace(wanted, notes=(*wanted.notes, *absent))
+            return replace(wanted, notes=(*wanted.notes, *absent, *measuring.absent))
 
         with session.opened(
             folder, suite.name, names, plan, resume=resume, time_budget=time_budget

@@ -32,10 +32,12 @@ REPORTS = Path("reports")
 class Session(Workers):
     """Runtimes that are ready to measure; starting one takes seconds, so keep it.
 
-    `asked` has the names of those that were asked for; others help them.
+    `asked` has the names of those that were asked for; others help them. `absent` says why some of
+    those that were asked for do not start.
     """
 
     asked: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def runtime(self) -> str:
@@ -110,14 +112,25 @@ class Session(Workers):
         return store.read(folder)
 
 
-def start(*names: str) -> Session:
-    """Start runtimes; `RuntimeMissingError` if one cannot be started."""
+def start(*names: str, some: bool = False) -> Session:
+    """Start runtimes; `RuntimeMissingError` if one cannot start, or with `some` if none can."""
     asked = names or ("tensorflow",)
     runtimes.check_installed(asked)
-    every = (*asked, *runtimes.helpers(asked))
-    servers = {name: server.start(name) for name in every}
-    described = {name: each.describe() for name, each in servers.items()}
-    return Session(servers, described, asked)
+    servers = {name: server.start(name) for name in (*asked, *runtimes.helpers(asked))}
+    described: dict[str, Reply] = {}
+    broken: dict[str, RuntimeMissingError] = {}
+    for name, each in servers.items():
+        try:
+            described[name] = each.describe()
+        except RuntimeMissingError as error:
+            broken[name] = error
+    left = tuple(name for name in asked if name in described)
+    needed = {*left, *runtimes.helpers(left)}
+    for name, reason in broken.items():
+        if not (some and left) or name in needed:
+            raise reason
+    working = {name: each for name, each in servers.items() if name in described}
+    return Session(working, described, left, tuple(map(str, broken.values())))
 
 
 def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
@@ -170,7 +183,7 @@ def opened(
     earlier = store.read(folder) if resume else None
     if earlier is None:
         store.check_free(folder)
-    measuring = start(*(earlier.plan.runtimes if earlier else names))
+    measuring = start(*earlier.plan.runtimes) if earlier else start(*names, some=True)
     if earlier:
         _check_same(earlier, suite, measuring.described)
         planning.check_unchanged(earlier.plan, measuring)

@@ -2,8 +2,9 @@
 
 import pytest
 
+import cnnbench
 from cnnbench.cases.case import Case
-from cnnbench.errors import StoreError
+from cnnbench.errors import RuntimeMissingError, StoreError
 from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
@@ -44,3 +45,15 @@ def test_ctrl_c_reaches_the_caller_and_keeps_what_was_measured(fake, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fake.measure(CASES, Impatient(), tmp_path, launches=2)
     assert len(store.read(tmp_path).measurements) == 2
+
+
+def test_what_does_not_start_is_left_out_and_said_while_another_measures(tmp_path, undrawn):
+    broken = "tests.support.cannot_start"
+    with pytest.raises(RuntimeMissingError, match=r"does not start: ImportError: libbroken\.so"):
+        cnnbench.run("vgg_block", runtime=broken, ceilings=False, out=tmp_path / "alone")
+    assert not (tmp_path / "alone").exists()
+    finished = cnnbench.run(
+        "vgg_block", runtime=["fake", broken], launches=1, ceilings=False, out=tmp_path / "both"
+    )
+    assert [m.case.runtime for m in finished.run.measurements] == ["fake"]
+    assert [note for note in finished.run.plan.notes if "libbroken.so" in note]
