@@ -24,6 +24,7 @@ from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.graph import Graph
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import Alike, function_of
+from cnnbench.networks.symbolic import first_line
 from cnnbench.networks.tensorflow import Traced, Watch, empty_graph, placeholder
 
 MULTIPLY_ADDS = frozenset((
@@ -158,9 +159,10 @@ def trace(graph: Graph, model: Any) -> Trace:
             dtypes = [x.dtype for x in getattr(model, "inputs", None) or ()]
             given = list(map(placeholder, shapes, dtypes or ["float32"] * len(shapes)))
             outputs, _ = caller(model)(partial(model.stateless_call, *state), given)
-    except (TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {reason}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's `call` may raise
+        raise CnnbenchError(f"TensorFlow cannot trace {model.name}: {first_line(error)}") from None
     _count(made, watch.calls)
     loops = [call.scope for call in watch.calls if call.not_compared in LOOPS and not call.name]
     for call in watch.calls:

@@ -249,6 +249,31 @@ def test_a_model_that_cannot_be_traced_is_one_line(small):
     assert not any("call" in vars(layer) for layer in small.layers)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("one\ntwo"), "one"),
+        (NotImplementedError(), "NotImplementedError"),
+        (SystemExit(3), "3"),
+    ],
+)
+def test_whatever_a_call_raises_is_one_line(error, said):
+    raised = []
+
+    class Refusing(layers.Layer):
+        def call(self, x):
+            for each in raised:
+                raise each
+            return x * 2.0
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, Refusing()(inputs), name="refusing")
+    graph = graph_of(model)
+    raised.append(error)
+    with pytest.raises(CnnbenchError, match=f"^TensorFlow cannot trace refusing: {said}$"):
+        crosscheck.report(graph, model)
+
+
 def test_keras_must_run_on_tensorflow(small, monkeypatch):
     graph = graph_of(small)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
