@@ -71,6 +71,12 @@ def test_products(function, shape, macs):
         (lambda x: tf.nn.bias_add(x, tf.ones(4)), 20),
         (lambda x: tf.add_n([x, x, x]), 40),
         (lambda x: x * (1.0 + tf.ones(4)), 24),  # the sum of constants is work too
+        (lambda x: x + tf.random.normal((1, 5, 4)), 80),  # draw, scale, shift, add
+        (lambda x: x + tf.random.truncated_normal((1, 5, 4)), 80),
+        (lambda x: x + tf.random.stateless_normal((1, 5, 4), (1, 2)), 80),
+        (lambda x: x + tf.random.uniform((1, 5, 4)), 40),  # between 0 and 1: as it is drawn
+        (lambda x: x + tf.random.stateless_uniform((1, 5, 4), (1, 2)), 81),  # the width is 1 more
+        (lambda x: x * tf.floor(0.5 + tf.random.uniform((1, 1, 1))), 23),
         (lambda x: tf.reshape(x, (tf.shape(x)[0], -1)) * 2.0, 20),  # that of sizes is none
     ],
 )

@@ -76,6 +76,16 @@ TensorListStack TensorScatterUpdate Tile Transpose Unpack ZerosLike
 """
 
 
+_DRAWS = """
+RandomStandardNormal RandomUniform RandomUniformInt StatefulStandardNormalV2 StatefulTruncatedNormal
+StatefulUniform StatefulUniformFullInt StatefulUniformInt StatelessRandomNormal
+StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
+StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
+StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
+"""
+"""Of a distribution whose draws need no others; how often a gamma is rejected is not known."""
+
+
 def _each(key: str, **given: Any) -> Operation:
     """The rule of an operation of `keras.ops`, with its attributes there."""
     return lambda shapes, out, attrs, value: OPERATIONS[key](shapes, out, given)
@@ -167,6 +177,11 @@ def _scattered(values: int) -> Operation:
     )
 
 
+def _drawn(shapes: Shapes, out: Shape, attrs: Attrs, value: Value) -> Rule:
+    """One operation for each random value, as in the layers that drop or add noise in training."""
+    return Rule(out, elementwise=prod(out), saves="")
+
+
 def _moved(view: bool) -> Operation:
     return lambda shapes, out, attrs, value: Rule(out, view=view, saves="", window=WHOLE)
 
@@ -184,6 +199,7 @@ TENSORFLOW: dict[str, Operation] = {
     **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), _transposed),
     **dict.fromkeys(("MaxPool", "MaxPool3D"), _pool("Max")),
     **dict.fromkeys(("AvgPool", "AvgPool3D"), _pool("Average")),
+    **dict.fromkeys(_DRAWS.split(), _drawn),
     # One addition for each array after the first.
     "AddN": lambda shapes, out, attrs, value: Rule(
         out, elementwise=(len(shapes) - 1) * prod(out), saves=""
