@@ -36,7 +36,7 @@ def interface(graph: Graph, model: Any = None) -> tuple[list[str], list[str]]:
     return [graph.nodes[i].name for i in graph.inputs], ["float32"] * len(graph.inputs)
 
 
-def values(case_data: str, graph: Graph, model: Any, seed: int) -> list[Any]:
+def values(case_data: str, graph: Graph, model: Any, seed: int, batches: int = 1) -> list[Any]:
     """The user's values for each input of a graph, where `case_data` names them, else random ones.
 
     Raises:
@@ -44,7 +44,7 @@ def values(case_data: str, graph: Graph, model: Any, seed: int) -> list[Any]:
     """
     names, dtypes = interface(graph, model)
     shapes = [graph.nodes[i].rule.shape for i in graph.inputs]
-    batch_size = shapes[0][0]
+    batch_size = batches * shapes[0][0]
     if case_data:
         return given(case_data, names, [shape[1:] for shape in shapes], dtypes, batch_size)
     return random(graph, dtypes, batch_size, seed)

@@ -26,6 +26,7 @@ from cnnbench.runner.child import Reply
 from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Exported, Store
 from cnnbench.runtimes import Files, Order
+from cnnbench.runtimes._keras import CALIBRATION
 
 PATIENCE = 5
 """Times as long as a launch that storing or exporting a network may take."""
@@ -43,8 +44,12 @@ class Ready:
 
 
 def shared(plan: Plan) -> bool:
-    """Whether the runtimes of a plan must share their values: unless all of it is TensorFlow's."""
-    return any(map(runtimes.shares, plan.runtimes)) and plan.runtimes != ("tensorflow",)
+    """Whether the cases of a plan must share their values: unless all is of one runtime and type.
+
+    That is TensorFlow's, with which others are compared.
+    """
+    alone = plan.runtimes == ("tensorflow",) and len({case.dtype for case in plan.cases}) == 1
+    return any(map(runtimes.shares, plan.runtimes)) and not alone
 
 
 @contextmanager
@@ -75,11 +80,17 @@ def made(
             if key not in stored:
                 begins(f"{case.name}: values for all runtimes")
                 folder.mkdir()
-                sharing = [other.runtime for other in plan.cases if other.values_key == key]
-                frozen = any(map(runtimes.exporter, sharing))
+                sharing = [other for other in plan.cases if other.values_key == key]
+                frozen = any(runtimes.exporter(other.runtime) for other in sharing)
+                calibrated = any(other.dtype == "int8" for other in sharing)
                 order = Order(case, None, plan.seed, plan.threads)
                 stored[key] = workers.servers[workers.builder].ask(
-                    PATIENCE * plan.timeout_s, worker.store_values, order, str(folder), frozen
+                    PATIENCE * plan.timeout_s,
+                    worker.store_values,
+                    order,
+                    str(folder),
+                    frozen,
+                    calibrated,
                 )
             values = stored[key]
             if not values.ok:
@@ -117,7 +128,10 @@ def _exported(
     runtime = runtimes.load(case.runtime)
     by = runtimes.exporter(case.runtime)
     versions = {**workers.described[by].versions, **workers.described[case.runtime].versions}
-    key = sha256(json.dumps([values.digest, case.export_key, versions]).encode()).hexdigest()[:16]
+    depends = [values.digest, case.export_key, versions]
+    if case.dtype == "int8":
+        depends.append(sha256((folder / CALIBRATION).read_bytes()).hexdigest())
+    key = sha256(json.dumps(depends).encode()).hexdigest()[:16]
     kept = paths.cache_dir() / "exports" / key
     file = kept / f"model{runtime.SUFFIX}"
     record = Exported(case.export_key, case.runtime, case.name)

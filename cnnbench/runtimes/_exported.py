@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnbench.errors import RuntimeMissingError
 from cnnbench.runtimes import Order
-from cnnbench.runtimes._keras import INPUTS, arrays
+from cnnbench.runtimes._keras import CALIBRATION, INPUTS, arrays
 
 FROZEN = "frozen.pb"
 """TensorFlow's graph of the network with its weights as constants, from which all are exported."""
@@ -36,6 +36,13 @@ def interface(folder: Path) -> dict[str, tuple[int, ...]]:
         f"{INPUT.format(number)}:0": value.shape
         for number, value in enumerate(arrays(folder / INPUTS))
     }
+
+
+def calibration(folder: Path) -> list[list[Any]]:
+    """Batches, each with an array for each input, from which int8 takes its ranges of values."""
+    (first, *_), every = arrays(folder / INPUTS), arrays(folder / CALIBRATION)
+    size = len(first)
+    return [[x[at : at + size] for x in every] for at in range(0, len(every[0]), size)]
 
 
 def on_cpu(**versions: str) -> dict[str, Any]:

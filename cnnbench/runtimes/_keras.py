@@ -24,6 +24,9 @@ WEIGHTS, INPUTS, OUTPUTS = "weights.npz", "inputs.npz", "outputs.npz"
 GPUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 """GPUs are numbered as NVIDIA's tools number them, and not the fastest first."""
 
+CALIBRATION, SAMPLES = "calibration.npz", 32
+"""Inputs from which int8 takes the ranges of all values, and how many there are at least."""
+
 SPREAD = 0.1
 """How far weights are moved that an initializer makes equal."""
 
@@ -75,10 +78,16 @@ class Built:
     @cached_property
     def inputs(self) -> list[Any]:
         """An array for each input, in order."""
-        if self.files:
-            return arrays(self.files.folder / INPUTS)
+        return arrays(self.files.folder / INPUTS) if self.files else self._drawn(1, 0)
+
+    def more_inputs(self, count: int) -> list[Any]:
+        """The same of other batches, so many that they have `count` samples or more."""
+        return self._drawn(-(-count // self.order.case.batch_size), 1)
+
+    def _drawn(self, batches: int, more: int) -> list[Any]:
         model = None if self.entry else self.model
-        return samples.values(self.order.case.data, self.graph, model, self.order.seed)
+        data, seed = self.order.case.data, self.order.seed + more
+        return samples.values(data, self.graph, model, seed, batches)
 
     def arranged(self, values: list[Any]) -> Any:
         """Some values as the model takes its inputs: one, a list, or by name."""
@@ -165,11 +174,11 @@ def loss_of(outputs: Any) -> tuple[str, Any]:
     )
 
 
-def stored(order: Order, folder: Path, freeze: bool) -> str:
+def stored(order: Order, folder: Path, freeze: bool, calibrate: bool) -> str:
     """Store the weights of a network, an input and what it returns for that in a folder.
 
     It runs on the backend of this process, operation by operation. With `freeze`, TensorFlow's
-    graph of it is stored too.
+    graph of it is stored too; with `calibrate`, more inputs: the user's, or other random ones.
 
     Returns:
         A text that is equal where all of these are.
@@ -195,6 +204,8 @@ def stored(order: Order, folder: Path, freeze: bool) -> str:
         store(folder / name, values)
         for value in values:
             digest.update(repr(value.shape).encode() + np.ascontiguousarray(value).tobytes())
+    if calibrate:
+        store(folder / CALIBRATION, built.more_inputs(SAMPLES))
     if freeze:
         from cnnbench.runtimes import tensorflow
         from cnnbench.runtimes._exported import FROZEN

@@ -9,14 +9,22 @@ from typing import Any
 
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._exported import FROZEN, give_back, given, in_order, interface, on_cpu
+from cnnbench.runtimes._exported import (
+    FROZEN,
+    calibration,
+    give_back,
+    given,
+    in_order,
+    interface,
+    on_cpu,
+)
 
 SHARES = True
 MODES = ("infer",)
 PRELOAD = ("ai_edge_litert.interpreter",)
 EXTRA = "litert"
 ENVIRONMENT: dict[str, str] = {}
-PRECISIONS = {"float32": ""}
+PRECISIONS = ("float32", "int8")
 COMPUTES_IN_MAIN = True
 SUFFIX = ".tflite"
 EXPORT_BYTES = 15
@@ -31,7 +39,10 @@ def describe() -> dict[str, Any]:
 
 
 def export(case: Case, folder: Path, file: Path) -> None:
-    """Write a .tflite file of a frozen graph: one that is not frozen would lose its weights."""
+    """Write a .tflite file of a frozen graph: one that is not frozen would lose its weights.
+
+    In int8 all of its operations are of whole numbers.
+    """
     import tensorflow as tf
 
     from cnnbench.runtimes.tensorflow import frozen
@@ -41,7 +52,19 @@ def export(case: Case, folder: Path, file: Path) -> None:
         lambda: tf.graph_util.import_graph_def(graph, name=""), []
     )
     concrete = function.prune(list(interface(folder)), outputs)
-    file.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    if case.dtype == "int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: calibration(folder)
+        # Its softmax would have steps of 1/256: of a thousand classes that are equally likely
+        # nothing would be left.
+        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["SOFTMAX"])
+        quantizer = tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_options=options
+        )
+        file.write_bytes(quantizer.get_nondebug_quantized_model())
+    else:
+        file.write_bytes(converter.convert())
 
 
 def prepare(order: Order) -> Prepared:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter_ns
+from types import SimpleNamespace
 from typing import Any
 
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._exported import FROZEN, give_back, given, in_order, interface, on_cpu
+from cnnbench.runtimes._exported import (
+    FROZEN,
+    calibration,
+    give_back,
+    given,
+    in_order,
+    interface,
+    on_cpu,
+)
 
 SHARES = True
 MODES = ("infer",)
@@ -17,7 +27,7 @@ PRELOAD = ("onnxruntime",)
 NEEDS = ("onnxruntime", "onnx", "tf2onnx")
 EXTRA = "onnx"
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1"}  # which starts a thread, and no server can fork then
-PRECISIONS = {"float32": ""}
+PRECISIONS = ("float32", "int8")
 COMPUTES_IN_MAIN = True
 SUFFIX = ".onnx"
 EXPORT_BYTES = 45
@@ -44,6 +54,27 @@ def export(case: Case, folder: Path, file: Path) -> None:
         graph, input_names=list(interface(folder)), output_names=outputs, opset=OPSET
     )
     file.write_bytes(model.SerializeToString())
+    if case.dtype == "int8":
+        names = [x.name for x in model.graph.input]
+        known = [names[place] for place in in_order(names)]
+        softmax = [node.name for node in model.graph.node if node.op_type == "Softmax"]
+        feeds = (dict(zip(known, batch, strict=True)) for batch in calibration(folder))
+        _quantize(file, feeds, softmax)
+
+
+def _quantize(file: Path, feeds: Iterator[dict[str, Any]], floats: list[str]) -> None:
+    """Replace a file by one in int8, but for some nodes: QDQ, a scale for each channel of a kernel.
+
+    See `FLOATS`.
+    """
+    from onnxruntime.quantization import quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    ready = file.with_name("ready.onnx")
+    quant_pre_process(str(file), str(ready), skip_symbolic_shape=True)  # which no size needs
+    batches = SimpleNamespace(get_next=lambda: next(feeds, None))
+    quantize_static(str(ready), str(file), batches, per_channel=True, nodes_to_exclude=floats)
+    ready.unlink()
 
 
 def prepare(order: Order) -> Prepared:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.case import Case
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._exported import FROZEN, given, in_order, interface, on_cpu
+from cnnbench.runtimes._exported import FROZEN, calibration, given, in_order, interface, on_cpu
 
 SHARES = True
 MODES = ("infer",)
 PRELOAD = ("openvino",)
 EXTRA = "openvino"
 ENVIRONMENT = {"CI": "true"}  # its telemetry starts a thread, and no server can fork then
-PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
+"""By name, the type of what is not quantized."""
 COMPUTES_IN_MAIN = True
 SUFFIX = ".xml"
 EXPORT_BYTES = 6
@@ -25,18 +28,29 @@ EXPORTED_BY = "openvino"
 
 
 def describe() -> dict[str, Any]:
-    """The version; it is used on the CPU alone."""
+    """The version, and that of NNCF if it is here; it is used on the CPU alone."""
     import openvino
 
-    return on_cpu(openvino=openvino.get_version().partition("-")[0])
+    versions = {"openvino": openvino.get_version().partition("-")[0]}
+    with suppress(PackageNotFoundError):
+        versions["nncf"] = version("nncf")
+    return on_cpu(**versions)
 
 
 def export(case: Case, folder: Path, file: Path) -> None:
-    """Write OpenVINO's own file of a frozen graph."""
+    """Write OpenVINO's own file of a frozen graph, in int8 quantized by NNCF."""
     import openvino
 
     inputs = [(name, list(shape)) for name, shape in interface(folder).items()]
     model = openvino.convert_model(str(folder / FROZEN), input=inputs)
+    if case.dtype == "int8":
+        try:
+            import nncf
+        except ImportError:
+            raise RuntimeMissingError("int8 needs nncf: pip install 'cnnbench[int8]'") from None
+        places = in_order([x.any_name for x in model.inputs])
+        batches = [dict(zip(places, batch, strict=True)) for batch in calibration(folder)]
+        model = nncf.quantize(model, nncf.Dataset(batches), subset_size=len(batches))
     openvino.save_model(model, str(file), compress_to_fp16=False)
 
 

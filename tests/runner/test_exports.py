@@ -20,7 +20,8 @@ ASKED = {"block": Network("vgg_block")}
 class Server:
     """Answers as a child would; an export writes eight bytes."""
 
-    def __init__(self, values=None, export=None):
+    def __init__(self, values=None, export=None, calibration=b""):
+        self.calibration = calibration
         self.values = values or Reply(outcome="ok", digest="0123")
         self.exported = export or Reply(outcome="ok", peak_bytes=7)
         self.tasks = []
@@ -29,7 +30,9 @@ class Server:
         self.tasks.append((task, order.case.runtime))
         assert timeout_s == 600.0  # five times a launch
         if task is worker.store_values:
-            self.frozen = args[1]
+            self.frozen, self.calibrated = args[1:]
+            if self.calibrated:
+                (Path(args[0]) / "calibration.npz").write_bytes(self.calibration)
             return self.values
         if self.exported.ok:
             Path(args[1]).write_bytes(b"exported")
@@ -41,12 +44,12 @@ def _an_empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "home"))
 
 
-def made(folder, server, names=("tensorflow", "openvino"), room=64 * GIB):
+def made(folder, server, names=("tensorflow", "openvino"), room=64 * GIB, dtypes=()):
     """What is ready for the cases of one network, by runtime, and what the store has of it."""
     described = {name: Reply(outcome="ok", versions={name: "1"}) for name in names}
     workers = Workers(dict.fromkeys(names, server), described)
     places = [suites.Place("cpu", name, runtimes.load(name).MODES) for name in names]
-    plan = planning.plan(suites.of_networks(ASKED), places, workers, 120.0)
+    plan = planning.plan(suites.of_networks(ASKED, dtypes=dtypes), places, workers, 120.0)
     with (
         store.create(folder, plan) as file,
         exports.made(plan, file, workers, lambda: room, lambda _: None) as ready,
@@ -106,6 +109,33 @@ def test_an_export_that_would_not_fit_is_not_started(tmp_path):
     assert export.outcome == "skipped"
     _, (export,) = made(tmp_path / "other", server, room=needed)
     assert export.outcome == "ok"
+
+
+def test_all_floats_run_one_file_and_int8_another_that_its_calibration_decides(tmp_path):
+    of = {"dtypes": ("float32", "bfloat16", "int8")}
+    server = Server(calibration=b"one")
+    _, exports = made(tmp_path / "one", server, **of)
+    assert [export.of.rpartition(" ")[2] for export in exports] == ["float", "int8"]
+    assert server.calibrated
+    _, again = made(tmp_path / "two", Server(calibration=b"one"), **of)
+    assert [export.cached for export in again] == [True, True]
+    _, others = made(tmp_path / "three", Server(calibration=b"two"), **of)
+    assert [export.cached for export in others] == [True, False]
+
+
+def test_int8_takes_the_memory_of_the_float_weights_to_export(tmp_path):
+    needed = GIB + 6 * 4 * 38_720
+    for room, outcome in ((needed - 1, "skipped"), (needed, "ok")):
+        of = {"dtypes": ("int8",), "room": room}
+        _, (export,) = made(tmp_path / outcome, Server(), **of)
+        assert export.outcome == outcome
+
+
+def test_tensorflow_in_several_types_is_compared_with_itself_in_float32(tmp_path):
+    server = Server()
+    found, _ = made(tmp_path / "run", server, ("tensorflow",), dtypes=("float32", "bfloat16"))
+    assert [task for task, _ in server.tasks] == [worker.store_values]
+    assert found["tensorflow"].folder is not None
 
 
 def test_nothing_is_frozen_where_nobody_runs_a_file(tmp_path):

@@ -8,7 +8,7 @@ from cnnbench import units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import compared_blocks, over_runtimes
-from cnnbench.reporting.runs.sections import crossover_by_runtime, runtimes
+from cnnbench.reporting.runs.sections import crossover_by_runtime, precisions, runtimes
 from cnnbench.reporting.runs.sections.compared import against, ranking, sentence
 from cnnbench.reporting.tables import interval, number, optional
 from cnnbench.runs.result import Result, results, timed
@@ -32,6 +32,9 @@ def document(run: Run) -> Document:
         page.table(runtimes.overview(places))
     elif places:
         page.table(runtimes.rows(places[0]), spare=["export", "first call", "samples/s", "on disk"])
+    changed = precisions.rows(known)
+    if len(changed[1]) <= SHOWN:
+        page.table(changed, spare=["weights", "file"])
     for place in beside:
         page.text(sentence(place))
         if not places:
@@ -42,7 +45,8 @@ def document(run: Run) -> Document:
             page.table(crossover_by_runtime.rows(group))
     if not beside and not places:
         page.text(*answer(known, comparisons))
-        page.table(_fastest(known))
+        if not changed[1]:
+            page.table(_fastest(known))
     page.text("\n".join([*_trust(known), *run.plan.notes, *problems]))
     return page
 
