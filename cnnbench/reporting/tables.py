@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnnbench import units
@@ -58,30 +56,21 @@ def text_table(
     `style` is simple for a terminal and github for Markdown; `wrap` is the most characters of a
     line of the last column.
     """
+    from tabulate import tabulate  # here: a window and a shell that completes need none
+
     body = [[" ".join(cell.split()) for cell in row] for row in rows]
     if style == "github":
         body = [[cell.replace("|", "\\|") for cell in row] for row in body]
-    sides = [str.rjust if number else str.ljust for number in numeric(headers, body)]
-    cells = [[name.split("\n") for name in headers], *([[cell] for cell in row] for row in body)]
-    for row in cells[1:] if wrap else ():
-        row[-1] = textwrap.wrap(row[-1][0], wrap or 0)
-    widths = [
-        max([len(line) + 2 for line in head] + [len(line) for cell in column for line in cell])
-        for head, *column in zip(*cells, strict=True)
-    ]
-    lines = [
-        [side(part, n) for side, part, n in zip(sides, parts, widths, strict=True)]
-        for row in cells
-        for parts in zip_longest(*row, fillvalue="")
-    ]
-    if style == "simple":
-        texts = ["  ".join(line).rstrip() for line in lines]
-        rule = "  ".join("-" * width for width in widths)
-    else:
-        texts = [f"| {' | '.join(line)} |" for line in lines]
-        rule = f"|{'|'.join('-' * (width + 2) for width in widths)}|"
-    texts.insert(max(map(len, cells[0])), rule)
-    return "\n".join(texts)
+    align = ["right" if number else "left" for number in numeric(headers, body)]
+    widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
+    return tabulate(
+        body,
+        list(headers),
+        tablefmt=style,
+        colalign=align,
+        disable_numparse=True,
+        maxcolwidths=widths,
+    )
 
 
 def numeric(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[bool]:

@@ -18,7 +18,7 @@ from cnnbench.graph import Graph
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.tables import LEAST, MISSING, MOST, UNKNOWN, WHOLE, number, percent
 
-NESTED = "\u00b7 "  # not spaces, which tables and Markdown take away
+NESTED = "\u00b7 "  # not spaces, which tabulate and Markdown take away
 VIEWS = ("layers", "tree", "types")
 SORT_KEYS = tuple(KEYS)
 
