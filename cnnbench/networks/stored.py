@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import zipfile
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from cnnbench import units
 from cnnbench.errors import TargetError
-from cnnbench.networks import hdf5
 from cnnbench.networks.symbolic import reason
 
 LARGEST = 2**26
@@ -52,10 +52,7 @@ def _text(path: Path) -> bytes | str:
         with zipfile.ZipFile(path) as archive:
             _refuse_more(path, archive.getinfo("config.json").file_size)
             return archive.read("config.json")
-    if (text := hdf5.attribute(path, "model_config")) is not None:
-        _refuse_more(path, len(text))
-        return text
-    import h5py  # here: it takes as long to import as all else
+    import h5py  # here: the other formats do without
 
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
@@ -73,6 +70,6 @@ def _refuse_more(path: Path, size: int) -> None:
 @cache
 def application(name: str) -> dict[str, Any]:
     """The configuration of a model of keras.applications."""
-    with zipfile.ZipFile(Path(__file__).parent / APPLICATIONS) as archive:
+    with (files(__package__) / APPLICATIONS).open("rb") as file, zipfile.ZipFile(file) as archive:
         found: dict[str, Any] = json.loads(archive.read(f"{name}.json"))
         return found
