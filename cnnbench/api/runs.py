@@ -64,7 +64,7 @@ class Finished(Record):
 def run(
     *targets: Any,
     input_shape: Any = None,
-    batch_size: int | Sequence[int] = 1,
+    batch_size: int | str | Sequence[int] = 1,
     dtype: str | Sequence[str] | None = None,
     mode: str | Sequence[str] = (),
     params: Mapping[str, Any] | None = None,
@@ -96,7 +96,8 @@ def run(
         input_shape: of one sample, as (h, w, c), for every network; a list of them for several
             inputs; each network's own if None. This and the next six are for networks: a suite
             has its own.
-        batch_size: samples per call; or several, which are measured one after the other.
+        batch_size: samples per call; or several, which are measured one after the other; or "max":
+            doubled from 1 on until the memory of the device is full.
         dtype: float32, float16, bfloat16, mixed_float16, mixed_bfloat16 or int8; or several, of
             the runtimes that have them. Each network's own if None.
         mode: one of the runtime's, or several: of tensorflow graph, eager, xla, predict, train;
@@ -131,6 +132,7 @@ def run(
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import runtimes, stats
+    from cnnbench.cases import suites
     from cnnbench.cases.case import parsed_device
     from cnnbench.machine import probing
     from cnnbench.networks.inputs import several
@@ -141,9 +143,10 @@ def run(
 
     if device != "all":
         parsed_device(device)  # before any runtime starts
+    batches: list[Any] = [batch_size] if isinstance(batch_size, int) else [*batch_size]
     grid = {
         "inputs": several(input_shape) or None,
-        "batches": [batch_size] if isinstance(batch_size, int) else list(batch_size),
+        "batches": suites.DOUBLED if batch_size == "max" else batches,
         "modes": [mode] if isinstance(mode, str) else list(mode),
         "dtypes": [dtype] if isinstance(dtype, str) else list(dtype or ()),
         "data": data,

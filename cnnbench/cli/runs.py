@@ -40,7 +40,11 @@ def run(
     ] = None,
     input: options.Input = None,
     batch: Annotated[
-        str, Option(help="Samples per call: 8, or several as 1,8,32.", metavar="NUMBERS")
+        str,
+        Option(
+            help="Samples per call: 8; several as 1,8,32; or max: 1,2,4,... until memory is full.",
+            metavar="NUMBERS",
+        ),
     ] = "1",
     dtype: Annotated[
         str,
@@ -124,7 +128,7 @@ def run(
         finished = api.run(
             *(targets or ()),
             input_shape=input,
-            batch_size=_numbers("--batch", batch),
+            batch_size=batch if batch == "max" else _numbers("--batch", batch),
             dtype=options.listed(dtype),
             mode=options.listed(mode),
             params=options.parse_params(param),

@@ -34,6 +34,10 @@ convolutions, to show how fast the machine was at that moment."""
 LEAST_LEFT_S = 1.0
 """While any launch is to come, at least so many seconds are said to be left."""
 
+FULL = ("out-of-memory", "killed", "timeout", "skipped")
+"""How a launch ends whose batch is too large: the kernel kills what it has no memory for, and what
+takes too long takes longer with a larger one."""
+
 FAILURES_ALLOWED = 2
 """A case that failed this often is not launched again: once may be chance."""
 
@@ -163,10 +167,11 @@ class _Course:
         self._plan, self._next_round = plan, plan.launches
         self._groups: list[Group] = []
         for group in groups(plan.cases, plan.together):
-            needed = sum(_bytes(case, plan.paper(case)) for case in group if case.device == "cpu")
-            self._groups += [group] if needed <= room else [(case,) for case in group]
+            together = sum(needed(case, plan.paper(case)) for case in group if case.device == "cpu")
+            self._groups += [group] if together <= room else [(case,) for case in group]
         self._medians: dict[str, dict[int, float]] = {case.id: {} for case in plan.cases}
         self._failures: Counter[str] = Counter()
+        self._full: set[str] = set()
         self._done: set[tuple[str, int]] = set()
         for measurement in earlier:
             self.add(measurement)
@@ -194,15 +199,25 @@ class _Course:
         reference = None
         if self._plan.reference:  # one for all runtimes
             reference = replace(REFERENCE, runtime=runtimes.builder(self._plan.runtimes))
+        launches = a_round(wanted, number, self._plan.seed, reference)
+        if self._plan.fill and not number:  # which are too large is known after the first round
+            launches.sort(key=lambda launch: launch.cases[0].batch_size)
         return [
             launch
-            for launch in a_round(wanted, number, self._plan.seed, reference)
+            for launch in launches
             if any((case.id, number) not in self._done for case in self.retryable(launch.cases))
         ]
 
     def add(self, measurement: Measurement) -> None:
         """Account for a launch that has ended."""
-        key = measurement.case.id
+        case, key = measurement.case, measurement.case.id
+        if self._plan.fill and measurement.outcome in FULL:
+            self._full |= {
+                other.id
+                for other in self._plan.cases
+                if other.batch_size >= case.batch_size
+                and replace(other, batch_size=case.batch_size) == case
+            }
         self._done.add((key, measurement.launch))
         self._failures[key] += not measurement.ok
         if measurement.ok:
@@ -210,11 +225,17 @@ class _Course:
                 self._medians.setdefault(key, {})[measurement.launch] = value
 
     def retryable(self, cases: Group) -> Group:
-        """Those that have not failed too often."""
-        return tuple(case for case in cases if self._failures[case.id] < FAILURES_ALLOWED)
+        """Those that have not failed too often, nor are too large."""
+        return tuple(
+            case
+            for case in cases
+            if self._failures[case.id] < FAILURES_ALLOWED and case.id not in self._full
+        )
 
     def _stop(self, key: str) -> Stop | None:
         """Why a case needs no more launches; None while it does."""
+        if key in self._full:
+            return Stop.FULL
         if self._failures[key] >= FAILURES_ALLOWED:
             return Stop.FAILED
         if len(self._medians[key]) < self._plan.launches:
@@ -224,8 +245,8 @@ class _Course:
         return stats.enough(list(self._medians[key].values()), self._plan.precision)
 
     def write_stops(self, store: Store, otherwise: Stop) -> None:
-        """Record for each case that was launched why it was not launched again."""
-        launched = {key for key, _ in self._done}
+        """Record for each case that was launched, or is too large, why it was not any more."""
+        launched = self._full.union(key for key, _ in self._done)
         for key in (case.id for case in self._plan.cases if case.id in launched):
             store.append("stop", {"case": key, "reason": self._stop(key) or otherwise})
 
@@ -301,15 +322,15 @@ def threads(plan: Plan, case: Case) -> int | None:
 def too_large(case: Case, paper: Paper, available: int) -> str:
     """Why a case cannot fit into memory; empty if it can."""
     # The memory of another device is not this machine's.
-    needed = _bytes(case, paper)
-    if case.device != "cpu" or needed <= available:
+    size = needed(case, paper)
+    if case.device != "cpu" or size <= available:
         return ""
     return (
-        f"needs {units.binary(needed)} on paper and {units.binary(available)} is "
+        f"needs {units.binary(size)} on paper and {units.binary(available)} is "
         "available; give a smaller batch or input"
     )
 
 
-def _bytes(case: Case, paper: Paper) -> int:
+def needed(case: Case, paper: Paper) -> int:
     """The memory that a case needs on paper: clients share the weights alone."""
     return paper.peak_bytes + (case.clients - 1) * paper.cost.peak_activation_bytes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from cnnbench import blocks, runtimes
@@ -17,7 +18,9 @@ from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Place, Suite
 from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
-from cnnbench.host.environment import cores
+from cnnbench.host import gpu
+from cnnbench.host.environment import available_memory, cores
+from cnnbench.runner.loop import needed
 from cnnbench.runner.server import Workers
 
 
@@ -62,6 +65,22 @@ def plan(
         except UnknownNameError as error:
             raise suite.fault(case.label, error) from None
         cases.setdefault(case.id, case)
+    if suite.fill:
+        room = {case.device: _room(case) for case in whole}
+        large = {
+            key: case
+            for key, case in cases.items()
+            if case.batch_size > 1 and needed(case, papers[case.paper_key]) > room[case.device]
+        }
+        cases = {key: case for key, case in cases.items() if key not in large}
+        least = {
+            f"{case.name} ({case.device}, {case.dtype}, {case.mode})": case.batch_size
+            for case in sorted(large.values(), key=lambda case: -case.batch_size)
+        }
+        notes += [
+            f"{name}: batches from {batch} on need more memory on paper than is free"
+            for name, batch in least.items()
+        ]
     rest = iter(whole)
     groups = [[next(rest).id for _ in group] for group in asked]
     return Plan(
@@ -70,12 +89,23 @@ def plan(
         cases=tuple(cases.values()),
         comparisons=suite.comparisons(places),
         base=suite.base,
-        together=tuple(tuple(dict.fromkeys(ids)) for ids in groups if len(ids) > 1),
+        # Memory is to be filled by one at a time.
+        together=()
+        if suite.fill
+        else tuple(tuple(dict.fromkeys(ids)) for ids in groups if len(ids) > 1),
+        fill=suite.fill,
         notes=tuple(dict.fromkeys(notes)),
         papers=papers,
         timeout_s=timeout_s,
         **fields,
     )
+
+
+def _room(case: Case) -> float:
+    """Bytes of memory that the device of a case has free; infinite if that is not known."""
+    if case.kind == "cpu":
+        return available_memory()
+    return gpu.memory(case.index) or inf
 
 
 def _resolved(

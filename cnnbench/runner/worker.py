@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -37,7 +38,11 @@ from cnnbench.runtimes import Order
 END = b"[]"
 """What the parent sends when it has enough."""
 
-OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
+OUT_OF_MEMORY = re.compile(
+    r"MemoryError|ResourceExhaustedError|RESOURCE_EXHAUSTED|[Oo]ut of memory|can't allocate memory"
+    r"|STATUS_ALLOC_FAILED"
+)
+"""What allocators say: Python's, TensorFlow's, XLA's, PyTorch's, and those of CUDA's libraries."""
 
 
 TOLERANCE = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.05, "int8": 0.5}
@@ -62,7 +67,7 @@ def work(pipe: Connection, log: str, task: Callable[..., Reply], *args: object) 
         traceback.print_exc()
         name, said = type(error).__name__, next(iter(str(error).splitlines()), "")
         reply = Reply(
-            outcome="out-of-memory" if name in OUT_OF_MEMORY else "failed",
+            outcome="out-of-memory" if OUT_OF_MEMORY.search(f"{name}: {error}") else "failed",
             # Our own errors are written for the user.
             detail=(said if isinstance(error, CnnbenchError) else f"{name}: {said}")[:500],
         )

@@ -12,7 +12,7 @@ from cnnbench.cases.case import Case, sizes
 from cnnbench.cases.paper import Paper, rise_on_paper
 from cnnbench.cost import Cost
 from cnnbench.runs.store import Exported, Measurement, PredictedRise, Run
-from cnnbench.stats import Estimate, Spread
+from cnnbench.stats import Estimate, Spread, Stop
 
 Samples = dict[int, tuple[float, ...]]
 """Seconds of every call, by launch number."""
@@ -364,6 +364,7 @@ def result(
 def results(run: Run) -> tuple[list[Result], list[str]]:
     """Every case of the plan in its order, then any other that was measured.
 
+    Those that were too large, where memory was to be filled, are no results: that was expected.
     Returns also the cases whose costs are not known, with the reason.
     """
     launches: dict[str, list[Measurement]] = {}
@@ -374,6 +375,8 @@ def results(run: Run) -> tuple[list[Result], list[str]]:
     known: list[Result] = []
     problems: list[str] = []
     for key, case in cases.items():
+        if run.stops.get(key) == Stop.FULL and not any(m.ok for m in launches.get(key, ())):
+            continue
         if paper := run.plan.papers.get(case.paper_key):
             beside = run.predicted.get(key), run.exports.get(case.export_key)
             known.append(result(case, paper, launches.get(key, ()), *beside))

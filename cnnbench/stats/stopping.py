@@ -25,6 +25,7 @@ class Stop(StrEnum):
     BUDGET = "the time budget is spent"
     LAUNCHES = "all launches asked for are made"
     FAILED = "it failed too often"
+    FULL = "its batch is too large"
 
 
 def enough(values: Sequence[float], target: float = TARGET) -> Stop | None:

@@ -7,6 +7,7 @@ import pytest
 from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError
+from cnnbench.runner import planning
 from tests.support import synthetic
 
 BLOCK = """
@@ -497,3 +498,42 @@ def test_a_block_in_several_data_types_takes_turns_with_itself(planned):
 )
 def test_data_types_that_cannot_be_are_refused(refused, text, message):
     assert message in refused(text)[1]
+
+
+DOUBLING = BLOCK + 'batches = "max"\n'
+
+
+def test_batches_are_doubled_as_far_as_memory_reaches_on_paper(planned, monkeypatch):
+    rooms = {"cpu": 2**28, "gpu:0": 2**25, "gpu:1": None}
+    monkeypatch.setattr(planning, "available_memory", lambda: rooms["cpu"])
+    monkeypatch.setattr(planning.gpu, "memory", lambda index: rooms[f"gpu:{index}"])
+    plan = planned(DOUBLING, tuple(rooms))
+    doubled = [2**power for power in range(17)]
+    for device, room in rooms.items():
+        cases = [case for case in plan.cases if case.device == device]
+        batches = [case.batch_size for case in cases]
+        if room is None:  # nobody knows
+            assert batches == doubled
+            continue
+        paper = cases[-1].paper()
+        assert 0 < len(batches) < len(doubled)
+        assert batches == doubled[: len(batches)]
+        # The activations grow with the batch, so that the next one would not fit.
+        assert paper.peak_bytes <= room < 2 * paper.peak_bytes - paper.cost.weight_bytes
+        note = f"mine ({device}, float32, graph): batches from {2 * batches[-1]} on need"
+        assert any(line.startswith(note) for line in plan.notes)
+    assert plan.fill
+
+
+def test_the_smallest_batch_is_tried_even_if_it_does_not_fit(planned, monkeypatch):
+    monkeypatch.setattr(planning, "available_memory", lambda: 1)
+    assert [case.batch_size for case in planned(DOUBLING).cases] == [1]
+
+
+def test_memory_is_filled_by_one_network_at_a_time(planned, monkeypatch):
+    monkeypatch.setattr(planning, "available_memory", lambda: 2**25)
+    text = 'base = "mine"\n' + DOUBLING + DOUBLING.replace("mine", "other")
+    assert planned(text).together == ()
+    plan = planned(text.replace('"max"', "[1, 2]"))
+    assert len(plan.together) == 2
+    assert not plan.fill

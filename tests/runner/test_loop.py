@@ -11,10 +11,15 @@ from cnnbench.cases.answer import Answer
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import StoreError
+from cnnbench.reporting import formats
+from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs.data import Data
+from cnnbench.reporting.runs.sections import outcomes
 from cnnbench.runner import loop
 from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
+from cnnbench.runs.result import results
 
 CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
 PLAN = Plan("s", "d", CASES, launches=2, seed=5, time_budget_s=100.0)
@@ -341,3 +346,64 @@ def test_no_time_is_left_only_where_no_launch_is_to_come(tmp_path, change):
 def test_only_what_lives_in_this_memory_is_weighed_against_it(device):
     case = Case("vgg_block", (8192, 8192, 3), device=device)
     assert bool(loop.too_large(case, case.paper(), GIB)) == (device == "cpu")
+
+
+BATCHES = tuple(
+    replace(case, batch_size=2**power, label=case.target)
+    for case in (CASES[0], replace(CASES[0], mode="train"))
+    for power in range(6)
+)
+FILL = replace(PLAN, cases=BATCHES, fill=True, papers={c.paper_key: c.paper() for c in BATCHES})
+
+
+class Filling(Server):
+    """From batch 8 on it has no memory; in training from 2 on."""
+
+    outcome = "out-of-memory"
+
+    def answer(self, case, number):
+        full = case.batch_size >= (2 if case.mode == "train" else 8)
+        return Answer(outcome=self.outcome) if full else super().answer(case, number)
+
+
+@pytest.mark.parametrize("outcome", ["out-of-memory", "killed", "timeout"])
+def test_batches_are_doubled_until_memory_is_full(tmp_path, outcome):
+    server = Filling()
+    server.outcome = outcome
+    assert run(tmp_path, server, FILL).reason == "done"
+    started = [(order.case.mode, order.case.batch_size) for order in server.orders]
+    assert [batch for mode, batch in started[:6] if mode == "graph"] == [1, 2, 4, 8]
+    assert [batch for mode, batch in started[:6] if mode == "train"] == [1, 2]
+    # In the second round, in any order, those that fit.
+    assert sorted(started[6:]) == [("graph", 1), ("graph", 2), ("graph", 4), ("train", 1)]
+    found = store.read(tmp_path)
+    full = {case.id for case in BATCHES} - {f.case.id for f in found.measurements if f.ok}
+    assert {key for key, why in found.stops.items() if why == stats.Stop.FULL} == full
+    assert len(full) == 8
+    # They are no failures, nor are they missing.
+    results_, problems = results(found)
+    assert ({r.outcome for r in results_}, len(results_), problems) == ({"ok"}, 4, [])
+    ends = [m for m in found.measurements if not m.ok]
+    assert outcomes.rows(found)[1] == []
+    page = Document()
+    outcomes.add(page, Data(found, tuple(results_), (), ()))
+    text = formats.show(page, "markdown")
+    assert text.count("**Memory is full**") == 2
+    assert all(f"{m.case.id} ({outcome})" in text for m in ends)
+    assert "not reached" not in text
+
+
+def test_a_run_that_fills_memory_is_continued_below_the_end(tmp_path):
+    assert run(tmp_path, Filling(), replace(FILL, time_budget_s=4.5)).reason == "out of time"
+    server = Filling()
+    run(tmp_path, server, FILL, earlier=store.read(tmp_path).measurements)
+    assert max(order.case.batch_size for order in server.orders) == 8
+    again = Filling()
+    run(tmp_path, again, FILL, earlier=store.read(tmp_path).measurements)
+    assert again.orders == []
+
+
+def test_without_being_asked_a_larger_batch_is_tried_all_the_same(tmp_path):
+    server = Filling()
+    run(tmp_path, server, replace(FILL, fill=False))
+    assert {order.case.batch_size for order in server.orders} == {1, 2, 4, 8, 16, 32}

@@ -14,6 +14,7 @@ from cnnbench.cases.case import Case, parsed_device
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
 from cnnbench.runner.child import Reply
 from cnnbench.runner.session import Session
+from cnnbench.runner.worker import OUT_OF_MEMORY
 from cnnbench.runtimes import Order, _keras
 
 ANSWERS = json.loads((Path(__file__).parents[1] / "data" / "gpu.json").read_text())
@@ -181,3 +182,19 @@ def test_a_step_is_over_when_the_gpu_is_idle(name, mode, synchronise, request, m
     assert synchronise(framework).call_count == 1
     assert name != "torch" or framework.cuda.synchronize.call_args.args == ("cuda:1",)
     assert ready.device_peak_of
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ResourceExhaustedError: {{function_node __wrapped__Conv2D}} OOM when allocating tensor",
+        "JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.",
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB.",
+        "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to",
+        "RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "MemoryError: ",
+    ],
+)
+def test_what_frameworks_say_of_full_memory_is_understood(said):
+    assert OUT_OF_MEMORY.search(said)
+    assert not OUT_OF_MEMORY.search("ValueError: the memory layout is not supported")

@@ -18,7 +18,7 @@ All keys. Most show the value that they have if left out; an example where they 
     params = {}                         # parameters that differ from its defaults: { f1 = 32 }
     inputs = []                         # sizes of one sample: ["64x64x3", "128x128x3"]; with two
                                         # inputs ["64x64x3,10"]; its own if left out
-    batches = [1]
+    batches = [1]                       # or "max": doubled from 1 on, until memory is full
     modes = []                          # such as ["graph", "train"], of the runtimes that have
                                         # them; the usual one of each runtime if left out
     devices = ["cpu", "gpu"]            # it runs on these only; "gpu:1" is the second
@@ -66,6 +66,8 @@ from cnnbench.rule import Shape
 WIDEST = 4096
 MOST_LAUNCHES = 10_000
 Count = Annotated[int, Field(ge=1, strict=True)]
+DOUBLED = [2**exponent for exponent in range(17)]
+"""The batches that "max" stands for, until memory is full."""
 Group = list[Case]
 """Cases that take turns in one launch."""
 
@@ -124,7 +126,11 @@ class BlockTable(_Table):
     target: str
     params: dict[str, Any] = {}
     inputs: list[Sample] = []
-    batches: Annotated[list[Count], Field(min_length=1)] = [1]
+    batches: Annotated[
+        list[Count],
+        Field(min_length=1),
+        BeforeValidator(lambda value: DOUBLED if value == "max" else value),
+    ] = [1]
     modes: list[str] = []
     devices: (
         Annotated[list[Annotated[str, BeforeValidator(_device)]], Field(min_length=1)] | None
@@ -182,6 +188,11 @@ class Suite(_Table):
     block: Annotated[list[BlockTable], Field(min_length=1)]
     compare: list[CompareTable] = []
     _file: str = ""
+
+    @property
+    def fill(self) -> bool:
+        """Whether batches are doubled until memory is full."""
+        return any(table.batches == DOUBLED for table in self.block)
 
     def fault(self, block: str, error: CnnbenchError) -> CnnbenchError:
         """An error about a block, which also names the file."""

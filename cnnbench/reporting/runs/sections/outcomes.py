@@ -9,7 +9,8 @@ from cnnbench.reporting.runs.data import Data, grouped
 from cnnbench.reporting.tables import MISSING, Table
 from cnnbench.runs import store
 from cnnbench.runs.result import Result
-from cnnbench.runs.store import Run
+from cnnbench.runs.store import Measurement, Run
+from cnnbench.stats import Stop
 
 ORDER = 66
 
@@ -17,7 +18,8 @@ ORDER = 66
 def add(document: Document, data: Data) -> None:
     """Every failure and every gap; one sentence if there is none."""
     table = rows(data.run)
-    lines = [*unreached(data.run, data.results), *data.problems]
+    ends = {m.case.id: m for m in data.run.measurements if not m.ok and _full(data.run, m)}
+    lines = [*map(_end, ends.values()), *unreached(data.run, data.results), *data.problems]
     document.section("Can I trust it?")
     if not table[1] and not lines:
         document.text("Every case was measured in every launch.")
@@ -25,9 +27,18 @@ def add(document: Document, data: Data) -> None:
     document.bullets(lines)
 
 
+def _full(run: Run, m: Measurement) -> bool:
+    return run.stops.get(m.case.id) == Stop.FULL
+
+
+def _end(m: Measurement) -> str:
+    why = f"{m.outcome}: {m.detail}" if m.detail else m.outcome
+    return f"**Memory is full** at {m.case.id} ({why}). Larger batches were not started, as asked."
+
+
 def rows(run: Run) -> Table:
     """Every launch that failed; launches of a case that failed for one reason share a row."""
-    failed = [m for m in run.measurements if not m.ok]
+    failed = [m for m in run.measurements if not m.ok and not _full(run, m)]
     groups = grouped(failed, lambda m: (m.case.id, m.outcome, m.detail))
     return ["case", "launches", "outcome", "reason"], [
         [case, ", ".join(str(m.launch) for m in launches), outcome, detail or MISSING]
