@@ -105,7 +105,7 @@ def test_what_all_are_held_against_is_computed_on_the_cpu(keras, monkeypatch, tm
     monkeypatch.setattr(_keras, "start", started.append)
     monkeypatch.setattr(_keras, "Built", lambda order: started.append(order) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        _keras.stored(order("gpu:1", "jax"), tmp_path, False)
+        _keras.stored(order("gpu:1", "jax"), tmp_path, False, False)
     assert [(o.case.device, o.case.runtime) for o in started] == [("cpu", "tensorflow")] * 2
 
 
