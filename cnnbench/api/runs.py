@@ -181,9 +181,11 @@ def run(
             folder, suite.name, names, plan, resume=resume, time_budget=time_budget
         ) as opened:
             wanted, earlier = opened.plan, opened.earlier
+            watching = progress or Progress()
+            where = ", ".join(wanted.runtimes)
+            watching.prepares(f"{suite.name}: {len(wanted.cases)} cases on {where}")
             try:
                 if ceilings and not (earlier and earlier.ceilings):
-                    watching = progress or Progress()
                     for ceiling in probing.of_cases(
                         wanted.cases, opened.measuring, wanted.threads, watching
                     ):
@@ -191,7 +193,7 @@ def run(
                 if not earlier:
                     for rise in forecast.of_cases(wanted.cases, wanted.threads):
                         opened.file.append("predicted", asdict(rise))
-                ending = opened.measure(progress)
+                ending = opened.measure(watching)
             except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
                 done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
                 left = max(len(wanted.cases) * wanted.launches - len(done), 0)

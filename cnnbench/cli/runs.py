@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 from typer import Argument, Option
 
-import cnnbench
 from cnnbench import api, units
 from cnnbench.cli import options
 from cnnbench.cli.options import complete, show
-from cnnbench.errors import CnnbenchError, one_line
+from cnnbench.errors import CnnbenchError
 
 INPUT = "A run, a folder of runs, a baseline, or pytest-benchmark's JSON: a file or a folder."
 
@@ -121,9 +120,6 @@ def run(
     width = None if precision is None else units.parse_percent(precision)
     if width == 0:
         raise CnnbenchError("--precision must be more than 0%; no interval has no width")
-    name = one_line(" ".join(targets or ["tutorial"]))
-    if not quiet and not json:
-        print(f"cnnbench {cnnbench.__version__}: {name}, starting {runtime} ...", flush=True)
     with watcher(quiet, json) as progress:
         finished = api.run(
             *(targets or ()),

@@ -97,6 +97,7 @@ def refused(capsys, *argv):
     """The message of a command that must end with status 2 and one line."""
     assert main(argv) == 2
     captured = capsys.readouterr()
+    assert captured.out == ""
     assert captured.err.startswith("cnnbench: ")
     assert captured.err.count("\n") == 1
     assert "Traceback" not in captured.err
@@ -228,6 +229,7 @@ def test_run_measures_everything_and_writes_the_report(measured):
     assert len(run.measurements) == 24
     assert all(m.ok for m in run.measurements)
     assert len([line for line in out if line.startswith("[")]) == 24
+    assert out[0].endswith(": 12 cases on fake")
     assert out[-1] == "report: r/README.md"
     for name in ("README.md", "index.html", "results.csv", "measurements.jsonl"):
         assert (Path("r") / name).stat().st_size > 0
