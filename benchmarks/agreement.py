@@ -19,12 +19,15 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import public, xla_counts
+from benchmarks import prose, public, xla_counts
+from benchmarks.prose import cells
 from cnnbench import units
 from cnnbench.cost import cost
 from cnnbench.crosscheck import pairing, profiler
 from cnnbench.networks import resolve
 from cnnbench.networks.applications import SIZES
+from cnnbench.reporting import formats
+from cnnbench.reporting.document import Document
 
 FOLDER = Path(__file__).parent.parent / "reports" / "agreement"
 SMALL = (97, 129, 3)  # odd and not square: every stride rounds, and "same" pads unevenly
@@ -68,6 +71,19 @@ SILENT = {
 }
 """TensorFlow's operations without a statistic, and what they are. A new one needs a line here."""
 
+SUMS = (
+    ("parameters", "{params}", "{keras_params} by Keras"),
+    ("trainable parameters", "{trainable}", "{keras_trainable} by Keras"),
+    ("layers", "{layers}", "{equal_params} in parameters, {equal_shapes} in shape"),
+    ("multiply-adds", "{macs}", "{traced_macs} by TensorFlow's statistics"),
+    (
+        "products with weights",
+        "{products}",
+        "{equal_products} by TensorFlow, {equal_xla_products} by XLA",
+    ),
+)
+"""What is added up over all models: ours, and how much of it the others give."""
+
 PAGE = """\
 # Do the counts agree?
 
@@ -80,22 +96,16 @@ padding is uneven) without, one image, beside three independent counts:
   statistics of its graph profiler (`float_operation`), operation by operation;
 - **XLA** through JAX {jax}: the cost analysis of each product's program before optimisation.
 
-| | ours | agree |
-|---|---:|---:|
-| parameters | {params} | {keras_params} by Keras |
-| trainable parameters | {trainable} | {keras_trainable} by Keras |
-| layers | {layers} | {equal_params} in parameters, {equal_shapes} in shape |
-| multiply-adds | {macs} | {traced_macs} by TensorFlow's statistics |
-| products with weights | {products} | {equal_products} by TensorFlow, {equal_xla_products} by XLA |
+{sums}
 
 No layer is without a rule, and none was left out of the comparison.
 
 ## Every model
 
-{table}
+{models}
 
-*Multiply-adds* count the taps on padding, as TensorFlow does; *inside* leaves them out, as XLA
-does. *In functions* are those of the multiply-adds that TensorFlow's profiler does not show.
+**Multiply-adds** count the taps on padding, as TensorFlow does; **inside** leaves them out, as XLA
+does. **In functions** are those of the multiply-adds that TensorFlow's profiler does not show.
 [agreement.csv](agreement.csv) has both sides of each number.
 
 ## Where the tools differ, and why
@@ -124,8 +134,8 @@ And those that have one:
 {counted}
 
 In functions it would count {functions} more, all in `Conv2D`.
-
-{public}
+"""
+AGAIN = """\
 ## Again
 
     python -m benchmarks.agreement tensorflow && python -m benchmarks.agreement jax
@@ -221,53 +231,47 @@ def report() -> None:
     """Write the page and the table from the raw data."""
     rows = summary()
     rows.to_csv(FOLDER / "agreement.csv", index=False, lineterminator="\n")
-    (FOLDER / "README.md").write_text(page(rows), encoding="utf-8")
+    formats.write(page(rows), FOLDER)
 
 
-def page(rows: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame) -> Document:
     """The page."""
     operations = _read("operations.csv")
     outside = operations[operations.entered == 0].groupby("operation", sort=False)
     nodes = outside.nodes.sum().sort_values(ascending=False, kind="stable")
     flops = outside.flops.sum(min_count=1).sort_values(ascending=False, kind="stable")
     share = rows.inside_macs / rows.macs
-    return PAGE.format(
-        applications=rows.application.nunique(),
-        graphs=len(rows),
-        **{name: f"{value:,}" for name, value in rows.sum(numeric_only=True).items()},
-        **_read("versions.csv").set_index("package").version,
-        entered=", ".join(rows.application[rows.entered_macs > 0].unique()),
-        share=f"{share.min():.1%} to {share.max():.1%}",
-        table=_table(HEADS.values(), rows[list(HEADS)].itertuples(index=False)),
-        silent=_table(
+    said = {name: f"{value:,}" for name, value in rows.sum(numeric_only=True).items()}
+    made = Document(rows=rows.to_dict("records"))
+    tables = {
+        "sums": cells(
+            ("", "ours", "agree"), ((x, y.format(**said), z.format(**said)) for x, y, z in SUMS)
+        ),
+        "models": cells(HEADS.values(), rows[list(HEADS)].itertuples(index=False)),
+        "silent": cells(
             ("operation", "times", "what it is"),
             ((op, n, SILENT[op]) for op, n in nodes.items() if pd.isna(flops[op])),
         ),
-        counted=_table(
+        "counted": cells(
             ("operation", "times", "FLOPs that it counts"),
             ((op, nodes[op], int(n)) for op, n in flops.dropna().items()),
         ),
-        public=public.section(_table),
+    }
+    prose.add(
+        made,
+        PAGE,
+        tables,
+        applications=rows.application.nunique(),
+        graphs=len(rows),
+        **said,
+        **_read("versions.csv").set_index("package").version,
+        entered=", ".join(rows.application[rows.entered_macs > 0].unique()),
+        share=f"{share.min():.1%} to {share.max():.1%}",
         functions=f"{operations[operations.entered == 1].flops.sum():,.0f}",
     )
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    names = list(head)
-    text = (
-        "application",
-        "input",
-        "operation",
-        "what it is",
-        "result",
-        "what it says",
-        "network",
-        "package",
-        "why",
-    )
-    lines = [names, ["---" if name in text else "---:" for name in names]]
-    lines += [[x if isinstance(x, str) else f"{x:,}" for x in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    public.add(made)
+    prose.add(made, AGAIN, {})
+    return made
 
 
 def _versions(*names: str) -> None:

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
@@ -24,12 +24,15 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import prose
+from benchmarks.prose import cells
 from cnnbench import crosscheck
 from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.networks import resolve
 from cnnbench.networks.inputs import own_shapes
 from cnnbench.networks.reader import NO_CALL
+from cnnbench.reporting.document import Document
 
 NETWORKS = Path(__file__).with_name("public_networks.toml")
 FOLDER = Path(__file__).parent.parent / "reports" / "agreement"
@@ -179,34 +182,39 @@ A network that its package itself cannot make with Keras 3 is not in the list.
 """
 
 
-def section(write: Callable[[Iterable[str], Iterable[Iterable[Any]]], str]) -> str:
-    """The part of the page; `write` makes a table of a head and rows."""
+def add(page: Document) -> None:
+    """Add this part to the page."""
     rows = table()
     counts = rows.result.value_counts()
     agrees = rows[rows.result == "agrees"]
     grouped = rows.groupby(["package", "version"], sort=True)
-    return PAGE.format(
-        networks=len(rows),
-        packages=rows.package.nunique(),
-        results=write(
+    tables = {
+        "results": cells(
             ("result", "networks", "what it says"),
             ((name, int(counts[name]), RESULTS[name]) for name in RESULTS if name in counts),
         ),
-        beside=int((pd.to_numeric(agrees.beside_macs) > 0).sum()),
-        by_package=write(
+        "by_package": cells(
             ("package", "networks", "agree"),
             (
                 (f"{name} {release}", len(part), int((part.result == "agrees").sum()))
                 for (name, release), part in grouped
             ),
         ),
-        others=write(
+        "others": cells(
             ("network", "result", "why"),
             (
-                (f"{row.package}: `{row.network}`", row.result, row.reason.replace("|", "/"))
+                (f"{row.package}: `{row.network}`", row.result, row.reason)
                 for row in rows[rows.result != "agrees"].itertuples()
             ),
         ),
+    }
+    prose.add(
+        page,
+        PAGE,
+        tables,
+        networks=len(rows),
+        packages=rows.package.nunique(),
+        beside=int((pd.to_numeric(agrees.beside_macs) > 0).sum()),
     )
 
 

@@ -135,7 +135,7 @@ def _markdown(block: Block) -> str:
         case Bullets(lines):
             return "\n".join(f"- {line}" for line in lines)
         case Grid(headers, rows):
-            return text_table(headers, rows, "github")
+            return text_table(headers, rows, "pipe")
         case Code(words, language):
             return f"```{language}\n{words}\n```"
         case Picture(name, alt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ Columns = Mapping[str, Callable[[T], str]]
 MISSING = "-"
 UNKNOWN = "?"
 LEAST = ">= "
+_NUMBER = re.compile(rf"(\*\*)?({LEAST})?[+-]?\d")
 WHOLE = "whole"
 """The receptive field of a layer that sees all of the input."""
 SHOW: dict[str, Callable[[float], str]] = {
@@ -53,13 +55,13 @@ def text_table(
 ) -> str:
     """A table of texts; columns of numbers are aligned to the right.
 
-    `style` is simple for a terminal and github for Markdown; `wrap` is the most characters of a
+    `style` is simple for a terminal and pipe for Markdown; `wrap` is the most characters of a
     line of the last column.
     """
     from tabulate import tabulate  # here: a window and a shell that completes need none
 
     body = [[" ".join(cell.split()) for cell in row] for row in rows]
-    if style == "github":
+    if style == "pipe":
         body = [[cell.replace("|", "\\|") for cell in row] for row in body]
     align = ["right" if number else "left" for number in numeric(headers, body)]
     widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
@@ -80,8 +82,7 @@ def numeric(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[bool]
 
 
 def _numeric(value: str) -> bool:
-    digits = value.removeprefix("**").removeprefix(LEAST).removeprefix("-")
-    return value in (MISSING, UNKNOWN, WHOLE) or digits[:1].isdigit()
+    return value in (MISSING, UNKNOWN, WHOLE) or bool(_NUMBER.match(value))
 
 
 def number(value: float) -> str:

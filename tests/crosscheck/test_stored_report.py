@@ -26,6 +26,14 @@ def test_the_report_comes_from_its_raw_data(again, name):
     assert (again / name).read_bytes() == (COMMITTED / name).read_bytes()
 
 
+def test_the_page_says_the_same(again):
+    agreement.report()
+    pages = [(folder / "index.html").read_text() for folder in (again, COMMITTED)]
+    first, second = (page.split("<main")[1].split("</main>")[0] for page in pages)
+    assert first == second
+    assert first.count("<table>") == 7
+
+
 def test_the_report_says_that_everything_agrees_and_so_it_does(again):
     rows = agreement.summary()
     assert len(rows) == 80

@@ -19,8 +19,9 @@ from cnnbench.errors import CnnbenchError, UnknownNameError
 from cnnbench.graph import Graph, trace
 from cnnbench.layers.activation import activation
 from cnnbench.layers.dense import dense
-from cnnbench.reporting import tables
+from cnnbench.reporting import formats, html, tables
 from cnnbench.reporting.analysis import costs
+from cnnbench.reporting.document import Document
 from cnnbench.reporting.formats import show
 from cnnbench.rule import Rule
 
@@ -126,6 +127,18 @@ def test_columns_of_numbers_are_aligned_whatever_else_is_in_them(partly: Graph) 
         numbers = [match.end() for match in re.finditer("-+", line)][texts:]
         for row in body:
             assert all(row[end - 1] != " " and row[end : end + 1] in ("", " ") for end in numbers)
+
+
+def test_signed_numbers_end_in_one_column() -> None:
+    page = Document()
+    page.table((["network", "off by"], [["a", "+3.1 %"], ["b", "-12.0 %"], ["c", "-"]]))
+    assert [line[-7:] for line in formats.text(page).splitlines()[2:]] == [
+        " +3.1 %",
+        "-12.0 %",
+        "      -",
+    ]
+    assert formats.markdown(page).splitlines()[1].endswith("-:|")
+    assert html.fragment(page).count('class="number"') == 4
 
 
 def test_markdown_has_the_same_rows() -> None:
