@@ -24,7 +24,7 @@ MARKDOWN = """first
 <summary>a case &lt; 2 more</summary>
 
 | case   |   time |
-|--------|-------:|
+|:-------|-------:|
 | a      |   1 ms |
 
 - of **b**
