@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,12 @@ class Browser:
         options = webdriver.ChromeOptions()
         options.binary_location = str(CHROMIUM)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        for option in ("headless=new", "no-sandbox", "host-resolver-rules=MAP * ~NOTFOUND"):
+        for option in (
+            "headless=new",
+            "no-sandbox",
+            "hide-scrollbars",
+            "host-resolver-rules=MAP * ~NOTFOUND",
+        ):
             options.add_argument(f"--{option}")
         self._driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
         self._address = file.as_uri()
@@ -210,3 +216,155 @@ def test_the_measured_peak_stands_beside_that_on_paper(browser: Browser) -> None
 
 
 KINDS = ("on paper", "measured")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_only_tables_and_code_scroll_sideways(browser: Browser, width: int) -> None:
+    browser.open(width)
+    wide = browser.do("""
+        const box = (node) => node.closest(".scroll, pre, nav, .hidden, .skip, svg");
+        const out = (node) => node.getBoundingClientRect().right > innerWidth + 1;
+        return [document.documentElement.scrollWidth,
+          all("body *").filter((node) => !box(node) && out(node)).map((node) => node.outerHTML),
+          all("table").filter((table) => !table.closest(".scroll")).length,
+          all(".scroll").filter((node) => out(node)).length];
+    """)
+    assert wide == [width, [], 0, 0]
+
+
+CONTRAST = """
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const parts = (colour) => {
+  canvas.clearRect(0, 0, 1, 1);
+  canvas.fillStyle = colour;
+  canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data].map((part) => part / 255);
+};
+const over = (top, alpha, ground) => ground.map((part, i) => alpha * top[i] + (1 - alpha) * part);
+const light = (rgb) => rgb.map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + [0.2126, 0.7152, 0.0722][i] * v, 0);
+const chain = (node) => node ? [...chain(node.parentElement), node] : [];
+const poor = {};
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+let texts = 0;
+while (walker.nextNode()) {
+  const node = walker.currentNode.parentElement;
+  if (!walker.currentNode.data.trim() || node.closest("script, .hidden, .skip, .given")) continue;
+  if (!node.checkVisibility() || !node.getClientRects().length) continue;
+  let ground = [1, 1, 1], opacity = 1;
+  for (const each of chain(node)) {
+    const style = getComputedStyle(each);
+    const [r, g, b, alpha] = parts(style.backgroundColor);
+    ground = over([r, g, b], alpha, ground);
+    opacity *= style.opacity;
+  }
+  const style = getComputedStyle(node);
+  const [r, g, b, alpha] = parts(node.closest("svg") ? style.fill : style.color);
+  const [one, other] = [over([r, g, b], alpha * opacity, ground), ground].map(light);
+  const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  if (ratio < 4.5) poor[`${node.tagName}.${node.getAttribute("class")}`] = ratio.toFixed(2);
+  texts++;
+}
+return [poor, texts];
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(browser: Browser, scheme: str) -> None:
+    browser.open(prefers_color_scheme=scheme)
+    browser.do("""
+        for (const fold of all("details")) fold.open = true;
+        named("VGG block").click();
+        all(".cases tbody th button")[0].click();
+        all(".chart svg")[0].dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+    """)
+    poor, texts = browser.do(CONTRAST)
+    assert texts > 400
+    assert poor == {}
+    ground = browser.do("return getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(19, 23, 27)"}[scheme]
+
+
+def test_the_theme_is_chosen_whatever_the_system_prefers(browser: Browser) -> None:
+    press = """
+        all(".top button")[0].click();
+        return getComputedStyle(document.body).backgroundColor;
+    """
+    light, dark, system = (browser.do(press) for _ in range(3))
+    assert light == system == "rgb(255, 255, 255)"
+    assert dark == "rgb(19, 23, 27)"
+
+
+def test_on_paper_nothing_is_folded_or_cut(browser: Browser) -> None:
+    browser.do('all(".top button")[0].click(); all(".top button")[0].click();')  # the dark theme
+    # As wide as A4 with margins. The print event is not needed: the style alone opens all.
+    browser.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=700,
+        height=990,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    browser.devtools("Emulation.setEmulatedMedia", media="print")
+    found = browser.do("""
+        const seen = (node) => node.checkVisibility();
+        const cut = (node) => seen(node) && node.scrollHeight > node.clientHeight + 1;
+        const folded = all("details:not([open])").filter((fold) => !fold.closest(".given"));
+        return {
+          ground: getComputedStyle(document.body).backgroundColor,
+          folded: folded.length,
+          lost: folded.filter((fold) => !fold.lastElementChild.checkVisibility()).length,
+          charts: all(".chart svg").length,
+          hidden: all(".chart svg").filter((node) => !seen(node)).length,
+          cut: all(".scroll").filter(cut).length,
+          wide: document.documentElement.scrollWidth > innerWidth,
+          controls: all(".top, .controls").filter(seen).length,
+        };
+    """)
+    assert found.pop("folded") > 3
+    assert found.pop("charts") > 3
+    none = dict.fromkeys(("lost", "hidden", "cut", "controls"), 0)
+    assert found == {"ground": "rgb(255, 255, 255)", "wide": False, **none}
+
+
+def test_headings_are_in_order_and_one_is_the_title(browser: Browser) -> None:
+    levels = browser.do("return all('h1, h2, h3, h4, h5, h6').map((head) => +head.tagName[1])")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    steps = [below - above for above, below in pairwise(levels)]
+    assert max(steps) == 1
+
+
+def test_whatever_is_not_text_has_a_name(browser: Browser) -> None:
+    nameless = browser.do("""
+        const named = (node) => node.getAttribute("aria-label") || node.getAttribute("alt")
+          || node.textContent.trim() || (node.labels && node.labels.length);
+        const shown = all("img, svg, button, input, select, [role=region], [role=group], nav")
+          .filter((node) => !node.closest("[aria-hidden=true]"));
+        return shown.filter((node) => !named(node)).map((node) => node.outerHTML.slice(0, 200));
+    """)
+    assert nameless == []
+    assert browser.do("return all('main svg[role=img]').length") > 5
+    unscoped = browser.do("return all('th:not([scope])').length")
+    assert unscoped == 0
+
+
+def test_each_table_says_by_which_column_it_is_sorted(browser: Browser) -> None:
+    sorts = browser.do("""
+        for (const fold of all("details")) fold.open = true;
+        return all("table").filter((table) => table.querySelector("thead button")).map((table) => {
+          const heads = all("thead th", table), button = heads[1].querySelector("button");
+          const states = () => heads.map((head) => head.getAttribute("aria-sort"));
+          const before = states();
+          button.click();
+          const first = states();
+          button.click();
+          return [before, first, states()];
+        });
+    """)
+    assert len(sorts) > 2
+    for before, first, second in sorts:
+        others = ["none"] * (len(before) - 2)
+        assert before == ["none", "none", *others]
+        assert first == ["none", "ascending", *others]
+        assert second == ["none", "descending", *others]
