@@ -8,7 +8,7 @@ from math import prod
 
 from cnnbench import units
 from cnnbench.cost import Cost, cost, output_bytes
-from cnnbench.errors import unknown
+from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.records import Record, one_line
 from cnnbench.rule import Shape
@@ -166,6 +166,8 @@ def training(graph: Graph, optimizer: str = "adam") -> Training:
     """
     if optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS)
+    if graph.dtype == "int8":
+        raise CnnbenchError("a training step in int8 is not known; give a type of floats")
     chosen = OPTIMIZERS[optimizer]
     active = _active(graph)
     added = _gradients_added(graph, active)

@@ -169,6 +169,7 @@ def test_list_names_blocks_models_and_suites(capsys):
         (["analyze", "vgg_block", "--batch", "0"], "got batch 0"),
         (["analyze", "vgg_block", "--batch", "-1"], "got batch -1"),
         (["analyze", "vgg_block", "--batch", "many"], "'--batch'"),
+        (["analyze", "vgg_block", "--dtype", "int8", "--training", "sgd"], "step in int8 is not"),
         (["analyze", "vgg_block", "--dtype", "int4"], "mixed_bfloat16, int8; got 'int4'"),
         (["analyze", "vgg_block", "-p", "n_filters"], "must look like n_filters=64"),
         (["analyze", "vgg_block", "-p", "filters=3"], "did you mean n_filters?"),
