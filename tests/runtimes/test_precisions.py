@@ -11,8 +11,18 @@ from cnnbench.errors import CnnbenchError
 from cnnbench.runner import worker
 from cnnbench.runtimes import Files, Order, Prepared, _exported, _keras
 
-CASE = Case("resnet_cifar", (32, 32, 3), {"depth": 8}, batch_size=2)
+CASE = Case(f"{__name__}:classes", (16, 16, 3), batch_size=2)
 QUANTIZED = ("onnxruntime", "openvino", "litert")
+
+
+def classes():
+    """A softmax of random weights: a thousand classes, all nearly equally likely."""
+    import keras
+
+    x = keras.Input((16, 16, 3))
+    y = keras.layers.BatchNormalization()(keras.layers.Conv2D(32, 3, activation="relu")(x))
+    y = keras.layers.Dense(1000, activation="softmax")(keras.layers.GlobalMaxPooling2D()(y))
+    return keras.Model(x, y, name="classes")
 
 
 def stored(folder, seed):
@@ -22,7 +32,7 @@ def stored(folder, seed):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A network with softmax at its end, and what was stored of it."""
+    """What is stored of a network."""
     return stored(tmp_path_factory.mktemp("right"), seed=3)
 
 
@@ -58,7 +68,7 @@ def test_a_quantized_network_is_small_and_near_and_one_of_other_weights_is_refus
     floats, ints = (exported(name, dtype, folder, tmp_path) for dtype in ("float32", "int8"))
     assert difference(floats) < 1e-5
     assert 1e-4 < difference(ints) < 0.05  # it is not the same in floats
-    # 75,290 values in kernels, of one byte instead of four, beside what describes the network.
+    # Values in kernels take one byte instead of four; what describes the network is longer.
     saved = sum(
         sign * file.stat().st_size
         for sign, kind in ((1, "float32"), (-1, "int8"))
@@ -82,7 +92,7 @@ def test_int8_is_calibrated_on_whole_batches_of_other_values_than_those_that_are
 
 @pytest.mark.tensorflow
 def test_int8_is_calibrated_on_the_users_data(tmp_path):
-    data = np.random.default_rng(0).random((5, 32, 32, 3), np.float32)
+    data = np.random.default_rng(0).random((5, 16, 16, 3), np.float32)
     np.savez(tmp_path / "data.npz", data)
     case = replace(CASE, data=str(tmp_path / "data.npz"))
     _keras.stored(Order(case), tmp_path, freeze=False, calibrate=True)
@@ -99,7 +109,6 @@ def checked(tmp_path, outputs, returned, dtype="int8"):
 
 
 def test_what_is_nearly_equal_everywhere_is_held_against_how_far_it_lies_apart(tmp_path):
-    """A softmax of random weights: a thousand classes, all of about a thousandth."""
     generator = np.random.default_rng(0)
     logits = generator.normal(0, 0.05, 1000)
     outputs = np.exp(logits) / np.exp(logits).sum()
