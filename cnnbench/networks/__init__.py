@@ -1,8 +1,8 @@
 """NETWORK: whatever a user can name, as something to trace, to build and to store.
 
 A catalogue entry, a model of `keras.applications`, a `.keras` or `.h5` file, a SavedModel, a
-function `package.module:function` that returns a Keras model, or such a model itself. Only the
-first needs no framework.
+function `package.module:function` that returns a Keras model, or such a model itself. The first
+three need no framework, if all their layers have a rule.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError, unknown
 from cnnbench.graph import DTYPES, PRECISIONS, Graph, check_dtype, in_precision
-from cnnbench.networks.applications import SIZES
+from cnnbench.networks.applications import SIZES, SMALLEST
 from cnnbench.networks.inputs import own_shapes
 from cnnbench.rule import Shape
 
@@ -157,11 +157,13 @@ class Network:
                 return None
             if self.kind == "file" and not os.path.isdir(self.source or self.target):
                 spec = stored.configuration(Path(self.source or self.target))
-            elif self.kind == "application" and not self.params:
-                side = SIZES[_application(self.target)]
-                if inputs and tuple(inputs[0]) != (side, side, 3):
-                    return None  # some are padded by the size that they are made for
-                spec = stored.application(_application(self.target))
+            elif self.kind == "application":
+                top = self.params.get("include_top", True)
+                if {*self.params} - {"include_top"} or not isinstance(top, bool):
+                    return None
+                if any(len(x) != 3 or min(x[:2]) < SMALLEST or x[2] != 3 for x in inputs or ()):
+                    return None  # perhaps it is refused
+                spec = stored.application(_application(self.target), top)
             else:
                 return None
             own = configuration.own_inputs(spec)

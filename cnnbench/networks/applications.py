@@ -34,6 +34,9 @@ _NAMES = {
 SIZES = {name: size for size, names in _NAMES.items() for name in names.split()}
 """The side of the square image that each takes by default."""
 
+SMALLEST = 75
+"""The side from which on no constructor refuses a size."""
+
 
 def build(name: str, input_shape: Shape, params: dict[str, Any]) -> Any:
     """Make one with random weights: nothing is downloaded.

@@ -143,6 +143,8 @@ class _Reader(Building):
         attrs |= {name: _activation(attrs[name]) for name in _ACTIVATIONS if name in attrs}
         if kind == "BatchNormalization" and isinstance(attrs.get("axis"), tuple):
             (attrs["axis"],) = attrs["axis"]  # as Keras 2 writes it
+        if kind == "ZeroPadding2D" and isinstance(config["padding"], dict):
+            attrs["padding"] = _before(config["padding"]["before_kernel"], shapes[0])
         shapes = [
             x.shape for x, ref in zip(inputs, call.inputs, strict=True) if ref in call.tensors
         ]
@@ -333,6 +335,11 @@ def _activation(value: Any) -> str:
     if value is None or (isinstance(value, str) and (value in OPERATIONS or value == "glu")):
         return value or "linear"
     raise NeedsKerasError(f"an activation that is {str(value)[:60]}")
+
+
+def _before(kernel: int, shape: Shape) -> tuple[tuple[int, int], ...]:
+    """How keras.applications pads before a kernel with a stride of 2."""
+    return tuple((kernel // 2 - 1 + n % 2, kernel // 2) for n in shape[1:3])
 
 
 def _policy(dtype: Any) -> tuple[str, str]:

@@ -19,7 +19,8 @@ LARGEST = 2**26
 APPLICATIONS = "data/applications.zip"
 """The configurations of keras.applications, each at its own size with its classifier.
 
-`benchmarks/configurations.py` writes it from Keras.
+`without_top` is what differs without it. A padding that depends on the size of the input is written
+as the size of the kernel that follows. `benchmarks/configurations.py` writes it from Keras.
 """
 
 
@@ -68,8 +69,11 @@ def _refuse_more(path: Path, size: int) -> None:
 
 
 @cache
-def application(name: str) -> dict[str, Any]:
+def application(name: str, include_top: bool = True) -> dict[str, Any]:
     """The configuration of a model of keras.applications."""
     with (files(__package__) / APPLICATIONS).open("rb") as file, zipfile.ZipFile(file) as archive:
         found: dict[str, Any] = json.loads(archive.read(f"{name}.json"))
-        return found
+    if not include_top:
+        found["config"]["layers"] += found["without_top"]["layers"]
+        found["config"]["output_layers"] = found["without_top"]["output_layers"]
+    return found
