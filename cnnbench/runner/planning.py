@@ -51,7 +51,11 @@ def plan(
         case for group in asked for case in group if case.clients > 1 and runtimes.serial(case)
     ]
     asked = [[case for case in group if case not in alone] for group in asked]
-    notes += [f"{c.runtime} has one client in mode {c.mode} on {c.device}" for c in alone]
+    notes += [
+        f"{case.runtime} has one client in mode {case.mode} on {case.device}: "
+        f"{runtimes.serial(case)}"
+        for case in alone
+    ]
     every = [case for group in asked for case in group]
     if not every:
         devices = dict.fromkeys(place.device for place in places)

@@ -20,7 +20,7 @@ It may also have
     export(case, folder, file)   writes it from what is stored in the folder
     NEEDS                        modules that must be installed, where PRELOAD does not name all
     EXTRA                        what installs them: pip install 'cnnbench[EXTRA]'
-    SERIAL                       the modes in which several threads may not call it at once
+    SERIAL                       why several threads may not call it at once, by mode
     SIMULATED = True             its times are not real, so that more launches would teach nothing
 
 Only the functions may import the framework; they run in a child process.
@@ -179,10 +179,11 @@ def builder(names: Sequence[str]) -> str:
     return "tensorflow" if "tensorflow" in (*names, *helpers(names)) else names[0]
 
 
-def serial(case: Case) -> bool:
-    """Whether a case can have one client only."""
-    modes = getattr(load(case.runtime), "SERIAL", ())
-    return case.mode in modes or case.device != "cpu"  # where steps wait for the whole device
+def serial(case: Case) -> str:
+    """Why a case can have one client only; empty if it can have several."""
+    if case.device != "cpu":
+        return "a step waits until all of the device is idle"
+    return str(getattr(load(case.runtime), "SERIAL", {}).get(case.mode, ""))
 
 
 def simulated(name: str) -> bool:

@@ -12,7 +12,7 @@ from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("jit", "train")
-SERIAL = ("train",)
+SERIAL = {"train": "a step changes the weights"}
 PRELOAD = ("jax", "keras")
 EXTRA = "jax"
 ENVIRONMENT = {

@@ -12,7 +12,7 @@ from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
 
 SHARES = True
 MODES = ("eager", "compile", "train")
-SERIAL = ("train",)
+SERIAL = {"train": "a step changes the weights"}
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
 ENVIRONMENT = {

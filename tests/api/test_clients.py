@@ -89,7 +89,9 @@ def test_what_several_threads_may_not_call_has_one_client(tmp_path):
         ("graph", 2),
         ("train", 1),
     ]
-    assert run_.plan.notes == ("fake has one client in mode train on cpu",)
+    assert run_.plan.notes == (
+        "fake has one client in mode train on cpu: a step changes the weights",
+    )
     with pytest.raises(SuiteError, match="nothing to measure on cpu; fake has one client in mode"):
         run(tmp_path / "another", clients=2, mode="train")
 
