@@ -108,6 +108,8 @@ def _apart(
         axes.tick_params(labelsize=11)
         axes.set_visible(place < len(shown))
         axes.xaxis.set_tick_params(labelbottom=place + _COLUMNS >= len(shown))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_label_coords(0, 0)  # there is none: no place has to be found for it
         if isinstance(ticks := axes.xaxis.get_major_locator(), LogLocator):
             ticks.set_params(numticks=4)
     more = f", {len(series) - len(shown)} of them only so" if len(series) > len(shown) else ""

@@ -47,6 +47,7 @@ _ROUND = re.compile(r"\.0+(?=\D|$)")
 RC: dict[Any, Any] = {
     "font.size": 13,
     "axes.titlesize": 14,
+    "axes.titley": 1.0,  # where it is anyway; to look for a better place takes as long as to draw
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
