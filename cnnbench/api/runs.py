@@ -162,9 +162,12 @@ def run(
         exactly = launches is not None or all(map(runtimes.simulated, names))
 
         def plan(measuring: Session) -> Plan:
+            places = measuring.places(device, counts, calling)
+            seeing = {place.runtime for place in places}
+            blind = [f"{name} sees no {device}" for name in measuring.asked if name not in seeing]
             wanted = planning.plan(
                 suite,
-                measuring.places(device, counts, calling),
+                places,
                 measuring,
                 timeout,
                 launches=launches or suite.launches,
@@ -175,7 +178,7 @@ def run(
                 threads=counts[0] if len(counts) == 1 else None,
                 command=command,
             )
-            return replace(wanted, notes=(*wanted.notes, *absent, *measuring.absent))
+            return replace(wanted, notes=(*wanted.notes, *absent, *measuring.absent, *blind))
 
         with session.opened(
             folder, suite.name, names, plan, resume=resume, time_budget=time_budget

@@ -275,6 +275,9 @@ def measure(
         files = ready.files.get(case.id)
         return Order(case, paper, seed, threads(plan, case), launch.number == 0, files)
 
+    seen = launch.reference and workers.described[launch.reference.runtime].devices
+    if seen and not seen.get(launch.cases[0].kind):  # such as of a TensorFlow for the CPU alone
+        launch = replace(launch, reference=None)
     beside = order(launch.reference) if launch.reference else None
     orders = [order(case) for case in fit]
     answers: list[Answer] = []

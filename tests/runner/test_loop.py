@@ -23,7 +23,7 @@ from cnnbench.runs.result import results
 
 CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
 PLAN = Plan("s", "d", CASES, launches=2, seed=5, time_budget_s=100.0)
-DEVICES = {"cpu": ["simulated"], "gpu": []}
+DEVICES = {"cpu": ["simulated"], "gpu": ["simulated"]}
 DESCRIBED = {"tensorflow": Reply(outcome="ok", versions={"fake": "1"}, devices=DEVICES)}
 MACHINE = {"host": "where the child ran", "pinned": True}
 GIB = 2**30
@@ -241,6 +241,18 @@ def test_a_reference_runs_where_its_case_does(tmp_path):
     run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
     devices = {tuple(order.case.device for order in orders) for orders, _ in server.launches}
     assert devices == {("cpu", "cpu"), ("gpu", "gpu")}
+
+
+def test_a_reference_does_not_run_where_its_runtime_sees_no_device(tmp_path):
+    server = Server()
+    blind = Reply(outcome="ok", devices={"cpu": ["simulated"], "gpu": []})
+    server.described = {"fake": blind}
+    cases = tuple(replace(CASES[0], device=where, runtime="fake") for where in ("cpu", "gpu:0"))
+    run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
+    assert sorted(len(orders) for orders, _ in server.launches) == [1, 2]
+    (alone,) = (orders for orders, _ in server.launches if len(orders) == 1)
+    assert alone[0].case.device == "gpu:0"
+    assert all(m.ok for m in store.read(tmp_path).measurements)
 
 
 def test_a_full_disk_is_an_error_of_one_line(tmp_path):

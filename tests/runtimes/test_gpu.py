@@ -9,11 +9,12 @@ from unittest.mock import MagicMock
 
 import pytest
 
+import cnnbench
 from cnnbench import runtimes
 from cnnbench.cases.case import Case, parsed_device
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
 from cnnbench.runner.child import Reply
-from cnnbench.runner.session import Session
+from cnnbench.runner.session import Session, start
 from cnnbench.runner.worker import OUT_OF_MEMORY
 from cnnbench.runtimes import Order, _keras
 
@@ -198,3 +199,16 @@ def test_a_step_is_over_when_the_gpu_is_idle(name, mode, synchronise, request, m
 def test_what_frameworks_say_of_full_memory_is_understood(said):
     assert OUT_OF_MEMORY.search(said)
     assert not OUT_OF_MEMORY.search("ValueError: the memory layout is not supported")
+
+
+def test_a_runtime_that_does_not_see_the_gpu_is_left_out_and_named(monkeypatch, tmp_path, undrawn):
+    described = {
+        "fake": Reply(outcome="ok", devices={"cpu": ["c"], "gpu": ["A"]}),
+        "openvino": Reply(outcome="ok", devices={"cpu": ["c"], "gpu": []}),
+    }
+    both = replace(start("fake"), described=described, asked=tuple(described))
+    monkeypatch.setattr("cnnbench.runner.session.start", lambda *_, **__: both)
+    options = {"runtime": "fake", "device": "gpu", "launches": 1, "ceilings": False}
+    run = cnnbench.run("vgg_block", input_shape=(8, 8, 3), out=tmp_path / "run", **options).run
+    assert [m.case.device for m in run.measurements if m.ok] == ["gpu:0"]
+    assert run.plan.notes == ("openvino sees no gpu",)
