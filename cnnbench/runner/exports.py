@@ -104,7 +104,8 @@ def made(
                 continue
             of = case.export_key
             if of not in exported:
-                begins(f"{case.name}: export to {case.runtime}")
+                kind = " in int8" if case.dtype == "int8" else ""
+                begins(f"{case.name}: export to {case.runtime}{kind}")
                 exported[of] = _exported(plan, case, folder, values, workers, available)
                 path, found = exported[of]
                 store.append("export", asdict(found))

@@ -28,7 +28,8 @@ def _name(case: Case) -> str:
 
 
 def _way(case: Case) -> str:
-    return " ".join([*case.place, case.mode])
+    dtype = [case.dtype] if case.dtype != "float32" else []
+    return " ".join([*dtype, *case.place, case.mode])
 
 
 class Lines(Progress):

@@ -41,7 +41,7 @@ def describe() -> dict[str, Any]:
 def export(case: Case, folder: Path, file: Path) -> None:
     """Write a .tflite file of a frozen graph: one that is not frozen would lose its weights.
 
-    In int8 all of its operations are of whole numbers.
+    In int8 softmax, and what has no kernel of whole numbers, stay in float.
     """
     import tensorflow as tf
 
@@ -56,8 +56,7 @@ def export(case: Case, folder: Path, file: Path) -> None:
     if case.dtype == "int8":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: calibration(folder)
-        # Its softmax would have steps of 1/256: of a thousand classes that are equally likely
-        # nothing would be left.
+        # Steps of 1/256 would leave nothing of a thousand classes that are equally likely.
         options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["SOFTMAX"])
         quantizer = tf.lite.experimental.QuantizationDebugger(
             converter=converter, debug_options=options

@@ -57,15 +57,16 @@ def export(case: Case, folder: Path, file: Path) -> None:
     if case.dtype == "int8":
         names = [x.name for x in model.graph.input]
         known = [names[place] for place in in_order(names)]
+        # Whose steps of 1/256 would leave nothing of a thousand classes that are equally likely.
         softmax = [node.name for node in model.graph.node if node.op_type == "Softmax"]
         feeds = (dict(zip(known, batch, strict=True)) for batch in calibration(folder))
         _quantize(file, feeds, softmax)
 
 
 def _quantize(file: Path, feeds: Iterator[dict[str, Any]], floats: list[str]) -> None:
-    """Replace a file by one in int8, but for some nodes: QDQ, a scale for each channel of a kernel.
+    """Replace a file by one in int8, but for the nodes of `floats`.
 
-    See `FLOATS`.
+    In the format QDQ, with a scale for each channel of a kernel.
     """
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
