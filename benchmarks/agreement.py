@@ -155,10 +155,10 @@ def models() -> Iterator[tuple[str, str, Any, Any]]:
     for name, side in SIZES.items():
         for shape in ((side, side, 3), SMALL):
             keras.utils.clear_session()  # so that names do not depend on what came before
-            target = resolve(f"keras.applications.{name}", [shape], include_top=shape != SMALL)
-            graph = target.trace(None, 1, None)
+            target = resolve(f"keras.applications.{name}", include_top=shape != SMALL)
+            graph = target.trace([shape])
             assert not cost(graph).uncounted, name
-            yield name, units.shape(shape), graph, target.keras()  # type: ignore[attr-defined]
+            yield name, units.shape(shape), graph, target.keras([shape])  # type: ignore[attr-defined]
 
 
 def tensorflow() -> None:

@@ -388,6 +388,8 @@ class _Reader(Building):
             if made:
                 used = {id(x): x for x in given if hasattr(x, "_keras_history")}
                 function = keras.Function(list(used.values()), made)
+                for calls in function._nodes_by_depth.values():  # as `call` makes them, by turns
+                    calls.sort(key=lambda each: each.operation._inbound_nodes.index(each))
                 read = self.function(function, [known[x] for x in used])
                 known.update(zip(map(id, made), read, strict=True))
         self.own_weights(layer, start, inputs)

@@ -241,6 +241,21 @@ def test_a_layer_without_a_rule_is_not_called_equal():
     assert row.traced_macs == 6
 
 
+def test_a_layer_that_is_called_at_two_sizes_inside_another_is_paired_call_by_call():
+    class Periods(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv = layers.Conv2D(4, 3, padding="same")
+
+        def call(self, x):
+            parts = [keras.ops.reshape(x, (-1, 24 // n, n, 4)) for n in (2, 3, 4)]
+            return keras.ops.stack([keras.ops.reshape(self.conv(x), (-1, 24, 4)) for x in parts])
+
+    inputs = keras.Input((24, 4))
+    model = keras.Model(inputs, Periods()(inputs))
+    assert unequal(graph_of(model), model) == []
+
+
 def test_a_model_that_cannot_be_traced_is_one_line(small):
     with pytest.raises(CnnbenchError) as error:
         crosscheck.report(read(small, [(9, 9, 2)]), small)
