@@ -219,7 +219,7 @@ KINDS = ("on paper", "measured")
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_only_tables_and_code_scroll_sideways(browser: Browser, width: int) -> None:
+def test_only_tables_code_and_figures_scroll_sideways(browser: Browser, width: int) -> None:
     browser.open(width)
     wide = browser.do("""
         const box = (node) => node.closest(".scroll, pre, nav, .hidden, .skip, svg");
@@ -230,6 +230,8 @@ def test_only_tables_and_code_scroll_sideways(browser: Browser, width: int) -> N
           all(".scroll").filter((node) => out(node)).length];
     """)
     assert wide == [width, [], 0, 0]
+    figures = browser.do("return all('figure svg').map((svg) => svg.clientWidth).filter(Boolean)")
+    assert min(figures) > 560  # its letters can be read
 
 
 CONTRAST = """
