@@ -71,7 +71,7 @@ def forward(
         input_shape: of one sample, as (h, w, c); a list of them for several inputs; the
             network's own if None.
         batch_size: samples per forward pass.
-        dtype: float32, float16 or bfloat16; the network's own if None.
+        dtype: one that the runtime has, as bfloat16; the network's own if None.
         device: cpu, gpu (the first) or gpu:1.
         mode: one of the runtime's, of tensorflow graph, eager, xla, predict or train; its usual
             one if None.
@@ -94,12 +94,13 @@ def forward(
     network.check()
     # What is wrong with it is said before anything is built.
     graph = network.as_run(several(input_shape) or None, batch_size, dtype)
+    runtimes.check_dtypes([runtime], [dtype or ""])
     case = Case(
         network.target,
         tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs),
         params,
         batch_size,
-        graph.dtype,
+        dtype or graph.dtype,
         device,
         mode,
         runtime,

@@ -72,6 +72,8 @@ def test_what_is_wrong_is_said_before_a_framework_is_loaded():
         forward("vgg_blok")
     with pytest.raises(UnknownNameError, match="parameter of vgg_block 'filters'"):
         forward("vgg_block", filters=3)
+    with pytest.raises(UnknownNameError, match="tensorflow has no data type int8"):
+        forward("vgg_block", dtype="int8")
     with pytest.raises(UnknownNameError, match="unknown mode 'fast'"):
         forward("vgg_block", mode="fast")
     with pytest.raises(UnknownNameError, match="unknown runtime 'tensorflw'"):

@@ -514,7 +514,7 @@ def test_an_image_of_bytes():
         (0, None, "positive whole numbers; got batch 0 and input 8"),
         (-1, None, "positive whole numbers; got batch -1"),
         (10**19, None, "at most 1e"),
-        (1, "int7", "dtype must be one of float32, float16, bfloat16; got 'int7'"),
+        (1, "int7", "mixed_bfloat16, int8; got 'int7'"),
     ],
 )
 def test_an_impossible_batch_or_type(batch, dtype, message):
