@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cnnbench.reporting import formats
+from cnnbench.reporting.document import Live
 from cnnbench.reporting.runs import page
 from cnnbench.runs import store
 from tests.support import ROOT
@@ -58,6 +59,19 @@ def test_the_applications_are_all_measured_beside_the_blocks_of_the_tutorials():
     assert len(run.plan.cases) == 22
     assert {m.case.id for m in run.measurements} == {c.id for c in run.plan.cases}
     assert all(m.ok and m.check is not None and m.check.equal for m in run.measurements)
+
+
+def test_a_point_over_the_batch_size_marks_the_case_whose_samples_a_second_it_is():
+    document = page.document(store.read(APPLICATIONS))
+    (chart,) = (b for b in document.blocks if isinstance(b, Live) and b.kind == "multiples")
+    (tab,) = chart.data["tabs"]
+    assert len(tab["panels"]) == 11
+    for panel in tab["panels"]:
+        for i, (batch, rate) in enumerate(zip(panel["x"], panel["y"], strict=True)):
+            (place,) = panel["cases"][i]
+            row = document.rows[place]
+            assert (row["label"], row["batch"]) == (panel["name"], batch)
+            assert rate == pytest.approx(batch / row["time_s"], rel=1e-4)
 
 
 def test_the_sample_is_a_whole_run_of_the_default_suite_on_two_cores():

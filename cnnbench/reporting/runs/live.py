@@ -131,6 +131,18 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places
     }
 
 
+def batches(groups: Sequence[tuple[str, Sequence[Result]]], places: Places) -> Plain:
+    """Samples a second of each network over the batch size, each in a panel of its own."""
+    points: list[list[Point]] = [
+        [(r.case.batch_size, r.throughput, (places[r.case.id],)) for r in results if r.throughput]
+        for _, results in groups
+    ]
+    names = [name for name, _ in groups]
+    tab = _tab("samples per second", "", names, points, [None] * len(names))
+    at = sorted({r.case.batch_size for _, results in groups for r in results})
+    return {"x": {"name": "samples per call", "unit": "", "at": at}, "tabs": [tab] if tab else []}
+
+
 def by_runtime(group: Sequence[ComparedBlocks], places: Places) -> Plain:
     """The ratio of the times of two blocks over the channels, each runtime in a panel."""
     of = group[0].comparison

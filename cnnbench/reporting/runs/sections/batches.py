@@ -8,6 +8,7 @@ from functools import partial
 from cnnbench import units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
+from cnnbench.reporting.runs import live
 from cnnbench.reporting.runs.data import Data, apart, grouped, series
 from cnnbench.reporting.series import Series, exact
 from cnnbench.reporting.series import draw as draw_series
@@ -38,7 +39,8 @@ def add(document: Document, data: Data) -> None:
         with document.folded("Every batch size"):
             document.table(of_items(found, _COLUMNS))
         alt = "samples per second over the batch size"
-        document.picture("batches.png", alt, partial(draw, found, data.looks))
+        with document.live("multiples", live.batches(_named(found), data.places)):
+            document.picture("batches.png", alt, partial(draw, found, data.looks))
 
 
 def _alike(r: Result) -> str:
@@ -52,17 +54,22 @@ def _way(r: Result) -> list[str]:
     return [sizes(case.inputs), case.dtype, case.device, case.runtime, case.mode, load]
 
 
-def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
-    """Samples per second over the batch size, one line for each network."""
+def _named(found: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """The cases that differ in nothing but the batch, under a name that no others have."""
     groups = list(grouped(found, _alike).values())
     names = apart([[group[0].label, *_way(group[0])] for group in groups])
+    return list(zip(names, groups, strict=True))
+
+
+def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
+    """Samples per second over the batch size, one line for each network."""
     lines = [
         Series(
             name,
             group[0].label,
             [(r.case.batch_size, exact(r.throughput)) for r in group if r.throughput],
         )
-        for group, name in zip(groups, names, strict=True)
+        for name, group in _named(found)
     ]
 
     def finish(axes: Axes, _: Series | None) -> None:
