@@ -64,7 +64,7 @@ class Order:
     Args:
         case: to be measured.
         paper: its costs; None where they are not known.
-        seed: of the input, and of weights that no file holds.
+        seed: of the input.
         threads: that one operation may use; the framework's own choice if None.
         new_batch: whether a first call with one sample more is timed at the end.
         files: the weights and the input that it shares with other runtimes, and what was exported.

@@ -27,6 +27,9 @@ GPUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 CALIBRATION, SAMPLES = "calibration.npz", 32
 """Inputs from which int8 takes the ranges of all values, and how many there are at least."""
 
+SEED = 0
+"""Of weights that no file holds: equal in every run, so that what was exported once is found."""
+
 SPREAD = 0.1
 """How far weights are moved that an initializer makes equal."""
 
@@ -54,7 +57,7 @@ class Built:
     def __post_init__(self) -> None:
         import keras
 
-        keras.utils.set_random_seed(self.order.seed)
+        keras.utils.set_random_seed(SEED)
         begin = perf_counter_ns()
         self.model, self.files, case = self.order.model, self.order.files, self.order.case
         self.entry = self.model is None and case.network.kind == "entry"
@@ -114,12 +117,12 @@ def assign(model: Any, values: list[Any]) -> None:
         weight.assign(value)
 
 
-def vary(model: Any, seed: int) -> None:
+def vary(model: Any) -> None:
     """Move weights that an initializer made equal, such as a normalisation's, by a tenth.
 
     A runtime that mixed up a scale and an offset of 1 and 0 would else compute the same.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     for weight in model.weights:
         value = weight.numpy()
         if value.ndim == 1 and value.dtype.kind == "f" and (value == value[:1]).all():
@@ -181,7 +184,7 @@ def stored(order: Order, folder: Path, freeze: bool, calibrate: bool) -> str:
     graph of it is stored too; with `calibrate`, more inputs: the user's, or other random ones.
 
     Returns:
-        A text that is equal where all of these are.
+        A text that is equal where the graph and the weights are.
     """
     import keras
 
@@ -194,16 +197,16 @@ def stored(order: Order, folder: Path, freeze: bool, calibrate: bool) -> str:
     built = Built(order)
     model = built.model
     if not own:
-        vary(model, order.seed)
+        vary(model)
     inputs = built.arranged([keras.ops.convert_to_tensor(x) for x in built.inputs])
     outputs = flat(model(inputs, training=False))
     weights = [np.asarray(keras.ops.convert_to_numpy(w.value)) for w in model.weights]
     parts = {WEIGHTS: weights, INPUTS: built.inputs, OUTPUTS: outputs}
     digest = sha256(paper_digest(built.graph).encode())
+    for value in weights:
+        digest.update(repr(value.shape).encode() + np.ascontiguousarray(value).tobytes())
     for name, values in parts.items():
         store(folder / name, values)
-        for value in values:
-            digest.update(repr(value.shape).encode() + np.ascontiguousarray(value).tobytes())
     if calibrate:
         store(folder / CALIBRATION, built.more_inputs(SAMPLES))
     if freeze:

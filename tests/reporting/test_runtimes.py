@@ -134,6 +134,21 @@ def test_the_first_is_not_called_the_fastest_where_the_intervals_do_not_decide_i
     assert "(one launch each, so no interval)" in formats.text(summary.document(one))
 
 
+def test_the_order_is_that_of_the_ratios_where_the_times_say_otherwise():
+    run = timed(suites.of_networks({"net": Network("vgg_block")}), openvino=0.0005)
+    # Four launches more of OpenVINO alone, while the machine was ten times as slow.
+    late = [
+        replace(m, launch=m.launch + 4, samples_ns=tuple(10 * ns for ns in m.samples_ns))
+        for m in run.measurements
+        if m.case.runtime == "openvino"
+    ]
+    (place,) = ranked(results(replace(run, measurements=(*run.measurements, *late)))[0])
+    first, (second, ratio), *_ = [place.first, *place.times]
+    assert (first.case.runtime, second.case.runtime) == ("openvino", "litert")
+    assert first.time.value > second.time.value
+    assert ratio.value == pytest.approx(2, rel=0.01)
+
+
 def test_several_networks_are_a_table_of_times_and_a_sentence():
     slow = {"openvino wide": 0.1}
     run = timed(suites.of_networks(BOTH), litert=0.003, **slow)

@@ -26,7 +26,9 @@ def classes():
 
 
 def stored(folder, seed):
-    _keras.stored(Order(CASE, seed=seed), folder, freeze=True, calibrate=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_keras, "SEED", seed)
+        _keras.stored(Order(CASE), folder, freeze=True, calibrate=True)
     return folder
 
 

@@ -136,6 +136,23 @@ def test_a_runtime_computes_what_tensorflow_computes(name, mode, tmp_path, undra
     assert made == ([name] if hasattr(runtimes.load(name), "EXPORTED_BY") else [])
 
 
+@pytest.mark.tensorflow
+def test_every_run_draws_the_same_weights_and_its_own_input(tmp_path):
+    case, digests = Case("vgg_block", (8, 8, 3)), []
+    for seed in (1, 2):
+        (folder := tmp_path / str(seed)).mkdir()
+        digests.append(_keras.stored(Order(case, seed=seed), folder, False, False))
+    assert digests[0] == digests[1]  # so what the first has exported the second finds
+
+    def values(file):
+        return [_keras.arrays(tmp_path / seed / file) for seed in ("1", "2")]
+
+    for one, other in zip(*values(_keras.WEIGHTS), strict=True):
+        np.testing.assert_array_equal(one, other)
+    (one,), (other,) = values(_keras.INPUTS)
+    assert not np.array_equal(one, other)
+
+
 def test_a_call_of_openvino_does_not_copy_what_the_network_returns(tmp_path):
     openvino = pytest.importorskip("openvino")
     given = openvino.opset13.parameter([1, 64, 64, 64], np.float32)

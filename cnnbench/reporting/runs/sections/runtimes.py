@@ -101,10 +101,17 @@ def ranked(results: Sequence[Result]) -> list[Ranked]:
     found = []
     for group in grouped(results, alike).values():
         if len({r.case.runtime for r in group}) > 1 and any(r.time for r in group):
-            order = sorted(group, key=lambda r: r.time.value if r.time else float("inf"))
-            rest = [(r, ratio(order[0], r)) for r in order[1:]]
-            found.append(Ranked(((order[0], None), *rest)))
+            # By the ratios, which cancel what slowed the machine meanwhile: the times do not.
+            base = next(r for r in group if r.time)
+            first, *others = sorted(group, key=lambda r: _beside(base, r))
+            found.append(Ranked(((first, None), *((r, ratio(first, r)) for r in others))))
     return found
+
+
+def _beside(base: Result, r: Result) -> float:
+    """How many times as long a result takes as another; infinite where it was not timed."""
+    times = None if r is base else ratio(base, r)
+    return times.value if times else 1.0 if r is base else float("inf")
 
 
 def way(r: Result, beside: Sequence[Result]) -> str:
