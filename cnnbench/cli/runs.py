@@ -41,7 +41,7 @@ def run(
     batch: Annotated[
         str,
         Option(
-            help="Samples per call: 8; several as 1,8,32; or max: 1,2,4,... until memory is full.",
+            help="Samples per call: 8; several as 1,8,32; or max: 1, 2, ... until memory is full.",
             metavar="NUMBERS",
         ),
     ] = "1",
