@@ -21,6 +21,7 @@ from cnnbench.reporting.style import FAINT, MOST_COLOURS, Axes, Figure, Look, da
 from cnnbench.stats import Estimate
 
 MOST_PANELS = 12
+MOST_VECTORS = 60
 _COLUMNS = 3
 _HEIGHT, _BELOW = 1.5, 0.75  # inches of a panel, and of what is below the last one
 _TITLE = 32  # characters in a line of a panel's title
@@ -99,7 +100,10 @@ def _apart(
     panels = drawing.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
     for axes, one, title in zip(panels, shown, titles, strict=False):
         others = [[*_points(other), (nan, nan)] for other in series if other is not one]
-        axes.plot(*zip(*chain.from_iterable(others), strict=True), **FAINT, linestyle=line)
+        points = list(chain.from_iterable(others))
+        # As pixels where they are many: an SVG would have all of them in each panel.
+        pixels = len(points) > MOST_VECTORS
+        axes.plot(*zip(*points, strict=True), **FAINT, linestyle=line, rasterized=pixels)
         _paint(axes, one, {**looks[one.network], "markersize": 6}, line)
         axes.set_title(title, color=dark(looks[one.network]["color"]), fontsize=11, loc="left")
     for axes, one in zip(panels, shown, strict=False):

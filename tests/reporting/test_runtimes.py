@@ -225,7 +225,7 @@ def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
     assert rows[0][2].startswith("2.00 [")
     assert rows[1][-1].startswith("0.25 [")
     assert (
-        "depends on the runtime**: on tensorflow never from 4 to 64; on openvino from about 8 "
+        "is faster than vgg_block**: on tensorflow never from 4 to 64; on openvino from about 8 "
         "[4, 16]; on litert never from 4 to 64; on jax never from 4 to 64."
     ) in headline_of(document(run))
     drawing = crossover_by_runtime.draw(group)

@@ -14,9 +14,10 @@ from tests.support import ROOT
 
 SAMPLE = ROOT / "reports" / "sample-cpu"
 APPLICATIONS = ROOT / "reports" / "applications-cpu"
+RUNTIMES = ROOT / "reports" / "runtimes-cpu"
 
 
-@pytest.fixture(scope="module", params=[SAMPLE, APPLICATIONS], ids=lambda path: path.name)
+@pytest.fixture(scope="module", params=[SAMPLE, APPLICATIONS, RUNTIMES], ids=lambda path: path.name)
 def stored_and_again(request, tmp_path_factory):
     """A report, and its raw data rendered by this version in a folder of its own.
 
@@ -51,6 +52,14 @@ def test_the_page_comes_from_the_raw_data_and_is_small(stored_and_again):
 def test_a_report_has_the_figures_that_it_shows(stored_and_again):
     stored, again = ({p.name for p in folder.glob("*.png")} for folder in stored_and_again)
     assert stored == again
+
+
+def test_the_same_is_computed_on_every_runtime():
+    run = store.read(RUNTIMES)
+    ok = [m for m in run.measurements if m.ok]
+    assert {m.case.id for m in ok} == {case.id for case in run.plan.cases}
+    assert len({m.case.runtime for m in ok}) == 6
+    assert max(m.difference for m in ok) < 1e-5
 
 
 def test_the_applications_are_all_measured_beside_the_blocks_of_the_tutorials():

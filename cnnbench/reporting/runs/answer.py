@@ -49,10 +49,7 @@ def payoff(group: Sequence[ComparedBlocks]) -> str:
     if not known:
         return f"{of.new} and {of.base} were not both timed at two sizes."
     places = "; ".join(f"on {runtime} {where}" for runtime, where in known)
-    return (
-        f"**From how many input channels on {of.new} is faster than {of.base} depends on the "
-        f"runtime**: {places}."
-    )
+    return f"**At how many input channels {of.new} is faster than {of.base}**: {places}."
 
 
 def faster(blocks: ComparedBlocks) -> str:
