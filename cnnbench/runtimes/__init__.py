@@ -226,7 +226,8 @@ def chosen(asked: str | Sequence[str]) -> tuple[list[str], list[str]]:
         check_installed(wanted)
         return wanted, []
     lacking = {name: missing(name) for name in names() if not simulated(name)}
-    here = [name for name, lacks in lacking.items() if not lacks]
+    # TensorFlow first: it is that with which the others are compared.
+    here = sorted((n for n, lacks in lacking.items() if not lacks), key="tensorflow".__ne__)
     if not here:
         raise RuntimeMissingError("; ".join(lacking.values()))
     return here, [lacks for lacks in lacking.values() if lacks]

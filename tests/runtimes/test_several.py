@@ -33,7 +33,7 @@ def test_all_are_those_that_are_installed_and_the_rest_is_named(monkeypatch):
     here = ("tensorflow", "keras", "openvino")
     monkeypatch.setattr(runtimes, "_installed", lambda module: module in here)
     found, absent = runtimes.chosen("all")
-    assert found == ["openvino", "tensorflow"]
+    assert found == ["tensorflow", "openvino"]
     assert [text.split()[0] for text in absent] == ["jax", "litert", "onnxruntime", "torch"]
 
 

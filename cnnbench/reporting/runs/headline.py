@@ -7,6 +7,7 @@ from statistics import median
 from typing import TypeVar
 
 from cnnbench import units
+from cnnbench.cases.case import named_runtime
 from cnnbench.reporting.runs.answer import payoff
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, over_runtimes
 from cnnbench.reporting.tables import number, percent
@@ -75,9 +76,10 @@ def tiles(
     """The two numbers that say most: ratios where anything is compared, else times."""
     if comparisons:
         of = comparisons[0].comparison
+        on = "".join(f", {runtime}" for runtime in named_runtime(of.runtime))
         pairs = [(pair, pair.ratio) for pair in comparisons[0].shown if pair.ratio]
         return [
-            _tile(ratio, number, f"time of {of.new} / {of.base}, {pair.channels} channels")
+            _tile(ratio, number, f"time of {of.new} / {of.base}, {pair.channels} channels{on}")
             for pair, ratio in _ends(pairs)
         ]
     if ratios:

@@ -128,14 +128,14 @@ def add(document: Document, data: Data) -> None:
     document.section("Answer")
     document.heading("Which runtime?", 3)
     document.text(_TEXT)
-    if len(places) > 1:
+    if len(places) == 1:
+        document.table(rows(places[0]))
+    else:
         document.table(overview(places))
-    for place in places:
-        if len(places) == 1:
-            document.table(rows(place))
-            continue
-        with document.folded(place.network):
-            document.table(rows(place))
+        with document.folded("Each network, with ratios, loading, memory and outputs"):
+            for place in places:
+                document.heading(place.network, 4)
+                document.table(rows(place))
     base = way(places[0].base, _results(places[0]))
     panels = [(place.network, place.beside_base) for place in places]
     x = f"time of a call / that on {base} (bar: 95 % interval; hollow: it contains 1)"
