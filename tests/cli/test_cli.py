@@ -292,6 +292,7 @@ def test_resume_takes_the_newest_run_of_the_suite(capsys, tiny):
 
 def test_a_run_is_not_continued_with_another_suite(capsys, tiny):
     assert main(["run", tiny, "--runtime", "fake", "--out", "r", "--launches", "1"]) == 0
+    capsys.readouterr()
     message = refused(capsys, "run", "tutorial", "--out", "r", "--resume")
     assert "r holds a run of mine, not of tutorial" in message
 
@@ -300,6 +301,7 @@ def test_a_run_is_not_continued_on_another_machine(capsys, tiny):
     assert main(["run", tiny, *FAKE]) == 0
     path = Path("r") / store.FILE
     path.write_text(path.read_text().replace('"fake":"1"', '"fake":"0"'))
+    capsys.readouterr()
     message = refused(capsys, "run", tiny, "--out", "r", "--resume")
     assert "was measured with fake 0, this is 1" in message
 

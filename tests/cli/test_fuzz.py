@@ -56,7 +56,7 @@ OPTIONS = (
     {
         "--dtype": (
             ["float16", "bfloat16"],
-            ["Float32", "int8", "16", "", LONG, "a\nb", "\x1b[0m"],
+            ["Float32", "int7", "16", "", LONG, "a\nb", "\x1b[0m"],
         )
     },
     {

@@ -67,7 +67,7 @@ BAD = (
 LONG = "x" * 5000
 OPTIONS = {
     "--batch": (["2", "1,2"], ["0", "1,0", "", "x", "1,,2", "-1", "9" * 30, "2,", "1.5", "\u0663"]),
-    "--dtype": (["float32"], ["int8", "", "Float32", "float64", LONG, "\x1b[0m"]),
+    "--dtype": (["float32"], ["int7", "", "Float32", "float64", LONG, "\x1b[0m"]),
     "--mode": (["eager", "graph,train"], ["", "fast", "graph,", "GRAPH", "graph;xla", LONG]),
     "--data": (
         ["data.npz", "mine:data"],
@@ -92,7 +92,7 @@ def ready():
 def files(ready, monkeypatch):
     import keras
 
-    monkeypatch.setattr(session, "start", lambda *runtimes: ready)
+    monkeypatch.setattr(session, "start", lambda *runtimes, some=False: ready)
     monkeypatch.setattr(page, "write", lambda folder: folder / "README.md")  # takes seconds
     Path("mine.py").write_text(MODULE)
     x = keras.Input((8, 8, 3))

@@ -143,7 +143,7 @@ def test_bytes(configs, chunk):
                 path = path.with_suffix(".h5")
                 data = bytearray(b"\x89HDF\r\n\x1a\n" * rng.randrange(2) + rng.randbytes(99))
             case _:  # whole: options that do not go with a file
-                option = rng.choice(("-p units=3", "--no-include-top", "--input 8", "--dtype int8"))
+                option = rng.choice(("-p units=3", "--no-include-top", "--input 8", "--dtype int7"))
                 return Command(("analyze", str(path), *option.split()))
         path.write_bytes(data)
         return Command(("analyze", str(path)), False, "", f"{len(data)} bytes")

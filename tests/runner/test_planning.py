@@ -71,7 +71,7 @@ def run(ready, tmp_path, monkeypatch, capfd):
     """A command in a folder with some functions; its status, and what it says."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(MODULE)
-    monkeypatch.setattr(session, "start", lambda *runtimes: ready)
+    monkeypatch.setattr(session, "start", lambda *runtimes, some=False: ready)
     options = ("--runtime", opening.NAME, "--launches", "1", "--no-ceilings", "-q")
 
     def command(*argv):

@@ -46,7 +46,7 @@ def ready():
 def elsewhere(ready, tmp_path, monkeypatch):
     """A folder of its own, with children of a server that has started."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(session, "start", lambda *runtimes: ready)
+    monkeypatch.setattr(session, "start", lambda *runtimes, some=False: ready)
     return tmp_path
 
 
