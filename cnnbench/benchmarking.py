@@ -75,7 +75,7 @@ def forward(
         device: cpu, gpu (the first) or gpu:1.
         mode: one of the runtime's, of tensorflow graph, eager, xla, predict or train; its usual
             one if None.
-        seed: of the weights and the input.
+        seed: of the input.
         threads: that one operation may use; the framework's own choice if None.
         runtime: tensorflow, or a module of your own.
         data: FILE.npz or module:function that gives the input; random values if empty.

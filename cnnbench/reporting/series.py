@@ -22,6 +22,7 @@ from cnnbench.stats import Estimate
 
 MOST_PANELS = 12
 MOST_VECTORS = 60
+"""The most points behind a panel that an SVG has as shapes."""
 _COLUMNS = 3
 _HEIGHT, _BELOW = 1.5, 0.75  # inches of a panel, and of what is below the last one
 _TITLE = 32  # characters in a line of a panel's title

@@ -50,6 +50,13 @@ def of_items(items: Iterable[T], columns: Columns[T]) -> Table:
     return list(columns), [[show(item) for show in columns.values()] for item in items]
 
 
+def known(table: Table) -> Table:
+    """A table without the columns in which nothing is known."""
+    headers, rows = table
+    kept = [i for i, cells in enumerate(zip(*rows, strict=True)) if {*cells} != {MISSING}]
+    return [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
 def text_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], style: str, wrap: int | None = None
 ) -> str:

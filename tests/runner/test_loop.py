@@ -1,7 +1,7 @@
 """The run's loop with a server that answers from a script, and a clock of its own."""
 
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -96,6 +96,18 @@ def test_every_launch_is_stored_with_its_environment(tmp_path):
     for m in measurements:
         assert (m.samples_ns, m.peak_bytes, m.wall_s) == ((2, 1), 7, 1.0)
         assert m.environment == MACHINE
+
+
+def test_what_is_exported_takes_nothing_of_the_budget(tmp_path, monkeypatch):
+    server = Server()
+
+    @contextmanager
+    def slowly(*_):
+        server.now += 10 * PLAN.time_budget_s
+        yield loop.exports.Ready()
+
+    monkeypatch.setattr(loop.exports, "made", slowly)
+    assert run(tmp_path, server) == loop.Ending("done", 6, 0)
 
 
 def test_launches_of_a_round_share_a_seed_for_their_inputs(tmp_path):

@@ -40,12 +40,10 @@ def payoff(group: Sequence[ComparedBlocks]) -> str:
     Args:
         group: the comparison, on each of the runtimes.
     """
-    if len(group) == 1:
+    known = [(blocks.comparison.runtime, where) for blocks in group if (where := faster(blocks))]
+    if len(group) == 1 or not known:
         return _payoff(group[0])
     of = group[0].comparison
-    known = [(blocks.comparison.runtime, faster(blocks)) for blocks in group if time_swap(blocks)]
-    if not known:
-        return f"{of.new} and {of.base} were not both timed at two sizes."
     places = "; ".join(f"on {runtime} {where}" for runtime, where in known)
     return f"**At how many input channels {of.new} is faster than {of.base}**: {places}."
 

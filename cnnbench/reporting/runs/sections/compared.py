@@ -14,6 +14,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.sections.speed import flops
+from cnnbench.reporting.series import MOST_PANELS
 from cnnbench.reporting.style import WIDTH, Axes, Figure, Look, figure, log_axis
 from cnnbench.reporting.tables import MISSING, Table, interval, number, optional
 from cnnbench.runs.result import Result, ratio
@@ -21,7 +22,6 @@ from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate
 
 ORDER = 5
-MOST_PANELS = 12
 _SETTING = attrgetter("runtime", "load", "dtype")
 
 

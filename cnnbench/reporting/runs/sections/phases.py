@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnbench import units
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
-from cnnbench.reporting.tables import MISSING, Columns, number, of_items, optional
+from cnnbench.reporting.tables import MISSING, Columns, known, number, of_items, optional
 from cnnbench.runs.result import Result
 from cnnbench.stats import percentile
 
@@ -19,6 +19,7 @@ _TEXT = (
 )
 
 _COLUMNS: Columns[Result] = {
+    "case": lambda r: r.name,
     "build": lambda r: optional(r.build, units.seconds),
     "compile": lambda r: optional(r.compile, units.seconds),
     "first call": lambda r: optional(r.first_call, units.seconds),
@@ -37,11 +38,7 @@ def add(document: Document, data: Data) -> None:
     if not any(r.build is not None for r in data.results):
         return
     measured = [r for r in data.results if r.time]
-    # A column without any value is left out.
-    known = {
-        name: show for name, show in _COLUMNS.items() if any(show(r) != MISSING for r in measured)
-    }
     document.section("All cases")
     with document.folded("From loading to steady calls"):
         document.text(_TEXT)
-        document.table(of_items(measured, {"case": lambda r: r.name, **known}))
+        document.table(known(of_items(measured, _COLUMNS)))

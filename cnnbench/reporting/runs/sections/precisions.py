@@ -8,7 +8,7 @@ from cnnbench import units
 from cnnbench.cases.case import sizes
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data, grouped
-from cnnbench.reporting.tables import MISSING, Table, interval, number, optional
+from cnnbench.reporting.tables import Table, interval, known, number, optional
 from cnnbench.runs.result import Result, ratio
 
 ORDER = 4
@@ -60,5 +60,4 @@ def rows(results: Sequence[Result]) -> Table:
             )
     headers = ["network", "precision", "time per call", "times float32"]
     headers += ["weights", "file", "difference"]
-    kept = [i for i, cells in enumerate(zip(*body, strict=True)) if {*cells} != {MISSING}]
-    return [headers[i] for i in kept], [[row[i] for i in kept] for row in body]
+    return known((headers, body))

@@ -20,6 +20,7 @@ from cnnbench.reporting.tables import (
     Columns,
     Table,
     interval,
+    known,
     number,
     of_items,
     optional,
@@ -54,6 +55,16 @@ class Ranked:
         return self.rows[0][0]
 
     @property
+    def results(self) -> list[Result]:
+        """All of them."""
+        return [r for r, _ in self.rows]
+
+    def way(self, r: Result) -> str:
+        """The runtime of one, with the mode where that is needed to tell it from others."""
+        several = sum(other.case.runtime == r.case.runtime for other in self.results) > 1
+        return f"{r.case.runtime} {r.case.mode}" if several else r.case.runtime
+
+    @property
     def network(self) -> str:
         """The network with its input, and the batch if that is not 1."""
         case = self.first.case
@@ -71,9 +82,8 @@ class Ranked:
     @property
     def beside_base(self) -> dict[str, Estimate]:
         """The ratios of times to those of the base, by runtime."""
-        every = [r for r, _ in self.rows]
-        others = [(r, ratio(self.base, r)) for r in every if r is not self.base]
-        return {way(r, every): times for r, times in others if times}
+        others = [(r, ratio(self.base, r)) for r in self.results if r is not self.base]
+        return {self.way(r): times for r, times in others if times}
 
     @property
     def times(self) -> list[tuple[Result, Estimate]]:
@@ -114,12 +124,6 @@ def _beside(base: Result, r: Result) -> float:
     return times.value if times else 1.0 if r is base else float("inf")
 
 
-def way(r: Result, beside: Sequence[Result]) -> str:
-    """A runtime, with the mode where that is needed to tell it from others."""
-    several = sum(other.case.runtime == r.case.runtime for other in beside) > 1
-    return f"{r.case.runtime} {r.case.mode}" if several else r.case.runtime
-
-
 def add(document: Document, data: Data) -> None:
     """A ranking of the runtimes for each network, and a figure of the ratios."""
     places = ranked(data.results)
@@ -136,10 +140,15 @@ def add(document: Document, data: Data) -> None:
             for place in places:
                 document.heading(place.network, 4)
                 document.table(rows(place))
-    base = way(places[0].base, _results(places[0]))
-    panels = [(place.network, place.beside_base) for place in places]
+    bases = [place.way(place.base) for place in places]
+    base = "tensorflow" if "tensorflow" in bases else bases[0]
+    panels = [
+        (place.network, place.beside_base)
+        for place, of in zip(places, bases, strict=True)
+        if of == base
+    ]
     x = f"time of a call / that on {base} (bar: 95 % interval; hollow: it contains 1)"
-    looks = dict.fromkeys(chain(*(known for _, known in panels)), PLAIN)
+    looks = dict.fromkeys(chain(*(ratios for _, ratios in panels)), PLAIN)
     if looks:
         alt = f"time on each runtime over that on {base}"
         document.picture("runtimes.png", alt, partial(draw_ratios, panels, looks, x))
@@ -154,36 +163,31 @@ def headline(places: Sequence[Ranked]) -> str:
     """The same in one sentence: for how many of the networks each runtime is the fastest."""
     if len(places) == 1:
         return f"**{_said(places[0])}.**"
-    won = Counter(way(p.first, _results(p)) for p in places if p.decided)
+    won = Counter(place.way(place.first) for place in places if place.decided)
     counts = [f"{name} is the fastest for {count}" for name, count in won.most_common()]
     open_ = f"{len(places) - won.total()} undecided" if won.total() < len(places) else ""
     return f"**Of {len(places)} networks {', '.join(filter(None, [*counts, open_]))}.**"
 
 
 def _said(place: Ranked) -> str:
-    every = _results(place)
-    first = way(place.first, every)
+    first = place.way(place.first)
     if not place.times:
         return f"only {first} was timed"
     if place.ties:
-        others = listed([way(r, every) for r in place.ties], len(every))
-        return f"{first} takes least time, but the intervals allow that {others} takes no more"
+        others = listed([place.way(r) for r in place.ties], len(place.rows))
+        return f"the intervals do not decide which of {first} and {others} is the fastest"
     next_, ratio = place.times[0]
-    longer = f"{way(next_, every)}, the next, takes {interval(ratio, number)} times as long"
-    doubt = "" if place.decided else " (one launch each, so no interval)"
-    return f"{first} is the fastest; {longer}{doubt}"
-
-
-def _results(place: Ranked) -> list[Result]:
-    return [r for r, _ in place.rows]
+    longer = f"{place.way(next_)}, the next, takes {interval(ratio, number)} times as long"
+    if not place.decided:
+        return f"{first} takes least time; {longer} (one launch each, so no interval)"
+    return f"{first} is the fastest; {longer}"
 
 
 def rows(place: Ranked) -> Table:
     """The runtimes of one network, the fastest first."""
-    every = _results(place)
     ratios = {id(r): ratio for r, ratio in place.rows}
     columns: Columns[Result] = {
-        "runtime": lambda r: way(r, every),
+        "runtime": place.way,
         "time per call": lambda r: interval(r.time, units.seconds) if r.time else r.outcome,
         "times the first": lambda r: "1" if r is place.first else interval(ratios[id(r)], number),
         "samples/s": lambda r: optional(r.throughput, number),
@@ -194,9 +198,7 @@ def rows(place: Ranked) -> Table:
         "difference": lambda r: optional(r.difference, "{:.0e}".format),
         "export": lambda r: _export(r),
     }
-    headers, body = of_items(every, columns)
-    kept = [i for i, cells in enumerate(zip(*body, strict=True)) if {*cells} != {MISSING}]
-    return [headers[i] for i in kept], [[row[i] for i in kept] for row in body]
+    return known(of_items(place.results, columns))
 
 
 def _export(r: Result) -> str:
@@ -207,13 +209,12 @@ def _export(r: Result) -> str:
 
 def overview(places: Sequence[Ranked]) -> Table:
     """The time of each network on each runtime, the fastest in bold where that is decided."""
-    names = list(dict.fromkeys(way(r, _results(place)) for place in places for r, _ in place.rows))
+    names = list(dict.fromkeys(place.way(r) for place in places for r in place.results))
     body = []
     for place in places:
-        every = _results(place)
-        known = {way(r, every): r for r in every}
-        bold = way(place.first, every) if place.decided else ""
-        cells = [_cell(known.get(name), name == bold) for name in names]
+        found = {place.way(r): r for r in place.results}
+        bold = place.way(place.first) if place.decided else ""
+        cells = [_cell(found.get(name), name == bold) for name in names]
         body.append([place.network, *cells])
     return ["time per call", *names], body
 
