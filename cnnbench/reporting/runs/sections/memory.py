@@ -32,8 +32,11 @@ PREDICTED: Columns[Result] = {
 
 
 def add(document: Document, data: Data) -> None:
-    """The cases whose peak was measured, and a figure if the peak of any rose."""
-    results = [r for r in data.results if r.peak_bytes is not None]
+    """The cases whose peak was measured, and a figure if the peak of any rose.
+
+    An exported file is left out: what runs it allocates as it loads, not at the first call.
+    """
+    results = [r for r in data.results if r.peak_bytes is not None and not r.exported]
     if not results:
         return
     peaks = [m for r in results for m in r.launches if m.peak_bytes is not None]

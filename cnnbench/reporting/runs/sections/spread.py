@@ -34,6 +34,10 @@ COLUMNS: Columns[Result] = {
 
 _TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
 """Percentages that are far enough apart on a logarithmic axis."""
+_SOME_TICKS = (-50, 0, 50, 100, 200, 400, 900)
+"""In one of two columns."""
+_FEW_TICKS = (-99, -90, -50, 0, 100, 400, 900)
+"""There where the axis is long."""
 
 
 def add(document: Document, data: Data) -> None:
@@ -87,14 +91,15 @@ def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
         axes.set_ylim(rows - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-    ticks = [1 + percent / 100 for percent in _TICKS if columns == 1 or percent % 50 == 0]
+    some = _FEW_TICKS if max(ends) > 6 * min(ends) else _SOME_TICKS
+    ticks = [1 + percent / 100 for percent in (_TICKS if columns == 1 else some)]
     # One tick beyond the data on each side, if there is one.
     first, last = bisect_left(ticks, min(ends)) - 1, bisect_right(ticks, max(ends))
     fixed_log_axis(panels[0], ticks[max(first, 0) : last + 1], _difference)
-    some = f"; the {len(measured)} widest of {len(results)} cases"
+    widest = f"; the {len(measured)} widest of {len(results)} cases"
     drawing.supxlabel(
-        "difference from the case's time in % (dot: a launch's median; line: 80 % of its calls"
-        f"{some if len(measured) < len(results) else ''})",
+        "difference from the case's time in %\n(dot: a launch's median; line: 80 % of its calls"
+        f"{widest if len(measured) < len(results) else ''})",
         fontsize=13,
     )
     return drawing
