@@ -179,11 +179,14 @@ def _tab(
     return {"name": name, "unit": unit, "panels": panels} if panels else None
 
 
-def _power(points: Sequence[Point], exponent: float) -> list[list[float]]:
-    """A power law through the last point, from the first on."""
+def _power(points: Sequence[Point], exponent: float) -> list[list[float | None]]:
+    """A power law through the last point, from the first on.
+
+    Its last digits differ between machines.
+    """
     (first, *_), (last, value, _) = points[0], points[-1]
     top = value.value if isinstance(value, Estimate) else value or 0.0
-    return [[x, top * (x / last) ** exponent] for x in (first, last)]
+    return [[x, _short(top * (x / last) ** exponent)] for x in (first, last)]
 
 
 def launches(results: Sequence[Result]) -> list[list[Plain]]:
