@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
-from tabulate import tabulate
-
+from benchmarks import prose
 from benchmarks.calibration import FOLDER
 from benchmarks.calibration.judge import (
     COMPARE,
@@ -20,9 +20,13 @@ from benchmarks.calibration.judge import (
     everything,
 )
 from benchmarks.calibration.record import RECORDING
+from benchmarks.prose import cells
 from cnnbench import stats
+from cnnbench.reporting import formats
+from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.series import Series, draw
-from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure, save
+from cnnbench.reporting.style import COLOURS, GREY, Axes, Figure
+from cnnbench.reporting.tables import optional
 from cnnbench.runs.store import Measurement
 from cnnbench.stats import Estimate
 
@@ -35,7 +39,8 @@ DRAWN = (
 )
 """The methods in the figure, and over how many launches."""
 
-PAGE = """# Calibration: does `compare` keep its promises?
+PAGE = """\
+# Calibration: does `compare` keep its promises?
 
 {pairs} pairs of {cases} small cases, each case beside itself, so that every difference is a false
 alarm. {rounds} launches a pair, {seconds:.1f} s of calls each, in random order over {minutes:.0f}
@@ -75,9 +80,8 @@ that of the interval of the ratio.
 {gate} %. That is what "slower" counts, and what continuous integration would see. "Different"
 counts also the pairs whose first run is the slower one, which fail if the two change places; an
 interval is "different" if all of it is above 1 or below 1. No gate promises a rate.
-
-![How often a slow-down is found](power.png)
-
+"""
+AFTER = """\
 Ours with their intervals over 8 launches, the gates over 1, pytest-benchmark's also over 8.
 Dotted: what `compare` promises, at most 5 % false alarms, and at least 90 % of the slow-downs of
 10 %.
@@ -104,14 +108,12 @@ alone cannot know; `run` spreads them over the whole run for that reason.
 
 
 def report() -> None:
-    """Write README.md and power.png from the recording."""
+    """Write the page and its figure from the recording."""
     recording = RECORDING.read()
-    judged = everything(recording)
-    save(lambda: power(judged), FOLDER / "power.png")
-    (FOLDER / "README.md").write_text(page(recording, judged), encoding="utf-8")
+    formats.write(page(recording, everything(recording)), FOLDER)
 
 
-def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
+def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> Document:
     """The page; every number and the verdict follow from the recording."""
     begin = min(m.started for m in recording)
     end = max(m.started + m.wall_s for m in recording)
@@ -122,7 +124,11 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
         for case in cases
     ]
     between = sorted(s.between for s in spreads if s)
-    return PAGE.format(
+    made = Document()
+    prose.add(
+        made,
+        PAGE,
+        {"table": _judged(judged)},
         pairs=RECORDING.pairs * len(cases),
         cases=len(cases),
         rounds=RECORDING.rounds,
@@ -133,10 +139,11 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> str:
         tensorflow=where["versions"]["tensorflow"],
         spread=100 * between[len(between) // 2],
         verdict=verdict(judged),
-        table=_judged(judged),
-        coverage=_covered(coverage(recording)),
         gate=GATE,
     )
+    made.picture("power.png", "How often a slow-down is found", partial(power, judged))
+    prose.add(made, AFTER, {"coverage": _covered(coverage(recording))})
+    return made
 
 
 def verdict(judged: Sequence[Judged]) -> str:
@@ -201,30 +208,22 @@ def _percent(rate: Rate) -> Estimate:
     return Estimate(100 * rate.share, 100 * low, 100 * high, rate.of)
 
 
-def _judged(judged: Iterable[Judged]) -> str:
-    head = [
-        "method",
-        "launches",
-        "different",
-        "slower",
-        *(f"+{by:.0%} found" for by in SLOWER),
-        "half-width",
-    ]
-    rows = [
+def _judged(judged: Iterable[Judged]) -> Table:
+    found = (f"+{by:.0%} found" for by in SLOWER)
+    return cells(
+        ("method", "launches", "different", "slower", *found, "half-width"),
         (
-            row.method,
-            row.launches,
-            row.different,
-            row.slower,
-            *row.found,
-            "" if row.half_width is None else f"{row.half_width:.1%}",
-        )
-        for row in judged
-    ]
-    return tabulate(rows, head, tablefmt="github", disable_numparse=True)
+            (
+                *(row.method, row.launches, *map(str, (row.different, row.slower, *row.found))),
+                optional(row.half_width, "{:.1%}".format),
+            )
+            for row in judged
+        ),
+    )
 
 
-def _covered(rows: Iterable[Covered]) -> str:
-    head = ("interval, launches", "launches", "covers", "half-width")
-    table = [(r.method, r.launches, r.covered, f"{r.half_width:.1%}") for r in rows]
-    return tabulate(table, head, tablefmt="github", disable_numparse=True)
+def _covered(rows: Iterable[Covered]) -> Table:
+    return cells(
+        ("interval, launches", "launches", "covers", "half-width"),
+        ((r.method, r.launches, str(r.covered), f"{r.half_width:.1%}") for r in rows),
+    )

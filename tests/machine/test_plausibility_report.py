@@ -9,6 +9,7 @@ import cnnbench
 from benchmarks import plausibility
 from cnnbench.analysis.demand import demand
 from cnnbench.machine.roofline import Plausibility
+from tests.support import words
 
 COMMITTED = plausibility.FOLDER
 
@@ -25,6 +26,7 @@ def again(tmp_path, monkeypatch):
 def test_the_report_comes_from_its_raw_data(again):
     plausibility.report()
     assert (again / "README.md").read_bytes() == (COMMITTED / "README.md").read_bytes()
+    assert words(again) == words(COMMITTED)
     assert (again / "times.png").exists()
 
 

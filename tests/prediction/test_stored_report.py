@@ -11,7 +11,7 @@ from cnnbench.prediction import calibration
 from cnnbench.reporting import formats
 from cnnbench.runs import store
 from cnnbench.runs.result import results
-from tests.support import ROOT
+from tests.support import ROOT, words
 
 REPORT = ROOT / "reports" / "prediction"
 
@@ -26,6 +26,7 @@ def again(tmp_path_factory):
 
 def test_the_page_comes_from_its_raw_data(again):
     assert (again / "README.md").read_text() == (REPORT / "README.md").read_text()
+    assert words(again) == words(REPORT)
 
 
 def test_the_page_has_the_figures_that_it_shows(again):

@@ -9,6 +9,7 @@ from benchmarks.calibration import judge, record, report
 from benchmarks.calibration.judge import Rate
 from cnnbench.cases.case import Case
 from cnnbench.runs.store import Measurement
+from tests.support import words
 
 A, B = Case("vgg_block", (8, 8, 3)), Case("vgg_block", (8, 8, 4))
 
@@ -41,6 +42,7 @@ def test_the_report_comes_from_its_recording(tmp_path, monkeypatch):
     report.report()
     committed = record.FOLDER / "README.md"
     assert (tmp_path / "README.md").read_bytes() == committed.read_bytes()
+    assert words(tmp_path) == words(record.FOLDER)
     assert (tmp_path / "power.png").stat().st_size > 10_000
 
 
