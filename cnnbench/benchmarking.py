@@ -107,7 +107,7 @@ def forward(
         data=data,
     )
     costs = paper(graph, train=mode == "train")
-    given = network.keras() if network.given else None
+    given = network.keras(dtype=dtype) if network.given else None
     order = Order(case, costs, seed, threads, model=given)
     runtimes.start(order)
     return Forward(case, costs, chosen.prepare(order))

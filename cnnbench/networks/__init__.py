@@ -188,7 +188,8 @@ class Network:
         if dtype is not None:
             check_dtype(dtype, PRECISIONS)  # before anything is opened
         model = self.keras(inputs, dtype)
-        graph = self.trace(inputs, batch_size)  # each layer in its own type
+        # Each layer in its own type, which is not that of the first model where it was changed.
+        graph = replace(self, _model=[model]).trace(inputs, batch_size)
         if self.kind != "application":  # which was built for these sizes
             _check_runs(self.title, model, [graph.nodes[i].rule.shape[1:] for i in graph.inputs])
         return graph
@@ -199,13 +200,17 @@ class Network:
         It is built once, at first for `inputs`: some models of `keras.applications` pad by it.
 
         Raises:
-            TargetError: it does not compute in `dtype`, where one is given.
+            TargetError: it cannot be had in `dtype`, where one is given.
         """
-        from cnnbench.networks import load
+        from cnnbench.networks import load, policies
 
         if not self._model:
             self._model.append(load.opened(self, inputs, dtype))
-        return load.of_type(self.title, self._model[0], dtype)
+        known = (m for m in self._model if not dtype or policies.computes_in(m, dtype))
+        if (model := next(known, None)) is None:
+            model = load.of_type(self.title, self._model[0], dtype)
+            self._model.append(model)
+        return model
 
     def file_digest(self) -> str:
         """A short text that is equal for equal bytes of the file that holds it; empty without one.

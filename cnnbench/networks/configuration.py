@@ -6,7 +6,7 @@ What the rules cannot read from it is for Keras to open.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -69,8 +69,7 @@ def read(
     """
     shapes = [checked(shape, batch_size, dtype or "float32") for shape in input_shapes]
     with _or_keras():
-        own = _policy(spec["config"].get("dtype", "float32"))[0]
-        reader = _Reader(dtype or own, keep_dtypes=dtype is None)
+        reader = _Reader(dtype or _own(spec), keep_dtypes=dtype is None)
         reader.model(spec, shapes)
     return reader.graph
 
@@ -352,6 +351,20 @@ def _policy(dtype: Any) -> tuple[str, str]:
     if computed not in ITEMSIZE:
         raise NeedsKerasError(f"its type is {dtype}")
     return computed, "float32" if dtype.startswith("mixed_") else dtype
+
+
+def _own(spec: Spec) -> str:
+    """The type in which most layers of a model compute, as `policies.own` finds it."""
+    found = Counter(map(_policy, _policies(spec)))
+    return found.most_common(1)[0][0][0] if found else "float32"
+
+
+def _policies(spec: Spec) -> Iterator[Any]:
+    for layer in spec["config"]["layers"]:
+        if layer["class_name"] in _MODELS:
+            yield from _policies(layer)
+        elif layer["class_name"] != "InputLayer" and not operation_of(layer):
+            yield layer["config"].get("dtype") or "float32"
 
 
 def _after(config: dict[str, Any], shape: Shape) -> Shape:

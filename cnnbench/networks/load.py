@@ -17,7 +17,7 @@ from typing import Any
 
 from cnnbench import blocks
 from cnnbench.errors import CnnbenchError, TargetError, no_framework
-from cnnbench.networks import Network, applications, fitting, stored
+from cnnbench.networks import Network, applications, fitting, policies, stored
 from cnnbench.networks.symbolic import reason
 from cnnbench.rule import Shape
 
@@ -30,12 +30,12 @@ def opened(
     Args:
         network: what to build.
         inputs: the size of one sample for each input; the network's own if None.
-        dtype: that it must compute in; its own if None.
+        dtype: that it must compute in; its own if None or empty.
         values: whether its weights have values, those of its file or random ones; without them
             nothing is allocated.
 
     Raises:
-        CnnbenchError: there is no such model, it cannot be had, or it is of another type.
+        CnnbenchError: there is no such model, or it cannot be had, or not in that type.
     """
     keras = _keras()
     for module in network.imports:
@@ -43,28 +43,41 @@ def opened(
     if dtype and network.kind in ("entry", "application"):
         keras.config.set_dtype_policy(dtype)
     model = _made(network, inputs, values)
-    if dtype and not _computes_in(model, dtype) and network.kind == "function":
+    if dtype and network.kind == "function" and not policies.computes_in(model, dtype):
         keras.config.set_dtype_policy(dtype)
         model = _made(network, inputs, values)
     return of_type(network.title, model, dtype)
 
 
 def of_type(title: str, model: Any, dtype: str | None) -> Any:
-    """A model, if it computes in a type.
+    """A model that computes in a type: this one, or one made from its configuration and weights.
 
     Raises:
-        TargetError: it does not.
+        TargetError: it cannot be made so.
     """
-    if dtype and not _computes_in(model, dtype):
+    if not dtype or policies.computes_in(model, dtype):
+        return model
+    try:
+        return _recast(model, dtype)
+    except Exception as error:  # whatever Keras or the user's layers find wrong
         raise TargetError(
-            f"{title} computes in {model.compute_dtype} and cannot be changed to {dtype}; "
-            "leave --dtype out"
-        )
-    return model
+            f"{title} computes in {policies.own(model).name} and cannot be changed to {dtype}: "
+            f"{reason(error)}; without --dtype it runs as it is"
+        ) from None
 
 
-def _computes_in(model: Any, dtype: str) -> bool:
-    return dtype in (model.compute_dtype, model.dtype_policy.name)
+def _recast(model: Any, dtype: str) -> Any:
+    keras = _keras()
+    config = policies.changed(model, dtype)
+    classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    with policies.usual(dtype), keras.saving.custom_object_scope(classes):
+        values = all(weight._value is not None for weight in model.weights)
+        made = _configured(config, values, safe_mode=False)  # what the first holds was accepted
+        if values:
+            made.set_weights(model.get_weights())
+    if not policies.computes_in(made, dtype):
+        raise ValueError("its layers choose it themselves")
+    return made
 
 
 def _made(network: Network, inputs: Sequence[Shape] | None, values: bool) -> Any:
@@ -132,7 +145,7 @@ def file(path: Path, values: bool = False, unsafe: bool = False) -> Any:
             with nullcontext() if values else no_values():
                 model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
         else:
-            model = _without_values(config, safe_mode=not unsafe)
+            model = _configured(config, values, safe_mode=not unsafe)
     except CnnbenchError:
         raise
     except Exception as error:  # whatever Keras finds wrong with it
@@ -149,11 +162,11 @@ def file(path: Path, values: bool = False, unsafe: bool = False) -> Any:
     return model
 
 
-def _without_values(config: Any, safe_mode: bool) -> Any:
-    """The model of a configuration, without values where Keras can make it so."""
+def _configured(config: Any, values: bool, safe_mode: bool) -> Any:
+    """The model of a configuration, without values if asked for and where Keras can make it so."""
     keras = _keras()
     try:
-        with no_values():
+        with nullcontext() if values else no_values():
             return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=safe_mode)
     except ValueError as error:
         if "stateless scope" not in str(error):  # as of a recurrent layer that keeps its state

@@ -19,7 +19,7 @@ from cnnbench.errors import CnnbenchError, NoRuleError, ShapeError
 from cnnbench.graph import Graph, Node, Tensor, argument_names, checked, merges, snake_case
 from cnnbench.layers.activation import OwnActivation
 from cnnbench.layers.operations import OPERATIONS
-from cnnbench.networks import tensorflow
+from cnnbench.networks import policies, tensorflow
 from cnnbench.networks.building import Building
 from cnnbench.networks.inputs import caller
 from cnnbench.networks.matching import (
@@ -68,7 +68,7 @@ def read(
     shapes = [
         checked(shape, batch_size, "float32" if dtype is None else dtype) for shape in input_shapes
     ]
-    reader = _Reader(dtype or model.compute_dtype, keep_dtypes=dtype is None)
+    reader = _Reader(dtype or policies.own(model).compute_dtype, keep_dtypes=dtype is None)
     reader.model(model, shapes)
     return reader.graph
 

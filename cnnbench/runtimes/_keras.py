@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import digest as paper_digest
+from cnnbench.errors import TargetError
 from cnnbench.networks import load, samples
 from cnnbench.networks.reader import read
 from cnnbench.runtimes import Order, start
@@ -188,13 +189,18 @@ def stored(order: Order, folder: Path, freeze: bool, calibrate: bool) -> str:
     """
     import keras
 
-    # Stored in float32, or the type of a network of one's own: who computes in another rounds.
-    own = order.case.network.kind not in ("entry", "application")
-    case = replace(order.case, dtype="" if own else "float32")
     # On the CPU: what others are held against must not depend on a GPU's own kinds of arithmetic.
-    case = replace(case, device="cpu", runtime=keras.backend.backend())
-    start(order := replace(order, case=case))
-    built = Built(order)
+    here = {"device": "cpu", "runtime": keras.backend.backend()}
+    order = replace(order, case=replace(order.case, dtype="float32", **here))
+    start(order)
+    own = order.case.network.kind not in ("entry", "application")
+    try:
+        built = Built(order)
+    except TargetError:
+        if not own:
+            raise
+        # Who computes in another type than that of a network that cannot be changed rounds.
+        built = Built(replace(order, case=replace(order.case, dtype="")))
     model = built.model
     if not own:
         vary(model)

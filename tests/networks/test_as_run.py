@@ -4,7 +4,7 @@ import pytest
 
 from cnnbench.benchmarking import forward
 from cnnbench.cases.paper import digest
-from cnnbench.errors import CnnbenchError, ShapeError, TargetError
+from cnnbench.errors import CnnbenchError, ShapeError
 from cnnbench.networks import Network, load, named
 from cnnbench.networks.reader import read
 
@@ -39,7 +39,7 @@ def planned_and_launched(target, dtype):
     """The graph that is planned, and that of the model that a launch builds afresh."""
     graph = Network(target).as_run(SIZE, 2, dtype)
     keras.config.set_dtype_policy("float32")  # as in another process
-    model = load.opened(Network(target), SIZE, graph.dtype, values=True)
+    model = load.opened(Network(target), SIZE, dtype or graph.dtype, values=True)
     assert all(variable._value is not None for variable in model.weights)
     return graph, read(model, SIZE, 2)
 
@@ -54,20 +54,26 @@ def test_a_network_is_launched_in_the_types_that_were_counted(target, dtype):
     assert heads == ({"float32"} if target.endswith("mine") else set())
 
 
-@pytest.mark.parametrize("dtype", [None, "float32"])
+@pytest.mark.parametrize("dtype", [None, "float32", "float16", "mixed_bfloat16"])
 def test_a_file_is_launched_as_it_was_counted(file, dtype):
     planned, launched = planned_and_launched(file, dtype)
     assert digest(planned) == digest(launched)
-    assert planned.dtype == "float32"
+    assert planned.dtype == (dtype or "float32").removeprefix("mixed_")
+    assert {node.dtype for node in planned.nodes if node.op == "Dense"} == {planned.dtype}
+    stored = "float16" if dtype == "float16" else "float32"
+    assert {node.weight_dtype for node in planned.nodes if node.op == "Dense"} == {stored}
 
 
-def test_the_type_of_a_file_cannot_be_changed(file):
-    with pytest.raises(TargetError, match="computes in float32 and cannot be changed to float16; "):
-        Network(file).as_run(SIZE, 1, "float16")
-    with pytest.raises(TargetError, match="mine computes in float32 and cannot be changed to bf"):
-        named(mine()).as_run(SIZE, 1, "bfloat16")
-    with pytest.raises(TargetError, match="mine computes in float32 and cannot be changed to bf"):
-        forward(mine(), dtype="bfloat16")
+def test_a_model_from_python_is_counted_and_called_in_another_type():
+    model = mine()
+    network = named(model)
+    own, other = (network.as_run(SIZE, 1, dtype) for dtype in ("float32", "bfloat16"))
+    assert (own.dtype, other.dtype) == ("float32", "bfloat16")
+    step = forward(model, dtype="bfloat16", mode="eager")
+    assert step.paper.digest == digest(other) != digest(own)
+    assert step.prepared.check.equal
+    assert step().dtype == "bfloat16"
+    assert model(keras.ops.ones((1, *SIZE[0]))).dtype == "float32"
 
 
 @pytest.mark.parametrize("dtype", ["float8", ""])

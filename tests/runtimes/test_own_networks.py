@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import cnnbench
+from cnnbench import runtimes
 from cnnbench.benchmarking import forward
 from cnnbench.cases.case import Case
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, TargetError
 from cnnbench.networks import Network, load
-from cnnbench.runner import session
+from cnnbench.runner import session, worker
 from cnnbench.runs import store
 from cnnbench.runtimes import Order, tensorflow
 
@@ -211,6 +212,40 @@ def test_one_model_from_python(elsewhere):
     assert [m.outcome for m in finished.run.measurements] == ["ok", "ok"]
     assert [(c.name, c.batch_size) for c in finished.run.plan.cases] == [("alone", 1), ("alone", 2)]
     assert (finished.run.plan.base, finished.run.plan.together) == ("", ())
+
+
+# In another type than its own
+
+
+def layers():
+    """Two convolutions with a normalisation between them, in a model in a model."""
+    x = keras.Input((16, 16, 3))
+    first = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(8, 3)])
+    y = keras.layers.BatchNormalization()(first(x))
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(y))
+    return keras.Model(x, keras.layers.Dense(10)(y), name="layers")
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_a_file_and_a_function_in_another_type_compute_what_the_file_computes(name, tmp_path):
+    if lacks := runtimes.missing(name):
+        pytest.skip(lacks)
+    layers().save(tmp_path / "mine.keras")
+    load.of_type("layers", layers(), "mixed_bfloat16").save(tmp_path / "mixed.keras")
+    networks = {name: str(tmp_path / f"{name}.keras") for name in ("mine", "mixed")}
+    networks["function"] = f"{__name__}:layers"
+    types = ["float32", "mixed_bfloat16", "bfloat16"]
+    finished = cnnbench.run(networks, runtime=name, dtype=types, out=tmp_path / "r", **QUICK)
+    found = {(m.case.name, m.case.dtype): m for m in finished.run.measurements}
+    assert {m.outcome for m in found.values()} == {"ok"}, [m.detail for m in found.values()]
+    assert sorted(found) == sorted((name, dtype) for name in networks for dtype in types)
+    for (_, dtype), launch in found.items():
+        least = 0 if dtype == "float32" else 1e-4  # it is not float32
+        assert least <= launch.difference < worker.TOLERANCE[dtype.removeprefix("mixed_")]
+        assert name != "tensorflow" or launch.check.equal
+    plan = finished.run.plan
+    weights = {case.dtype: plan.paper(case).cost.weight_bytes for case in plan.cases}
+    assert weights["float32"] == weights["mixed_bfloat16"] == 2 * weights["bfloat16"]
 
 
 class Mine(keras.layers.Layer):
