@@ -252,9 +252,7 @@ def _panel(axes: Axes, kind: Kind, name: str, reach: float) -> None:
     axes.axhspan(1 - kind.limit, 1 + kind.limit, color="#dddddd", zorder=0, linewidth=0)
     axes.axhline(1, color=GREY, linewidth=1, zorder=1)
     axes.set(xscale="log", yscale="log", ylim=(1 / reach, reach))
-    log_axis(
-        axes, "x", kind.show, base=10 if kind.unit == "s" else 2, most=9 if name == OURS else 4
-    )
+    log_axis(axes, "x", kind.show, base=10 if kind.unit == "s" else 2)
     log_axis(axes, "y", lambda value: f"{value:g}x")
     share = percent(score(kind.predictors[name]).within(kind.limit))
     title = f"{name}\n{share} within {100 * kind.limit:.0f} % (grey){beyond}"

@@ -13,7 +13,6 @@ from math import nan
 from textwrap import fill
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import LogLocator
 
 from cnnbench.reporting import labels, style
 from cnnbench.reporting.labels import Label
@@ -115,22 +114,17 @@ def _apart(
         axes.xaxis.set_tick_params(labelbottom=place + _COLUMNS >= len(shown))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_label_coords(0, 0)  # there is none: no place has to be found for it
-        if isinstance(ticks := axes.xaxis.get_major_locator(), LogLocator):
-            ticks.set_params(numticks=4)
     more = f", {len(series) - len(shown)} of them only so" if len(series) > len(shown) else ""
     drawing.supxlabel(f"{x} (grey: the others{more})", fontsize=13, y=0.1 / height)
     drawing.supylabel(y, fontsize=13, x=0.1 / style.WIDTH)
-    # Not a constrained layout, which takes as long again as the figure.
+    # Not a constrained layout, which takes as long again as the figure. The heights first: how many
+    # ticks have labels, of which the widest counts, follows from them.
+    drawing.subplots_adjust(
+        top=1 - gap / height, bottom=_BELOW / height, wspace=0.1, hspace=gap / _HEIGHT
+    )
     renderer = FigureCanvasAgg(drawing).get_renderer()  # type: ignore[no-untyped-call]
     left = 0.45 + panels[0].yaxis.get_tightbbox(renderer).width / drawing.dpi
-    drawing.subplots_adjust(
-        left=left / style.WIDTH,
-        right=1 - 0.25 / style.WIDTH,
-        top=1 - gap / height,
-        bottom=_BELOW / height,
-        wspace=0.1,
-        hspace=gap / _HEIGHT,
-    )
+    drawing.subplots_adjust(left=left / style.WIDTH, right=1 - 0.25 / style.WIDTH)
     return drawing
 
 

@@ -6,14 +6,17 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes as Axes  # sections take the types from here
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure as Figure
 from matplotlib.lines import Line2D as Line2D
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from cnnbench.errors import CnnbenchError, unknown
@@ -30,6 +33,7 @@ WIDTH = 10
 """Inches of a figure; letters of 11 points can then be read at 600 pixels."""
 MOST_COLOURS = 6
 """As many series can be told apart by colour in one panel."""
+_MOST_TICKS = 9
 PLAIN: Look = {"color": "#333333", "marker": "o"}
 """Of a network without a colour of its own."""
 FAINT: Look = {"color": "#cccccc", "marker": "o", "markersize": 4, "linewidth": 1, "zorder": 1}
@@ -149,24 +153,16 @@ def dark(colour: str) -> str:
     return to_hex((red, green, blue))
 
 
-def log_axis(
-    axes: Axes, which: str, show: Callable[[float], str], base: int = 10, most: int = 9
-) -> None:
-    """A logarithmic axis whose ticks are written with their units; call it after drawing.
-
-    It has at most about `most` ticks.
-    """
+def log_axis(axes: Axes, which: str, show: Callable[[float], str], base: int = 10) -> None:
+    """A logarithmic axis whose ticks are written with their units; call it after drawing."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_scale = axes.set_xscale if which == "x" else axes.set_yscale
     set_scale("log", base=base)
     low, high = sorted(axis.get_view_interval())
     # Where whole powers would be too few to read values off, steps between them too.
-    ratio = high / low
-    if base == 10:
-        steps: tuple[float, ...] = (1, 2, 5) if ratio < 100 else (1, 3) if ratio < 1500 else (1,)
-    else:
-        steps = (1, 1.5) if ratio < 8 else (1,)
-    axis.set_major_locator(LogLocator(base, subs=steps, numticks=most))
+    limits = {(1, 2, 5): 100, (1, 3): 1500} if base == 10 else {(1, 1.5): 8}
+    steps = [some for some, limit in limits.items() if high / low < limit]
+    axis.set_major_locator(_Powers(axis, base, steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: brief(show(value))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
@@ -199,16 +195,78 @@ def along(axes: Axes, end: tuple[float, float], text: str, align: str = "right")
     """
     x, y = axes.transScale.transform(end)
     logs = axes.transLimits + axes.transAxes
+    (left, low), (right, high) = logs.transform([(0, 0), (1, 1)])
+    # The text is above the line; the flatter this is, the sooner it would leave the plot on top.
+    end_blanks = " " * (1 + round(3 * (right - left) / (high - low)))
     look: Look = {"rotation": 45, "rotation_mode": "anchor", "ha": align}
     look |= {"transform": logs, "transform_rotates_text": True, "va": "bottom"}
-    axes.text(x, y, f"  {text}  ", color=GREY, fontsize=11, clip_on=True, **look)
+    axes.text(x, y, f"  {text}{end_blanks}", color=GREY, fontsize=11, clip_on=True, **look)
 
 
 def fixed_log_axis(
     axes: Axes, ticks: Iterable[float], show: Callable[[float], str] = "{:.4g}".format
 ) -> None:
-    """A logarithmic x axis with ticks at the given values only."""
+    """A logarithmic x axis with ticks at the given values only, the first of which matter most."""
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
+    axes.xaxis.set_major_locator(_Given(axes.xaxis, ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+class _Powers(LogLocator):
+    """The densest ticks of a logarithmic axis that there is room for.
+
+    Args:
+        axis: whose ticks.
+        base: of the logarithm.
+        steps: what may lie between whole powers, the densest first.
+    """
+
+    def __init__(self, axis: Axis, base: int, steps: Iterable[tuple[float, ...]]) -> None:
+        super().__init__(base)
+        self._axis = axis
+        self._choices = [LogLocator(base, some, numticks=_MOST_TICKS) for some in steps]
+        self._choices += [LogLocator(base, numticks=most) for most in range(_MOST_TICKS, 1, -1)]
+
+    def __call__(self) -> Sequence[float]:
+        low, high = sorted(self._axis.get_view_interval())
+        every = (choice.tick_values(low, high) for choice in self._choices)
+        seen = [[tick for tick in ticks if low <= tick <= high] for ticks in every]
+        readable = (ticks for ticks in seen if len(ticks) > 1 and _apart(self._axis, ticks))
+        return next(readable, seen[0][:: max(len(seen[0]) - 1, 1)])
+
+
+class _Given(FixedLocator):
+    """Of given ticks, the first of which matter most, those that there is room for."""
+
+    def __init__(self, axis: Axis, ticks: Iterable[float]) -> None:
+        self._axis, self._ticks = axis, [*ticks]
+        super().__init__(self._ticks)
+
+    def __call__(self) -> Sequence[float]:
+        low, high = sorted(self._axis.get_view_interval())
+        kept: list[float] = []
+        for tick in self._ticks:
+            if low <= tick <= high and _apart(self._axis, [*kept, tick]):
+                kept.append(tick)
+        return kept
+
+
+def _apart(axis: Axis, ticks: Iterable[float]) -> bool:
+    """Whether the labels of ticks keep a distance, with the axes as large as they are now."""
+    values, axes = sorted(ticks), axis.axes
+    font = axis.get_major_ticks(1)[0].label1.get_fontproperties()
+    size = font.get_size_in_points()
+    if axis is axes.xaxis:
+        texts = axis.get_major_formatter().format_ticks(values)
+        sizes = [text_to_path.get_text_width_height_descent(text, font, False)[0] for text in texts]
+        pixels = axes.get_xaxis_transform().transform([(v, 0) for v in values])[:, 0]
+        room = 0.5 if any(" " in text for text in texts) else 0.4  # more than that before a unit
+    else:
+        sizes, room = [size] * len(values), 0.2
+        pixels = axes.get_yaxis_transform().transform([(0, v) for v in values])[:, 1]
+    places = zip(72 * pixels / axes.figure.dpi, sizes, strict=True)
+    return all(
+        above - below >= (high + low) / 2 + room * size
+        for (below, low), (above, high) in pairwise(places)
+    )

@@ -73,7 +73,7 @@ def draw(found: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     ]
 
     def finish(axes: Axes, _: Series | None) -> None:
-        fixed_log_axis(axes, {r.case.batch_size for r in found})
+        fixed_log_axis(axes, sorted({r.case.batch_size for r in found}, reverse=True))
         log_axis(axes, "y", number)
 
     axes_names = "samples per call", "samples per second, measured"

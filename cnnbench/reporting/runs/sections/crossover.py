@@ -79,7 +79,7 @@ def draw(blocks: ComparedBlocks, looks: Mapping[str, Look]) -> Figure:
         else:
             _on_paper(axes, blocks, quantity, both)
         axes.set_title("time per call, measured" if timed else quantity)
-        style.fixed_log_axis(axes, [2.0**k for k in range(20) if low <= 2**k <= high])
+        style.fixed_log_axis(axes, [2.0**k for k in reversed(range(20)) if low <= 2**k <= high])
         # The same range in all panels, though only a part of it was measured.
         axes.set_xlim(low / 1.2, high * 1.2)
         show = _SHOW[quantity]

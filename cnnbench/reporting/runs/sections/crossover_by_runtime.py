@@ -73,19 +73,10 @@ def draw(group: Sequence[ComparedBlocks]) -> Figure:
                 fontweight="bold",
             )
         axes.set_title(blocks.comparison.runtime)
-        style.fixed_log_axis(axes, _apart([x for x, _ in mine]))
+        style.fixed_log_axis(axes, [x for x, _ in reversed(mine)])
         style.log_axis(axes, "y", lambda value: f"{value:g}x")
     for axes in panels[len(group) :]:
         axes.set_visible(False)
     drawing.supxlabel("input channels C", fontsize=13)
     drawing.supylabel(f"time of {of.new} / {of.base}", fontsize=13)
     return drawing
-
-
-def _apart(values: Sequence[int]) -> list[int]:
-    """Some of the values, from the last down: no two so close that their labels would touch."""
-    kept: list[int] = []
-    for value in reversed(values):
-        if not kept or kept[-1] >= 2 * value:
-            kept.append(value)
-    return kept

@@ -156,7 +156,7 @@ def draw(
     def finish(axes: Axes, owner: Series | None) -> None:
         style.around(axes, values)
         style.log_axis(axes, "y", show, base=2 if show is units.binary else 10)
-        style.fixed_log_axis(axes, {r.side for s in scaled for r in s.results})
+        style.fixed_log_axis(axes, sorted({r.side for s in scaled for r in s.results})[::-1])
         _guide(axes, owner or max(lines, key=lambda line: line.points[0][1].value))
 
     return draw_series(lines, looks, finish, "input side length (pixels)", y, line="-")

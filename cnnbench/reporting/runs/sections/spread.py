@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from statistics import median
@@ -32,12 +31,8 @@ COLUMNS: Columns[Result] = {
     ),
 }
 
-_TICKS = (-99, -90, -75, -50, -25, 0, 25, 50, 100, 200, 400, 900)
-"""Percentages that are far enough apart on a logarithmic axis."""
-_SOME_TICKS = (-50, 0, 50, 100, 200, 400, 900)
-"""In one of two columns."""
-_FEW_TICKS = (-99, -90, -50, 0, 100, 400, 900)
-"""There where the axis is long."""
+_TICKS = (0, 100, -50, 400, -90, 900, -99, 50, 200, 25, -25, -75, 10, -10)
+"""Percentages; of those that are too near to each other, the first ones have a label."""
 
 
 def add(document: Document, data: Data) -> None:
@@ -81,21 +76,16 @@ def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     rows = -(-len(measured) // columns)
     drawing = figure(WIDTH, 1 + 0.33 * rows)
     panels = drawing.subplots(1, columns, sharex=True, squeeze=False)[0]
-    ends = []
     for column, axes in enumerate(panels):
         mine = measured[column * rows :][:rows]
         for row, (r, time) in enumerate(mine):
-            ends += _launches(axes, row, r, time.value, looks[r.label]["color"])
+            _launches(axes, row, r, time.value, looks[r.label]["color"])
         axes.axvline(1, color="black", linewidth=1)
         axes.set_yticks(range(len(mine)), [r.name for r, _ in mine], fontsize=11)
         axes.set_ylim(rows - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-    some = _FEW_TICKS if max(ends) > 6 * min(ends) else _SOME_TICKS
-    ticks = [1 + percent / 100 for percent in (_TICKS if columns == 1 else some)]
-    # One tick beyond the data on each side, if there is one.
-    first, last = bisect_left(ticks, min(ends)) - 1, bisect_right(ticks, max(ends))
-    fixed_log_axis(panels[0], ticks[max(first, 0) : last + 1], _difference)
+    fixed_log_axis(panels[0], [1 + percent / 100 for percent in _TICKS], _difference)
     widest = f"; the {len(measured)} widest of {len(results)} cases"
     drawing.supxlabel(
         "difference from the case's time in %\n(dot: a launch's median; line: 80 % of its calls"
@@ -105,15 +95,14 @@ def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
     return drawing
 
 
-def _launches(axes: Axes, row: int, r: Result, time: float, colour: str) -> list[float]:
-    """Draw the launches of a case into its row; returns the ends of the lines."""
+def _launches(axes: Axes, row: int, r: Result, time: float, colour: str) -> None:
+    """Draw the launches of a case into its row."""
     calls = [steady(samples) for samples in r.samples.values()]
     parts = [np.percentile(one, (10, 50, 90)) / time for one in calls if one]
     heights = [row + 0.7 * ((index + 0.5) / len(parts) - 0.5) for index in range(len(parts))]
     low, middle, high = np.array(parts).T
     axes.hlines(heights, low, high, colors=colour, linewidth=1.2, alpha=0.6)
     axes.scatter(middle, heights, color=colour, s=12)
-    return [*low, *high]
 
 
 def _difference(ratio: float) -> str:

@@ -88,7 +88,7 @@ def draw(found: Iterable[Speedup], known: Mapping[str, Look]) -> Figure:
     for s in found:
         points.setdefault(s.name, []).extend([(s.result.threads or 1, s.ratio)] if s.ratio else [])
         owners[s.name] = s.result.label
-    counts = {x for line in points.values() for x, _ in line}
+    counts = sorted({x for line in points.values() for x, _ in line}, reverse=True)
     # A network has one colour in all figures; on several runtimes, each line has its own.
     alone = len({*owners.values()}) == len(owners)
     lines = [Series(name, owners[name] if alone else name, line) for name, line in points.items()]
