@@ -6,8 +6,9 @@ user may print, take minutes, raise or exit, and no framework is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from math import inf
 from typing import Any
 
@@ -61,16 +62,17 @@ def plan(
         devices = dict.fromkeys(place.device for place in places)
         why = "; ".join(["", *dict.fromkeys(notes)])
         raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}{why}")
-    whole, papers = _resolved(every, workers, timeout_s)
-    cases: dict[str, Case] = {}
-    for case in whole:
+    whole, papers, problems = _resolved(every, workers, timeout_s)
+    for place, case in list(whole.items()):
         try:
             runtimes.check_dtypes([case.runtime], [case.dtype])
         except UnknownNameError as error:
-            raise suite.fault(case.label, error) from None
-        cases.setdefault(case.id, case)
+            problems[place] = suite.fault(case.label, error)
+            del whole[place]
+    notes += _left_out(every, problems)
+    cases = {case.id: case for case in whole.values()}
     if suite.fill:
-        room = {case.device: _room(case) for case in whole}
+        room = {case.device: _room(case) for case in cases.values()}
         large = {
             key: case
             for key, case in cases.items()
@@ -85,8 +87,8 @@ def plan(
             f"{name}: batches from {batch} on need more memory on paper than is free"
             for name, batch in least.items()
         ]
-    rest = iter(whole)
-    groups = [[next(rest).id for _ in group] for group in asked]
+    at = count()
+    groups = [[whole[n].id for _ in group if (n := next(at)) in whole] for group in asked]
     return Plan(
         suite=suite.name,
         description=suite.description,
@@ -112,12 +114,30 @@ def _room(case: Case) -> float:
     return gpu.memory(case.index) or inf
 
 
+def _left_out(cases: Sequence[Case], problems: Mapping[int, CnnbenchError]) -> list[str]:
+    """What is wrong with some cases, where their network can be had at that size in another type.
+
+    Raises:
+        CnnbenchError: it cannot.
+    """
+    of = [(case.network, case.inputs) for case in cases]
+    had = [network for place, network in enumerate(of) if place not in problems]
+    for place, error in problems.items():
+        if of[place] not in had:
+            raise error
+    return [f"left out: {error}" for error in problems.values()]
+
+
 def _resolved(
     cases: Sequence[Case], workers: Workers, timeout_s: float
-) -> tuple[list[Case], dict[str, Paper]]:
-    """The cases with their sizes and types filled in, and their costs by `Case.paper_key`."""
-    whole = list(cases)
+) -> tuple[dict[int, Case], dict[str, Paper], dict[int, CnnbenchError]]:
+    """The cases with their sizes and types filled in, and their costs by `Case.paper_key`.
+
+    Cases are by their place; those that cannot be had have an error instead.
+    """
+    whole = dict(enumerate(cases))
     papers: dict[str, Paper] = {}
+    problems: dict[int, CnnbenchError] = {}
     opened: dict[str, list[int]] = {}
     for place, case in enumerate(cases):
         if case.network.kind == "entry" and not case.data:
@@ -131,21 +151,30 @@ def _resolved(
             network = repr((case.network, case.inputs, case.dtype, kind))
             opened.setdefault(network, []).append(place)
     for places in opened.values():
-        found = workers.servers[workers.builder].plan([cases[place] for place in places], timeout_s)
+        server = workers.servers[workers.builder]
+        try:
+            found = server.plan([cases[place] for place in places], timeout_s)
+        except CnnbenchError as error:
+            problems |= dict.fromkeys(places, error)
+            for place in places:
+                del whole[place]
+            continue
         for place, planned in zip(places, found, strict=True):
             full = replace(cases[place], inputs=planned.inputs, dtype=planned.dtype)
             whole[place], papers[full.paper_key] = full, paper.stored(planned.paper)
-    return whole, papers
+    return whole, papers, problems
 
 
 def check_unchanged(plan: Plan, workers: Workers) -> None:
     """Refuse to continue a run if one of its networks has changed or cannot be opened any more."""
     before = {case.paper_key: case for case in plan.cases}
     try:
-        whole, papers = _resolved(list(before.values()), workers, plan.timeout_s)
+        whole, papers, problems = _resolved(list(before.values()), workers, plan.timeout_s)
+        for error in problems.values():
+            raise error
     except CnnbenchError as error:
         raise StoreError(f"the run cannot be continued: {error}") from None
-    for (key, case), full in zip(before.items(), whole, strict=True):
+    for (key, case), full in zip(before.items(), whole.values(), strict=True):
         old, new = plan.papers.get(key), papers[full.paper_key]
         pairs = ((old.digest, new.digest), (old.file, new.file)) if old else ()
         for then, now in pairs:

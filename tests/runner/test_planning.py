@@ -4,6 +4,7 @@ One server forks all children, so that Keras is imported once.
 """
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -72,10 +73,10 @@ def run(ready, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(MODULE)
     monkeypatch.setattr(session, "start", lambda *runtimes, some=False: ready)
-    options = ("--runtime", opening.NAME, "--launches", "1", "--no-ceilings", "-q")
+    options = ("--runtime", opening.NAME, "--launches", "1", "--no-ceilings")
 
-    def command(*argv):
-        status = main(["run", *argv, *options])
+    def command(*argv, quiet=("-q",)):
+        status = main(["run", *argv, *options, *quiet])
         return status, *capfd.readouterr()
 
     return command
@@ -197,6 +198,42 @@ def test_the_parent_imports_no_framework_whatever_it_measures(tmp_path):
 
 
 # What cannot
+
+
+@pytest.fixture
+def quantized():
+    """A file that cannot be had in another type than float32."""
+    import keras
+
+    x = keras.Input((8, 8, 3))
+    y = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(x))
+    model = keras.Model(x, keras.layers.Dense(2, name="dense")(y))
+    model.quantize("int8", filters="dense")
+    model.save("mine.keras")
+
+
+IMPOSSIBLE = "mine.keras computes in float32 and cannot be changed to mixed_float16: .*is quantized"
+
+
+def test_of_several_data_types_one_that_cannot_be_had_is_said_and_left_out(run, quantized):
+    types = ("--dtype", "float32,mixed_float16", "--batch", "1,2")
+    targets = ("mine.keras", "vgg_block", "--input", "8x8x3")
+    status, out, _ = run(*targets, *types, "--out", "r", quiet=())
+    assert status == 0
+    assert re.search(f"left out: {IMPOSSIBLE}", " ".join(out.split()))
+    run_ = store.read(Path("r"))
+    assert [m.outcome for m in run_.measurements] == ["ok"] * 6
+    found = {(case.name, case.dtype) for case in run_.plan.cases}
+    assert found == {("mine", "float32"), ("vgg_block", "float32"), ("vgg_block", "mixed_float16")}
+    (note,) = run_.plan.notes
+    assert re.match(f"left out: {IMPOSSIBLE}", note)
+    assert sorted(map(len, run_.plan.together)) == [3, 3]
+
+
+def test_a_network_of_which_nothing_is_left_is_refused(refused, quantized):
+    said = refused("mine.keras", "vgg_block", "--input", "8x8x3", "--dtype", "mixed_float16")
+    assert re.match(IMPOSSIBLE, said)
+    assert refused("mine.keras", "--dtype", "float16,mixed_float16").startswith("mine.keras comp")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_of_several_data_types_those_that_a_runtime_has_take_turns_and_the_rest_
     assert plan.together == (tuple(case.id for case in plan.cases),)
     (note,) = plan.notes
     assert note.startswith("openvino has no data type mixed_float16; it has float32")
+
+
+def test_a_runtime_that_lacks_the_own_type_of_a_network_leaves_it_out(monkeypatch):
+    def resolved(cases, *_):
+        return {n: replace(case, dtype="bfloat16") for n, case in enumerate(cases)}, {}, {}
+
+    monkeypatch.setattr(planning, "_resolved", resolved)
+    suite = suites.of_networks({"mine": Network("mine.keras")}, inputs=[(8, 8, 3)])
+
+    def planned(*names):
+        places = [suites.Place("cpu", name, runtimes.load(name).MODES) for name in names]
+        return planning.plan(suite, places, Workers({}), 120.0)
+
+    plan = planned("tensorflow", "litert")
+    assert [(case.runtime, case.dtype) for case in plan.cases] == [("tensorflow", "bfloat16")]
+    (note,) = plan.notes
+    assert note == "left out: litert has no data type bfloat16; it has float32, int8"
+    with pytest.raises(UnknownNameError, match=r"^litert has no data type bfloat16"):
+        planned("litert")
 
 
 def test_inputs_and_outputs_are_put_in_the_order_of_the_network():
