@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cnnbench.errors import RuntimeMissingError
+from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.runtimes import Order
 from cnnbench.runtimes._keras import CALIBRATION, INPUTS, arrays
 
@@ -43,6 +43,18 @@ def calibration(folder: Path) -> list[list[Any]]:
     (first, *_), every = arrays(folder / INPUTS), arrays(folder / CALIBRATION)
     size = len(first)
     return [[x[at : at + size] for x in every] for at in range(0, len(every[0]), size)]
+
+
+def check_quantized(found: bool) -> None:
+    """Refuse a file that was to be in int8 and computes in floats alone.
+
+    Raises:
+        CnnbenchError: nothing that is quantized was found in it.
+    """
+    if not found:
+        raise CnnbenchError(
+            "nothing in it was quantized: it has no convolution or matrix product in int8"
+        )
 
 
 def on_cpu(**versions: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cnnbench.runtimes import Order, Prepared
 from cnnbench.runtimes._exported import (
     FROZEN,
     calibration,
+    check_quantized,
     give_back,
     given,
     in_order,
@@ -68,6 +69,7 @@ def _quantize(file: Path, feeds: Iterator[dict[str, Any]], floats: list[str]) ->
 
     In the format QDQ, with a scale for each channel of a kernel.
     """
+    import onnx
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -76,6 +78,8 @@ def _quantize(file: Path, feeds: Iterator[dict[str, Any]], floats: list[str]) ->
     batches = SimpleNamespace(get_next=lambda: next(feeds, None))
     quantize_static(str(ready), str(file), batches, per_channel=True, nodes_to_exclude=floats)
     ready.unlink()
+    model = onnx.load(str(file), load_external_data=False)
+    check_quantized(any(node.op_type == "QuantizeLinear" for node in model.graph.node))
 
 
 def prepare(order: Order) -> Prepared:

@@ -12,7 +12,15 @@ from typing import Any
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.runtimes import Order, Prepared
-from cnnbench.runtimes._exported import FROZEN, calibration, given, in_order, interface, on_cpu
+from cnnbench.runtimes._exported import (
+    FROZEN,
+    calibration,
+    check_quantized,
+    given,
+    in_order,
+    interface,
+    on_cpu,
+)
 
 SHARES = True
 MODES = ("infer",)
@@ -51,6 +59,7 @@ def export(case: Case, folder: Path, file: Path) -> None:
         places = in_order([x.any_name for x in model.inputs])
         batches = [dict(zip(places, batch, strict=True)) for batch in calibration(folder)]
         model = nncf.quantize(model, nncf.Dataset(batches), subset_size=len(batches))
+        check_quantized(any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()))
     openvino.save_model(model, str(file), compress_to_fp16=False)
 
 

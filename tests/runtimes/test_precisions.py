@@ -25,10 +25,18 @@ def classes():
     return keras.Model(x, y, name="classes")
 
 
-def stored(folder, seed):
+def softmax():
+    """Without a layer that any of them quantizes."""
+    import keras
+
+    x = keras.Input((16, 16, 3))
+    return keras.Model(x, keras.layers.Softmax()(x), name="softmax")
+
+
+def stored(folder, seed, case=CASE):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_keras, "SEED", seed)
-        _keras.stored(Order(CASE), folder, freeze=True, calibrate=True)
+        _keras.stored(Order(case), folder, freeze=True, calibrate=True)
     return folder
 
 
@@ -80,6 +88,16 @@ def test_a_quantized_network_is_small_and_near_and_one_of_other_weights_is_refus
     assert saved > 2 * kernels
     with pytest.raises(CnnbenchError, match="computes something else than TensorFlow"):
         difference(replace(ints, files=Files(other, ints.files.model)))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_a_file_in_which_nothing_is_quantized_is_refused(name, tmp_path):
+    folder = stored(tmp_path, 0, replace(CASE, target=f"{__name__}:softmax"))
+    assert difference(exported(name, "float32", folder, tmp_path)) < 1e-5
+    with pytest.raises(CnnbenchError, match="nothing in it was quantized: it has"):
+        exported(name, "int8", folder, tmp_path)
 
 
 @pytest.mark.tensorflow
