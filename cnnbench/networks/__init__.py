@@ -146,6 +146,14 @@ class Network:
         model = self.keras(inputs)
         return read(model, _own(self.title, own_shapes(model), inputs), batch_size, dtype)
 
+    def on_paper(
+        self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
+    ) -> Graph | None:
+        """Its graph as from `trace`, where that needs no framework; else None."""
+        if self.kind == "entry":
+            return self.trace(inputs, batch_size, dtype)
+        return self._configured(inputs, batch_size, dtype)
+
     def _configured(
         self, inputs: Sequence[Shape] | None, batch_size: int = 1, dtype: str | None = None
     ) -> Graph | None:

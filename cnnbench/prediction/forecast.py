@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,23 +141,32 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
 def of_cases(cases: Iterable[Case], threads: int | None) -> list[PredictedRise]:
     """What a run should find, for the cases that the calibrations of this machine are made for.
 
-    These are first calls in graph mode on the CPU with all cores, in float32. Of other networks
-    than those of the catalogue nothing is said: to trace them may take a framework.
+    These are first calls in graph mode on the CPU with all cores, in float32. Nothing is said of a
+    network that takes a framework to be read, or that has a layer without a rule.
     """
     fitting = [
         case
         for case in cases
         if (case.device, case.mode, case.dtype) == ("cpu", "graph", "float32")
         and not (case.threads or threads)
-        and case.network.kind == "entry"
     ]
     known = {runtime: stored(runtime) for runtime in dict.fromkeys(c.runtime for c in fitting)}
     found = []
     for case in fitting:
-        if calibration := known[case.runtime]:
-            rise = _expected(calibration.memory, memory.terms(case.graph()))
+        graph = _on_paper(case) if (calibration := known[case.runtime]) else None
+        if calibration and graph:
+            rise = _expected(calibration.memory, memory.terms(graph))
             found.append(PredictedRise(case.id, rise.value, rise.low, rise.high))
     return found
+
+
+def _on_paper(case: Case) -> Graph | None:
+    """The graph of a case, if that is whole and needs no framework."""
+    with suppress(CnnbenchError):  # which the run finds by itself where it matters
+        graph = case.network.on_paper(case.inputs, case.batch_size, case.dtype)
+        if graph and not any(node.uncounted for node in graph.nodes):
+            return graph
+    return None
 
 
 def _expected(model: Model, amounts: Terms) -> Expected:

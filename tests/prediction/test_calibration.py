@@ -21,7 +21,7 @@ from cnnbench.reporting.prediction import forecast as page
 from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
 from cnnbench.runs.result import results
-from tests.support import fuzz
+from tests.support import ROOT, fuzz
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,45 @@ def test_a_run_keeps_what_was_predicted_of_its_cases(home, tmp_path, monkeypatch
     assert [rises[case.id].high for case in cases] == [rise.high for rise in expected]
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "empty"))
     assert predicted("not calibrated")[1] == {}
+
+
+RUN = """
+import json, sys
+from cnnbench import api
+networks = {"application": "MobileNet", "file": "mine.keras", "function": "math:sqrt"}
+networks |= {"lambda": "lambda.keras"}
+from cnnbench.networks import Network
+from cnnbench.cases.case import Case
+from cnnbench.prediction import forecast
+cases = [Case(of, [(96, 96, 3)], runtime="fake") for of in networks.values()]
+cases += [Case("mine.keras", [(32, 32)], runtime="fake"), Case("gone.keras", [], runtime="fake")]
+rises = forecast.of_cases(cases, None)
+made = api.run({of: networks[of] for of in ("application", "file")}, input_shape=(96, 96, 3),
+               runtime="fake", launches=1, ceilings=False, out="r")
+heavy = [name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]
+assert {rise.case: rise for rise in rises} == made.run.predicted
+names = [case.name for case in made.run.plan.cases if case.id in made.run.predicted]
+print(json.dumps([heavy, names, len(rises)]))
+"""
+
+
+@pytest.mark.tensorflow
+def test_what_can_be_read_without_a_framework_is_predicted(home, tmp_path):
+    keras = pytest.importorskip("keras")
+    x = keras.Input((96, 96, 3))
+    y = keras.layers.Conv2D(4, 3)(x)
+    keras.Model(x, y).save(tmp_path / "mine.keras")
+    keras.Model(x, keras.layers.Lambda(lambda y: y + 1)(y)).save(tmp_path / "lambda.keras")
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "CNNBENCH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[], ["application", "file"], 2]
 
 
 def test_only_what_a_calibration_is_made_for_is_predicted(home, monkeypatch):
