@@ -1,12 +1,14 @@
 """COMPARISON: two recordings, case by case: ratios with intervals, and what they say.
 
-Cases are matched by their id, benchmarks by their full name. Nothing is dropped: cases of one
-side only are listed, and a case that worked in the base but not in the new side is named.
+Cases are matched by their id, benchmarks by their full name; gpu is the same as gpu:0. Nothing is
+dropped: cases of one side only are listed, and a case that worked in the base but not in the new
+side is named.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -243,7 +245,9 @@ def compare(
     if metric not in UNITS:
         raise unknown("metric", metric, UNITS)
     left, right = ({s.key: s for s in side.series} for side in (base, new))
-    common = [(series, right[key]) for key, series in left.items() if key in right]
+    first = {_with_place(key): key for key in right}
+    found = {key: key if key in right else first.get(_with_place(key)) for key in left}
+    common = [(left[key], right[other]) for key, other in found.items() if other]
     if not common:
         raise CnnbenchError(
             f"{base.name} and {new.name} have nothing in common: the first has {_some(left)}, "
@@ -262,13 +266,18 @@ def compare(
         new=new.name,
         metric=metric,
         changes=changes,
-        only_base=tuple(s.name for key, s in left.items() if key not in right),
-        only_new=tuple(s.name for key, s in right.items() if key not in left),
+        only_base=tuple(s.name for key, s in left.items() if not found[key]),
+        only_new=tuple(s.name for key, s in right.items() if key not in found.values()),
         networks=() if paired else tuple(_networks(common)),
         differences=() if paired else tuple(_environments(base, new)),
         notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *beside))),
         series=new.series,
     )
+
+
+def _with_place(key: str) -> str:
+    """The key of a case in which gpu alone, as in old stored runs, is called the first of them."""
+    return re.sub(r"(?<= )gpu(?= |$)", "gpu:0", key)
 
 
 def _change(

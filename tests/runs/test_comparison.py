@@ -12,6 +12,7 @@ from cnnbench import api
 from cnnbench.cases.plan import Plan
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
+from cnnbench.runs import store
 from cnnbench.runs.comparison import compare
 from cnnbench.runs.recording import of_run
 from cnnbench.runs.store import Run
@@ -50,6 +51,38 @@ def test_every_sample_times_1_2_is_slower_by_1_2(tmp_path):
     back = only(api.compare(new, base))
     assert back.ratio.value == pytest.approx(1 / 1.2)
     assert back.verdict == "faster"
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_gpu_of_an_old_run_is_the_first_of_a_new_one(tmp_path, back):
+    old, numbered, second = (
+        [(case(*block, device=device), [us, us]) for block in (("narrow", 4), ("wide", 8))]
+        for device, us in (("gpu", 100), ("gpu:0", 200), ("gpu:1", 400))
+    )
+    before, after = timed(tmp_path / "old", *old), timed(tmp_path / "new", *numbered, *second)
+    compared = api.compare(after, before) if back else api.compare(before, after)
+    assert [c.ratio.value for c in compared.changes] == pytest.approx([0.5 if back else 2] * 2)
+    sides = compared.only_base, compared.only_new
+    alone, none = sides if back else sides[::-1]
+    assert list(alone) == [f"{label} 8x8x3 gpu:1" for label in ("narrow", "wide")]
+    assert none == ()
+    assert compared.gate("10%").passed is back
+
+
+def test_where_both_are_there_each_is_compared_with_itself(tmp_path):
+    times = [(case("narrow", device=device), [us]) for device, us in (("gpu", 1), ("gpu:0", 3))]
+    same = [timed(tmp_path / name, *times) for name in "ab"]
+    assert [c.ratio.value for c in api.compare(*same).changes] == pytest.approx([1, 1])
+
+
+def test_blocks_of_an_old_run_and_a_new_one_are_matched_by_place(tmp_path):
+    old = timed(tmp_path / "old", (case("narrow", device="gpu"), [100]))
+    new = timed(tmp_path / "new", (case("wide", device="gpu:0"), [300]))
+    sides = (
+        of_run(store.read(folder)).of_block(label)
+        for folder, label in ((old, "narrow"), (new, "wide"))
+    )
+    assert only(compare(*sides)).ratio.value == pytest.approx(3)
 
 
 def test_the_interval_has_the_smaller_degrees_of_freedom(tmp_path):
