@@ -11,7 +11,9 @@ from cnnbench.cost import Cost, LayerCost
 from cnnbench.crosscheck.pairing import Agreement
 from cnnbench.design_space.rows import MeasuredRows, Sweep
 from cnnbench.graph import Graph
+from cnnbench.machine.advice import Advice, Change
 from cnnbench.machine.health import Health, HealthFinding, Noise
+from cnnbench.machine.profiling import NetworkProfile, ProfiledLayer
 from cnnbench.machine.roofline import Bound, Judgement, Roofline
 from cnnbench.prediction.calibration import Calibration
 from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
@@ -22,6 +24,7 @@ from cnnbench.runs.gate import Gate, LimitedCase
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]
 __all__ += ["Bound", "Health", "HealthFinding", "Judgement", "Noise", "Roofline"]
+__all__ += ["Advice", "Change", "NetworkProfile", "ProfiledLayer"]
 __all__ += ["Calibration", "Expected", "LayerTime", "Prediction"]
 __all__ += ["Baseline", "CaseChange", "EnvironmentDifference", "RunComparison"]
 __all__ += ["Gate", "LimitedCase"]

@@ -1,6 +1,8 @@
 """The commands as functions. Each imports what it needs when it is called."""
 
 from cnnbench.api import views as views
+from cnnbench.api.advice import WAYS as WAYS
+from cnnbench.api.advice import advise
 from cnnbench.api.analysis import (
     analyze,
     capacity,
@@ -13,7 +15,7 @@ from cnnbench.api.analysis import (
     training,
 )
 from cnnbench.api.claims import Verified, verify
-from cnnbench.api.machines import doctor, predict, roofline
+from cnnbench.api.machines import Profiled, doctor, predict, profile, roofline
 from cnnbench.api.runs import (
     Exported,
     Finished,
@@ -30,6 +32,7 @@ from cnnbench.api.runs import (
 from cnnbench.api.sweeps import sweep
 
 __all__ = [
+    "advise",
     "analyze",
     "capacity",
     "check",
@@ -42,6 +45,6 @@ __all__ = [
 ]
 __all__ += ["Verified", "verify"]
 __all__ += ["Exported", "compare", "export", "list_baselines", "remove_baseline", "save_baseline"]
-__all__ += ["doctor", "predict", "roofline"]
+__all__ += ["Profiled", "doctor", "predict", "profile", "roofline"]
 __all__ += ["Finished", "gate", "report", "results", "run"]
 __all__ += ["sweep"]

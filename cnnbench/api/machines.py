@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.api.analysis import Inputs, traced
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
+from cnnbench.records import Record, one_line
 
 if TYPE_CHECKING:
     from cnnbench.machine.health import Health
+    from cnnbench.machine.profiling import NetworkProfile
     from cnnbench.machine.roofline import Roofline
     from cnnbench.prediction.forecast import Prediction
     from cnnbench.runner.loop import Progress
+    from cnnbench.runs.store import Run
 
 LEAST_NOISE_S = 1.0
+PROFILED_S = 60.0
+"""For all launches of a profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled(Record):
+    """Where the time of networks goes: a profile of each case, and why there is none of others.
+
+    `ended` is "done", "out of time", "interrupted" or "stored".
+    """
+
+    profiles: tuple[NetworkProfile, ...]
+    problems: tuple[str, ...] = ()
+    ended: str = "stored"
+
+    def __repr__(self) -> str:
+        return one_line(self, *(profile.result.name for profile in self.profiles), self.ended)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        profiles = [profile.to_json() for profile in self.profiles]
+        return {"profiles": profiles, "problems": list(self.problems), "ended": self.ended}
 
 
 def doctor(
@@ -152,3 +179,74 @@ def predict(
     forecast.check(graph)  # before the time for a calibration is spent
     found, note = calibration.find(runtime, progress, calibrate)
     return forecast.forecast(graph, found, note)
+
+
+def profile(
+    *targets: Any,
+    against: str = "",
+    launches: int = 5,
+    time_budget: float = PROFILED_S,
+    runtime: str = "tensorflow",
+    out: Path | str | None = None,
+    **options: Any,
+) -> Profiled:
+    """The time of each layer of networks, by the runtime's own profiler, and what is lost in it.
+
+    Args:
+        *targets: as for `run`; or the folder of one run that was stored with profiles.
+        against: what to compare with: another runtime, the folder of such a run, or a network.
+        launches: processes per case.
+        time_budget: seconds for all launches.
+        runtime: one, or several as for `run`; TensorFlow, JAX, PyTorch, ONNX Runtime and OpenVINO
+            have a profiler. Of LiteRT each operation is measured by itself.
+        out: a folder in which the run is kept, with its report.
+        **options: others of `run`.
+
+    Raises:
+        CnnbenchError: what `run` raises; nothing to profile; the runtime has no profile of a mode.
+    """
+    from cnnbench import runtimes
+    from cnnbench.api.runs import run
+    from cnnbench.runs import store
+
+    def kept(place: Any) -> bool:
+        return isinstance(place, (str, Path)) and (Path(place) / store.FILE).is_file()
+
+    if not targets:
+        raise CnnbenchError("expected a network to profile; got none")
+    other: Profiled | None = None
+    if against and kept(against):
+        other = _profiles(store.read(Path(against)), "stored")
+    elif against in runtimes.names():
+        runtime = f"{runtime},{against}"
+    elif against:
+        targets = (*targets, against)
+    if kept(targets[0]):
+        if len(targets) > 1 or set(options) - {"progress", "command", "timeout"}:
+            raise CnnbenchError(f"{targets[0]} is a stored run, which is shown as it is, alone")
+        found = _profiles(store.read(Path(targets[0])), "stored")
+    else:
+        with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
+            finished = run(
+                *targets,
+                out=out or Path(folder) / "run",
+                launches=launches,
+                time_budget=time_budget,
+                runtime=runtime,
+                profile=True,
+                pages=bool(out),
+                **options,
+            )
+            found = _profiles(finished.run, finished.ending.reason)
+    if other:
+        found = replace(found, profiles=(*found.profiles, *other.profiles))
+    return found
+
+
+def _profiles(run: Run, ended: str) -> Profiled:
+    from cnnbench.machine.profiling import of_run
+
+    found, problems = of_run(run)
+    if not found and ended == "stored":
+        raise CnnbenchError(f"{run.folder} has no profiles; run it with --profile")
+    return Profiled(found, problems, ended)

@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finished(Record):
-    """A run that has ended: its folder, its report, what is stored, and why it ended."""
+    """A run that has ended: its folder, its report, what is stored, and why it ended.
+
+    `page` is None if no report was asked for.
+    """
 
     folder: Path
-    page: Path
+    page: Path | None
     ending: Ending
     run: Run
 
@@ -84,6 +87,8 @@ def run(
     progress: Progress | None = None,
     command: str = "",
     ceilings: bool = True,
+    profile: bool = False,
+    pages: bool = True,
 ) -> Finished:
     """Measure networks, or a suite of them, and write the report.
 
@@ -127,6 +132,8 @@ def run(
         command: recorded, so that the report can say how it was made.
         ceilings: whether to store the machine's ceilings with the run; they are measured
             before it, in some ten seconds, where they are not known.
+        profile: whether each launch also times the layers, where the runtime can.
+        pages: whether to write the report.
 
     Raises:
         CnnbenchError: anything wrong with these, before anything is measured.
@@ -177,6 +184,7 @@ def run(
                 time_budget_s=time_budget or suite.time_budget,
                 threads=counts[0] if len(counts) == 1 else None,
                 command=command,
+                profile=profile,
             )
             return replace(wanted, notes=(*wanted.notes, *absent, *measuring.absent, *blind))
 
@@ -201,9 +209,12 @@ def run(
                 done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
                 left = max(len(wanted.cases) * wanted.launches - len(done), 0)
                 ending = Ending("interrupted", 0, left)
-    from cnnbench.reporting.runs import page  # not before: it imports matplotlib and pandas
+    written = None
+    if pages:
+        from cnnbench.reporting.runs import page  # not before: it imports matplotlib and pandas
 
-    return Finished(folder, page.write(folder), ending, store.read(folder))
+        written = page.write(folder)
+    return Finished(folder, written, ending, store.read(folder))
 
 
 def report(folder: Path | str, figures: Sequence[str] = ()) -> Path:

@@ -88,5 +88,7 @@ DOCUMENTS: dict[str, Maker] = {
     "Health": _of("machine:health_document"),
     "Roofline": _of("machine:roofline_document", top=sys.maxsize),
     "Prediction": _of("prediction.forecast:document", top=sys.maxsize),
+    "Advice": _of("advice:document"),
+    "Profiled": _of("profiles:document", top=sys.maxsize),
 }
 records.print_with(show)

@@ -29,6 +29,42 @@ class Check:
         return not self.differences
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a runtime runs as one, and how long that takes in a call.
+
+    Args:
+        names: what the runtime calls it, with the names of layers in them; several where it runs
+            as one what the network has as several.
+        kind: its type, in the runtime's words.
+        ns: nanoseconds, without those of other operations inside it; the median over calls.
+        size: how many values it returns, and `macs`, its multiply-adds; 0 where the runtime does
+            not say that. They tell whose it is where exporters lose the names.
+    """
+
+    names: tuple[str, ...]
+    kind: str
+    ns: float
+    size: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchProfile:
+    """What the operations of a call took in one launch.
+
+    Args:
+        operations: all that the runtime's profiler saw.
+        call_ns: nanoseconds of a whole call while the profiler watched, the median; None where
+            each operation ran by itself, because the runtime has no profiler.
+        problem: why there are none.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    call_ns: float | None = None
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """How a launch ended, and what it measured; what was not measured is None.
@@ -54,6 +90,7 @@ class Answer:
         resident_bytes: memory of the process after the first call and after each burst.
         check: comparison with Keras; None if the runtime builds no Keras model.
         environment: the machine, the versions and the load during the launch.
+        profile: what the operations of a call took, if that was asked for.
     """
 
     outcome: Outcome
@@ -72,6 +109,7 @@ class Answer:
     resident_bytes: tuple[int, ...] = ()
     check: Check | None = None
     environment: dict[str, Any] = field(default_factory=dict)
+    profile: LaunchProfile | None = None
 
     @property
     def ok(self) -> bool:

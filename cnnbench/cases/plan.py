@@ -74,7 +74,8 @@ class Plan:
     `base` is the label with which all others are compared; it may be empty. `together` has the ids
     of the cases that take turns in one launch. If `precision` is given, a case is launched more
     often than `launches`, until the half-width of its interval is below it. With `fill` the batches
-    of a network are launched from the smallest on, until one is too large for the memory. `notes`
+    of a network are launched from the smallest on, until one is too large for the memory. With
+    `profile` each launch also times the operations of a call, where its runtime can. `notes`
     says what was asked for and is left out, and why. `papers` has the costs of the cases, by
     `Case.paper_key`.
     """
@@ -93,6 +94,7 @@ class Plan:
     timeout_s: float = 120.0
     threads: int | None = None
     fill: bool = False
+    profile: bool = False
     command: str = ""
     notes: tuple[str, ...] = ()
     papers: dict[str, Paper] = field(default_factory=dict, repr=False, compare=False)

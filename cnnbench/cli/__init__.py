@@ -65,6 +65,16 @@ _COMMANDS: _Table = {
         "predict resnet50 --top 3",
         "predict my.keras --input 96x96x3 --batch 8",
     ),
+    "profile": (
+        "machines:profile",
+        "profile MobileNetV2 --runtime onnxruntime --sort loss",
+        "profile naive_inception_module --against inception_module",
+    ),
+    "advise": (
+        "advice:advise",
+        "advise MobileNetV2",
+        "advise my.keras --input 96x96x3 --ways runtimes,layers",
+    ),
     "roofline": ("machines:roofline", "roofline", "roofline ResNet50 --on A100 --time 4.16ms"),
     "doctor": ("machines:doctor", "doctor", "doctor --no-noise --format json"),
 }

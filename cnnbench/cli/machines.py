@@ -1,11 +1,14 @@
-"""The commands about this machine: doctor, roofline, predict."""
+"""The commands about this machine: doctor, roofline, predict, profile."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
 from typer import Argument, Option
 
 from cnnbench import api, networks, units
@@ -152,3 +155,91 @@ def predict(
             progress=progress,
         )
     print(show(document(prediction, top, model), format), end="")
+
+
+def profile(
+    targets: Annotated[
+        list[str],
+        Argument(
+            help="What `analyze` takes, or the folder of a run with profiles.",
+            metavar="TARGET",
+            autocompletion=complete(options.targets),
+        ),
+    ],
+    against: Annotated[
+        str,
+        Option(
+            help="Compare layer by layer with another runtime, network, or run with profiles.",
+            metavar="OTHER",
+        ),
+    ] = "",
+    by: Annotated[
+        Literal["layer", "type", "block"], Option(help="What a row of the table is.")
+    ] = "layer",
+    sort: Annotated[
+        Literal["time", "loss", "order"],
+        Option(help="Layers by their time, by what they lose, or as in the network."),
+    ] = "time",
+    top: options.Top = None,
+    input: options.Input = None,
+    batch: options.Batch = 1,
+    dtype: Annotated[str, Option(help="As of `run` [default: the network's own].")] = "",
+    mode: Annotated[
+        str, Option(help="Of the runtime [default: the usual one].", metavar="NAME")
+    ] = "",
+    param: options.Params = None,
+    import_: options.Imports = None,
+    launches: Annotated[int, Option(min=1, help="Processes.")] = 5,
+    time_budget: Annotated[str, Option(help="For all launches: 60s, 5m.", metavar="TIME")] = "60s",
+    timeout: Annotated[
+        str, Option(help="For one launch, and to open a network.", metavar="TIME")
+    ] = "120s",
+    threads: options.Threads = None,
+    runtime: options.Runtimes = "tensorflow",
+    figure: Annotated[
+        Path | None, Option(help="Draw where the time goes: FILE.svg, .png or .pdf.")
+    ] = None,
+    out: Annotated[
+        str | None, Option(help="Keep the run in this folder, with its report.", metavar="FOLDER")
+    ] = None,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    format: options.Format = "table",
+) -> None:
+    """Where does the time go? Each layer, measured.
+
+    By the runtime's own profiler, beside FLOPs, bytes, the least time and what is lost against it.
+    """
+    from cnnbench.reporting import profiles, style
+    from cnnbench.runner.progress import watcher
+
+    if figure is not None:
+        style.check(figure)
+    given: dict[str, Any] = {
+        "input_shape": input,
+        "batch_size": batch if batch != 1 else None,
+        "dtype": options.listed(dtype),
+        "mode": options.listed(mode),
+        "params": options.parse_params(param),
+        "imports": import_,
+        "threads": threads,
+    }
+    with watcher(quiet or not sys.stdout.isatty(), as_json=False) as progress:
+        found = api.profile(
+            *targets,
+            against=against,
+            launches=launches,
+            time_budget=units.parse_duration(time_budget),
+            runtime=runtime,
+            out=out,
+            **{name: value for name, value in given.items() if value},
+            timeout=units.parse_duration(timeout),
+            progress=progress,
+            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+        )
+    print(show(profiles.document(found, by, sort, top), format), end="")
+    if figure is not None and found.profiles:
+        style.write(lambda: profiles.icicle(found.profiles[0]), figure)
+    if found.ended == "interrupted":
+        raise typer.Exit(130)
+    if not found.profiles:
+        raise typer.Exit(1)

@@ -108,6 +108,9 @@ def run(
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,
+    profile: Annotated[
+        bool, Option("--profile", help="Also time each layer, where the runtime can.")
+    ] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Only where the report is.")] = False,
     json: Annotated[bool, Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
@@ -144,6 +147,7 @@ def run(
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
             ceilings=ceilings,
+            profile=profile,
         )
     ending = finished.ending
     if json:

@@ -47,13 +47,15 @@ class Reply(Answer):
 
     The child of a launch fills the fields of `Answer`. One that describes its runtime fills
     `versions` and `devices`, the names of the latter by kind. One that plans fills `planned`,
-    and one that stores the values of a network their `digest`.
+    and one that stores the values of a network their `digest`. One that rewrites a network says
+    how far the outputs of each change are `apart` from those before.
     """
 
     versions: dict[str, Any] = field(default_factory=dict)
     devices: dict[str, list[str]] = field(default_factory=dict)
     planned: tuple[Planned, ...] = ()
     digest: str = ""
+    apart: dict[str, float] = field(default_factory=dict)
 
 
 class Child:

@@ -273,7 +273,9 @@ def measure(
     def order(case: Case) -> Order:
         paper, seed = plan.papers.get(case.paper_key), plan.seed + launch.number
         files = ready.files.get(case.id)
-        return Order(case, paper, seed, threads(plan, case), launch.number == 0, files)
+        watched = plan.profile and case in fit and not runtimes.unprofiled(case)
+        count = threads(plan, case)
+        return Order(case, paper, seed, count, launch.number == 0, files, profile=watched)
 
     seen = launch.reference and workers.described[launch.reference.runtime].devices
     if seen and not seen.get(launch.cases[0].kind):  # such as of a TensorFlow for the CPU alone

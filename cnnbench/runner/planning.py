@@ -62,6 +62,11 @@ def plan(
         devices = dict.fromkeys(place.device for place in places)
         why = "; ".join(["", *dict.fromkeys(notes)])
         raise SuiteError(f"{suite.name} has nothing to measure on {' or '.join(devices)}{why}")
+    if fields.get("profile"):
+        unprofiled = list(dict.fromkeys(filter(None, map(runtimes.unprofiled, every))))
+        if all(map(runtimes.unprofiled, every)):
+            raise UnknownNameError("; ".join(unprofiled))
+        notes += unprofiled
     whole, papers, problems = _resolved(every, workers, timeout_s)
     for place, case in list(whole.items()):
         try:

@@ -22,9 +22,12 @@ from itertools import chain
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from cnnbench import runtimes
 from cnnbench.cases import paper
+from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import in_precision
@@ -35,6 +38,7 @@ from cnnbench.runner.clients import Clients, rate
 from cnnbench.runner.sampling import peak_of, resident, sample
 from cnnbench.runtimes import Order
 
+AS_IT_IS = "as it is"
 END = b"[]"
 """What the parent sends when it has enough."""
 
@@ -51,6 +55,11 @@ between runtimes, and 3.5e-3 where one computes in bfloat16 instead. In int8 it 
 mean square, relative to the outputs' standard deviation: where weights are random, a thousand
 classes are nearly equally likely, and nonsense differs little from them. Six such networks are at
 0.002 to 0.02; unrelated outputs are at 1 or more."""
+
+
+PROFILE_NS = 1_000_000_000
+PROFILED = (3, 30)
+"""How long calls are made while a profiler watches, and the fewest and the most of them."""
 
 
 def numbers(*values: int) -> bytes:
@@ -120,6 +129,37 @@ def export(_: Connection, order: Order, folder: str, file: str) -> Reply:
     return Reply(outcome="ok", peak_bytes=peak, peak_source=source)
 
 
+def rewrite(_: Connection, order: Order, folder: str) -> Reply:
+    """Save a network and what `rewriting` makes of it; reply with how far their outputs are apart.
+
+    The names of the files are those of the changes; that of the network as it is, is "as it is".
+    """
+    from cnnbench.networks import rewriting
+    from cnnbench.runtimes import _keras
+
+    runtimes.start(order)
+    built = _keras.Built(order)
+    if order.case.network.kind in ("entry", "application"):
+        _keras.vary(built.model)
+    x = built.arranged(built.inputs)
+    right = _keras.flat(built.model(x, training=False))
+    found: dict[str, float] = {}
+    for name, change in {AS_IT_IS: lambda model: model, **rewriting.CHANGES}.items():
+        if (model := change(built.model)) is None:
+            continue
+        model.save(Path(folder) / f"{name}.keras")
+        found[name] = max(map(_apart, _keras.flat(model(x, training=False)), right))
+    return Reply(outcome="ok", apart=found)
+
+
+def _apart(mine: Any, other: Any) -> float:
+    """The largest difference of two arrays, relative to the largest of the second."""
+    import numpy as np
+
+    size = float(np.max(np.abs(other), initial=0.0)) or 1.0
+    return float(np.max(np.abs(mine - other), initial=0.0)) / size
+
+
 def measure(pipe: Connection, order: Order) -> Reply:
     """Build a case, measure the memory of its first call, then the time of further ones."""
     case, runtime = order.case, runtimes.load(order.case.runtime)
@@ -180,6 +220,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
         pipe.send_bytes(numbers(bursts[-1], max(map(sum, made))))
     if clients and joint_bytes is not None and begin_bytes:
         joint_bytes = max(joint_bytes, *(size - begin_bytes for size in memory if size))
+    profile = _profiled(ready, samples) if order.profile else None
     return Reply(
         outcome="ok",
         samples_ns=tuple(samples),
@@ -196,7 +237,22 @@ def measure(pipe: Connection, order: Order) -> Reply:
         resident_bytes=tuple(size for size in memory if size),
         check=ready.check,
         environment=where,
+        profile=profile,
     )
+
+
+def _profiled(ready: runtimes.Prepared, samples: Sequence[int]) -> LaunchProfile:
+    """What the operations of a call take; the launch is good without it too."""
+    fewest, most = PROFILED
+    calls = min(max(PROFILE_NS // int(median(samples) + 1), fewest), most)
+    try:
+        return ready.profile(calls) if ready.profile else LaunchProfile(problem="no profiler")
+    except Exception as error:  # whatever goes wrong in it
+        traceback.print_exc()
+        said = next(iter(str(error).splitlines()), "")[:300]
+        return LaunchProfile(
+            problem=said if isinstance(error, CnnbenchError) else f"{type(error).__name__}: {said}"
+        )
 
 
 def _difference(order: Order, ready: runtimes.Prepared, returned: object) -> float | None:

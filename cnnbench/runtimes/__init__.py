@@ -21,6 +21,7 @@ It may also have
     NEEDS                        modules that must be installed, where PRELOAD does not name all
     EXTRA                        what installs them: pip install 'cnnbench[EXTRA]'
     SERIAL                       why several threads may not call it at once, by mode
+    PROFILES                     the modes in which it says what its operations take, on the CPU
     SIMULATED = True             its times are not real, so that more launches would teach nothing
 
 Only the functions may import the framework; they run in a child process.
@@ -37,7 +38,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-from cnnbench.cases.answer import Check
+from cnnbench.cases.answer import Check, LaunchProfile
 from cnnbench.cases.case import Case, no_device
 from cnnbench.cases.paper import Paper
 from cnnbench.errors import RuntimeMissingError, UnknownNameError, unknown
@@ -69,6 +70,7 @@ class Order:
         new_batch: whether a first call with one sample more is timed at the end.
         files: the weights and the input that it shares with other runtimes, and what was exported.
         model: its Keras model, where somebody made that in this process.
+        profile: whether the operations of a call are timed too.
     """
 
     case: Case
@@ -78,6 +80,7 @@ class Order:
     new_batch: bool = False
     files: Files | None = None
     model: Any = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Prepared:
             runtime cannot do that.
         client: makes the step of one more client, which another thread calls at the same time;
             None if that may be the same step.
+        profile: makes some calls while the runtime's profiler watches; None without one.
         build_ns: nanoseconds that it took to load or build the network; None if unknown.
         compile_ns: nanoseconds that it took to trace or compile it; None if unknown.
         digest: of the graph of what was built; empty if unknown.
@@ -108,6 +112,7 @@ class Prepared:
     device_peak_of: Callable[[Callable[[], object]], tuple[int | None, str]] | None = None
     new_batch: Callable[[], object] | None = None
     client: Callable[[], Callable[[], object]] | None = None
+    profile: Callable[[int], LaunchProfile] | None = None
     build_ns: int | None = None
     compile_ns: int | None = None
     digest: str = ""
@@ -184,6 +189,15 @@ def serial(case: Case) -> str:
     if case.device != "cpu":
         return "a step waits until all of the device is idle"
     return str(getattr(load(case.runtime), "SERIAL", {}).get(case.mode, ""))
+
+
+def unprofiled(case: Case) -> str:
+    """Why a runtime does not say what the operations of a case take; empty if it does."""
+    known = getattr(load(case.runtime), "PROFILES", ())
+    if case.kind == "cpu" and case.mode in known:
+        return ""
+    has = f"modes {' and '.join(known)} on the CPU" if known else "none"
+    return f"{case.runtime} has no profile of mode {case.mode} on {case.device}; it has {has}"
 
 
 def simulated(name: str) -> bool:

@@ -14,13 +14,14 @@ from random import Random
 from threading import local
 from typing import Any
 
-from cnnbench.cases.answer import Check
+from cnnbench.cases.answer import Check, LaunchProfile, Operation
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
 from cnnbench.runtimes import Order, Prepared
 
 MODES = ("graph", "eager", "xla", "predict", "train")
 SERIAL = {"train": "a step changes the weights"}
+PROFILES = ("graph",)
 PRELOAD: tuple[str, ...] = ()
 ENVIRONMENT: dict[str, str] = {}
 SIMULATED = True
@@ -72,12 +73,23 @@ def prepare(order: Order) -> Prepared:
         call()
         return int(paper.cost.peak_activation_bytes * 1.05), "device"
 
+    def profiled(_: int) -> LaunchProfile:
+        operations = (
+            Operation(
+                (f"{layer.name}/{layer.op}",), layer.op, drift * (10_000 + layer.flops // 100)
+            )
+            for layer in paper.cost.layers
+            if layer.op != "InputLayer"
+        )
+        return LaunchProfile(tuple(operations), 1.01 * drift * base)
+
     return Prepared(
         step=client(noise),
         check=Check(layers, paper.cost.params),
         clock=lambda: time.ns,
         device_peak_of=peak_of,
         new_batch=new_batch,
+        profile=profiled,
         client=lambda: client(Random(f"{case.id} {order.seed} {next(clients)}")),
         build_ns=BUILD_NS * layers,
         compile_ns=COMPILE_NS * layers,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
+from cnnbench.cases.answer import LaunchProfile
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
+from cnnbench.runtimes._profiled import CALL, Event, profile
 
 SHARES = True
 MODES = ("jit", "train")
 SERIAL = {"train": "a step changes the weights"}
+PROFILES = ("jit", "train")
 PRELOAD = ("jax", "keras")
 EXTRA = "jax"
 ENVIRONMENT = {
@@ -65,7 +71,7 @@ def prepare(order: Order) -> Prepared:
     x = built.arranged([jax.numpy.asarray(value) for value in built.inputs])
     begin = perf_counter_ns()
     if case.mode == "train":
-        step = _training_step(model, x)
+        step, compiled = _training_step(model, x)
     else:
         values = tuple(
             [v.value for v in part]
@@ -84,13 +90,14 @@ def prepare(order: Order) -> Prepared:
         step=step,
         outputs=None if case.mode == "train" else flat,
         device_peak_of=_peak_of if case.kind == "gpu" else None,
+        profile=lambda calls: _profile(step, _names(compiled.as_text(), case.mode), calls),
         build_ns=built.build_ns,
         compile_ns=perf_counter_ns() - begin,
     )
 
 
-def _training_step(model: Any, x: Any) -> Callable[[], object]:
-    """One step as `fit` does it: forward, loss, gradients and adam's update, as one program."""
+def _training_step(model: Any, x: Any) -> tuple[Callable[[], object], Any]:
+    """One step as `fit` does it, and its program: forward, loss, gradients and adam's update."""
     import jax
 
     kind, target = loss_of(model(x, training=False))
@@ -109,7 +116,77 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
         logs, state = compiled(state, (x, target))
         return jax.block_until_ready((logs, state))
 
-    return step
+    return step, compiled
+
+
+def _profile(
+    step: Callable[[], object], names: dict[str, tuple[str, ...]], calls: int
+) -> LaunchProfile:
+    """What JAX's own profiler says of some calls of a program with these `_names`."""
+    import jax
+
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0
+    with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
+        jax.profiler.start_trace(folder, profiler_options=options)
+        try:
+            for _ in range(calls):
+                with jax.profiler.TraceAnnotation(CALL):
+                    step()
+        finally:
+            jax.profiler.stop_trace()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        trace = jax.profiler.ProfileData.from_file(str(file))
+    windows, events = [], []
+    for thread, event in _lines(trace):
+        begin, end = event.start_ns, event.start_ns + event.duration_ns
+        if event.name == CALL:
+            windows.append((begin, end))
+        elif event.name in names and "hlo_op" in dict(event.stats):
+            kind = re.sub(r"[.\d]+$", "", event.name)
+            known = names[event.name] or (event.name,)
+            events.append(Event(thread, begin, end, known, kind))
+    return profile(windows, events)
+
+
+def _lines(trace: Any) -> Iterator[tuple[Any, Any]]:
+    for plane in trace.planes:
+        for thread, line in enumerate(plane.lines):
+            for event in line.events:
+                yield (plane.name, thread), event
+
+
+_INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?([\w.-]+) = \S+ ([\w-]+)\(")
+_COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.-]+) \(.*\{$")
+_OF_LAYER = re.compile(r'op_name="([^"]*)"')
+_CALLS = re.compile(r"(?:calls|to_apply|body)=%?([\w.-]+)")
+_NO_WORK = ("parameter", "constant", "broadcast", "bitcast", "reshape", "copy", "convert")
+"""Instructions that one layer may share with all others."""
+
+
+def _names(program: str, mode: str) -> dict[str, tuple[str, ...]]:
+    """What each instruction of a compiled program computes, with the names of layers in it.
+
+    Of one that is fused also what it is fused of. In a step of training that would be most of the
+    network, through what the gradients of all layers share: there only what it returns.
+    """
+    inside: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
+    calls: dict[str, list[str]] = {}
+    computation = ""
+    for line in program.splitlines():
+        if begins := _COMPUTATION.match(line):
+            computation = begins[1]
+        elif instruction := _INSTRUCTION.match(line):
+            name, kind = instruction.groups()
+            found[name] = _OF_LAYER.findall(line)
+            calls[name] = [] if mode == "train" else _CALLS.findall(line)
+            if kind not in _NO_WORK:
+                inside.setdefault(computation, []).extend(found[name])
+    return {
+        name: tuple(dict.fromkeys([*names, *(n for of in calls[name] for n in inside.get(of, []))]))
+        for name, names in found.items()
+    }
 
 
 def _peak_of(call: Callable[[], object]) -> tuple[int | None, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
+from cnnbench.cases.answer import LaunchProfile, Operation
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared
 from cnnbench.runtimes._exported import (
@@ -22,6 +25,7 @@ from cnnbench.runtimes._exported import (
 
 SHARES = True
 MODES = ("infer",)
+PROFILES = MODES
 PRELOAD = ("ai_edge_litert.interpreter",)
 EXTRA = "litert"
 ENVIRONMENT: dict[str, str] = {}
@@ -105,5 +109,72 @@ def prepare(order: Order) -> Prepared:
         step=step,
         outputs=lambda interpreter: [interpreter.get_tensor(index) for index in outputs],
         client=lambda: client(loaded()),
+        profile=lambda calls: _profile(file, order.threads, calls),
         build_ns=done - begin,
     )
+
+
+def _profile(file: str, threads: int | None, calls: int) -> LaunchProfile:
+    """What each operation of a file takes by itself: Python has no profiler of LiteRT.
+
+    Operations that are alike are measured once.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(Path(file).read_bytes(), 0)
+    kinds = {n: name for name, n in vars(schema.BuiltinOperator).items() if name[0] != "_"}
+    spent: dict[str, float] = {}
+    found = []
+    for operator in model.subgraphs[0].operators:
+        tensors = [model.subgraphs[0].tensors[i] for i in (*operator.inputs, *operator.outputs)]
+        code = model.operatorCodes[operator.opcodeIndex]
+        kind = kinds[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        sizes = [(list(tensor.shape), tensor.type) for tensor in tensors]
+        alike = repr((kind, vars(operator.builtinOptions or object), sizes))
+        if alike not in spent:
+            spent[alike] = _alone(_cut(schema, model, operator), threads, calls)
+        name = tensors[-len(operator.outputs)].name.decode()
+        found.append(Operation(tuple(name.split(";")), kind, spent[alike]))
+    return LaunchProfile(tuple(found))
+
+
+def _cut(schema: Any, model: Any, operator: Any) -> bytes:
+    """A model of one operation of another model."""
+    import flatbuffers
+
+    whole, *called = model.subgraphs
+    kept = [place for place in dict.fromkeys([*operator.inputs, *operator.outputs]) if place >= 0]
+    place = {old: new for new, old in enumerate(kept)} | {-1: -1}
+    alone, graph, found = copy(operator), schema.SubGraphT(), copy(model)
+    alone.inputs = [place[old] for old in operator.inputs]
+    alone.outputs = [place[old] for old in operator.outputs]
+    graph.tensors, graph.operators = [whole.tensors[old] for old in kept], [alone]
+    constant = {old for old in kept if model.buffers[whole.tensors[old].buffer].data is not None}
+    graph.inputs = [place[old] for old in operator.inputs if old >= 0 and old not in constant]
+    graph.outputs = alone.outputs
+    used = {tensor.buffer for some in (graph, *called) for tensor in some.tensors}
+    empty = schema.BufferT()
+    found.buffers = [x if at in used else empty for at, x in enumerate(model.buffers)]
+    found.subgraphs, found.signatureDefs, found.metadata = [graph, *called], [], []
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(found.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _alone(model: bytes, threads: int | None, calls: int) -> float:
+    """Nanoseconds of a call of a model, the median; its floats are random, and the rest zeros."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=threads)
+    interpreter.allocate_tensors()
+    draw = np.random.default_rng(0)
+    for taken in interpreter.get_input_details():
+        values = draw.random(taken["shape"]) * (np.dtype(taken["dtype"]).kind == "f")
+        interpreter.set_tensor(taken["index"], values.astype(taken["dtype"]))
+    times = []
+    for _ in range(calls + 1):
+        begin = perf_counter_ns()
+        interpreter.invoke()
+        times.append(perf_counter_ns() - begin)
+    return median(times[1:])

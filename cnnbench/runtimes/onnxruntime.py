@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
+from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.runtimes import Order, Prepared
@@ -21,9 +24,11 @@ from cnnbench.runtimes._exported import (
     interface,
     on_cpu,
 )
+from cnnbench.runtimes._profiled import Event, profile, size_and_macs
 
 SHARES = True
 MODES = ("infer",)
+PROFILES = MODES
 PRELOAD = ("onnxruntime",)
 NEEDS = ("onnxruntime", "onnx", "tf2onnx")
 EXTRA = "onnx"
@@ -84,16 +89,9 @@ def _quantize(file: Path, feeds: Iterator[dict[str, Any]], floats: list[str]) ->
 
 def prepare(order: Order) -> Prepared:
     """Load the exported file, which also optimizes it."""
-    import onnxruntime
-
     file, values = given(order)
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = order.threads or 0
-    # A thread that spins after a step would take the processor from the next in turn.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     begin = perf_counter_ns()
-    session = onnxruntime.InferenceSession(file, options, providers=[PROVIDER])
+    session = _session(order, file)
     done = perf_counter_ns()
     if session.get_providers() != [PROVIDER]:
         raise CnnbenchError(f"ONNX Runtime uses {session.get_providers()}, not {PROVIDER}")
@@ -102,4 +100,55 @@ def prepare(order: Order) -> Prepared:
     known = [x.name for x in session.get_outputs()]
     outputs = [known[place] for place in in_order(known)]
     give_back()
-    return Prepared(step=lambda: session.run(outputs, feed), outputs=list, build_ns=done - begin)
+
+    def profiled(calls: int) -> LaunchProfile:
+        with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
+            watched = _session(order, file, watched=f"{folder}/trace")
+            watched.run(outputs, feed)
+            for _ in range(calls):
+                watched.run(outputs, feed)
+            trace = Path(watched.end_profiling()).read_text()
+        return _profile(json.loads(trace), calls)
+
+    return Prepared(
+        step=lambda: session.run(outputs, feed),
+        outputs=list,
+        profile=profiled,
+        build_ns=done - begin,
+    )
+
+
+def _session(order: Order, file: str, watched: str = "") -> Any:
+    """A file, loaded; with `watched` its profiler writes to files that begin so."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = order.threads or 0
+    # A thread that spins after a step would take the processor from the next in turn.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if watched:
+        options.enable_profiling, options.profile_file_prefix = True, watched
+    return onnxruntime.InferenceSession(file, options, providers=[PROVIDER])
+
+
+def _profile(trace: list[dict[str, Any]], calls: int) -> LaunchProfile:
+    """What a trace says of its last calls; it has whole microseconds."""
+    runs, events = [], []
+    for one in trace:
+        if "dur" not in one:
+            continue
+        begin, end = 1000 * one["ts"], 1000 * (one["ts"] + one["dur"])
+        name, _, kernel = one["name"].rpartition("_kernel_time")
+        if one["name"] == "model_run":
+            runs.append((begin, end))
+        elif one.get("cat") == "Node" and name and not kernel:
+            said = one["args"]
+            shapes = [
+                next(iter(shape.values()))
+                for shape in (*said["output_type_shape"][:1], *said["input_type_shape"][1:2])
+            ]
+            kind = said["op_name"]
+            sizes = size_and_macs(kind, *shapes)
+            events.append(Event(one["tid"], begin, end, (name,), kind, *sizes))
+    return profile(sorted(runs)[-calls:], events)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
+from cnnbench.cases.answer import LaunchProfile, Operation
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.runtimes import Order, Prepared
@@ -21,9 +23,11 @@ from cnnbench.runtimes._exported import (
     interface,
     on_cpu,
 )
+from cnnbench.runtimes._profiled import size_and_macs
 
 SHARES = True
 MODES = ("infer",)
+PROFILES = MODES
 PRELOAD = ("openvino",)
 EXTRA = "openvino"
 ENVIRONMENT = {"CI": "true"}  # its telemetry starts a thread, and no server can fork then
@@ -93,8 +97,8 @@ def prepare(order: Order) -> Prepared:
     inputs = in_order([x.any_name for x in compiled.inputs])
     outputs = in_order([" ".join(x.names) for x in compiled.outputs])
 
-    def client() -> Callable[[], Any]:
-        request = compiled.create_infer_request()
+    def client(of: Any = compiled) -> Callable[[], Any]:
+        request = of.create_infer_request()
         for place, value in zip(inputs, values, strict=True):
             request.set_input_tensor(place, openvino.Tensor(value.copy()))
 
@@ -104,10 +108,41 @@ def prepare(order: Order) -> Prepared:
 
         return step
 
+    def profiled(calls: int) -> LaunchProfile:
+        watched = core.compile_model(loaded, "CPU", {**options, "PERF_COUNT": True})
+        return _profile(watched, client(watched), calls)
+
     return Prepared(
         step=client(),
         outputs=lambda request: [request.get_output_tensor(n).data.copy() for n in outputs],
         client=client,
+        profile=profiled,
         build_ns=read - begin,
         compile_ns=done - read,
     )
+
+
+def _profile(watched: Any, step: Callable[[], Any], calls: int) -> LaunchProfile:
+    """What OpenVINO's own counters say of some calls; they have whole microseconds."""
+    nodes = {node.get_friendly_name(): node for node in watched.get_runtime_model().get_ops()}
+    step()
+    whole: list[int] = []
+    spent: dict[tuple[str, str], list[float]] = {}
+    for _ in range(calls):
+        begin = perf_counter_ns()
+        request = step()
+        whole.append(perf_counter_ns() - begin)
+        for node in request.get_profiling_info():
+            if node.status == node.Status.EXECUTED:
+                ns = 1e9 * node.real_time.total_seconds()
+                spent.setdefault((node.node_name, node.node_type), []).append(ns)
+    operations = []
+    for (name, kind), ns in spent.items():
+        names, shapes = [name], list[list[int]]()
+        if node := nodes.get(name):
+            known = node.get_rt_info()
+            if "originalLayersNames" in known:
+                names = str(known["originalLayersNames"].astype(str)).split(",")
+            shapes = [list(x.get_shape()) for x in (*node.outputs(), *node.inputs()[1:2])]
+        operations.append(Operation(tuple(names), kind, median(ns), *size_and_macs(kind, *shapes)))
+    return LaunchProfile(tuple(operations), median(whole))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 from cnnbench import crosscheck
+from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import digest
 from cnnbench.errors import no_framework
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._exported import INPUT, in_order
 from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
+from cnnbench.runtimes._profiled import CALL, Event, profile
 
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
@@ -26,6 +29,7 @@ SERIAL = {
     "predict": "the model keeps the state of a call",
     "train": "a step changes the weights",
 }
+PROFILES = ("graph", "train")  # of eager operations a trace has no names of layers
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
     **GPUS,
@@ -106,6 +110,7 @@ def prepare(order: Order) -> Prepared:
         check=compare(graph, built.model),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
+        profile=lambda calls: _profile(step, calls),
         build_ns=built.build_ns,
         compile_ns=done - traced,
         digest=digest(graph),
@@ -197,6 +202,49 @@ def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
     model.optimizer.build(model.trainable_variables)  # a graph may not create its slots
     step = tf.function(model.train_step, autograph=False).get_concrete_function((x, y))
     return lambda: step(*tf.nest.flatten((x, y)))
+
+
+def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
+    """What TensorFlow's own profiler says of some calls."""
+    from tensorflow import profiler
+
+    watching = profiler.experimental
+    with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
+        watching.start(folder, watching.ProfilerOptions(host_tracer_level=2))
+        try:
+            for number in range(calls):
+                with watching.Trace(CALL, step_num=number):
+                    step()
+        finally:
+            watching.stop()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        return profile(*_traced(file.read_bytes()))
+
+
+_OPERATION = re.compile(r"([\w.][\w.>/-]*):(\w+)")
+"""How an operation is named in a trace: its name, and its type."""
+
+
+def _traced(trace: bytes) -> tuple[list[tuple[float, float]], list[Event]]:
+    """When the calls in a trace began and ended, and its operations."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    calls, events = [], []
+    for name, thread, begin, end in _lines(xplane_pb2.XSpace.FromString(trace)):
+        if name == CALL:
+            calls.append((begin, end))
+        elif found := _OPERATION.fullmatch(name):
+            events.append(Event(thread, begin, end, (found[1],), found[2]))
+    return calls, events
+
+
+def _lines(space: Any) -> Iterator[tuple[str, Any, float, float]]:
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                begin = line.timestamp_ns + event.offset_ps / 1000
+                name = plane.event_metadata[event.metadata_id].name
+                yield name, line.id, begin, begin + event.duration_ps / 1000
 
 
 def _gpu_peak_of(call: Callable[[], object]) -> tuple[int, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any
 
+from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
+from cnnbench.runtimes._profiled import CALL, Event, profile
 
 SHARES = True
 MODES = ("eager", "compile", "train")
 SERIAL = {"train": "a step changes the weights"}
+PROFILES = ("eager",)
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
 ENVIRONMENT = {
@@ -89,6 +93,7 @@ def prepare(order: Order) -> Prepared:
         step=finished if gpu else in_any_thread if case.clients > 1 else call,
         outputs=None if case.mode == "train" else flat,
         device_peak_of=_peak_of if gpu else None,
+        profile=lambda calls: _profile(call, calls),
         build_ns=built.build_ns,
         compile_ns=perf_counter_ns() - begin,
     )
@@ -130,6 +135,65 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
     model._symbolic_build(data_batch=data)
     model.train()
     return lambda: model.train_step(data)
+
+
+_LAYER = "cnnbench layer "
+
+
+def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
+    """What PyTorch's own profiler says of some calls, layer by layer.
+
+    A layer takes from when Keras calls it until it returns.
+    """
+    from torch.profiler import ProfilerActivity, record_function
+    from torch.profiler import profile as watching
+
+    with watching(activities=[ProfilerActivity.CPU], acc_events=True) as watched, _layers_named():
+        for _ in range(calls):
+            with record_function(CALL):
+                step()
+    windows, events = [], []
+    for event in watched.events():
+        begin, end = 1000 * event.time_range.start, 1000 * event.time_range.end
+        if event.name == CALL:
+            windows.append((begin, end))
+        elif event.name.startswith(_LAYER):
+            kind, name = event.name.removeprefix(_LAYER).split(" ", 1)
+            events.append(Event(event.thread, begin, end, (f"{name}/{kind}",), kind))
+    return profile(windows, events)
+
+
+@contextmanager
+def _layers_named() -> Iterator[None]:
+    """The profiler sees when Keras calls a layer or an operation, with the layers around it."""
+    import keras
+    from torch.profiler import record_function
+
+    around: list[Any] = []
+
+    def named(call: Any) -> Any:
+        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if around and around[-1] is self:  # a class calls the one above it
+                return call(self, *args, **kwargs)
+            around.append(self)
+            path = "/".join(layer.name for layer in around)
+            try:
+                with record_function(f"{_LAYER}{type(self).__name__} {path}"):
+                    return call(self, *args, **kwargs)
+            finally:
+                around.pop()
+
+        return called
+
+    classes = (keras.Operation, keras.Layer)
+    before = [of.__call__ for of in classes]
+    try:
+        for of, call in zip(classes, before, strict=True):
+            of.__call__ = named(call)
+        yield
+    finally:
+        for of, call in zip(classes, before, strict=True):
+            of.__call__ = call
 
 
 def _peak_of(call: Callable[[], object]) -> tuple[int, str]:

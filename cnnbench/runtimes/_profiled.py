@@ -1,0 +1,88 @@
+"""What the profilers of the runtimes share: from events in time to a profile."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from statistics import median
+from typing import Any
+
+from cnnbench.cases.answer import LaunchProfile, Operation
+from cnnbench.errors import CnnbenchError
+
+CALL = "cnnbench call"
+"""What a call is named in a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a thread did from one moment to another, in nanoseconds."""
+
+    thread: Hashable
+    begin: float
+    end: float
+    names: tuple[str, ...]
+    kind: str
+    size: int = 0
+    macs: int = 0
+
+
+def profile(calls: Sequence[tuple[float, float]], events: Iterable[Event]) -> LaunchProfile:
+    """What the operations of a call took: the median over calls, which begin and end as given.
+
+    Operations of one name and type are one: those of a loop, say.
+
+    Raises:
+        CnnbenchError: there was no call, or no operation in any.
+    """
+    calls = sorted(calls)
+    begins = [begin for begin, _ in calls]
+    spent: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0] * len(calls))
+    for event, own in _own(events):
+        place = bisect_right(begins, event.begin) - 1
+        if place >= 0 and event.begin < calls[place][1]:
+            spent[event.names, event.kind, event.size, event.macs][place] += own
+    if not spent:
+        raise CnnbenchError(f"the profiler's trace holds {len(calls)} calls and no operation")
+    operations = (
+        Operation(names, kind, median(ns), size, macs)
+        for (names, kind, size, macs), ns in spent.items()
+    )
+    return LaunchProfile(tuple(operations), median(end - begin for begin, end in calls))
+
+
+def size_and_macs(
+    kind: str, output: Sequence[int] = (), kernel: Sequence[int] = (), *_: Sequence[int]
+) -> tuple[int, int]:
+    """How many values an operation of an exported file returns, and its multiply-adds, if known.
+
+    Channels stand before the image there, and a kernel has the filters first.
+    """
+    size = prod(output) if output else 0
+    products = ("conv", "gemm", "matmul", "fullyconnected")
+    # Where the weights were packed before, the second input is another.
+    if len(kernel) < 2 or not any(name in kind.lower() for name in products):
+        return size, 0
+    channels = output[1] if len(output) > 2 else output[-1]
+    return size, size * prod(kernel) // channels
+
+
+def _own(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
+    """Each event with its own time: without what other events of its thread took inside it."""
+    threads: dict[Hashable, list[Event]] = defaultdict(list)
+    for event in events:
+        threads[event.thread].append(event)
+    for some in threads.values():
+        some.sort(key=lambda event: (event.begin, -event.end))
+        own = [event.end - event.begin for event in some]
+        around: list[int] = []  # those that have begun and not ended
+        for place, event in enumerate(some):
+            while around and some[around[-1]].end <= event.begin:
+                around.pop()
+            if around:
+                own[around[-1]] -= own[place]
+            around.append(place)
+        yield from zip(some, own, strict=True)
