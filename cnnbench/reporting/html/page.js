@@ -383,7 +383,9 @@ function bar(column, i) {
 function detail(data, i) {
   const facts = make("dl", { class: "facts" }, ...data.columns.filter((c) => !c.table && c.texts[i] && c.texts[i] !== "-")
     .map((c) => make("div", {}, make("dt", {}, c.name), make("dd", {}, c.texts[i]))));
-  const launches = data.launches[i].filter((l) => l.calls.length);
+  const launches = data.launches[i]
+    .filter((l) => l.calls.length)
+    .map((l) => ({ ...l, calls: l.calls.map((v) => v * l.median / 1000) }));
   if (!launches.length) return [facts];
   const steady = launches.flatMap((l) => l.calls.slice(l.warm));
   const all = launches.flatMap((l) => l.calls);
@@ -404,7 +406,7 @@ function detail(data, i) {
     svg.append(make("text", { x: (from + x()) / 2, y: tall - 4, "text-anchor": "middle" }, String(l.launch)));
     n += 2;
   }
-  const failed = data.launches[i].filter((l) => l.outcome !== "ok").map((l) => `launch ${l.launch}: ${l.outcome} ${l.detail}`.trim());
+  const failed = data.launches[i].filter((l) => l.outcome).map((l) => `launch ${l.launch}: ${l.outcome} ${l.detail}`.trim());
   return [facts, make("div", { class: "strip" }, svg), make("small", {}, ["Every call, launch by launch; hollow: warm-up; line: the launch's median.", ...failed].join(" "))];
 }
 const title = (words) => { const node = document.createElementNS(NS, "title"); node.textContent = words; return node; };
