@@ -17,6 +17,7 @@ from functools import partial
 from math import log
 from pathlib import Path
 
+from benchmarks import prose
 from cnnbench import units
 from cnnbench.analysis.demand import Demand, demand
 from cnnbench.host.ceiling import Ceiling
@@ -114,8 +115,9 @@ def page(models: Sequence[Timed]) -> Document:
     rate, given = flops_rate(vgg.gpu("TF32", 32).rate), f"{1e3 * vgg.gpu_s:.3g}ms"
     peaks = ", ".join(f"{flops_rate(c.flops_per_s)} for {kind}" for kind, c in ceilings.items())
     document = Document()
+    write = partial(prose.add, document, tables={})
     document.heading("Are the times on keras.io possible?", 1)
-    document.text(f"""\
+    write(f"""\
 [keras.io/api/applications](https://keras.io/api/applications/) prints a "Time (ms) per inference
 step" for {count} models: "average of 30 batches and 10 repetitions", batch size 32, on a Tesla A100
 and on an AMD EPYC with 92 cores. This page divides the work by the time. The work is two
@@ -127,7 +129,7 @@ XLA in [agreement](../agreement/README.md)), elementwise operations left out."""
         for kind, c in ceilings.items()
     } | {CPU.name: [model.cpu(32).verdict for model in models]}
     document.bullets(f"on {name}: {_counted(each)}" for name, each in verdicts.items())
-    document.text(f"""\
+    write(f"""\
 For example {vgg.name}: 32 images are {work} of multiply-adds, and {time} for that are {rate}.
 The A100's dense peaks are {peaks}
 ({ceilings["TF32"].source}).
@@ -138,13 +140,13 @@ The A100's dense peaks are {peaks}
     alt = "time over work on the A100, read as one batch of 32"
     document.picture("times.png", alt, partial(draw, models))
     document.heading("On the CPU, read as one batch of 32")
-    document.text(f"""\
+    write(f"""\
 The page does not say which EPYC. The peak is taken as {cpu}: 92 cores with two 256-bit units
 for multiply-adds each, at 4.4 GHz on all of them, which is more than any such machine has.""")
     document.table(_table(models, "cpu"))
     document.heading("Read as one image")
-    document.text(*_single(models))
-    document.text("""\
+    write("\n\n".join(_single(models)))
+    write("""\
 Made from [keras_io.csv](keras_io.csv), the times as the page had them with two decimals, and
 [demands.csv](demands.csv) by `python -m benchmarks.plausibility report`.""")
     return document

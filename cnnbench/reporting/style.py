@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes as Axes  # sections take the types from here
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
@@ -193,14 +194,14 @@ def along(axes: Axes, end: tuple[float, float], text: str, align: str = "right")
 
     With `align` left from there on.
     """
-    x, y = axes.transScale.transform(end)
     logs = axes.transLimits + axes.transAxes
-    (left, low), (right, high) = logs.transform([(0, 0), (1, 1)])
+    across, up = logs.transform((1, 1)) - logs.transform((0, 0))
     # The text is above the line; the flatter this is, the sooner it would leave the plot on top.
-    end_blanks = " " * (1 + round(3 * (right - left) / (high - low)))
+    points = 7 if align == "left" else -4 - 11 * across / up
+    x, y = axes.transScale.transform(end) + points / 72 * axes.figure.dpi / np.hypot(across, up)
     look: Look = {"rotation": 45, "rotation_mode": "anchor", "ha": align}
     look |= {"transform": logs, "transform_rotates_text": True, "va": "bottom"}
-    axes.text(x, y, f"  {text}{end_blanks}", color=GREY, fontsize=11, clip_on=True, **look)
+    axes.text(x, y, text, color=GREY, fontsize=11, clip_on=True, **look)
 
 
 def fixed_log_axis(

@@ -15,7 +15,7 @@ from cnnbench.reporting.document import Document, Folded, Live, Picture
 from cnnbench.reporting.html.page import page
 from cnnbench.reporting.runs import page as run_page
 from cnnbench.runs.store import Run
-from tests.support import synthetic
+from tests.support import ROOT, synthetic
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -191,6 +191,24 @@ def test_a_row_marks_its_case_in_every_chart(browser: Browser, event: str) -> No
     assert scaled == [absent | dict.fromkeys([*SCATTER, *SCALING], 1), 0]
 
 
+def test_what_a_line_means_covers_no_point() -> None:
+    browser = Browser(ROOT / "reports" / "applications-cpu" / "index.html")
+    browser.open(700)
+    names, covered = browser.do("""
+        const chart = document.querySelector(".live[data-kind=explore] .chart");
+        const box = (node) => node.getBoundingClientRect();
+        const middle = ({ left, right, top, bottom }) => [(left + right) / 2, (top + bottom) / 2];
+        const points = all(".point", chart).map((node) => middle(box(node)));
+        const names = all("g[clip-path] > text", chart);
+        const over = (name) => points.some(([x, y]) =>
+          x > box(name).left && x < box(name).right && y > box(name).top && y < box(name).bottom);
+        return [names.length, names.filter(over).map((name) => name.textContent)];
+    """)
+    browser.close()
+    assert names == 3
+    assert covered == []
+
+
 def test_the_measured_peak_stands_beside_that_on_paper(browser: Browser) -> None:
     legend, read = browser.do("""
         named("peak memory").click();
@@ -269,6 +287,38 @@ while (walker.nextNode()) {
 }
 return [poor, texts];
 """
+
+
+@pytest.fixture(params=["agreement", "calibration", "claims", "plausibility", "prediction"])
+def report(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The page of a committed report, all of it opened."""
+    browser = Browser(ROOT / "reports" / request.param / "index.html")
+    browser.open(360, prefers_color_scheme="light")
+    browser.do("for (const fold of all('details')) fold.open = true;")
+    yield browser
+    assert browser.console() == []
+    browser.close()
+
+
+def test_reports_can_be_read_on_a_phone(report: Browser) -> None:
+    assert report.do("return document.documentElement.scrollWidth") == 360
+    assert report.do(CONTRAST)[0] == {}
+    narrow, uneven = report.do("""
+        const lines = (cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return [...range.getClientRects()];
+        };
+        const filled = (row) => [...row.cells].filter((cell) => lines(cell).length);
+        const rows = all("tbody tr").map(filled);
+        const tops = (row) => row.map((cell) => lines(cell)[0].top);
+        const long = (cell) => cell.textContent.length > 60 && cell.clientWidth < 200;
+        return [rows.flat().filter(long).map((cell) => cell.textContent),
+          rows.filter((row) => Math.max(...tops(row)) - Math.min(...tops(row)) > 6)
+            .map((row) => row[0].textContent)];
+    """)
+    assert narrow == []
+    assert uneven == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

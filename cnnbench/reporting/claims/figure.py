@@ -13,7 +13,7 @@ from cnnbench.claims.judged import JudgedClaim, PaperJudge
 from cnnbench.errors import ClaimError
 from cnnbench.reporting import style
 from cnnbench.reporting.claims.verdicts import deviation, interval, shown
-from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, figure, log_axis
+from cnnbench.reporting.style import COLOURS, GREY, MARKERS, Axes, Figure, dark, figure, log_axis
 from cnnbench.reporting.tables import SHOW, number
 
 _SAID = "#f5d78e"
@@ -123,7 +123,7 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
             style.errorbars(axes, known, elinewidth=2, capsize=5, **look)
             at, last = known[-1]
             axes.annotate(
-                f"{test.label}, measured", (at, last.value), (10, 0), color=colour,
+                f"{test.label}, measured", (at, last.value), (10, 0), color=dark(colour),
                 textcoords="offset points", va="center",
             )  # fmt: skip
     tests = [*(t.test for t in judged.tested), *measured]
@@ -144,7 +144,7 @@ def _curves(judged: JudgedClaim, variable: Variable) -> Figure:
     axes.set_xlim(axes.get_xlim()[0] / 1.1, axes.get_xlim()[1] * 1.1)
     for height, colour, text in ends:
         place = ("axes fraction", "data")
-        axes.annotate(text, (1.01, height), xycoords=place, color=colour, va="center")
+        axes.annotate(text, (1.01, height), xycoords=place, color=dark(colour), va="center")
     axes.set_xlabel(f"{variable.name}, {variable.means}")
     pairs = {f"{test.new} / {test.base}" for test in tests}
     axes.set_ylabel(pairs.pop() if len(pairs) == 1 else "new / base")
@@ -201,7 +201,7 @@ def _bars(judged: JudgedClaim, rows: Sequence[_Row]) -> Figure:
             axes.annotate(text, end, (6, 0), textcoords="offset points", va="center")
         axes.plot(row.ends, [1, 1], color="black", linewidth=2)
         axes.set_title(f"{row.label}; said: {said.text}", loc="left")
-        axes.set_title(word, loc="right", color=colour)
+        axes.set_title(word, loc="right", color=dark(colour))
         axes.set_yticks((0, 1), (row.test.base, row.test.new))
         axes.set(xlim=(0, edge), ylim=(1.5, -0.5), xticks=())
         axes.spines["bottom"].set_visible(False)

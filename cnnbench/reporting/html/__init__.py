@@ -48,7 +48,7 @@ STYLE = """
 .cnnbench figure svg, .cnnbench figure img { max-width: 100%; height: auto; background: white; }
 """.strip()
 """It touches nothing outside an element of class `cnnbench`."""
-_NUMBER = ' class="number"'
+_NUMBER, _LONG = ' class="number"', ' class="long"'
 
 # An address without a scheme, or with one that opens a page: never `javascript:`.
 _PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
@@ -142,18 +142,22 @@ def bullets(block: Bullets) -> str:
 def grid(block: Grid) -> str:
     """A table with numbers at the right."""
     numbers = numeric(block.headers, block.rows)
+    longest = [max(map(len, cells)) for cells in zip(block.headers, *block.rows, strict=True)]
     # What a row is about stands in its first column, unless that is a number too.
     first = ("td", "") if numbers[0] else ("th", ' scope="row"')
     kinds = [first, *[("td", "")] * (len(numbers) - 1)]
 
     def row(cells: Sequence[str], kinds: Iterable[tuple[str, str]]) -> str:
         texts = (
-            f"<{tag}{scope}{_NUMBER * number}>{words(text)}</{tag}>"
-            for text, (tag, scope), number in zip(cells, kinds, numbers, strict=True)
+            f"<{tag}{kind}{_NUMBER * number}>{words(text)}</{tag}>"
+            for text, (tag, kind), number in zip(cells, kinds, numbers, strict=True)
         )
         return f"<tr>{''.join(texts)}</tr>"
 
-    head = row(block.headers, [("th", ' scope="col"')] * len(numbers))
+    long = (
+        _LONG * (not number and size > 30) for number, size in zip(numbers, longest, strict=True)
+    )
+    head = row(block.headers, [("th", f' scope="col"{kind}') for kind in long])
     lines = "\n".join(row(cells, kinds) for cells in block.rows)
     return (
         f'<div class="scroll"><table>\n<thead>\n{head}\n</thead>\n'

@@ -126,11 +126,14 @@ function plot(host, spec) {
     const kept = guide.points.filter(([a, b]) => (!spec.x.log || a > 0) && (!spec.y.log || b > 0));
     inside.append(path(kept, "guide"));
     if (guide.name) {
-      // The name stands near the right end of what can be seen of the line.
+      // The name stands near the right end of what can be seen of the line, where it covers the fewest points.
       const [[a, b], [c, d]] = kept.slice(-2);
       const along = (f) => spec.x.log ? [a * (c / a) ** f, b * (d / b) ** f] : [a + f * (c - a), b + f * (d - b)];
-      const seen = [0.97, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2].map(along).find(([u, v]) =>
+      const places = Array.from({ length: 190 }, (_, i) => along(0.97 - i / 200)).filter(([u, v]) =>
         u > x.low && x.at(u) < wide - right - 8 && x.at(u) > left + 90 && y.at(v) > top + 12 && y.at(v) < tall - bottom - 8);
+      const covered = ([u, v]) => points.filter((p) => x.at(u) - 8 * guide.name.length < x.at(p.x) && x.at(p.x) < x.at(u)
+        && Math.abs(y.at(p.y) - y.at(v) + 9) < 12).length;
+      const least = Math.min(...places.map(covered)), seen = places.find((place) => covered(place) === least);
       if (seen) inside.append(text([x.at(seen[0]) - 6, y.at(seen[1]) - 5], brief(guide.name), { "text-anchor": "end" }));
     }
   }
