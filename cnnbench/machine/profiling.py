@@ -518,7 +518,9 @@ class _Folding:
         return {place for name in names if (place := self._named(name)) is not None}
 
     def _named(self, name: str) -> int | None:
-        *around, last = _parts(name)
+        if not (parts := _parts(name)):
+            return None
+        *around, last = parts
         for place in range(len(around) - 1, -1, -1):
             if (found := self._meant(around[place], around[:place])) is not None:
                 return found

@@ -31,6 +31,9 @@ from cnnbench.runtimes._keras import CALIBRATION
 PATIENCE = 5
 """Times as long as a launch that storing or exporting a network may take."""
 
+FORMAT = 2
+"""Of the exported files: 2 has the names of layers between marks."""
+
 CACHE_BYTES = 20 * 2**30
 """The most that exported files may take together; those that were not used for longest go."""
 
@@ -129,7 +132,7 @@ def _exported(
     runtime = runtimes.load(case.runtime)
     by = runtimes.exporter(case.runtime)
     versions = {**workers.described[by].versions, **workers.described[case.runtime].versions}
-    depends = [values.digest, case.export_key, versions]
+    depends = [FORMAT, values.digest, case.export_key, versions]
     if case.dtype == "int8":
         depends.append(sha256((folder / CALIBRATION).read_bytes()).hexdigest())
     key = sha256(json.dumps(depends).encode()).hexdigest()[:16]

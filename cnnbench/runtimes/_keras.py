@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -110,6 +111,39 @@ class Built:
         sizes = [self.graph.nodes[i].rule.shape for i in self.graph.inputs]
         symbols = [keras.KerasTensor(*each) for each in zip(sizes, types, strict=True)]
         self.model(self.arranged(symbols), training=False)
+
+
+@contextmanager
+def around_layers(
+    inside: Callable[[Sequence[Any]], AbstractContextManager[Any]],
+) -> Iterator[None]:
+    """Keras calls each layer and operation inside what is given for it, and for those around it."""
+    import keras
+
+    around: list[Any] = []
+
+    def watched(call: Any) -> Any:
+        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if around and around[-1] is self:  # a class calls the one above it
+                return call(self, *args, **kwargs)
+            around.append(self)
+            try:
+                with inside(around):
+                    return call(self, *args, **kwargs)
+            finally:
+                around.pop()
+
+        return called
+
+    classes = (keras.Operation, keras.Layer)
+    before = [of.__call__ for of in classes]
+    try:
+        for of, call in zip(classes, before, strict=True):
+            of.__call__ = watched(call)
+        yield
+    finally:
+        for of, call in zip(classes, before, strict=True):
+            of.__call__ = call
 
 
 def assign(model: Any, values: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -15,6 +16,17 @@ from cnnbench.errors import CnnbenchError
 
 CALL = "cnnbench call"
 """What a call is named in a trace."""
+
+
+BEGIN, END = "layer.", "."
+"""Around the name of a layer in the names of TensorFlow's operations, and of files made of them."""
+_MARKED = re.compile(rf"{re.escape(BEGIN)}([^/;]+?){re.escape(END)}(?:_\d+)?(?=/)")
+
+
+def named(name: str) -> str:
+    """The name of an operation as the layers have theirs; without Keras' own scopes, if marked."""
+    marked = _MARKED.findall(name)
+    return "/".join([*marked, name.rpartition("/")[2]]) if marked else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ def profile(calls: Sequence[tuple[float, float]], events: Iterable[Event]) -> La
     if not spent:
         raise CnnbenchError(f"the profiler's trace holds {len(calls)} calls and no operation")
     operations = (
-        Operation(names, kind, median(ns), size, macs)
+        Operation(tuple(map(named, names)), kind, median(ns), size, macs)
         for (names, kind, size, macs), ns in spent.items()
     )
     return LaunchProfile(tuple(operations), median(end - begin for begin, end in calls))

@@ -22,6 +22,7 @@ from cnnbench.runtimes._exported import (
     interface,
     on_cpu,
 )
+from cnnbench.runtimes._profiled import named
 
 SHARES = True
 MODES = ("infer",)
@@ -134,7 +135,7 @@ def _profile(file: str, threads: int | None, calls: int) -> LaunchProfile:
         if alike not in spent:
             spent[alike] = _alone(_cut(schema, model, operator), threads, calls)
         name = tensors[-len(operator.outputs)].name.decode()
-        found.append(Operation(tuple(name.split(";")), kind, spent[alike]))
+        found.append(Operation(tuple(map(named, name.split(";"))), kind, spent[alike]))
     return LaunchProfile(tuple(found))
 
 

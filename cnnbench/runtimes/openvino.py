@@ -23,7 +23,7 @@ from cnnbench.runtimes._exported import (
     interface,
     on_cpu,
 )
-from cnnbench.runtimes._profiled import size_and_macs
+from cnnbench.runtimes._profiled import named, size_and_macs
 
 SHARES = True
 MODES = ("infer",)
@@ -141,8 +141,10 @@ def _profile(watched: Any, step: Callable[[], Any], calls: int) -> LaunchProfile
         names, shapes = [name], list[list[int]]()
         if node := nodes.get(name):
             known = node.get_rt_info()
-            if "originalLayersNames" in known:
-                names = str(known["originalLayersNames"].astype(str)).split(",")
+            if "originalLayersNames" in known and (of := known["originalLayersNames"].astype(str)):
+                names = of.split(",")  # what it adds itself, as a change of format, is of nothing
             shapes = [list(x.get_shape()) for x in (*node.outputs(), *node.inputs()[1:2])]
-        operations.append(Operation(tuple(names), kind, median(ns), *size_and_macs(kind, *shapes)))
+        operations.append(
+            Operation(tuple(map(named, names)), kind, median(ns), *size_and_macs(kind, *shapes))
+        )
     return LaunchProfile(tuple(operations), median(whole))

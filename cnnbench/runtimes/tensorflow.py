@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
@@ -17,8 +18,8 @@ from cnnbench.cases.paper import digest
 from cnnbench.errors import no_framework
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._exported import INPUT, in_order
-from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
-from cnnbench.runtimes._profiled import CALL, Event, profile
+from cnnbench.runtimes._keras import GPUS, Built, around_layers, flat, loss_of
+from cnnbench.runtimes._profiled import BEGIN, CALL, END, Event, profile
 
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
@@ -94,7 +95,8 @@ def prepare(order: Order) -> Prepared:
         tensor = tf.constant if gpu else _copied
         call = _Call(tf, case, built, [tensor(x) for x in built.inputs])
         traced = perf_counter_ns()
-        step = call.prepared()
+        with named_layers() if order.profile else nullcontext():
+            step = call.prepared()
         done = perf_counter_ns()
     compare = crosscheck.compare if built.entry else crosscheck.compare_read
 
@@ -130,6 +132,19 @@ def _copied(array: Any) -> Any:
     return tf.reshape(tf.io.decode_raw(array.tobytes(), array.dtype), array.shape)
 
 
+def named_layers() -> AbstractContextManager[None]:
+    """Operations that are traced meanwhile have the name of their layer between two marks.
+
+    TensorFlow adds numbers to the scopes of Keras, so that `conv2d_2` may be the layer `conv2d`.
+    """
+    import tensorflow as tf
+
+    def scope(around: Any) -> Any:
+        return tf.name_scope(BEGIN + re.sub(r"[^\w.-]", "_", around[-1].name) + END)
+
+    return around_layers(scope)
+
+
 def freeze(built: Built, file: Path) -> None:
     """Write TensorFlow's graph of a model with its weights as constants.
 
@@ -142,10 +157,11 @@ def freeze(built: Built, file: Path) -> None:
         tf.TensorSpec(x.shape, x.dtype, name=INPUT.format(number))
         for number, x in enumerate(map(tf.constant, built.inputs))
     ]
-    call = tf.function(
-        lambda *x: tf.nest.flatten(built.model(built.arranged(list(x)), training=False)),
-        autograph=False,
-    ).get_concrete_function(*given)
+    with named_layers():
+        call = tf.function(
+            lambda *x: tf.nest.flatten(built.model(built.arranged(list(x)), training=False)),
+            autograph=False,
+        ).get_concrete_function(*given)
     constant = convert_to_constants.convert_variables_to_constants_v2(
         call, lower_control_flow=False
     )

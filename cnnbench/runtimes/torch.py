@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared, device
-from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
+from cnnbench.runtimes._keras import GPUS, Built, around_layers, flat, loss_of
 from cnnbench.runtimes._profiled import CALL, Event, profile
 
 SHARES = True
@@ -148,7 +147,12 @@ def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
     from torch.profiler import ProfilerActivity, record_function
     from torch.profiler import profile as watching
 
-    with watching(activities=[ProfilerActivity.CPU], acc_events=True) as watched, _layers_named():
+    def layer(around: Sequence[Any]) -> Any:
+        path = "/".join(each.name for each in around)
+        return record_function(f"{_LAYER}{type(around[-1]).__name__} {path}")
+
+    activities = [ProfilerActivity.CPU]
+    with watching(activities=activities, acc_events=True) as watched, around_layers(layer):
         for _ in range(calls):
             with record_function(CALL):
                 step()
@@ -161,39 +165,6 @@ def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
             kind, name = event.name.removeprefix(_LAYER).split(" ", 1)
             events.append(Event(event.thread, begin, end, (f"{name}/{kind}",), kind))
     return profile(windows, events)
-
-
-@contextmanager
-def _layers_named() -> Iterator[None]:
-    """The profiler sees when Keras calls a layer or an operation, with the layers around it."""
-    import keras
-    from torch.profiler import record_function
-
-    around: list[Any] = []
-
-    def named(call: Any) -> Any:
-        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if around and around[-1] is self:  # a class calls the one above it
-                return call(self, *args, **kwargs)
-            around.append(self)
-            path = "/".join(layer.name for layer in around)
-            try:
-                with record_function(f"{_LAYER}{type(self).__name__} {path}"):
-                    return call(self, *args, **kwargs)
-            finally:
-                around.pop()
-
-        return called
-
-    classes = (keras.Operation, keras.Layer)
-    before = [of.__call__ for of in classes]
-    try:
-        for of, call in zip(classes, before, strict=True):
-            of.__call__ = named(call)
-        yield
-    finally:
-        for of, call in zip(classes, before, strict=True):
-            of.__call__ = call
 
 
 def _peak_of(call: Callable[[], object]) -> tuple[int, str]:

@@ -136,6 +136,7 @@ def test_without_names_the_layer_of_that_size_has_it_and_what_nothing_tells_apar
     ]
     swapped.reverse()
     assert owners(paper, swapped) == [[layer.name] for layer in reversed(convs)]
+    assert owners(paper, [operation("", "Reorder"), operation("()", "Reorder")]) == [[], []]
     # Two where the network has three: nobody knows which.
     assert owners(paper, [operation("a", "Conv"), operation("b", "Conv")]) == [[], []]
 

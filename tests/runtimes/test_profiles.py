@@ -49,6 +49,20 @@ def test_the_time_of_an_operation_is_without_those_inside_it_and_the_median_over
     assert found.call_ns == 100
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("model_1/layer.conv2d./conv2d_2/Relu", "conv2d/Relu"),
+        ("m/layer.conv2d._1/conv2d_2/Relu", "conv2d/Relu"),
+        ("layer.a./a_1/layer.b.c./b.c/add", "a/b.c/add"),
+        ("model/conv2d_1/Relu", "model/conv2d_1/Relu"),
+        ("Transpose_2895", "Transpose_2895"),
+    ],
+)
+def test_marked_names_are_those_of_layers(name, expected):
+    assert _profiled.named(name) == expected
+
+
 def test_operations_of_two_threads_are_not_inside_each_other():
     found = _profiled.profile([(0, 100)], [event(0, 60, "one", "a"), event(10, 30, "other", "b")])
     assert times(found) == {"one": 60, "other": 20}
@@ -166,6 +180,25 @@ def test_each_product_of_a_network_has_a_time_of_its_own(runtime, mode):
         assert op.ns >= 0
     # What belongs to no layer is a part of it, and there is a word for each.
     assert sum(row.time.value for row in profile.rows if not row.layers) < 0.7 * profile.total_s
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    "runtime", ["tensorflow", "jax", "torch", "onnxruntime", "openvino", "litert"]
+)
+def test_layers_that_keras_and_tensorflow_number_are_not_mixed_up(runtime):
+    """TensorFlow calls the operations of `conv2d` here `conv2d_2`, and has other `conv2d_2_2`."""
+    if lacking := runtimes.missing(runtime):
+        pytest.skip(lacking)
+    found = cnnbench.profile(
+        "inception_module", input_shape=(28, 28, 3), runtime=runtime, launches=1, ceilings=False
+    )
+    (profile,) = found.profiles
+    names = [row.name for row in profile.rows if row.layers]
+    assert names == [layer.name for layer in profile.result.cost.layers[1:]]
+    # Of one batch and size, the 3x3 convolution of 96 channels has nine tenths of the work.
+    convs = {row.name: row.time.value for row in profile.rows if row.op == "Conv2D"}
+    assert max(convs, key=lambda name: convs[name]) == "conv2d_2"
 
 
 # On the command line, by the fake runtime
