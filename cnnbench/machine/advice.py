@@ -37,6 +37,10 @@ class Change(Record):
     apart: float | None = None
     problem: str = ""
 
+    def __repr__(self) -> str:
+        times = f"{self.ratio.value:.3g} times as it is" if self.ratio else self.problem
+        return one_line(self, self.what, times, self.verdict.value)
+
     @property
     def verdict(self) -> RatioVerdict:
         """Faster, slower, the same, or unclear."""

@@ -80,6 +80,10 @@ class ProfiledLayer(Record):
     least_s: float | None
     launches: Mapping[int, float] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        words = filter(None, (self.op, self.words, units.seconds(self.time.value)))
+        return one_line(self, self.name, *words)
+
     @property
     def main(self) -> LayerCost | None:
         """The layer with most work."""
@@ -282,6 +286,9 @@ class Beside(Record):
     base: tuple[ProfiledLayer, ...]
     new: tuple[ProfiledLayer, ...]
     ratio: Estimate | None
+
+    def __repr__(self) -> str:
+        return one_line(self, self.name, f"{units.seconds(abs(self.difference_s))} apart")
 
     @property
     def name(self) -> str:

@@ -43,6 +43,9 @@ def made(tmp_path_factory):
     roofline = cnnbench.roofline(NAME, on="A100")
     choice = cnnbench.choose([NAME])
     sweep = cnnbench.sweep(NAME, {"n_filters": range(8, 60)}, top=0)
+    quick = {"runtime": "fake", "launches": 2}
+    profiled = cnnbench.profile(NAME, input_shape=(8, 8, 3), ceilings=False, **quick)
+    advice = cnnbench.advise(NAME, (8, 8, 3), ways=["threads"], **quick)
     return {
         "Cost": cnnbench.analyze("resnet18"),
         "LayerCost": cnnbench.analyze(NAME).layers[1],
@@ -75,6 +78,11 @@ def made(tmp_path_factory):
         "Expected": prediction.time,
         "LayerTime": prediction.layers[0],
         "Calibration": prediction.calibration,
+        "Profiled": profiled,
+        "NetworkProfile": profiled.profiles[0],
+        "ProfiledLayer": profiled.profiles[0].rows[0],
+        "Advice": advice,
+        "Change": advice.changes[0],
     }
 
 
@@ -107,6 +115,11 @@ SAID = {
     "Roofline": "156 TFLOP/s",
     "Bound": "conv2d",
     "Prediction": "8 of 10 cases within",
+    "Profiled": "3x3, 64, relu",
+    "NetworkProfile": "vgg_block",
+    "ProfiledLayer": "conv2d",
+    "Advice": "times as it is",
+    "Change": "1 thread",
     "Expected": "value",
     "LayerTime": "conv kxk",
     "Calibration": "Fake CPU",
