@@ -244,7 +244,15 @@ def in_precision(graph: Graph, dtype: str) -> Graph:
     """
     computed = dtype.removeprefix("mixed_")
     stored = None if dtype == computed else "float32"
-    nodes = [replace(node, weight_dtype=stored) for node in graph.nodes]
+    nodes = [
+        replace(
+            node,
+            weight_dtype=stored,
+            # What is given to it stays as it is.
+            dtype=None if node.dtype in DTYPES and node.op != "InputLayer" else node.dtype,
+        )
+        for node in graph.nodes
+    ]
     if dtype == "int8":
         nodes = [replace(node, rule=_quantized(node.rule)) for node in nodes]
     return replace(graph, dtype=computed, nodes=nodes)

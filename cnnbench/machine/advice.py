@@ -105,7 +105,7 @@ def of_runs(
     notes: list[str] = []
     for run in runs:
         found, problems = results(run)
-        notes += [*run.plan.notes, *problems]
+        notes += problems
         mine, others = _apart_from(found, original)
         base = base or mine
         changes += [_change(mine, other, apart) for other in others]

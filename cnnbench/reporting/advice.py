@@ -14,7 +14,7 @@ COLUMNS: Columns[Change] = {
         interval(change.result.time, units.seconds) if change.result else MISSING
     ),
     "times as it is": lambda change: interval(change.ratio, "{:.3g}".format),
-    "verdict": lambda change: change.problem or change.verdict.value,
+    "verdict": lambda change: "failed" if change.problem else change.verdict.value,
     "outputs move by": lambda change: optional(change.apart, "{:.1g}".format),
 }
 
@@ -36,7 +36,7 @@ def document(advice: Advice) -> Document:
     )
     page.table(of_items(advice.changes, COLUMNS), spare=["time"])
     page.text(METHOD)
-    page.bullets(advice.notes)
+    page.bullets([*(f"{c.what}: {c.problem}" for c in advice.changes if c.problem), *advice.notes])
     return page
 
 

@@ -4,7 +4,9 @@ import pytest
 
 from cnnbench.benchmarking import forward
 from cnnbench.cases.paper import digest
+from cnnbench.cost import cost
 from cnnbench.errors import CnnbenchError, ShapeError
+from cnnbench.graph import in_precision
 from cnnbench.networks import Network, load, named
 from cnnbench.networks.reader import read
 
@@ -106,3 +108,12 @@ def test_sizes_that_are_left_open_are_the_callers(tmp_path):
 def test_an_application_is_built_for_the_size_that_is_asked_for():
     graph = Network("MobileNet").as_run([(64, 32, 3)])
     assert graph.nodes[0].rule.shape == (1, 64, 32, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_what_an_exported_file_runs_in_another_type_is_what_keras_runs_in_it(dtype):
+    """They share their costs on paper: a file is planned from a network of floats."""
+    own = in_precision(Network("MobileNetV2").as_run(((96, 96, 3),)), dtype)
+    other = Network("MobileNetV2").as_run(((96, 96, 3),), dtype=dtype)
+    assert digest(own) == digest(other)
+    assert cost(own).activation_bytes == cost(other).activation_bytes
