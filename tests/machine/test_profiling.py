@@ -9,10 +9,11 @@ import pytest
 
 from cnnbench.cases.answer import Answer, LaunchProfile, Operation
 from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.profiling import beside, folded, profiled
+from cnnbench.machine.profiling import beside, ceiling_of, folded, of_run, profiled
 from cnnbench.runs.result import result
-from cnnbench.runs.store import Measurement
+from cnnbench.runs.store import Measurement, Run
 
 PRODUCTS = ("Conv", "Gemm", "Convolution", "GroupConvolution", "FullyConnected")
 DATA = Path(__file__).parents[1] / "data"
@@ -256,3 +257,101 @@ def test_plain_values_have_the_numbers_of_the_rows():
     assert json.loads(json.dumps(data)) == data
     assert data["layers"][0]["time_s"] == pytest.approx(1e-6)
     assert (data["alone"], data["launches"]) == (False, 1)
+
+
+ROOF = Ceiling("c", "cpu", "float32", 1e12, 1e12)
+
+
+def test_what_is_lost_is_the_time_beyond_the_least_and_never_less_than_nothing():
+    conv = "m/conv2d/convolution"
+    (slow,) = profile_of([operation(conv, "Conv2D", 1_000_000)], ceiling=ROOF).rows
+    assert slow.lost_s == pytest.approx(1e-3 - slow.least_s)
+    assert 0 < slow.least_s < 1e-3
+    (fast,) = profile_of([operation(conv, "Conv2D", 1)], ceiling=ROOF).rows
+    assert fast.lost_s == 0
+    (unknown,) = profile_of([operation(conv, "Conv2D", 1)]).rows
+    assert (unknown.least_s, unknown.lost_s) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("roof", "mode", "known"),
+    [
+        (ROOF, "graph", True),
+        (replace(ROOF, device="gpu"), "graph", False),
+        (replace(ROOF, dtype="float16"), "graph", False),
+        (ROOF, "train", False),
+    ],
+)
+def test_the_ceiling_is_that_of_the_device_and_the_type_and_a_step_of_training_has_none(
+    roof, mode, known
+):
+    of = replace(case(), mode=mode)
+    found = ceiling_of(result(of, of.paper(), []), [roof])
+    assert found == (roof if known else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("conv2_block1_1_conv", ("conv2_block1",)),
+        ("block_13_expand_relu", ("block_13",)),
+        ("block1a_dwconv", ("block1a",)),
+        ("conv1_conv", ()),
+        ("block_1", ()),
+    ],
+)
+def test_a_block_is_read_from_the_names_of_its_layers(name, path):
+    layers = case().paper().cost.layers
+    row = replace(
+        profile_of([operation("m/conv2d/x", "Conv2D")]).rows[0],
+        layers=(replace(layers[1], name=name, scope="a/b"),),
+    )
+    assert row.path == ("a", "b", *path)
+
+
+def test_the_head_of_a_profile_names_the_layer_with_most_time():
+    found = profile_of(
+        [operation("m/conv2d/x", "Conv2D", 1000), operation("m/conv2d_1/x", "Conv2D", 3000)]
+    )
+    assert found.main_words == "most in conv2d_1, 75 %"
+
+
+def test_of_a_run_what_was_not_timed_or_not_profiled_is_said():
+    good, bad, failed = case(), case(n_filters=4), case(n_filters=5)
+    profile = LaunchProfile((operation("m/conv2d/x", "Conv2D"),), 6e6)
+    measured = (
+        Measurement(outcome="ok", case=good, launch=0, samples_ns=(1, 2, 3), profile=profile),
+        Measurement(
+            outcome="ok",
+            case=bad,
+            launch=0,
+            samples_ns=(1, 2, 3),
+            profile=LaunchProfile(problem="empty"),
+        ),
+        Measurement(outcome="timeout", case=failed, launch=0),
+    )
+    cases = (good, bad, failed)
+    plan = Plan("s", "", cases, papers={each.paper_key: each.paper() for each in cases})
+    found, problems = of_run(Run(Path(), replace(plan, notes=("a note",)), measured))
+    assert [profile.result.case for profile in found] == [good]
+    assert problems[0] == "a note"
+    assert problems[1].endswith(": empty")
+    assert problems[2].endswith(": timeout")
+    assert len(problems) == 3
+
+
+def test_an_unnamed_sum_is_not_that_of_a_layer_that_has_one_already():
+    of = case("residual_module", n_filters=3)
+    paper = of.paper()
+    named = operation("m/add/add", "AddV2")
+    first, second = owners(paper, [named, operation("x", "Add")])
+    assert first[0] == "add"
+    assert second == []
+
+
+def test_what_belongs_to_no_layer_is_compared_by_its_types_in_two_networks_too():
+    naive, reduced = case("naive_inception_module"), case("inception_module")
+    one = profile_of([operation("r", "Reorder", 1000)], of=naive)
+    other = profile_of([operation("s", "Reorder", 3000)], of=reduced)
+    (pair,) = beside(one, other)
+    assert (pair.name, pair.ratio.value) == ("no layer: Reorder", pytest.approx(3))
