@@ -259,8 +259,8 @@ def of_run(run: Run) -> tuple[tuple[NetworkProfile, ...], tuple[str, ...]]:
             found.append(profile)
         for reason in profile.problems if profile else ():
             problems.append(f"{result.name}: {reason}")
-        if profile is None and result.outcome != "ok":
-            problems.append(f"{result.name}: {result.outcome}")
+        lost = [f"launch {m.launch}: {m.outcome}" for m in result.launches if not m.ok]
+        problems += [f"{result.name}: {text}" for text in lost]
     return tuple(found), tuple(dict.fromkeys(problems))
 
 

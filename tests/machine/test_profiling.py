@@ -336,7 +336,7 @@ def test_of_a_run_what_was_not_timed_or_not_profiled_is_said():
     assert [profile.result.case for profile in found] == [good]
     assert problems[0] == "a note"
     assert problems[1].endswith(": empty")
-    assert problems[2].endswith(": timeout")
+    assert problems[2].endswith(": launch 0: timeout")
     assert len(problems) == 3
 
 
