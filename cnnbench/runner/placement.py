@@ -29,6 +29,19 @@ def threads() -> dict[int, int]:
     return found
 
 
+def cores() -> set[int]:
+    """Those on which the main thread may run; none where that cannot be asked (Linux only)."""
+    with suppress(AttributeError, OSError):
+        return os.sched_getaffinity(0)
+    return set()
+
+
+def free(on: set[int]) -> None:
+    """Let the main thread run on these cores again, and so the threads that it makes."""
+    with suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, on)
+
+
 def spread(
     others: Container[int] = (), main_works: bool = False, before: Mapping[int, int] | None = None
 ) -> bool:

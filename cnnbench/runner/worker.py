@@ -201,6 +201,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
         more_bytes, _ = peak_of(join)
         if joint_bytes is not None and begin_bytes:
             joint_bytes = max(joint_bytes, alone_bytes - begin_bytes + more_bytes)
+    every = placement.cores()
     # With several clients it is their threads that compute, and the main one waits.
     main_works = getattr(runtime, "COMPUTES_IN_MAIN", False) and not clients
     where["pinned"] = case.device == "cpu" and placement.spread(ours, main_works, before)
@@ -220,7 +221,10 @@ def measure(pipe: Connection, order: Order) -> Reply:
         pipe.send_bytes(numbers(bursts[-1], max(map(sum, made))))
     if clients and joint_bytes is not None and begin_bytes:
         joint_bytes = max(joint_bytes, *(size - begin_bytes for size in memory if size))
-    profile = _profiled(ready, samples) if order.profile else None
+    profile = None
+    if order.profile:
+        placement.free(every)  # a session that is watched makes threads of its own, which inherit it
+        profile = _profiled(ready, samples)
     return Reply(
         outcome="ok",
         samples_ns=tuple(samples),

@@ -14,9 +14,14 @@ from tests.support import ROOT, words
 SAMPLE = ROOT / "reports" / "sample-cpu"
 APPLICATIONS = ROOT / "reports" / "applications-cpu"
 RUNTIMES = ROOT / "reports" / "runtimes-cpu"
+LAYERS = ROOT / "reports" / "layers-cpu"
 
 
-@pytest.fixture(scope="module", params=[SAMPLE, APPLICATIONS, RUNTIMES], ids=lambda path: path.name)
+@pytest.fixture(
+    scope="module",
+    params=[SAMPLE, APPLICATIONS, RUNTIMES, LAYERS],
+    ids=lambda path: path.name,
+)
 def stored_and_again(request, tmp_path_factory):
     """A report, and its raw data rendered by this version in a folder of its own.
 
