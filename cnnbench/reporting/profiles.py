@@ -280,6 +280,7 @@ def icicle(profile: NetworkProfile) -> Figure:
         for end in range(1, level + 1):
             blocks.setdefault(row.path[:end], [begin, 0.0])[1] += seconds
         name = row.name.removeprefix(row.path[-1]).lstrip("_/") if level else row.name
+        name = f"{name} ({row.words})" if row.words else name
         colour = colours.get(row.op or NOBODY, GREY)
         box(0.4 + level, 1.4 + depth, begin, seconds, name, colour)
         begin += seconds / total

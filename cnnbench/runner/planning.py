@@ -75,7 +75,9 @@ def plan(
             problems[place] = suite.fault(case.label, error)
             del whole[place]
     notes += _left_out(every, problems)
-    cases = {case.id: case for case in whole.values()}
+    cases: dict[str, Case] = {}
+    for case in whole.values():
+        cases.setdefault(case.id, case)  # of equal ones the first, with its name
     if suite.fill:
         room = {case.device: _room(case) for case in cases.values()}
         large = {

@@ -223,9 +223,8 @@ def measure(pipe: Connection, order: Order) -> Reply:
         joint_bytes = max(joint_bytes, *(size - begin_bytes for size in memory if size))
     profile = None
     if order.profile:
-        placement.free(
-            every
-        )  # a session that is watched makes threads of its own, which inherit it
+        # A session that is watched makes threads of its own, which inherit the cores of this one.
+        placement.free(every)
         profile = _profiled(ready, samples)
     return Reply(
         outcome="ok",
