@@ -259,8 +259,10 @@ def of_run(run: Run) -> tuple[tuple[NetworkProfile, ...], tuple[str, ...]]:
             found.append(profile)
         for reason in profile.problems if profile else ():
             problems.append(f"{result.name}: {reason}")
-        lost = [f"launch {m.launch}: {m.outcome}" for m in result.launches if not m.ok]
-        problems += [f"{result.name}: {text}" for text in lost]
+        for m in result.launches:
+            if not m.ok:
+                why = f": {m.detail}" if m.detail else ""
+                problems.append(f"{result.name}: launch {m.launch}: {m.outcome}{why}")
     return tuple(found), tuple(dict.fromkeys(problems))
 
 

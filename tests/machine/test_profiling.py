@@ -328,7 +328,7 @@ def test_of_a_run_what_was_not_timed_or_not_profiled_is_said():
             samples_ns=(1, 2, 3),
             profile=LaunchProfile(problem="empty"),
         ),
-        Measurement(outcome="timeout", case=failed, launch=0),
+        Measurement(outcome="timeout", detail="no result", case=failed, launch=0),
     )
     cases = (good, bad, failed)
     plan = Plan("s", "", cases, papers={each.paper_key: each.paper() for each in cases})
@@ -336,7 +336,7 @@ def test_of_a_run_what_was_not_timed_or_not_profiled_is_said():
     assert [profile.result.case for profile in found] == [good]
     assert problems[0] == "a note"
     assert problems[1].endswith(": empty")
-    assert problems[2].endswith(": launch 0: timeout")
+    assert problems[2].endswith(": launch 0: timeout: no result")
     assert len(problems) == 3
 
 
