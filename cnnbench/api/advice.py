@@ -20,6 +20,8 @@ WAYS = ("runtimes", "types", "threads", "batch", "layers")
 """What can be changed."""
 
 TYPES = ("float32", "mixed_bfloat16", "bfloat16", "int8")
+TIMEOUT_S = 120.0
+"""As of `run`."""
 BATCH = 8
 """How many times as many samples a call is tried with."""
 
@@ -64,10 +66,11 @@ def advise(
             raise unknown("way", way, WAYS)
     if not ways:
         raise CnnbenchError(f"expected something to change: {', '.join(WAYS)}; got nothing")
-    (first,), _ = runtimes.chosen(runtime)
-    others = (
-        runtimes.chosen("all")[0] if "runtimes" in ways and not runtimes.simulated(first) else []
-    )
+    (first, *more), _ = runtimes.chosen(runtime)
+    if more:
+        raise CnnbenchError(f"runtime is the one on which it runs now; got {runtime}")
+    several = "runtimes" in ways and not runtimes.simulated(first)
+    others = runtimes.chosen("all")[0] if several else []
     asked: list[dict[str, Any]] = [
         {
             "runtime": list(dict.fromkeys([first, *others])),
@@ -106,7 +109,7 @@ def advise(
         original = runs[0].plan.cases[0]
         if layers and ended != "interrupted":
             try:
-                apart = _rewritten(original, Path(folder))
+                apart = _rewritten(original, Path(folder), options.get("timeout", TIMEOUT_S))
             except CnnbenchError as error:
                 notes.append(str(error))
             files = {name: Path(folder) / f"{name}.keras" for name in apart}
@@ -126,16 +129,13 @@ def _types(first: str, others: Sequence[str]) -> list[str]:
     return [t for t in TYPES if any(runtimes.computes_in(name, t) for name in every)]
 
 
-def _rewritten(original: Case, folder: Path) -> dict[str, float]:
+def _rewritten(original: Case, folder: Path, timeout_s: float) -> dict[str, float]:
     """Save the network as it is and with each change of its layers; how far outputs are apart."""
     from cnnbench.runner import session, worker
     from cnnbench.runtimes import Order
 
     server = session.start(original.runtime).servers[original.runtime]
-    case = replace(
-        original, dtype="float32" if original.network.kind == "entry" else original.dtype
-    )
-    reply = server.ask(120.0, worker.rewrite, Order(case), str(folder))
+    reply = server.ask(timeout_s, worker.rewrite, Order(original), str(folder))
     if not reply.ok:
         raise CnnbenchError(f"the layers of {original.name} cannot be changed: {reply.detail}")
     return reply.apart

@@ -74,17 +74,22 @@ def work(pipe: Connection, log: str, task: Callable[..., Reply], *args: object) 
         reply = task(pipe, *args)
     except Exception as error:
         traceback.print_exc()
-        name, said = type(error).__name__, next(iter(str(error).splitlines()), "")
+        everything = f"{type(error).__name__}: {error}"
         reply = Reply(
-            outcome="out-of-memory" if OUT_OF_MEMORY.search(f"{name}: {error}") else "failed",
-            # Our own errors are written for the user.
-            detail=(said if isinstance(error, CnnbenchError) else f"{name}: {said}")[:500],
+            outcome="out-of-memory" if OUT_OF_MEMORY.search(everything) else "failed",
+            detail=_reason(error),
         )
     pipe.send_bytes(json.dumps(reply.to_json()).encode())
     pipe.close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # the framework's own teardown is slow, and nothing of ours is left to do
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in a line; our own are written for the user."""
+    said = next(iter(str(error).splitlines()), "")
+    return (said if isinstance(error, CnnbenchError) else f"{type(error).__name__}: {said}")[:500]
 
 
 def describe(_: Connection, runtime: str) -> Reply:
@@ -148,16 +153,9 @@ def rewrite(_: Connection, order: Order, folder: str) -> Reply:
         if (model := change(built.model)) is None:
             continue
         model.save(Path(folder) / f"{name}.keras")
-        found[name] = max(map(_apart, _keras.flat(model(x, training=False)), right))
+        gaps = map(_gap, _keras.flat(model(x, training=False)), right)
+        found[name] = max(float(gap.max(initial=0.0)) / size for gap, size in gaps)
     return Reply(outcome="ok", apart=found)
-
-
-def _apart(mine: Any, other: Any) -> float:
-    """The largest difference of two arrays, relative to the largest of the second."""
-    import numpy as np
-
-    size = float(np.max(np.abs(other), initial=0.0)) or 1.0
-    return float(np.max(np.abs(mine - other), initial=0.0)) / size
 
 
 def measure(pipe: Connection, order: Order) -> Reply:
@@ -254,10 +252,16 @@ def _profiled(ready: runtimes.Prepared, samples: Sequence[int]) -> LaunchProfile
         return ready.profile(calls) if ready.profile else LaunchProfile(problem="no profiler")
     except Exception as error:  # whatever goes wrong in it
         traceback.print_exc()
-        said = next(iter(str(error).splitlines()), "")[:300]
-        return LaunchProfile(
-            problem=said if isinstance(error, CnnbenchError) else f"{type(error).__name__}: {said}"
-        )
+        return LaunchProfile(problem=_reason(error))
+
+
+def _gap(mine: Any, other: Any) -> tuple[Any, float]:
+    """How far each value of an array is from that of another, and the largest of the other."""
+    import numpy as np
+
+    right = np.asarray(other).astype(np.float64)
+    largest = float(np.max(np.abs(right), initial=0.0)) or 1.0
+    return np.abs(np.asarray(mine).astype(np.float64) - right), largest
 
 
 def _difference(order: Order, ready: runtimes.Prepared, returned: object) -> float | None:
@@ -278,11 +282,10 @@ def _difference(order: Order, ready: runtimes.Prepared, returned: object) -> flo
         raise CnnbenchError(f"it computes something else: outputs {shapes[0]}, not {shapes[1]}")
     gaps, noises = [], []
     for mine, other in zip(ours, theirs, strict=True):
-        right = other.astype(np.float64)
-        gap = np.abs(np.asarray(mine).astype(np.float64) - right)
-        size = float(np.max(np.abs(right), initial=0.0)) or 1.0
+        gap, size = _gap(mine, other)
         gaps.append(np.max(gap, initial=0.0) / size)
-        noises.append(np.sqrt(np.mean(gap**2)) / (np.std(right) or size) if gap.size else 0.0)
+        deviation = np.std(other.astype(np.float64)) or size
+        noises.append(np.sqrt(np.mean(gap**2)) / deviation if gap.size else 0.0)
     found, noise = (float(np.max(each, initial=0.0)) for each in (gaps, noises))  # NaN if one is
     dtype, judged, of = order.case.dtype, found, "the largest"
     if dtype == "int8":

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import cnnbench
+from cnnbench import runtimes
 from cnnbench.api import advice
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
@@ -67,6 +68,13 @@ def advice_names():
 def test_an_unknown_way_is_refused_before_anything_is_measured(ways, expected):
     with pytest.raises((UnknownNameError, CnnbenchError), match=expected):
         cnnbench.advise("vgg_block", ways=ways, runtime="fake")
+
+
+@pytest.mark.parametrize("several", ["fake,tensorflow", "all"])
+def test_it_runs_on_one_runtime_now(several, monkeypatch, capsys):
+    monkeypatch.setattr(runtimes, "_installed", lambda module: True)
+    assert main(["advise", "vgg_block", "--runtime", several]) == 2
+    assert f"runtime is the one on which it runs now; got {several}" in capsys.readouterr().err
 
 
 def test_the_command_prints_what_is_faster_for_sure_first(capsys):

@@ -11,7 +11,8 @@ from cnnbench.cases.answer import Answer, LaunchProfile, Operation
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.host.ceiling import Ceiling
-from cnnbench.machine.profiling import beside, ceiling_of, folded, of_run, profiled
+from cnnbench.machine.folding import folded
+from cnnbench.machine.profiling import beside, ceiling_of, of_run, profiled
 from cnnbench.runs.result import result
 from cnnbench.runs.store import Measurement, Run
 
@@ -97,22 +98,27 @@ def test_a_product_that_is_named_after_its_activation_is_fused_with_both():
     paper = Case("MobileNetV2", ((224, 224, 3),)).paper()
     operations = recorded("onnxruntime_MobileNetV2")
     found = dict(zip([op.names[0] for op in operations], owners(paper, operations), strict=True))
-    relu = "mobilenetv2_1.00_224_1/block_3_expand_relu_1/Relu6:0_nchwc"
+    relu = "mobilenetv2_1.00_224/block_3_expand_relu/Relu6:0_nchwc"
     assert found[relu] == ["block_3_expand", "block_3_expand_BN", "block_3_expand_relu"]
     # The second without a name of its own: a projection, and the sum that follows it.
     assert found["Conv__261:0_nchwc"] == ["block_2_project", "block_2_project_BN", "block_2_add"]
 
 
-def test_a_number_that_the_framework_adds_to_every_scope_is_no_part_of_a_name():
+def test_a_layer_is_known_by_its_whole_name_and_by_no_other():
     paper = case(n_conv=3).paper()
-    plain = [
-        operation(f"model/{name}/conv", "Conv2D") for name in ("conv2d", "conv2d_1", "conv2d_2")
-    ]
-    assert owners(paper, plain) == [["conv2d"], ["conv2d_1"], ["conv2d_2"]]
-    added = [
-        operation(f"model_1/{name}_1/conv", "Conv2D") for name in ("conv2d", "conv2d_1", "conv2d_2")
-    ]
-    assert owners(paper, added) == [["conv2d"], ["conv2d_1"], ["conv2d_2"]]
+    names = ("conv2d", "conv2d_1", "conv2d_2")
+    operations = [operation(f"model/{name}/conv", "Conv2D") for name in names]
+    assert owners(paper, operations) == [["conv2d"], ["conv2d_1"], ["conv2d_2"]]
+    (unknown,) = owners(paper, [operation("model/conv2d_1_1/conv", "Reorder")])
+    assert unknown == []
+
+
+def test_a_layer_may_have_a_name_that_a_runtime_cannot_write():
+    paper = case().paper()
+    layers = (paper.cost.layers[0], replace(paper.cost.layers[1], name="my conv!"))
+    odd = replace(paper, cost=replace(paper.cost, layers=(*layers, *paper.cost.layers[2:])))
+    for name in ("m/my_conv_/x", "m/my conv!/x"):
+        assert owners(odd, [operation(name, "Reorder")]) == [["my conv!"]]
 
 
 def test_what_is_computed_is_no_layer_of_that_name():
