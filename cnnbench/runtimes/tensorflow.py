@@ -24,9 +24,6 @@ from cnnbench.runtimes._profiled import BEGIN, CALL, END, Event, profile
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
 SERIAL = {
-    # 2.21 on Linux: of eleven processes in which four threads called one function, seven ended by
-    # SIGSEGV or SIGABRT within some thousand calls; with a function for each thread, two hung.
-    "graph": "with oneDNN it crashes when several threads call it",
     "predict": "the model keeps the state of a call",
     "train": "a step changes the weights",
 }

@@ -56,12 +56,8 @@ def launched(tmp_path_factory):
 
         def child(name, task=worker.measure, threads=2, clients=1):
             case = replace(orders[name].case, clients=clients)
-            if clients > 1:
-                modes = runtimes.load(name).MODES
-                case = next(c for m in modes if not runtimes.serial(c := replace(case, mode=m)))
-            return ready.servers[name].child(
-                task, replace(orders[name], case=case, threads=threads)
-            )
+            order = replace(orders[name], case=case, threads=threads)
+            return ready.servers[name].child(task, order)
 
         yield child
 
