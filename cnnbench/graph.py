@@ -310,7 +310,9 @@ def layer(op: str) -> Callable[[Callable[..., Rule]], Callable[..., Any]]:
 
             if name is not None:
                 attrs["name"] = name
-            return getattr(keras.layers, op)(**attrs)(x)
+            made = getattr(keras.layers, op)(**attrs)
+            # Attention with heads takes query and value as two arguments, all others a list.
+            return made(*x) if "query" in signature(made.call).parameters else made(x)
 
         return call
 

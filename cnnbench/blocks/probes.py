@@ -17,13 +17,28 @@ from typing import Any
 from cnnbench.blocks import at_least_one, block
 from cnnbench.errors import unknown
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d, depthwise_conv2d, separable_conv2d
+from cnnbench.layers.attention import multi_head_attention
+from cnnbench.layers.conv import (
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    depthwise_conv2d,
+    separable_conv2d,
+)
 from cnnbench.layers.dense import dense
+from cnnbench.layers.embedding import embedding
 from cnnbench.layers.merge import add, concatenate, multiply
-from cnnbench.layers.norm import batch_normalization, layer_normalization
-from cnnbench.layers.pool import average_pooling2d, global_average_pooling2d, max_pooling2d
-from cnnbench.layers.recurrent import conv_lstm2d
-from cnnbench.layers.reshape import zero_padding2d
+from cnnbench.layers.norm import batch_normalization, group_normalization, layer_normalization
+from cnnbench.layers.pool import (
+    average_pooling2d,
+    global_average_pooling2d,
+    max_pooling2d,
+    max_pooling3d,
+)
+from cnnbench.layers.recurrent import conv_lstm2d, gru, lstm, simple_rnn
+from cnnbench.layers.reshape import permute, zero_padding2d
+from cnnbench.layers.resize import up_sampling2d
 
 
 @block(input_shape=(2048,), kind="probe")
@@ -83,20 +98,28 @@ def dense_layers(
     return x
 
 
-def _normed(x: Any) -> Any:
-    x = conv2d(x, x.shape[-1], 3, padding="same", use_bias=False)
-    return activation(batch_normalization(x), "relu")
+def _normed(x: Any, then: str = "relu") -> Any:
+    return activation(batch_normalization(x), then)
+
+
+def _same(x: Any, kernel_size: int = 3) -> Any:
+    """A convolution without bias that keeps the shape."""
+    return conv2d(x, x.shape[-1], kernel_size, padding="same", use_bias=False)
 
 
 UNITS: dict[str, Callable[[Any], Any]] = {
     "activation": lambda x: activation(x, "relu"),
     "add": lambda x: add([activation(x, "relu"), x]),
+    "attention": lambda x: multi_head_attention([x, x], 4, x.shape[-1] // 4),
     "average": lambda x: average_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
     "batch_norm": batch_normalization,
+    "bilinear": lambda x: up_sampling2d(x, interpolation="bilinear"),
     "branches": lambda x: concatenate(
         [conv2d(x, x.shape[-1] // 2, 1, activation="relu") for _ in range(4)]
     ),
     "concat": lambda x: concatenate([activation(x, "relu"), x]),
+    "conv1d": lambda x: conv1d(x, x.shape[-1], 3, padding="same", activation="relu"),
+    "conv3d": lambda x: conv3d(x, x.shape[-1], 3, padding="same", activation="relu"),
     "conv_lstm": lambda x: conv_lstm2d(
         x, x.shape[-1], 3, padding="same", activation="relu", return_sequences=True
     ),
@@ -104,17 +127,33 @@ UNITS: dict[str, Callable[[Any], Any]] = {
     "depthwise": lambda x: depthwise_conv2d(x, 3, padding="same"),
     "depthwise_plain": lambda x: depthwise_conv2d(x, 3, padding="same", use_bias=False),
     "depthwise_wide": lambda x: depthwise_conv2d(x, 7, padding="same"),
+    "embedding": lambda x: embedding(x, 1000, 64),
     "gate": lambda x: multiply([x, global_average_pooling2d(x, keepdims=True)]),
     "gelu": lambda x: activation(x, "gelu"),
     "global": lambda x: global_average_pooling2d(x, keepdims=True),
+    "group_norm": lambda x: group_normalization(x, 8),
+    "gru": lambda x: gru(x, x.shape[-1], return_sequences=True),
     "halve": lambda x: max_pooling2d(x, (2, 2), strides=(2, 2)),
+    "hard_silu": lambda x: activation(x, "hard_silu"),
     "layer_norm": layer_normalization,
+    "lstm": lambda x: lstm(x, x.shape[-1], return_sequences=True),
     "max": lambda x: max_pooling2d(x, (3, 3), strides=(1, 1), padding="same"),
-    "normed": _normed,
+    "max3d": lambda x: max_pooling3d(x, (2, 2, 2), strides=(1, 1, 1), padding="same"),
+    "mlp": lambda x: dense(dense(x, 4 * x.shape[-1], activation="gelu"), x.shape[-1]),
+    "normed": lambda x: _normed(_same(x)),
+    "normed_1x1": lambda x: _normed(_same(x, 1), "silu"),
+    "normed_depthwise": lambda x: _normed(
+        depthwise_conv2d(x, 3, padding="same", use_bias=False), "silu"
+    ),
     "pad": lambda x: zero_padding2d(x, 1),
+    "permute": lambda x: permute(x, (2, 1, 3)),
+    "resize": up_sampling2d,
+    "rnn": lambda x: simple_rnn(x, x.shape[-1], return_sequences=True),
     "separable": lambda x: separable_conv2d(x, x.shape[-1], 3, padding="same"),
     "shortcut": lambda x: activation(add([conv2d(x, x.shape[-1], 1), x]), "relu"),
     "sigmoid": lambda x: activation(x, "sigmoid"),
+    "silu": lambda x: activation(x, "silu"),
+    "transposed": lambda x: conv2d_transpose(x, x.shape[-1], 3, strides=2, padding="same"),
 }
 
 
