@@ -16,7 +16,7 @@ The rooms, each of which imports only from those above it:
     machine/             what a machine can do at most, and whether it is fit for timing
     design_space/        every configuration of a block at once: the front, the best
     claims/              what others say of networks, judged on paper and by a run
-    prediction/          what a network should take here, from a minute of measurement
+    prediction/          what a network should take here, from minutes of measurement
     reporting/           all of it for a person: documents, their printers, figures
     api/, cli/           the commands as functions, and on the command line
 

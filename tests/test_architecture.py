@@ -48,7 +48,8 @@ MAY = {
         " runs runner",
         "design_space": "errors units records rule graph cost blocks cases runs runner",
         "claims": "errors units schema records stats graph cost blocks cases runs",
-        "prediction": "errors units records stats graph cost layers host cases runs runner machine",
+        "prediction": "errors units records stats graph cost layers analysis host cases runtimes"
+        " runs runner machine",
         # For a person: it never measures.
         "reporting": "errors units stats graph cost analysis host cases runs machine"
         " design_space claims prediction",

@@ -278,7 +278,7 @@ def choose(
     if machine is None and "time" in (sort, *limits, *(axes or ())):
         raise CnnbenchError(
             "times are predicted where this machine is calibrated, and it is not; "
-            "cnnbench predict TARGET does that once, in about a minute"
+            "cnnbench predict TARGET does that once, in two to three minutes"
         )
     compared = []
     for target in (*targets, *(SIZES if all_applications else ())):

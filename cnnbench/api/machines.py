@@ -156,6 +156,7 @@ def predict(
     *,
     calibrate: bool = False,
     runtime: str = "tensorflow",
+    mode: str = "",
     progress: Progress | None = None,
     **options: Any,
 ) -> Prediction:
@@ -166,6 +167,7 @@ def predict(
         input_shape: as for `trace`.
         calibrate: measure this machine again, even if it was measured before.
         runtime: what measures it.
+        mode: the usual one of the runtime if it is empty, or train: a step with adam.
         progress: told about each launch of that; nobody is told if None.
         **options: those of `trace`, but not `fold`; float32 is the only dtype that is calibrated.
 
@@ -177,7 +179,7 @@ def predict(
 
     _, graph = traced(target, input_shape, **options)
     forecast.check(graph)  # before the time for a calibration is spent
-    found, note = calibration.find(runtime, progress, calibrate)
+    found, note = calibration.find(runtime, progress, calibrate, mode)
     return forecast.forecast(graph, found, note)
 
 

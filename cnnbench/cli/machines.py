@@ -129,16 +129,20 @@ def predict(
     param: options.Params = None,
     include_top: options.IncludeTop = True,
     calibrate: Annotated[
-        bool, Option("--calibrate", help="Measure this machine again, which takes a minute.")
+        bool, Option("--calibrate", help="Measure this machine again, for minutes.")
     ] = False,
     top: Annotated[int, Option(min=1, help="Show only this many layers.")] = 10,
     model: Annotated[bool, Option("--model", help="Show the coefficients too.")] = False,
     format: options.Format = "table",
     runtime: options.Runtime = "tensorflow",
+    mode: Annotated[
+        str, Option(help="The usual one of the runtime, or train: a step with adam.")
+    ] = "",
 ) -> None:
     """Time and peak memory of a network here, without running it.
 
-    For the CPU of this machine, which is measured once, in about a minute.
+    For the CPU of this machine. It is measured once for a runtime and mode, in two to three
+    minutes.
     """
     from cnnbench.reporting.prediction.forecast import document
     from cnnbench.runner.progress import watcher
@@ -152,6 +156,7 @@ def predict(
             batch_size=batch,
             calibrate=calibrate,
             runtime=runtime,
+            mode=mode,
             progress=progress,
         )
     print(show(document(prediction, top, model), format), end="")

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from math import prod
 
 from cnnbench.cost import activation_bytes, weight_bytes
-from cnnbench.graph import Graph, Node
+from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.layers.activation import is_linear
-from cnnbench.prediction.terms import kind_of
+from cnnbench.prediction.kinds import kind_of
 
 LEAST = 256 * 2**10
 """Bytes of the smallest buffer that comes from the arena."""
@@ -219,6 +219,8 @@ def _scratch(node: Node, size: int) -> int:
     """
     if node.op.startswith("MaxPooling"):
         return prod(node.rule.shape)
+    if kind_of(node)[0] == "attention":
+        return ITEMSIZE["float32"] * node.rule.scratch
     twice = node.op == "LayerNormalization" or node.attrs.get("activation") in TWICE
     return size if twice else 0
 

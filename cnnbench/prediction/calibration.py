@@ -1,15 +1,15 @@
-"""CALIBRATION: the models of this machine, from a minute of measurement, cached for later."""
+"""CALIBRATION: the models of this machine, from minutes of measurement, cached for later."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import stats
+from cnnbench import runtimes, stats
 from cnnbench.cases.case import Case
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.host import cache
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, terms
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnbench.runner.loop import Progress
 
 LAUNCHES = 2
-TIME_BUDGET_S = 60.0
+TIME_BUDGET_S = 150.0
 
 
 def _conv(
@@ -40,13 +40,11 @@ def _dense(channels: int, units: int, depth: int = 1, batch: int = 1, **params: 
 def _unit(
     unit: str, size: int, channels: int = 64, depth: int = 2, batch: int = 1, **params: Any
 ) -> Case:
-    params |= {"unit": unit, "depth": depth}
-    return Case("unit_layers", ((size, size, channels),), params, batch)
+    return _of(unit, size, size, channels, depth=depth, batch=batch, **params)
 
 
-def _video(frames: int, size: int, channels: int, depth: int = 1) -> Case:
-    params = {"unit": "conv_lstm", "depth": depth}
-    return Case("unit_layers", ((frames, size, size, channels),), params)
+def _of(unit: str, *shape: int, depth: int = 1, batch: int = 1, **params: Any) -> Case:
+    return Case("unit_layers", (shape,), {"unit": unit, "depth": depth} | params, batch)
 
 
 CASES: tuple[Case, ...] = (
@@ -91,9 +89,53 @@ CASES: tuple[Case, ...] = (
     _dense(512, 1000, last=True),
     *(_unit("normed", 8, 16, 8), _unit("normed", 28), _unit("normed", 7, 256, 3)),
     *(_unit("gate", 56, 256), _unit("gate", 28, 256)),
-    *(_video(8, 8, 16), _video(2, 16, 64), _video(8, 16, 32), _video(4, 8, 64, 2)),
-    *(_video(8, 8, 64), _video(8, 8, 32, 2), _video(8, 16, 64, 2)),
+    *(_of("conv_lstm", 8, 8, 8, 16), _of("conv_lstm", 2, 16, 16, 64)),
+    *(_of("conv_lstm", 8, 16, 16, 32), _of("conv_lstm", 4, 8, 8, 64, depth=2)),
+    *(_of("conv_lstm", 8, 8, 8, 64), _of("conv_lstm", 8, 8, 8, 32, depth=2)),
+    _of("conv_lstm", 8, 16, 16, 64, depth=2),
     _unit("separable", 14, 512, 1, batch=4),
+    # What few of the networks of this catalogue have, and many of others do.
+    *(_unit("silu", 14, depth=4), _unit("silu", 56), _unit("hard_silu", 28)),
+    *(_conv(1, 256, 256, 1, 8), _conv(1, 1024, 1024, 1, 2)),
+    *(_unit("transposed", 7), _unit("transposed", 28, depth=1)),
+    *(_unit("transposed", 14, 256, 1), _unit("transposed", 56, 32, 1)),
+    *(_of("conv1d", 128, 64, depth=4), _of("conv1d", 1024, 64, depth=2)),
+    _of("conv1d", 64, 256, depth=2),
+    *(_of("conv3d", 8, 8, 8, 16, depth=2), _of("conv3d", 8, 28, 28, 32)),
+    *(_of("conv3d", 4, 14, 14, 128), _of("conv3d", 4, 14, 14, 64, depth=2, batch=4)),
+    *(_of("max3d", 8, 28, 28, 32, depth=2), _of("max3d", 4, 14, 14, 64, depth=2)),
+    *(_of(cell, 16, 64) for cell in ("lstm", "gru", "rnn")),
+    *(_of(cell, 64, 128) for cell in ("lstm", "gru", "rnn")),
+    *(_of(cell, 32, 256, depth=2) for cell in ("lstm", "gru", "rnn")),
+    *(_of(cell, 32, 128, batch=8) for cell in ("lstm", "gru", "rnn")),
+    *(_of("attention", 64, 64, depth=2), _of("attention", 196, 192, depth=2)),
+    *(_of("attention", 196, 384), _of("attention", 512, 64)),
+    _of("attention", 49, 256, depth=2, batch=4),
+    *(_of("embedding", 64), _of("embedding", 1024), _of("embedding", 256, batch=8)),
+    *(_unit("resize", 14), _unit("resize", 56, depth=1)),
+    *(_unit("bilinear", 14), _unit("bilinear", 56, depth=1)),
+    *(_unit("group_norm", 28), _unit("group_norm", 56)),
+    *(_unit("permute", 14, 256, 1), _unit("permute", 56, depth=1)),
+    *(_unit("mlp", 56, 96, 1), _unit("mlp", 14, 384, 1), _unit("mlp", 7, 768, 1)),
+    *(_unit("mlp", 28, 96, 1, batch=4), _of("mlp", 196, 192, depth=2)),
+    # Many layers in a row: what a layer costs where none is still warm from the call before.
+    *(_unit("normed", 14, 64, 24), _unit("normed", 28, 32, 20, batch=4)),
+    *(_unit("normed_1x1", 28, 64, 20), _unit("normed_1x1", 14, 128, 20, batch=4)),
+    *(_unit("normed_1x1", 7, 512, 12), _unit("normed_1x1", 56, 64, 6)),
+    *(_unit("normed_depthwise", 28, 96, 16), _unit("normed_depthwise", 14, 240, 12, batch=4)),
+    *(_unit("normed_depthwise", 56, 96, 5), _unit("normed_depthwise", 7, 672, 12)),
+    # Networks that are larger than a cache.
+    *(_conv(7, 1024, 1024, 1, 12), _conv(14, 512, 512, 3, 3), _conv(112, 64, 64, 3, 4)),
+    *(_unit("normed", 56, 128, 5), _unit("normed", 14, 256, 6, batch=8)),
+    *(_unit("normed_1x1", 56, 256, 4), _unit("normed_1x1", 28, 512, 5)),
+    *(_unit("normed_1x1", 28, 128, 6, batch=8), _unit("normed_1x1", 112, 96, 3)),
+    *(_unit("normed_depthwise", 56, 192, 4), _unit("normed_depthwise", 28, 384, 6)),
+    *(_unit("normed_depthwise", 28, 192, 4, batch=8), _unit("separable", 28, 512, 4)),
+    *(_unit("mlp", 28, 192, 3), _unit("mlp", 14, 512, 4), _unit("add", 112, 128, 3)),
+    *(_unit("silu", 112, 96, 3), _unit("concat", 56, 128, 3), _unit("layer_norm", 56, 192, 4)),
+    # One filter for each channel, as ConvNeXt has them.
+    *(_conv(28, 96, 96, 7, groups=96), _conv(14, 384, 384, 7, 2, groups=384)),
+    _conv(7, 256, 256, 7, batch=4, groups=256),
 )  # fmt: skip
 """The probes: each kind of layer, small and large, once and several times."""
 
@@ -130,10 +172,10 @@ def seconds(launches: Iterable[float]) -> float | None:
     return min(launches, default=None)
 
 
-def time_example(result: Result) -> Example | None:
+def time_example(result: Result, unknown: str = "") -> Example | None:
     """A measured case for the model of time; None if it has no samples."""
     measured = seconds(stats.medians(result.samples.values()))
-    amounts = terms.total(terms.of_layers(result.case.graph()))
+    amounts = terms.of_call(result.case.graph(), result.case.mode, unknown)
     return Example(amounts, measured) if measured else None
 
 
@@ -145,51 +187,106 @@ def memory_example(result: Result) -> Example | None:
     """
     peak, graph = result.peak_bytes, result.case.graph()
     drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
-    return Example(memory.terms(graph), peak) if peak and drawn else None
+    return Example(memory.terms(graph, result.case.mode), peak) if peak and drawn else None
 
 
-def calibrate(measured: Sequence[Result], machine: dict[str, Any]) -> Calibration:
-    """Fit the models on measured cases; a CnnbenchError if too few of them were measured."""
-    times = {r.case.id: (r, e) for r in measured if (e := time_example(r))}
-    peaks = {r.case.id: e for r in measured if (e := memory_example(r))}
+def calibrate(
+    measured: Sequence[Result], machine: dict[str, Any], wanted: int = len(CASES)
+) -> Calibration:
+    """Fit the models on measured cases; a CnnbenchError unless half of those `wanted` are there."""
     seen = sum(1 for r in measured if r.peak_bytes)
-    if min(len(times), seen) < len(CASES) / 2:
+    times = {r.case.id: (r, e) for r in measured if (e := time_example(r))}
+    if min(len(times), seen) < wanted / 2:
         raise CnnbenchError(
-            f"a calibration needs half of its {len(CASES)} cases; {len(times)} gave a time and "
+            f"a calibration needs half of its {wanted} cases; {len(times)} gave a time and "
             f"{seen} a peak; give it more time, or see what fails with cnnbench doctor"
         )
     return Calibration(
         machine=machine,
-        time=fitted([e for _, e in times.values()], [*times]),
-        memory=fitted([*peaks.values()], [*peaks], memory.HUBER_DELTA),
+        time=time_model(measured),
+        memory=memory_model(measured),
         per_mac=proportional([(e.measured, r.cost.macs) for r, e in times.values()]),
         per_byte=proportional([(e.measured, r.cost.activation_bytes) for r, e in times.values()]),
     )
 
 
+def time_model(probes: Sequence[Result]) -> Model:
+    """The model of the times of some probes, with what a guess is worth in it."""
+    known = [(r, e, kinds(r)) for r in probes if (e := time_example(r))]
+    guesses = [
+        (
+            [e for _, e, has in known if kind not in has],
+            [e for r, _, has in known if has == {kind} and (e := time_example(r, kind))],
+        )
+        for kind in sorted(set().union(*(has for _, _, has in known)))
+    ]
+    return fitted([e for _, e, _ in known], [r.case.id for r, _, _ in known], guesses=guesses)
+
+
+def memory_model(probes: Sequence[Result]) -> Model:
+    """The model of the peaks of some probes, likewise: nobody knows the code of another kind."""
+    known = [(r, e, kinds(r)) for r in probes if (e := memory_example(r))]
+    guesses = [
+        (
+            [e for _, e, has in known if kind not in has],
+            [e for _, e, has in known if has == {kind}],
+        )
+        for kind in sorted(set().union(*(has for _, _, has in known)))
+    ]
+    ids = [r.case.id for r, _, _ in known]
+    return fitted([e for _, e, _ in known], ids, memory.HUBER_DELTA, guesses)
+
+
+def kinds(result: Result) -> set[str]:
+    """The kinds of the layers of a case."""
+    return {layer.kind for layer in terms.of_layers(result.case.graph())}
+
+
 def find(
-    runtime: str, progress: Progress | None = None, anew: bool = False
+    runtime: str, progress: Progress | None = None, anew: bool = False, mode: str = ""
 ) -> tuple[Calibration, str]:
     """The calibration in the cache; if there is none, or `anew`, it is measured and cached.
 
-    The text is what the user should know about how it was measured.
+    It is for the usual mode of the runtime, or for mode train. The text is what the user should
+    know about how it was measured.
+
+    Raises:
+        UnknownNameError: the runtime does not have that mode, or it is another.
     """
-    if not anew and (known := stored(runtime)):
+    check_mode(runtime, mode)
+    if not anew and (known := stored(runtime, mode)):
         return known, ""
-    wanted = machine(runtime)
+    here = machine(runtime, mode)
+    cases = probes(runtime, here["mode"])
     run = session.start(runtime).measure(
-        CASES, progress, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
+        cases, progress, runtime=runtime, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
-    calibration = calibrate(results(run)[0], wanted)
-    return calibration, cache.write("calibration", wanted, calibration)
+    calibration = calibrate(results(run)[0], here, len(cases))
+    return calibration, cache.write("calibration", here, calibration)
 
 
-def stored(runtime: str) -> Calibration | None:
+def stored(runtime: str, mode: str = "") -> Calibration | None:
     """The calibration of this machine, if it was ever measured; nothing is measured now."""
-    return cache.read("calibration", Calibration, machine(runtime), lambda c: c.machine)
+    return cache.read("calibration", Calibration, machine(runtime, mode), lambda c: c.machine)
 
 
-def machine(runtime: str) -> dict[str, Any]:
+def check_mode(runtime: str, mode: str) -> None:
+    """Refuse a mode that is not calibrated."""
+    usual, *others = runtimes.load(runtime).MODES
+    if mode and mode not in (known := [usual, *(m for m in others if m == "train")]):
+        raise unknown("mode to predict", mode, known)
+
+
+def probes(runtime: str, mode: str) -> list[Case]:
+    """The cases of a calibration; what has no weights cannot be trained."""
+    cases = [replace(case, runtime=runtime, mode=mode) for case in CASES]
+    if mode != "train":
+        return cases
+    return [case for case in cases if any(node.rule.weights for node in case.graph().nodes)]
+
+
+def machine(runtime: str, mode: str = "") -> dict[str, Any]:
     """What a calibration depends on; when any of it changes, the machine is measured again."""
     cases = hashlib.sha256(" ".join(case.id for case in CASES).encode()).hexdigest()
-    return {**probing.key(runtime, "cpu", "float32", None), "cases": cases[:16]}
+    key = probing.key(runtime, "cpu", "float32", None)
+    return {**key, "mode": mode or key["mode"], "cases": cases[:16]}

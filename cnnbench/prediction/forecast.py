@@ -47,7 +47,7 @@ class Prediction(Record):
 
     Args:
         cost: of the network, on paper.
-        time: seconds of a call, in graph mode on the CPU.
+        time: seconds of a call, or of a training step, in the mode of the calibration on the CPU.
         rise: bytes by which the first call raises the peak memory of the process.
         call_s: the part of the time that every call takes, whatever the network.
         layers: in the order of the network.
@@ -114,11 +114,12 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
     check(graph)
     of_layers = terms.of_layers(graph)
     paper = cost(graph)
-    time = _expected(calibration.time, terms.total(of_layers))
+    mode = calibration.machine["mode"]
+    time = expected_time(graph, calibration.time, mode)
     return Prediction(
         cost=paper,
         time=time,
-        rise=_expected(calibration.memory, memory.terms(graph)),
+        rise=expected_rise(graph, calibration.memory, mode),
         call_s=calibration.time.predict({CALL: 1.0}),
         layers=tuple(
             LayerTime(
@@ -141,21 +142,21 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
 def of_cases(cases: Iterable[Case], threads: int | None) -> list[PredictedRise]:
     """What a run should find, for the cases that the calibrations of this machine are made for.
 
-    These are first calls in graph mode on the CPU with all cores, in float32. Nothing is said of a
-    network that takes a framework to be read, or that has a layer without a rule.
+    These are first calls or training steps on the CPU with all cores, in float32. Nothing is said
+    of a network that takes a framework to be read, or that has a layer without a rule.
     """
     fitting = [
         case
         for case in cases
-        if (case.device, case.mode, case.dtype) == ("cpu", "graph", "float32")
-        and not (case.threads or threads)
+        if (case.device, case.dtype) == ("cpu", "float32") and not (case.threads or threads)
     ]
-    known = {runtime: stored(runtime) for runtime in dict.fromkeys(c.runtime for c in fitting)}
+    places = dict.fromkeys((case.runtime, case.mode) for case in fitting)
+    known = {place: stored(*place) for place in places}
     found = []
     for case in fitting:
-        graph = _on_paper(case) if (calibration := known[case.runtime]) else None
+        graph = _on_paper(case) if (calibration := known[case.runtime, case.mode]) else None
         if calibration and graph:
-            rise = _expected(calibration.memory, memory.terms(graph))
+            rise = expected_rise(graph, calibration.memory, case.mode)
             found.append(PredictedRise(case.id, rise.value, rise.low, rise.high))
     return found
 
@@ -169,6 +170,23 @@ def _on_paper(case: Case) -> Graph | None:
     return None
 
 
-def _expected(model: Model, amounts: Terms) -> Expected:
+def expected_time(graph: Graph, model: Model, mode: str = "graph") -> Expected:
+    """The seconds of a call; the time of each layer that is a guess has the range of a guess."""
+    layers = terms.of_layers(graph)
+    guessed = sum(model.predict(layer.terms) for layer in layers if layer.guessed)
+    return _expected(model, terms.of_call(graph, mode), guessed)
+
+
+def expected_rise(graph: Graph, model: Model, mode: str = "graph") -> Expected:
+    """The rise of the peak memory over a first call; of a network with a guess all is one."""
+    amounts = memory.terms(graph, mode)
+    guessed = any(layer.guessed for layer in terms.of_layers(graph))
+    return _expected(model, amounts, model.predict(amounts) if guessed else 0.0)
+
+
+def _expected(model: Model, amounts: Terms, guessed: float) -> Expected:
+    """A value, of which `guessed` is a guess, and its range."""
     value = model.predict(amounts)
-    return Expected(value, value * model.low, value * model.high)
+    known = value - guessed
+    low, high = min(model.low, model.guess_low), max(model.high, model.guess_high)
+    return Expected(value, known * model.low + guessed * low, known * model.high + guessed * high)

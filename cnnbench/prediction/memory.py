@@ -16,33 +16,24 @@ from __future__ import annotations
 from math import prod
 
 from cnnbench import cost
+from cnnbench.analysis.training import training
 from cnnbench.graph import Graph, Node
-from cnnbench.layers.activation import is_linear
-from cnnbench.prediction.buffers import LEAST, TWICE, ahead, plan, prepared, rise
-from cnnbench.prediction.terms import CALL, Terms, kind_of, weight_bytes
+from cnnbench.prediction.buffers import LEAST, ahead, plan, prepared, rise
+from cnnbench.prediction.kinds import LOOPS, has_bias, kind_of, of_graph
+from cnnbench.prediction.terms import CALL, Terms, weight_bytes
 
 HUBER_DELTA = 0.02
 """As `model.HUBER_DELTA`. Peaks repeat within 1 %; a larger error comes from a missing term."""
 
-_NODES = {
-    "conv 1x1": 4,
-    "conv kxk": 4,
-    "conv grouped": 4,
-    "depthwise": 5,
-    "separable": 8,
-    "dense": 3,
-    "batch norm": 16,
-    "layer norm": 23,
-    "copy": 2,
-    "recurrent": 160,  # a loop
-}
-"""Operations that Keras makes of a layer without bias, including those that read its weights. A
-bias adds five, with the activation after it. A layer of any other kind is one operation."""
+_ALONE = {"attention", "conv 3d", "embedding", "group norm", "order", "resize", "transposed"}
+"""Kinds whose code no other kind needs."""
+
+_SIGMOIDS = ("sigmoid", "silu", "swish", "hard_sigmoid", "hard_silu", "hard_swish")
 
 _KIB = 2**10
 _A_NODE = 12.2 * _KIB
 _ANY = 225 * _KIB
-_ROOM = 1330 * _KIB
+_ROOM = 1100 * _KIB
 _A_NODE_HELD = 29 * _KIB
 _TABLES = 448 * _KIB
 """Tables of the first three regions of the arena; the table of a larger one is mapped by itself."""
@@ -56,8 +47,10 @@ _AFTER = 9 * 2**20
 """Code of a first product with a matrix, loaded and generated after all convolutions."""
 
 
-def terms(graph: Graph) -> Terms:
-    """The terms of a first call, in bytes or as counts."""
+def terms(graph: Graph, mode: str = "graph") -> Terms:
+    """The terms of a first call, or with mode train of a first step, in bytes or as counts."""
+    if mode == "train":
+        return _of_step(graph)
     buffers = plan(graph)
     large, tables, small = rise(graph, buffers)
     amounts: Terms = {
@@ -75,9 +68,6 @@ def terms(graph: Graph) -> Terms:
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.rule.view:
             continue
-        if kind_of(node)[0] == "recurrent":
-            code |= {"recurrent", "reordering"} if node.rule.shape[0] > 1 else {"recurrent"}
-            continue
         code.update(_code(graph, node))
         of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
         shapes.update((kind, *of) for kind in _convolutions(node))
@@ -89,13 +79,32 @@ def terms(graph: Graph) -> Terms:
     if any(reorders(node) for node in graph.nodes):
         largest, before = reordered(graph)
         amounts["conv weights reordered, bytes"] = float(largest)
-        amounts["conv weights reordered before, bytes"] = float(before)
+        # Small pieces find room in what the graph needed while it was optimised.
+        left = max(0.0, before - amounts["graph, bytes"])
+        amounts["conv weights reordered before, bytes"] = left
     if grouped := [n for n in graph.nodes if kind_of(n)[0] == "conv grouped"]:
         # XLA runs these layers, on copies of what such a layer reads and writes.
         copied = [[*(graph.nodes[i] for i in node.inputs), node] for node in grouped]
         sizes = [sum(cost.activation_bytes(graph, node) for node in nodes) for nodes in copied]
         amounts["conv grouped, bytes"] = float(max(sizes))
     return amounts | {f"{name}, code": 1.0 for name in sorted(code)}
+
+
+def _of_step(graph: Graph) -> Terms:
+    """What is kept for the backward pass and what is alive at the peak, as on paper."""
+    paper = training(graph).memory
+    code = {name for node in graph.nodes for name in _code(graph, node)}
+    return {
+        CALL: 1.0,
+        "kept for the backward pass, bytes": float(paper.activations),
+        "gradients, bytes": float(paper.gradients),
+        "alive at the peak, bytes": float(paper.peak - paper.weights - paper.slots),
+        "graph, operations": float(of_graph(graph)),
+        "graph, arrays of weights": float(
+            sum(w.trainable for node in graph.nodes for w in node.rule.weights)
+        ),
+        **{f"{name}, code": 1.0 for name in sorted(code)},
+    }
 
 
 def _convolutions(node: Node) -> tuple[str, ...]:
@@ -108,6 +117,12 @@ def _convolutions(node: Node) -> tuple[str, ...]:
 def _code(graph: Graph, node: Node) -> set[str]:
     """The code that a layer needs in memory, by the names of the terms."""
     kind, _ = kind_of(node)
+    if kind in LOOPS:
+        several = node.rule.shape[0] > 1
+        if kind == "recurrent":
+            return {kind, "reordering"} if several else {kind}
+        # The products of a step run the same code as a dense layer's.
+        return {kind, "loop", "dense", *(["products generated"] if several else [])}
     then = node.attrs.get("activation")
     dense, grouped, merge = kind == "dense", kind == "conv grouped", kind == "merge"
     depthwise = kind in ("depthwise", "separable")
@@ -119,17 +134,17 @@ def _code(graph: Graph, node: Node) -> set[str]:
     shapes = {graph.nodes[i].rule.shape for i in node.inputs}
     needed = {
         "bias and activation": fused and not depthwise and then == "relu",
-        "bias of channels": fused and conv,
+        "bias of channels": (fused and conv) or (kind == "transposed" and has_bias(node)),
         "constants": (fused and conv)
         or (norm or kind == "copy" or over_all)
         or (dense and not fused and len(leading) > 1),
-        "reordering": conv and (reorders(node) or depthwise),
+        "reordering": (conv and (reorders(node) or depthwise)) or kind == "transposed",
         "depthwise": depthwise,
         # Where threads get different numbers of rows, one more kernel is generated.
         "depthwise of an odd number of rows": depthwise and prod(leading[:2]) % 2 == 1,
         "dense": dense,
         "dense with bias": dense and fused,
-        "products generated": grouped or (dense and prod(leading) > 1),
+        "products generated": grouped or (kind in ("dense", "attention") and prod(leading) > 1),
         "conv grouped": grouped,
         "copy": kind == "copy",
         "layer norm": kind == "layer norm",
@@ -137,8 +152,10 @@ def _code(graph: Graph, node: Node) -> set[str]:
         "merging": merge,
         "spreading": norm or (merge and len(shapes) > 1),
         "softmax": then == "softmax" or node.op == "Softmax",
+        "sigmoid": then in _SIGMOIDS,
+        "gelu": then == "gelu",
     }
-    return {name for name, needs in needed.items() if needs}
+    return {name for name, needs in needed.items() if needs} | ({kind} & _ALONE)
 
 
 def graph_bytes(graph: Graph) -> float:
@@ -149,24 +166,11 @@ def graph_bytes(graph: Graph) -> float:
     tables of the arena have used some of that room. The constants are those of TensorFlow 2.21
     on Linux, from probes of one to forty layers.
     """
-    nodes = 3 + sum(_nodes(n) for i, n in enumerate(graph.nodes) if i not in graph.inputs)
+    nodes = 3 + of_graph(graph)
     sizes = [cost.weight_bytes(graph, n, weight) for n in graph.nodes for weight in n.rule.weights]
     small = sum(size for size in sizes if size < LEAST)
     held = small + 2 * min(prepared(graph).tables, _TABLES)
     return max(0.0, min(_A_NODE_HELD * nodes + held - _ROOM, _A_NODE * nodes + _ANY))
-
-
-def has_bias(node: Node) -> bool:
-    """Whether a layer with weights adds a bias."""
-    return bool(node.rule.weights or node.shared) and bool(node.attrs.get("use_bias", True))
-
-
-def _nodes(node: Node) -> int:
-    kind, _ = kind_of(node)
-    biased = has_bias(node) and kind not in ("batch norm", "layer norm")
-    then = node.attrs.get("activation")
-    plain = bool(node.rule.weights) and not biased and not is_linear(then)
-    return _NODES.get(kind, 1) + 5 * biased + plain + 5 * (then in TWICE)
 
 
 def reordered(graph: Graph) -> tuple[int, int]:

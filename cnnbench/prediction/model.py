@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -35,12 +35,17 @@ class Model(Record):
         high: measured over predicted; one case in ten is above it. Both are from cases that were
             left out of the fit.
         examples: how many cases it was fitted on.
+        guess_low: the same as `low` for what is a guess: how far the probes of each kind were from
+            what a model without probes of that kind made of them.
+        guess_high: likewise.
     """
 
     coefficients: dict[str, float]
     low: float
     high: float
     examples: int
+    guess_low: float = math.nan
+    guess_high: float = math.nan
 
     def __repr__(self) -> str:
         span = f"{self.low:.2f} to {self.high:.2f} times the prediction"
@@ -57,24 +62,42 @@ def summed(coefficients: Mapping[str, float], terms: Terms) -> float:
 
 
 def fitted(
-    examples: Sequence[Example], groups: Sequence[Hashable], delta: float = HUBER_DELTA
+    examples: Sequence[Example],
+    groups: Sequence[Hashable],
+    delta: float = HUBER_DELTA,
+    guesses: Iterable[tuple[Sequence[Example], Sequence[Example]]] = (),
 ) -> Model:
     """The model of at least two examples, with its errors on examples that it was not fitted on.
 
     For these errors, the examples of one of the `groups` at a time are left out of the fit.
+    Each of the `guesses` is what a kind of layers would be worth if it were unknown: the examples
+    without it, and those of it as guesses.
     """
+    parts = [
+        (
+            [e for e, g in zip(examples, groups, strict=True) if g != group],
+            [e for e, g in zip(examples, groups, strict=True) if g == group],
+        )
+        for group in dict.fromkeys(groups)
+    ]
+    low, high = _span(parts, delta)
+    guess_low, guess_high = _span(guesses, delta)
+    return Model(coefficients(examples, delta), low, high, len(examples), guess_low, guess_high)
+
+
+def _span(
+    parts: Iterable[tuple[Sequence[Example], Sequence[Example]]], delta: float
+) -> tuple[float, float]:
+    """The 10th and 90th percentile of measured over predicted, for what each fit did not see."""
     import numpy as np
 
-    quotients = []
-    for group in dict.fromkeys(groups):
-        inside = [e for e, g in zip(examples, groups, strict=True) if g != group]
-        outside = [e for e, g in zip(examples, groups, strict=True) if g == group]
+    known = []
+    for inside, outside in parts:
         without = coefficients(inside, delta) if inside else {}
-        pairs = [(e.measured, summed(without, e.terms)) for e in outside]
-        quotients += [measured / predicted for measured, predicted in pairs if predicted]
-    known = [quotient for quotient in quotients if quotient]
+        predicted = [summed(without, e.terms) for e in outside]
+        known += [e.measured / p for e, p in zip(outside, predicted, strict=True) if p]
     low, high = np.quantile(known, (0.1, 0.9)) if known else (math.nan, math.nan)
-    return Model(coefficients(examples, delta), float(low), float(high), len(examples))
+    return float(low), float(high)
 
 
 def coefficients(examples: Sequence[Example], delta: float = HUBER_DELTA) -> dict[str, float]:

@@ -16,24 +16,21 @@ from cnnbench import cost
 from cnnbench.cost import LayerCost
 from cnnbench.graph import Graph, Node
 from cnnbench.layers.activation import activated, is_linear
+from cnnbench.prediction.kinds import LOOPS, both_ways, kind_of, of_graph, operations
 
 Terms = dict[str, float]
 """The amount of each term, by name."""
 
 CALL = "call"
 
-_KIND_OF = {
-    "Dense": "dense",
-    "BatchNormalization": "batch norm",
-    "LayerNormalization": "layer norm",
-    "DepthwiseConv2D": "depthwise",
-    "SeparableConv2D": "separable",
-    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), "merge"),
-    **dict.fromkeys(
-        ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Rescaling"), "activation"
-    ),
-    **dict.fromkeys(("Concatenate", "ZeroPadding2D", "Cropping2D"), "copy"),
-}
+CACHE = 16 * 2**20
+"""Bytes that may still be in a cache when the next call begins. What a larger network reads and
+writes comes from further away, at a price that is fitted. It is half of the last-level cache of
+the machine on which this was tried; a quarter and all of it fit less well."""
+
+FEW = 150
+"""Operations of TensorFlow's graph that cost nothing by themselves. Many read or prepare weights
+and wait for nothing, so that they fit beside the others; of a larger graph the rest does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,18 @@ class LayerTerms:
     guessed: bool = False
 
 
-def of_layers(graph: Graph) -> list[LayerTerms]:
-    """The layers that take time, in the order of the graph."""
+def of_layers(graph: Graph, unknown: str = "") -> list[LayerTerms]:
+    """The layers that take time, in the order of the graph.
+
+    Layers of a kind that is `unknown` are guesses, as if no probe had them.
+    """
+    paper = cost.cost(graph)
+    far = paper.activation_bytes + sum(weight_bytes(graph, node) for node in graph.nodes) > CACHE
+    count = of_graph(graph)
+    many = 1 - FEW / count if count > FEW else 0.0
     return [
-        _of_layer(graph, node, layer)
-        for node, layer in zip(graph.nodes, cost.cost(graph).layers, strict=True)
+        _of_layer(graph, node, layer, unknown, far, many)
+        for node, layer in zip(graph.nodes, paper.layers, strict=True)
         if node.op != "InputLayer" and not node.rule.view
     ]
 
@@ -68,43 +72,50 @@ def total(layers: list[LayerTerms]) -> Terms:
     return sums
 
 
-def kind_of(node: Node) -> tuple[str, bool]:
-    """The kind of a layer, and whether it is a guess."""
-    op = node.op.removeprefix("ops.")
-    if op == "Conv2D":
-        if node.attrs.get("groups", 1) != 1:
-            return "conv grouped", False
-        size = node.attrs["kernel_size"]
-        taps = size if isinstance(size, int) else prod(size)
-        return ("conv 1x1" if taps == 1 else "conv kxk"), False
-    if op.startswith("ConvLSTM"):
-        return "recurrent", not op.endswith("2D")
-    if "Pooling" in op:
-        return "pooling", not op.endswith("2D")
-    if op in _KIND_OF:
-        return _KIND_OF[op], False
-    return ("conv kxk" if node.rule.macs else "activation"), True
+def of_call(graph: Graph, mode: str, unknown: str = "") -> Terms:
+    """The terms of a call, or of a training step: mode train.
+
+    The backward pass has the same layers as the forward pass. Then the optimizer changes each
+    array of weights.
+    """
+    amounts = total(of_layers(graph, unknown))
+    if mode == "train":
+        weights = [w for node in graph.nodes for w in node.rule.weights if w.trainable]
+        amounts["update, arrays"] = float(len(weights))
+        amounts["update, values"] = float(sum(prod(w.shape) for w in weights))
+    return amounts
 
 
-def _of_layer(graph: Graph, node: Node, layer: LayerCost) -> LayerTerms:
-    kind, guessed = kind_of(node)
+def _of_layer(
+    graph: Graph, node: Node, layer: LayerCost, unknown: str, far: bool, many: float
+) -> LayerTerms:
+    kind, guessed = kind_of(node, unknown)
     if kind == "merge" and len({graph.nodes[index].rule.shape for index in node.inputs}) > 1:
         kind = "broadcast"
+    if kind == "dense" and len(node.rule.shape) > 2:
+        kind = "dense on positions"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
     terms: Terms = {}
     for part, size in _parts(graph, kind, node, layer):
         terms[f"{part}, layers"] = 1.0
         groups = node.attrs["groups"] if kind == "conv grouped" else 1
         terms |= _amounts(part, size, groups)
-    if kind == "recurrent":
+    if kind in LOOPS:
         steps = graph.nodes[node.inputs[0]].rule.shape[1]
-        terms["recurrent, steps"] = float(steps)
-        terms["recurrent, weight bytes"] = float(steps * layer.weight_bytes)
+        loops = 2 if both_ways(node) else 1
+        terms[f"{kind}, layers"] *= loops
+        terms[f"{kind}, steps"] = float(loops * steps)
+        terms[f"{kind}, weight bytes"] = float(steps * layer.weight_bytes)
     elif kind != "activation":
         inside = node.attrs.get("activation")
         if not is_linear(inside) and inside != "relu":  # these are not a pass of their own
-            _, operations, _ = activated(inside, layer.output_shape)
-            terms["activation, operations"] = float(operations)
+            _, work, _ = activated(inside, layer.output_shape)
+            terms["activation, operations"] = float(work)
+    if far:
+        terms["beyond the cache, bytes"] = float(layer.input_bytes + layer.activation_bytes)
+        terms["beyond the cache, weight bytes"] = float(layer.weight_bytes)
+    if many:
+        terms[f"graph beyond {FEW}, operations"] = many * operations(node)
     return LayerTerms(layer.name, layer.op, kind, terms, guessed)
 
 
@@ -130,10 +141,15 @@ def _parts(graph: Graph, kind: str, node: Node, layer: LayerCost) -> list[tuple[
 _AMOUNTS = {
     "conv 1x1": ("MACs", "taps read", "bytes", "weight bytes"),
     "conv kxk": ("MACs", "taps read", "bytes", "weight bytes"),
-    "conv grouped": ("MACs", "taps read"),
+    "conv grouped": ("MACs", "taps read", "bytes"),
     "depthwise": ("MACs", "bytes"),
-    "recurrent": ("MACs",),
+    "conv 3d": ("MACs", "bytes"),
+    "transposed": ("MACs", "bytes"),
+    **dict.fromkeys(LOOPS, ("MACs",)),
     "dense": ("MACs", "weight bytes"),
+    "dense on positions": ("MACs", "bytes", "weight bytes"),
+    "attention": ("MACs", "operations", "bytes"),
+    "resize": ("operations", "bytes"),
     "pooling": ("operations", "bytes"),
     "activation": ("operations", "bytes"),
 }

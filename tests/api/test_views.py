@@ -39,7 +39,8 @@ def made(tmp_path_factory):
     comparison = cnnbench.compare(old, new)
     verified = cnnbench.verify(["two-3x3-for-5x5"])
     graph = cnnbench.trace(NAME)
-    prediction = forecast(graph, Calibration(stored.MACHINE, MODEL, MODEL, 1e-9, 1e-9))
+    where = stored.MACHINE | {"runtime": "fake", "mode": "graph"}
+    prediction = forecast(graph, Calibration(where, MODEL, MODEL, 1e-9, 1e-9))
     roofline = cnnbench.roofline(NAME, on="A100")
     choice = cnnbench.choose([NAME])
     sweep = cnnbench.sweep(NAME, {"n_filters": range(8, 60)}, top=0)

@@ -168,7 +168,7 @@ def test_a_file_that_was_copied_from_another_machine_is_as_none(kept, tmp_path, 
 
 def test_that_of_another_machine_is_as_none(kept, monkeypatch):
     machine = calibration.machine
-    monkeypatch.setattr(calibration, "machine", lambda runtime: machine(runtime) | {"cpu": "x"})
+    monkeypatch.setattr(calibration, "machine", lambda *of: machine(*of) | {"cpu": "x"})
     with pytest.raises(AssertionError, match="fake was started"):
         calibration.find("fake", Progress())
 
@@ -315,6 +315,37 @@ def test_what_is_a_guess_is_said(kept):
     graph = trace(rms_normalization, (8, 8, 4))
     found = forecast(graph, calibration.find("fake", Progress())[0])
     assert "no probe has RMSNormalization" in show(page.document(found), "table")
+
+
+def test_a_guess_widens_the_range(kept):
+    known, _ = calibration.find("fake", Progress())
+    worth = replace(known.time, low=0.9, high=1.1, guess_low=0.5, guess_high=4.0)
+    time = forecast(trace(rms_normalization, (512, 512, 64)), replace(known, time=worth)).time
+    call = worth.predict({"call": 1.0})
+    guess = time.value - call
+    assert guess > call
+    assert time.low == pytest.approx(0.9 * call + 0.5 * guess)
+    assert time.high == pytest.approx(1.1 * call + 4.0 * guess)
+
+
+def test_a_training_step_is_predicted_from_steps(home, monkeypatch):
+    # The fake takes three times as long for a step.
+    monkeypatch.setenv("CNNBENCH_HOME", str(home))
+    monkeypatch.setattr(calibration, "LAUNCHES", 1)
+    call = api.predict("residual_module", (56, 56, 64), runtime="fake")
+    step = api.predict("residual_module", (56, 56, 64), runtime="fake", mode="train")
+    run = session.start("fake").measure(
+        [Case("residual_module", (56, 56, 64), mode="train")], runtime="fake", launches=1
+    )
+    assert calibration.machine("fake", "train")["mode"] == "train"
+    assert step.time.value == pytest.approx(results(run)[0][0].time.value, rel=0.15)
+    assert step.time.value > 1.5 * call.time.value
+    assert "time of a step" in show(page.document(step), "table")
+
+
+def test_another_mode_is_not_predicted(kept):
+    with pytest.raises(CnnbenchError, match="mode to predict 'eager'"):
+        api.predict("residual_module", runtime="fake", mode="eager")
 
 
 @pytest.mark.parametrize(

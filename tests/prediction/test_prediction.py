@@ -8,12 +8,24 @@ from benchmarks.prediction import heldout
 from cnnbench import api
 from cnnbench.graph import trace
 from cnnbench.layers.activation import activation
-from cnnbench.layers.conv import conv2d, separable_conv2d
+from cnnbench.layers.attention import multi_head_attention
+from cnnbench.layers.conv import (
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+    separable_conv2d,
+)
 from cnnbench.layers.dense import dense
+from cnnbench.layers.embedding import embedding
 from cnnbench.layers.merge import add, concatenate, multiply
-from cnnbench.layers.norm import dropout, rms_normalization
+from cnnbench.layers.norm import dropout, group_normalization, rms_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling1d, max_pooling2d
-from cnnbench.layers.recurrent import conv_lstm1d, conv_lstm2d
+from cnnbench.layers.recurrent import conv_lstm1d, conv_lstm2d, lstm
+from cnnbench.layers.reshape import permute
+from cnnbench.layers.resize import up_sampling2d
+from cnnbench.layers.wrappers import bidirectional
 from cnnbench.prediction import buffers, model, terms
 from cnnbench.prediction.buffers import Arena
 from cnnbench.prediction.model import Example
@@ -60,11 +72,66 @@ def test_at_a_larger_batch_the_weights_are_reordered():
         (lambda x: add([x, x]), "merge"),
         (lambda x: activation(x, "relu"), "activation"),
         (lambda x: concatenate([x, x]), "copy"),
+        (lambda x: conv2d_transpose(x, 4, 3), "transposed"),
+        (lambda x: up_sampling2d(x), "resize"),
+        (lambda x: permute(x, (2, 1, 3)), "order"),
+        (lambda x: group_normalization(x, 2), "group norm"),
     ],
 )
 def test_layers_have_kinds(layer, kind):
     (found,) = terms.of_layers(trace(layer, (8, 8, 4)))
+    assert (found.kind, found.guessed) == (
+        "dense on positions" if kind == "dense" else kind,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "kind"),
+    [
+        (lambda x: conv1d(x, 4, 3), (8, 4), "conv kxk"),
+        (lambda x: conv3d(x, 4, 3), (8, 8, 8, 4), "conv 3d"),
+        (lambda x: multi_head_attention([x, x], 2, 4), (8, 4), "attention"),
+        (lambda x: embedding(x, 10, 4), (8,), "embedding"),
+        (lambda x: dense(x, 4), (8,), "dense"),
+        (lambda x: max_pooling1d(x), (8, 4), "pooling"),
+    ],
+)
+def test_layers_of_other_ranks_have_kinds(layer, shape, kind):
+    (found,) = terms.of_layers(trace(layer, shape))
     assert (found.kind, found.guessed) == (kind, False)
+
+
+def test_a_layer_for_both_directions_of_time_is_two():
+    inside = {"class_name": "LSTM", "config": {"units": 4}, "module": "keras.layers"}
+    (one,) = terms.of_layers(trace(lambda x: lstm(x, 4), (5, 2)))
+    (two,) = terms.of_layers(trace(lambda x: bidirectional(x, inside), (5, 2)))
+    # Four gates of 4 units: (2 + 4) * 16 + 16 = 112 weights, which each of 5 steps reads.
+    assert one.terms == {
+        "lstm, layers": 1,
+        "lstm, steps": 5,
+        "lstm, MACs": 480,
+        "lstm, weight bytes": 2_240,
+    }
+    assert two.terms == {name: 2 * amount for name, amount in one.terms.items()}
+
+
+def test_what_is_larger_than_a_cache_comes_from_further_away():
+    def far(features):
+        graph = trace(lambda x: dense(dense(x, features), features), (features,))
+        return [
+            layer.terms.get("beyond the cache, weight bytes") for layer in terms.of_layers(graph)
+        ]
+
+    # Two layers of 1,024 and of 2,048 features have 8 and 32 MiB of weights, and a bias each.
+    assert far(1024) == [None, None]
+    assert far(2048) == [(2048 + 1) * 2048 * 4] * 2
+
+
+def test_a_training_step_also_changes_its_weights():
+    graph = trace(lambda x: dense(x, 4), (3,))
+    forward, step = terms.of_call(graph, "graph"), terms.of_call(graph, "train")
+    assert step == forward | {"update, arrays": 2, "update, values": 16}
 
 
 def test_a_layer_that_works_step_by_step_reads_its_weights_at_each():
@@ -79,6 +146,7 @@ def test_a_layer_that_works_step_by_step_reads_its_weights_at_each():
         "recurrent, steps": 5,
         "recurrent, MACs": 276_480,
         "recurrent, weight bytes": 17_600,
+        "graph beyond 150, operations": 10,  # a loop is 160
     }
 
 
@@ -97,12 +165,27 @@ def test_an_activation_inside_a_layer_counts_where_it_is_a_pass_of_its_own(insid
 def test_a_layer_that_no_probe_has_is_said_to_be_a_guess():
     cases = (
         (rms_normalization, (8, 8, 4)),
-        (max_pooling1d, (8, 4)),
+        (lambda x: conv3d_transpose(x, 4, 3), (8, 8, 8, 4)),
         (lambda x: conv_lstm1d(x, 2, 3), (5, 8, 2)),
     )
     for layer, shape in cases:
         (found,) = terms.of_layers(trace(layer, shape))
         assert found.guessed
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "near"),
+    [
+        (lambda x: conv2d(x, 4, 3), "conv kxk", "dense"),
+        (lambda x: activation(x, "relu"), "batch norm", "activation"),
+        (lambda x: conv2d_transpose(x, 4, 3), "transposed", "dense"),
+        (lambda x: group_normalization(x, 2), "group norm", "layer norm"),
+    ],
+)
+def test_a_layer_of_an_unknown_kind_counts_as_the_nearest(layer, kind, near):
+    (found,) = terms.of_layers(trace(layer, (8, 8, 4)), unknown=kind)
+    of_dense = {"dense": "dense on positions"}
+    assert (found.kind, found.guessed) == (of_dense.get(near, near), found.op != "Activation")
 
 
 def test_what_only_renames_takes_no_time():
@@ -179,6 +262,13 @@ def test_the_range_is_of_cases_that_were_left_out():
 def test_without_a_case_to_leave_out_the_range_is_not_a_number():
     found = model.fitted(line(1.0, 1.0, (1, 2)), ["a", "a"])
     assert math.isnan(found.low)
+
+
+def test_the_range_of_a_guess_is_of_kinds_that_were_left_out():
+    # The first kind says 1 for each x, of which the second has 4 and 2; and 3 the other way round.
+    first, second = line(0.0, 1.0, (1, 2)), [Example({"x": 1.0}, 4.0), Example({"x": 1.0}, 2.0)]
+    found = model.fitted([*first, *second], "abcd", guesses=[(first, second)])
+    assert (found.guess_low, found.guess_high) == pytest.approx((2.2, 3.8), rel=0.01)
 
 
 def test_a_naive_predictor_is_the_median_quotient():
@@ -425,6 +515,7 @@ def test_each_group_reads_its_taps_for_its_own_filters():
         "conv grouped, layers": 1,
         "conv grouped, MACs": 512,
         "conv grouped, taps read": 256,
+        "conv grouped, bytes": 2_048,
     }
 
 

@@ -4,23 +4,24 @@ import re
 
 import pytest
 
-from benchmarks.prediction import heldout, page
-from cnnbench import blocks
+from benchmarks.prediction import heldout, page, unseen
+from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
-from cnnbench.prediction import calibration
+from cnnbench.prediction import calibration, terms
 from cnnbench.reporting import formats
 from cnnbench.runs import store
 from cnnbench.runs.result import results
 from tests.support import ROOT, words
 
 REPORT = ROOT / "reports" / "prediction"
+MEASURED = [name for name in ("applications", "training") if (REPORT / name).is_dir()]
 
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory):
     """The committed raw data, rendered by this version in a folder of its own."""
     folder = tmp_path_factory.mktemp("prediction")
-    formats.write(page.document(store.read(REPORT)), folder)
+    formats.write(page.document(store.read(REPORT), unseen.parts()), folder)
     return folder
 
 
@@ -31,7 +32,7 @@ def test_the_page_comes_from_its_raw_data(again):
 
 def test_the_page_has_the_figures_that_it_shows(again):
     shown = set(re.findall(r"\]\((\w+\.png)\)", (REPORT / "README.md").read_text()))
-    assert shown == {"time.png", "memory.png"}
+    assert shown == {"time.png", "memory.png", *(f"{name}.png" for name in MEASURED)}
     assert shown == {p.name for p in again.glob("*.png")} == {p.name for p in REPORT.glob("*.png")}
 
 
@@ -54,13 +55,40 @@ def test_what_the_page_says_is_counted_here_again():
     assert f"{share} **{verdict}.**" in (REPORT / "README.md").read_text()
 
 
+@pytest.mark.parametrize("part", MEASURED)
+def test_what_it_says_of_unseen_networks_is_counted_here_again(part):
+    measured = unseen.measured(store.read(REPORT / part))
+    main, _ = results(store.read(REPORT))
+    probes = [r for r in (measured if part == "training" else main) if heldout.is_probe(r)]
+    others = [r for r in measured if not heldout.is_probe(r)]
+    assert len({r.case.target for r in others}) >= 30 if part == "applications" else 14
+    model = calibration.time_model(probes)
+    limit, good, held = 0.25 if part == "training" else 0.2, 0, 0
+    for result in others:
+        layers = terms.of_layers(result.case.graph())
+        amounts = terms.of_call(result.case.graph(), result.case.mode)
+        time = min(stats.medians(result.samples.values()))
+        value, guessed = (
+            sum(model.coefficients.get(name, 0) * amount for name, amount in each.items())
+            for each in (amounts, terms.total([x for x in layers if x.guessed]) | {"call": 0})
+        )
+        low = model.low * (value - guessed) + min(model.low, model.guess_low) * guessed
+        high = model.high * (value - guessed) + max(model.high, model.guess_high) * guessed
+        good += abs(value - time) <= limit * time
+        held += low <= time <= high
+    reached = [f"{100 * count / len(others):.1f} %" for count in (good, held)]
+    assert (
+        f"Reached: {' and '.join(reached)} of {len(others)}." in (REPORT / "README.md").read_text()
+    )
+
+
 def test_damaged_data_would_change_the_page(again, tmp_path):
     lines = (REPORT / store.FILE).read_text().splitlines(keepends=True)
     (tmp_path / store.FILE).write_text("".join(lines[: len(lines) // 2]))
-    damaged = formats.markdown(page.document(store.read(tmp_path)))
+    damaged = formats.markdown(page.document(store.read(tmp_path), {}))
     assert damaged != (again / "README.md").read_text()
 
 
 def test_a_run_without_blocks_is_refused():
     with pytest.raises(CnnbenchError, match="expected probes and blocks"):
-        page.document(store.read(REPORT.parent / "sample-cpu"))
+        page.document(store.read(REPORT.parent / "sample-cpu"), {})

@@ -33,7 +33,7 @@ PUBLISHED = (
 )
 NOT_CALIBRATED = (
     "no predicted times: this machine is not calibrated; cnnbench predict TARGET does that once, "
-    "in about a minute"
+    "in two to three minutes"
 )
 
 

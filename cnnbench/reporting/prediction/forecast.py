@@ -27,10 +27,14 @@ def document(prediction: Prediction, top: int = TOP, model: bool = False) -> Doc
     machine, cost = prediction.calibration.machine, prediction.cost
     page.text(
         f"{prediction.target}, input {', '.join(map(units.shape, cost.input_shapes))}, float32, "
-        f"mode graph, on {machine['cpu']}, {machine['threads']} threads"
+        f"{machine['runtime']} in mode {machine['mode']}, on {machine['cpu']}, "
+        f"{machine['threads']} threads"
     )
     call = [
-        ["time of a call", *_range(prediction.time, units.seconds)],
+        [
+            f"time of a {'step' if machine['mode'] == 'train' else 'call'}",
+            *_range(prediction.time, units.seconds),
+        ],
         ["by MACs alone", units.seconds(prediction.by_macs), MISSING],
         ["by activations alone", units.seconds(prediction.by_activations), MISSING],
         ["rise of the peak memory", *_range(prediction.rise, units.binary)],
@@ -95,9 +99,11 @@ def _notes(prediction: Prediction) -> Iterator[str]:
     if guessed := prediction.guessed:
         kinds = sorted({layer.op for layer in guessed})
         share = sum(layer.share for layer in guessed)
+        model = prediction.calibration.time
         yield (
             f"no probe has {', '.join(kinds)}; counted as the nearest kind: "
-            f"{percent(share)} of the time is a guess"
+            f"{percent(share)} of the time is a guess. Kinds that are known took "
+            f"{model.guess_low:.2g} to {model.guess_high:.2g} times what such a guess says"
         )
     if prediction.cost.uncounted:
         names = ", ".join(layer.name for layer in prediction.cost.uncounted)
