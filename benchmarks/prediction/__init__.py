@@ -1,11 +1,14 @@
 """Not a benchmark: how well times and peaks are predicted, for reports/prediction.
 
-    python -m benchmarks.prediction          both of these, in about eleven minutes
-    python -m benchmarks.prediction measure  measures the probes and the catalogue, or continues:
-                                             measurements.jsonl; a number limits the seconds
-    python -m benchmarks.prediction report   writes README.md and its figures from that alone
+    python -m benchmarks.prediction measure              the probes and the catalogue
+    python -m benchmarks.prediction measure applications  networks that nobody fitted
+    python -m benchmarks.prediction measure training      probes and networks, a step of each
+    python -m benchmarks.prediction measure jax           or another runtime: the same there
+    python -m benchmarks.prediction report                writes the page from these alone
 
-Measure on an otherwise idle machine. To begin again, delete measurements.jsonl in the folder.
+Each takes ten to twenty minutes, or the seconds that are given, and continues where it stopped. The
+configurations of the examples are written by `python -m benchmarks.prediction networks`.
+Measure on an otherwise idle machine. To begin again, delete a measurements.jsonl.
 """
 
 from pathlib import Path

@@ -10,13 +10,18 @@ from cnnbench import blocks, stats
 from cnnbench.cases.paper import rise_on_paper
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import memory
-from cnnbench.prediction.calibration import memory_example, seconds, time_example
+from cnnbench.prediction.calibration import (
+    memory_example,
+    memory_model,
+    seconds,
+    time_example,
+    time_model,
+)
 from cnnbench.prediction.model import (
     HUBER_DELTA,
     Example,
     Model,
     coefficients,
-    fitted,
     proportional,
     summed,
 )
@@ -79,6 +84,7 @@ def times(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
     return _held_out(
         results,
         time_example,
+        time_model,
         {
             "MACs": lambda r: r.cost.macs,
             "activations": lambda r: r.cost.activation_bytes,
@@ -93,6 +99,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
     return _held_out(
         results,
         memory_example,
+        memory_model,
         {
             "live activations": lambda r: rise_on_paper(r.cost),
             "all activations": lambda r: r.cost.activation_bytes,
@@ -105,6 +112,7 @@ def peaks(results: Sequence[Result]) -> tuple[tuple[HeldOut, ...], Model]:
 def _held_out(
     results: Sequence[Result],
     example: Callable[[Result], Example | None],
+    of_probes: Callable[[Sequence[Result]], Model],
     naive: dict[str, Callable[[Result], float]],
     halves: Callable[[Result], tuple[float, float] | None],
     delta: float,
@@ -116,7 +124,7 @@ def _held_out(
             f"expected probes and blocks; got {len(probes)} and {len(known) - len(probes)} "
             "with a measurement; see benchmarks/prediction"
         )
-    model = fitted([e for _, e in probes], [r.case.id for r, _ in probes], delta)
+    model = of_probes([r for r, _ in probes])
     cases = []
     for held in sorted({f for _, f, _ in known} - {PROBES}):
         rest = [(r, e) for r, f, e in known if f != held]
@@ -143,8 +151,14 @@ def _held_out(
 
 def family(result: Result) -> str:
     """The file of the catalogue that holds the block of a case; all probes are one family."""
-    entry = blocks.get(result.case.target)
-    return PROBES if entry.kind == "probe" else str(entry.function.__module__.split(".")[-1])
+    if is_probe(result):
+        return PROBES
+    return str(blocks.get(result.case.target).function.__module__.split(".")[-1])
+
+
+def is_probe(result: Result) -> bool:
+    """Whether it is a case of a calibration."""
+    return result.case.network.kind == "entry" and blocks.is_probe(result.case.target)
 
 
 def _halves(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from matplotlib.ticker import FixedLocator
 
-from benchmarks.prediction import heldout
+from benchmarks.prediction import heldout, unseen
 from benchmarks.prediction.heldout import PROBES, HeldOut, score
 from cnnbench import units
 from cnnbench.prediction.model import Model
@@ -62,8 +62,8 @@ class Kind:
         }
 
 
-def document(run: Run) -> Document:
-    """The page of a stored run of `benchmarks.prediction`.
+def document(run: Run, parts: Mapping[str, Run]) -> Document:
+    """The page of the runs of `benchmarks.prediction`: the main one, and those of `unseen.PARTS`.
 
     Raises:
         CnnbenchError: the run has no probes, or no blocks.
@@ -87,6 +87,7 @@ def document(run: Run) -> Document:
     )
     for kind in kinds:
         _section(page, kind)
+    unseen.sections(page, run, parts)
     page.section("Families")
     page.table(_families(kinds))
     page.section("The coefficients")

@@ -1,27 +1,39 @@
-"""Measure the probes and the catalogue."""
+"""Measure the probes and the catalogue, and the networks of the other parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from benchmarks.prediction import FOLDER
-from cnnbench import blocks
+from benchmarks.prediction.networks import CONFIGURATIONS, EXAMPLES
+from benchmarks.prediction.unseen import APPLICATIONS, RUNTIMES, TRAINING
+from cnnbench import blocks, runtimes
 from cnnbench.blocks import Entry
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
+from cnnbench.networks.applications import SIZES
 from cnnbench.prediction.calibration import CASES
 from cnnbench.runner import loop, session
 from cnnbench.runner.progress import Lines
 from cnnbench.runs import store
 
-LAUNCHES = 4
-SECONDS = 660.0
+LAUNCHES = 3
+SECONDS = 720.0
 MOST_FLOPS = {"block": 3e9, "model": 8e9}
 MOST_LAYERS = 200
 """Models with more layers take longer to build than to measure."""
+
+SMALLER = (
+    *("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large", "DenseNet121"),
+    *("EfficientNetB0", "EfficientNetV2B0", "NASNetMobile", "ResNet50", "ResNet50V2"),
+    *("VGG16", "InceptionV3", "Xception", "ConvNeXtTiny"),
+)
+"""Applications that are quickly made, also as a training step or as a file of another runtime."""
 
 MORE = (
     Case("vgg_block", (56, 56, 64)),
@@ -62,25 +74,63 @@ def _of(entry: Entry) -> Iterator[Case]:
         yield case
 
 
-def measure(seconds: float = SECONDS) -> None:
-    """Measure, or continue an earlier measurement."""
-    measuring = session.start("tensorflow")
+def applications() -> Iterator[Case]:
+    """The applications of Keras, large and in a batch of small images, and the examples."""
+    for name in SIZES:
+        yield Case(name, (224, 224, 3))
+        yield Case(name, (96, 96, 3), batch_size=4)
+    yield from examples(1, 8)
+
+
+def examples(*batches: int) -> Iterator[Case]:
+    """Each of the examples in these batches."""
+    for name, (_, shape) in EXAMPLES.items():
+        file = str((CONFIGURATIONS / f"{name}.json").relative_to(Path.cwd()))
+        for batch in batches:
+            yield Case(file, shape, batch_size=batch)
+
+
+def training() -> Iterator[Case]:
+    """The probes that have weights, applications that a step of is built in seconds, examples."""
+    steps = [case for case in CASES if any(node.rule.weights for node in case.graph().nodes)]
+    steps += [Case(name, (96, 96, 3), batch_size=batch) for name in SMALLER for batch in (1, 4)]
+    for case in (*steps, *examples(1, 8)):
+        yield replace(case, mode="train")
+
+
+def on(runtime: str) -> Iterator[Case]:
+    """The probes, some applications and the examples, on another runtime."""
+    mode, *_ = runtimes.load(runtime).MODES
+    some = [Case(name, (96, 96, 3)) for name in SMALLER]
+    for case in (*CASES, *some, *examples(1)):
+        yield replace(case, runtime=runtime, mode=mode)
+
+
+def measure(part: str = "", seconds: float = SECONDS) -> None:
+    """Measure a part, by default the probes and the catalogue, or continue with it."""
+    wanted = {
+        "": cases,
+        APPLICATIONS: applications,
+        TRAINING: training,
+        **{name: partial(on, name) for name in RUNTIMES},
+    }[part]
+    runtime = part if part in RUNTIMES else "tensorflow"
+    measuring, folder = session.start(runtime), FOLDER / part
     plan = Plan(
         suite="prediction",
-        description="the probes of a calibration, and the catalogue",
-        cases=cases(),
+        description="the probes of a calibration, and networks to predict",
+        cases=tuple(wanted()),
         launches=LAUNCHES,
-        reference=True,
         seed=1,
         time_budget_s=seconds,
-        command="python -m benchmarks.prediction measure",
+        command=f"python -m benchmarks.prediction measure {part}".strip(),
     )
-    if (FOLDER / store.FILE).exists():
-        earlier = store.read(FOLDER)
+    if (folder / store.FILE).exists():
+        earlier = store.read(folder)
         plan = replace(earlier.plan, time_budget_s=seconds)
-        with store.resume(FOLDER) as file:
+        with store.resume(folder) as file:
             ending = loop.run(plan, file, measuring, Lines(), earlier.measurements)
     else:
-        with store.create(FOLDER, plan) as file:
+        with store.create(folder, plan) as file:
             ending = loop.run(plan, file, measuring, Lines())
     print(f"{ending.reason}: {ending.remaining} launches not made")
