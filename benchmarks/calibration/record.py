@@ -15,7 +15,7 @@ from benchmarks.calibration import FOLDER
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory
-from cnnbench.runner import exports, loop, session
+from cnnbench.runner import exports, launching, session
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs import store
 from cnnbench.runs.store import Measurement, Store
@@ -88,14 +88,14 @@ class Recording:
             done = {
                 (m.case.id, m.case.label, m.launch) for m in store.read(self.folder).measurements
             }
-            launches = self.launches(replace(loop.REFERENCE, runtime=measuring.builder))
+            launches = self.launches(replace(launching.REFERENCE, runtime=measuring.builder))
             for count, launch in enumerate(launches):
                 first = launch.cases[0]
                 if (first.id, first.label, launch.number) in done:
                     continue
                 if time.monotonic() > end:
                     break
-                found, _ = loop.measure(plan, launch, self.slice_s, measuring, ready=ready)
+                found, _ = launching.measure(plan, launch, self.slice_s, measuring, ready=ready)
                 for measurement in found:
                     file.append("launch", measurement.to_json())
                 print(f"{count + 1} of {len(launches)}", end="\r", flush=True)

@@ -25,7 +25,7 @@ from cnnbench import stats
 from cnnbench.cases.case import Case, sizes
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory, environment
-from cnnbench.runner import exports, loop, session
+from cnnbench.runner import exports, launching, session
 from cnnbench.runner.schedule import Launch
 from cnnbench.runs import store
 from cnnbench.stats import Estimate
@@ -81,7 +81,7 @@ def record(out: Path, minutes: float, rounds: int) -> None:
 
     def ours(case: Case, number: int) -> float:
         launch = Launch((case,), number)
-        (found,), _ = loop.measure(plan, launch, SECONDS, measuring, ready=ready)
+        (found,), _ = launching.measure(plan, launch, SECONDS, measuring, ready=ready)
         if not found.ok:
             raise RuntimeError(f"{case.id}: {found.outcome}: {found.detail}")
         return stats.medians([found.samples_ns])[0] / 1e9

@@ -3,6 +3,7 @@
 session     runtimes that are ready to measure, and the folder of a run
 planning    from what is asked for to a plan, before any launch
 loop        the run: schedule, launch, store, until done, out of time or interrupted
+launching   one launch on this machine: what is asked of it, and what became of each case
 schedule    which launch comes when: rounds in random order, and the time each may take
 server      starts the children of a launch and lets them take turns
 child       one of them, as its parent sees it, and its reply

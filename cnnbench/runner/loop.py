@@ -1,4 +1,4 @@
-"""The run: every launch of a plan, one after the other, each on the disk when it ends."""
+"""The run: every launch of a plan, each on the disk when it ends."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
-from statistics import median
 from types import FrameType
-from typing import Any, Self
+from typing import Protocol, Self
 
-from cnnbench import runtimes, stats, units
-from cnnbench.cases.answer import Answer
-from cnnbench.cases.case import Case
-from cnnbench.cases.paper import Paper
+from cnnbench import runtimes, stats
 from cnnbench.cases.plan import Plan
-from cnnbench.host.environment import available_memory, cores, environment
-from cnnbench.runner import exports
+from cnnbench.host.environment import available_memory
+from cnnbench.runner import launching
+from cnnbench.runner.launching import REFERENCE, Ended, needed
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Measurement, Store
-from cnnbench.runtimes import Order
 from cnnbench.stats import Stop
-
-REFERENCE = Case("residual_module", ((16, 16, 64),), label="reference")
-"""What takes turns with the cases of a run that asks for it: half a millisecond of
-convolutions, to show how fast the machine was at that moment."""
 
 LEAST_LEFT_S = 1.0
 """While any launch is to come, at least so many seconds are said to be left."""
@@ -70,6 +62,27 @@ class Ending:
     remaining: int
 
 
+class Lanes(Protocol):
+    """Where launches are made: each lane makes one at a time."""
+
+    @property
+    def running(self) -> Sequence[Launch]:
+        """The launches that have begun and not ended."""
+
+    @property
+    def width(self) -> int:
+        """How many can run at once."""
+
+    def free(self, queue: Sequence[Launch]) -> int | None:
+        """The place in a queue of the first launch that can begin now; None if none can."""
+
+    def begin(self, launch: Launch, slice_s: float) -> None:
+        """Begin a launch that can; see `Workers.launch` for the slice."""
+
+    def next(self) -> Ended | None:
+        """Wait until a launch has ended; None if only something about the lanes has changed."""
+
+
 def run(
     plan: Plan,
     store: Store,
@@ -79,47 +92,65 @@ def run(
     clock: Callable[[], float] = time.perf_counter,
     available: Callable[[], int] = available_memory,
 ) -> Ending:
-    """Measure what a plan asks for and what `earlier` measurements do not have yet.
+    """Measure on this machine, one launch after the other; see `run_in`.
 
     `clock` gives seconds, for the time budget; `available` the bytes that a child could take.
     """
-    course, progress = _Course(plan, earlier, available()), progress or Progress()
+    progress = progress or Progress()
+    here = launching.here(plan, store, workers, progress.prepares, clock, available)
+    return run_in(here, available(), plan, store, progress, earlier)
+
+
+def run_in(
+    opened: AbstractContextManager[Lanes],
+    room: int,
+    plan: Plan,
+    store: Store,
+    progress: Progress,
+    earlier: Iterable[Measurement] = (),
+) -> Ending:
+    """Measure what a plan asks for and what `earlier` measurements do not have yet.
+
+    The lanes are opened before the first launch, outside of the time budget: what launches need
+    is made once. Each of them has `room` bytes of memory.
+    """
+    course = _Course(plan, earlier, room)
     measured = made = 0
     total = sum(len(launch.cases) for launch in next(course.rounds()))
     try:
-        with (
-            _ctrl_c_remembered() as check_ctrl_c,
-            exports.made(plan, store, workers, available, progress.prepares) as ready,
-        ):
-            # Exports are outside the budget, which is of the launches: they are made once.
+        with _ctrl_c_remembered() as check_ctrl_c, opened as lanes:
             slices = Slices(plan.time_budget_s)
             for queue in course.rounds():
                 total = made + sum(len(launch.cases) for launch in queue)
-                for index, launch in enumerate(queue):
+                while queue or lanes.running:
                     check_ctrl_c()
-                    slice_s = slices.next(queue[index:])
-                    if not slice_s:
+                    slice_s = slices.next(queue, lanes.width) if queue else 0.0
+                    place = lanes.free(queue) if slice_s else None
+                    if place is not None:
+                        launch = queue.pop(place)
+                        retryable = replace(launch, cases=course.retryable(launch.cases))
+                        made += len(launch.cases) - len(retryable.cases)
+                        if retryable.cases:
+                            progress.begins(retryable)
+                            lanes.begin(retryable, slice_s)
+                        continue
+                    if queue and not slice_s and not lanes.running:
                         course.write_stops(store, Stop.BUDGET)
-                        planned = launch.number < plan.launches
+                        planned = queue[0].number < plan.launches
                         return Ending("out of time" if planned else "done", measured, total - made)
-                    retryable = replace(launch, cases=course.retryable(launch.cases))
-                    if retryable.cases:
-                        progress.begins(retryable)
-                        begin = clock()
-                        found, sampled_s = measure(
-                            plan, retryable, slice_s, workers, clock, available, ready
-                        )
-                        for measurement in found:
-                            store.append("launch", measurement.to_json())
-                            course.add(measurement)
-                        measured += len(found)
-                        slices.spent(retryable, clock() - begin, sampled_s)
-                        # After the last launch of a round there may be another round.
-                        rest = queue[index + 1 :] or course.another()
-                        left_s = max(slices.left(rest), LEAST_LEFT_S) if rest else 0.0
-                        for number, measurement in enumerate(found, start=made + 1):
-                            progress.ended(measurement, number, total, left_s)
-                    made += len(launch.cases)
+                    if not (ended := lanes.next()):
+                        continue
+                    for measurement in ended.measurements:
+                        store.append("launch", measurement.to_json())
+                        course.add(measurement)
+                    measured += len(ended.measurements)
+                    slices.spent(ended.launch, ended.wall_s, ended.sampled_s, ended.at_once)
+                    # After the last launch of a round there may be another round.
+                    rest = [*lanes.running, *queue] or course.another()
+                    left_s = max(slices.left(rest, lanes.width), LEAST_LEFT_S) if rest else 0.0
+                    for number, measurement in enumerate(ended.measurements, start=made + 1):
+                        progress.ended(measurement, number, total, left_s)
+                    made += len(ended.measurements)
     except KeyboardInterrupt:
         return Ending("interrupted", measured, total - made)
     course.write_stops(store, Stop.LAUNCHES)
@@ -249,93 +280,3 @@ class _Course:
         launched = self._full.union(key for key, _ in self._done)
         for key in (case.id for case in self._plan.cases if case.id in launched):
             store.append("stop", {"case": key, "reason": self._stop(key) or otherwise})
-
-
-def measure(
-    plan: Plan,
-    launch: Launch,
-    slice_s: float,
-    workers: Workers,
-    clock: Callable[[], float] = time.perf_counter,
-    available: Callable[[], int] = available_memory,
-    ready: exports.Ready | None = None,
-) -> tuple[list[Measurement], float]:
-    """The measurements of one launch, and the seconds that all of it was sampled."""
-    started, begin = time.time(), clock()
-    room = available()
-    ready = ready or exports.Ready()
-    reasons = [
-        ready.problems.get(case.id) or too_large(case, plan.paper(case), room)
-        for case in launch.cases
-    ]
-    fit = [case for case, reason in zip(launch.cases, reasons, strict=True) if not reason]
-
-    def order(case: Case) -> Order:
-        paper, seed = plan.papers.get(case.paper_key), plan.seed + launch.number
-        files = ready.files.get(case.id)
-        watched = plan.profile and case in fit and not runtimes.unprofiled(case)
-        count = threads(plan, case)
-        return Order(case, paper, seed, count, launch.number == 0, files, profile=watched)
-
-    seen = launch.reference and workers.described[launch.reference.runtime].devices
-    if seen and not seen.get(launch.cases[0].kind):  # such as of a TensorFlow for the CPU alone
-        launch = replace(launch, reference=None)
-    beside = order(launch.reference) if launch.reference else None
-    orders = [order(case) for case in fit]
-    answers: list[Answer] = []
-    if fit:
-        answers += workers.launch(orders, slice_s, plan.timeout_s, beside)
-    wall_s = clock() - begin
-    sampled_ns = sum(
-        sum(answer.samples_ns) / case.clients
-        for case, answer in zip((*fit, launch.reference or REFERENCE), answers, strict=False)
-    )
-    pace: dict[str, Any] = {}
-    if fit and launch.reference and (last := answers.pop()).ok:
-        turns = tuple(median(turn) for turn in last.turns)
-        pace = {"reference": launch.reference.id, "reference_ns": turns}
-    found = []
-    for case, reason in zip(launch.cases, reasons, strict=True):
-        answer = Answer(outcome="skipped", detail=reason) if reason else answers.pop(0)
-        known = {field.name: getattr(answer, field.name) for field in fields(Answer)}
-        if not answer.environment:  # ended without a result: all that is known is this machine
-            known["environment"] = environment(
-                workers.described[case.runtime].to_json(), threads(plan, case)
-            )
-        found.append(
-            Measurement(
-                **known,
-                case=case,
-                launch=launch.number,
-                started=started,
-                wall_s=wall_s,
-                beside=tuple(other.id for other in fit if other is not case),
-                **pace,
-            )
-        )
-    return found, sampled_ns / 1e9
-
-
-def threads(plan: Plan, case: Case) -> int | None:
-    """How many threads one operation may use; the framework's own choice if None.
-
-    Several runtimes would each choose another number: they get all cores.
-    """
-    return case.threads or plan.threads or (cores() if exports.shared(plan) else None)
-
-
-def too_large(case: Case, paper: Paper, available: int) -> str:
-    """Why a case cannot fit into memory; empty if it can."""
-    # The memory of another device is not this machine's.
-    size = needed(case, paper)
-    if case.device != "cpu" or size <= available:
-        return ""
-    return (
-        f"needs {units.binary(size)} on paper and {units.binary(available)} is "
-        "available; give a smaller batch or input"
-    )
-
-
-def needed(case: Case, paper: Paper) -> int:
-    """The memory that a case needs on paper: clients share the weights alone."""
-    return paper.peak_bytes + (case.clients - 1) * paper.cost.peak_activation_bytes

@@ -21,7 +21,7 @@ from cnnbench.cases.suites import Place, Suite
 from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
 from cnnbench.host import gpu
 from cnnbench.host.environment import available_memory, cores
-from cnnbench.runner.loop import needed
+from cnnbench.runner.launching import needed
 from cnnbench.runner.server import Workers
 
 

@@ -77,23 +77,28 @@ class Slices:
         # case of a launch, as last seen: a deep network takes ten times as long as a block.
         self._overhead_s: dict[str, float] = {}
 
-    def next(self, queue: Sequence[Launch]) -> float:
-        """Seconds that the first launch of a queue may sample; 0 when the budget is spent."""
+    def next(self, queue: Sequence[Launch], at_once: int = 1) -> float:
+        """Seconds that the first launch of a queue may sample; 0 when the budget is spent.
+
+        So many of the launches run at once.
+        """
         if self._left_s <= 0:
             return 0.0
         samplers = sum(len(launch.members) for launch in queue)
-        share = (self._left_s - self._reserve_s - self._overhead(queue)) / samplers
+        left_s = at_once * (self._left_s - self._reserve_s)
+        share = (left_s - self._overhead(queue)) / samplers
         return min(max(share, MIN_SLICE_S), MAX_SLICE_S)
 
-    def spent(self, launch: Launch, wall_s: float, sampled_s: float) -> None:
-        """Account for a launch that has ended."""
-        self._left_s -= wall_s
+    def spent(self, launch: Launch, wall_s: float, sampled_s: float, at_once: int = 1) -> None:
+        """Account for a launch that has ended, and that was one of so many at once."""
+        self._left_s -= wall_s / at_once
         self._overhead_s[launch.cases[0].id] = max(wall_s - sampled_s, 0.0)
 
-    def left(self, queue: Sequence[Launch]) -> float:
+    def left(self, queue: Sequence[Launch], at_once: int = 1) -> float:
         """Seconds that the launches of a queue should take, within what is left of the budget."""
-        sampling = sum(len(launch.members) for launch in queue) * self.next(queue) if queue else 0.0
-        return max(min(self._left_s, self._overhead(queue) + sampling), 0.0)
+        samplers = sum(len(launch.members) for launch in queue)
+        sampling = samplers * self.next(queue, at_once) if queue else 0.0
+        return max(min(self._left_s, (self._overhead(queue) + sampling) / at_once), 0.0)
 
     def _overhead(self, queue: Sequence[Launch]) -> float:
         """Seconds that the launches of a queue should take besides sampling."""

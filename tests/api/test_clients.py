@@ -10,7 +10,7 @@ from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, SuiteError
 from cnnbench.reporting.runs.sections.under_load import loaded
 from cnnbench.runner.clients import Clients, rate
-from cnnbench.runner.loop import too_large
+from cnnbench.runner.launching import too_large
 from cnnbench.runner.server import BURST_S
 from cnnbench.runs.result import results
 from cnnbench.runtimes import Order, fake

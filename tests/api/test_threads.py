@@ -10,7 +10,7 @@ from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.runs.sections.compared import against
 from cnnbench.reporting.runs.sections.threads import speedups
-from cnnbench.runner import loop, planning
+from cnnbench.runner import launching, planning
 from cnnbench.runs.result import results
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -88,14 +88,14 @@ def test_more_threads_than_cores_are_measured_and_noted(tmp_path, monkeypatch):
 
 
 def test_several_runtimes_get_as_many_threads_as_there_are_cores(monkeypatch):
-    monkeypatch.setattr(loop, "cores", lambda: 6)
+    monkeypatch.setattr(launching, "cores", lambda: 6)
     case = Case("vgg_block", (8, 8, 3))
     other = Case("vgg_block", (8, 8, 3), runtime="litert", mode="infer")
-    assert loop.threads(Plan("s", "", (case,)), case) is None
-    assert loop.threads(Plan("s", "", (case, other)), case) == 6
-    assert loop.threads(Plan("s", "", (case, other), threads=2), other) == 2
+    assert launching.threads(Plan("s", "", (case,)), case) is None
+    assert launching.threads(Plan("s", "", (case, other)), case) == 6
+    assert launching.threads(Plan("s", "", (case, other), threads=2), other) == 2
     some = Case("vgg_block", (8, 8, 3), threads=1)
-    assert loop.threads(Plan("s", "", (some, other), threads=2), some) == 1
+    assert launching.threads(Plan("s", "", (some, other), threads=2), some) == 1
 
 
 @pytest.mark.parametrize("threads", [0, [1, 0], [1.5], [True]])

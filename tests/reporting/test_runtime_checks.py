@@ -10,7 +10,7 @@ from benchmarks.runtimes import page, pairs, peers, rows, soak
 from benchmarks.runtimes.peers import Round
 from benchmarks.runtimes.soak import LOST, Ended
 from cnnbench.cases.case import Case
-from cnnbench.runner import loop
+from cnnbench.runner import launching
 from cnnbench.runs import store
 from cnnbench.stats import Estimate
 from tests.reporting.test_calibration_report import pair
@@ -121,7 +121,7 @@ def test_a_recording_that_was_stopped_goes_on_where_it_ended(tmp_path, monkeypat
     recording = Recording(
         tmp_path, "", (Case("vgg_block", (8, 8, 3), runtime="fake"),), 1, 2, slice_s=0.001
     )
-    measure, calls = loop.measure, []
+    measure, calls = launching.measure, []
 
     def stopped(*args, **kwargs):
         calls.append(args)
@@ -129,7 +129,7 @@ def test_a_recording_that_was_stopped_goes_on_where_it_ended(tmp_path, monkeypat
             raise KeyboardInterrupt
         return measure(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "measure", stopped)
+    monkeypatch.setattr(launching, "measure", stopped)
     with pytest.raises(KeyboardInterrupt):
         recording.record(1)
     assert [m.launch for m in recording.read()] == [0, 0]

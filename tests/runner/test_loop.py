@@ -1,7 +1,8 @@
 """The run's loop with a server that answers from a script, and a clock of its own."""
 
 import signal
-from contextlib import contextmanager, suppress
+from collections import Counter
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,11 +16,12 @@ from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.sections import outcomes
-from cnnbench.runner import loop
+from cnnbench.runner import exports, launching, loop
 from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 from cnnbench.runs.result import results
+from cnnbench.runs.store import Measurement
 
 CASES = tuple(Case("vgg_block", (size, size, 3)) for size in (8, 16, 32))
 PLAN = Plan("s", "d", CASES, launches=2, seed=5, time_budget_s=100.0)
@@ -104,9 +106,9 @@ def test_what_is_exported_takes_nothing_of_the_budget(tmp_path, monkeypatch):
     @contextmanager
     def slowly(*_):
         server.now += 10 * PLAN.time_budget_s
-        yield loop.exports.Ready()
+        yield exports.Ready()
 
-    monkeypatch.setattr(loop.exports, "made", slowly)
+    monkeypatch.setattr(exports, "made", slowly)
     assert run(tmp_path, server) == loop.Ending("done", 6, 0)
 
 
@@ -162,7 +164,7 @@ def test_ctrl_c_while_files_are_exported_leaves_all_launches(tmp_path, monkeypat
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.exports, "made", pressed)
+    monkeypatch.setattr(exports, "made", pressed)
     planned = len(CASES) * PLAN.launches
     assert run(tmp_path, Server()) == loop.Ending("interrupted", 0, planned)
 
@@ -232,8 +234,8 @@ def test_a_finished_run_is_finished_although_a_partner_was_given_up(tmp_path):
 
 
 def test_without_any_reference_launches_count_by_their_calls(tmp_path):
-    server = Server({loop.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="x")})
-    size = loop.REFERENCE.input_shape[0]
+    server = Server({launching.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="x")})
+    size = launching.REFERENCE.input_shape[0]
     plan = replace(
         PLAN,
         cases=tuple(c for c in CASES if c.input_shape[0] != size)[:1],
@@ -284,19 +286,21 @@ def test_a_full_disk_is_an_error_of_one_line(tmp_path):
 
 def test_a_reference_takes_turns_and_leaves_its_median_of_each_turn(tmp_path):
     reference = ok(9, 1, 3, 2, 5, 7, bursts=(3, 2))
-    server = Server({loop.REFERENCE.input_shape[0]: reference})
+    server = Server({launching.REFERENCE.input_shape[0]: reference})
     cases = (CASES[0],)
     run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
     ((orders, _),) = server.launches
-    assert [order.case.id for order in orders] == [CASES[0].id, loop.REFERENCE.id]
+    assert [order.case.id for order in orders] == [CASES[0].id, launching.REFERENCE.id]
     (measurement,) = store.read(tmp_path).measurements
     # The first call is no turn; then 1, 3, 2 and 5, 7.
-    assert measurement.reference == loop.REFERENCE.id
+    assert measurement.reference == launching.REFERENCE.id
     assert measurement.reference_ns == (2.0, 6.0)
 
 
 def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):
-    server = Server({loop.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="SIGSEGV")})
+    server = Server(
+        {launching.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="SIGSEGV")}
+    )
     run(tmp_path, server, replace(PLAN, cases=(CASES[0],), launches=1, reference=True))
     (measurement,) = store.read(tmp_path).measurements
     assert (measurement.outcome, measurement.reference) == ("ok", "")
@@ -369,7 +373,7 @@ def test_no_time_is_left_only_where_no_launch_is_to_come(tmp_path, change):
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_only_what_lives_in_this_memory_is_weighed_against_it(device):
     case = Case("vgg_block", (8192, 8192, 3), device=device)
-    assert bool(loop.too_large(case, case.paper(), GIB)) == (device == "cpu")
+    assert bool(launching.too_large(case, case.paper(), GIB)) == (device == "cpu")
 
 
 BATCHES = tuple(
@@ -431,3 +435,77 @@ def test_without_being_asked_a_larger_batch_is_tried_all_the_same(tmp_path):
     server = Filling()
     run(tmp_path, server, replace(FILL, fill=False))
     assert {order.case.batch_size for order in server.orders} == {1, 2, 4, 8, 16, 32}
+
+
+class Two:
+    """Two lanes; a launch takes 1 s, and of two that run the later ends first."""
+
+    width = 2
+
+    def __init__(self):
+        self.running, self.together, self.changes = [], [], 2
+
+    def free(self, queue):
+        return 0 if queue and len(self.running) < self.width else None
+
+    def begin(self, launch, slice_s):
+        self.running.append(launch)
+        self.together.append(len(self.running))
+
+    def next(self):
+        if self.changes:  # something else was heard of first
+            self.changes -= 1
+            return None
+        at_once, launch = len(self.running), self.running.pop()
+        found = [
+            Measurement(outcome="ok", samples_ns=(2, 1), bursts=(1,), case=case, launch=number)
+            for case, number in ((case, launch.number) for case in launch.cases)
+        ]
+        return launching.Ended(launch, found, 1.0, 0.5, at_once)
+
+
+def run_in_two(folder, lanes, plan=PLAN, progress=None):
+    with store.create(folder, plan) as file:
+        return loop.run_in(nullcontext(lanes), GIB, plan, file, progress or Progress())
+
+
+def test_launches_on_several_lanes_are_stored_as_they_end(tmp_path):
+    lanes, said = Two(), []
+
+    class Counting(Progress):
+        def ended(self, measurement, done, total, left_s):
+            said.append((done, total, left_s > 0))
+
+    assert run_in_two(tmp_path, lanes, progress=Counting()) == loop.Ending("done", 6, 0)
+    assert max(lanes.together) == 2
+    stored = [(m.case.id, m.launch) for m in store.read(tmp_path).measurements]
+    assert sorted(stored) == sorted((case.id, number) for case in CASES for number in (0, 1))
+    assert said == [(done, 6, done < 6) for done in range(1, 7)]
+
+
+def test_a_budget_lasts_twice_as_long_on_two_lanes_and_what_has_begun_ends(tmp_path):
+    lanes = Two()
+    ending = run_in_two(tmp_path, lanes, replace(PLAN, launches=5, time_budget_s=3.0))
+    # Six launches of a second take three on two lanes; the budget is spent with the seventh.
+    assert (ending.reason, ending.measured + ending.remaining) == ("out of time", 15)
+    assert 6 <= ending.measured <= 7
+    assert lanes.running == []
+
+
+def test_a_case_that_fails_on_two_lanes_is_given_up_and_none_is_counted_twice(tmp_path):
+    class Failing(Two):
+        def next(self):
+            ended = super().next()
+            return ended and replace(
+                ended,
+                measurements=[
+                    replace(m, outcome="crashed") if m.case == CASES[0] else m
+                    for m in ended.measurements
+                ],
+            )
+
+    ending = run_in_two(tmp_path, Failing(), replace(PLAN, launches=6))
+    outcomes = Counter(m.outcome for m in store.read(tmp_path).measurements)
+    assert outcomes["ok"] == 12
+    assert 2 <= outcomes["crashed"] <= 3  # one more may have begun before the second was known
+    assert ending == loop.Ending("done", sum(outcomes.values()), 0)

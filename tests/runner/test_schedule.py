@@ -83,3 +83,13 @@ def test_the_overhead_of_each_group_is_learnt_and_guessed_for_the_others():
     assert slices.next([first, second, third] * 30) == MIN_SLICE_S
     assert slices.next([first] * 20) == pytest.approx(90 / 20 - 4)
     assert slices.next([third] * 28) == pytest.approx(90 / 28 - 3)
+
+
+def test_of_launches_at_once_each_has_more_time_and_costs_less():
+    one, two = Slices(20.0), Slices(20.0)
+    left = 20 - RESERVE * 20
+    assert two.next(queue(40), at_once=2) == pytest.approx(2 * left / 40 - FIRST_OVERHEAD_S)
+    one.spent(queue(1)[0], wall_s=2.0, sampled_s=1.0)
+    two.spent(queue(1)[0], wall_s=4.0, sampled_s=3.0, at_once=2)
+    assert one.next(queue(30)) == two.next(queue(30))
+    assert two.left(queue(8), at_once=2) == pytest.approx(one.left(queue(8)) / 2)

@@ -7,7 +7,7 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.reporting.runs.page import write
 from cnnbench.reporting.runs.sections import memory
-from cnnbench.runner.loop import too_large
+from cnnbench.runner.launching import too_large
 from cnnbench.runs import store
 from cnnbench.runs.result import result
 from cnnbench.runtimes import fake
