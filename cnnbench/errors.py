@@ -56,6 +56,10 @@ class RuntimeMissingError(CnnbenchError):
     """A runtime that is not installed, or a device that is not on this machine."""
 
 
+class ClusterError(CnnbenchError):
+    """A cluster that does not answer, or none of whose workers can measure."""
+
+
 def no_framework(error: ImportError) -> RuntimeMissingError:
     """What to say where Keras or TensorFlow cannot be imported."""
     return RuntimeMissingError(

@@ -194,7 +194,7 @@ def test_the_table_of_imports_can_fail(tmp_path, monkeypatch):
         test_no_arrow_of_the_table_goes_up()
 
 
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jax", "torch", "rich")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jax", "torch", "rich", "distributed")
 
 
 def loaded_after(code):

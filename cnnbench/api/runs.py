@@ -17,6 +17,7 @@ from cnnbench.records import Record, Records, one_line, plain
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from cnnbench.cases.case import Case
     from cnnbench.cases.plan import Plan
     from cnnbench.cases.suites import Suite
     from cnnbench.runner.loop import Ending, Progress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cnnbench.runs.baselines import Baseline
     from cnnbench.runs.comparison import RunComparison
     from cnnbench.runs.gate import Gate, Most
-    from cnnbench.runs.store import Run
+    from cnnbench.runs.store import PredictedRise, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def run(
     threads: int | Sequence[int] | None = None,
     clients: int | Sequence[int] | None = None,
     runtime: str | Sequence[str] = "tensorflow",
+    cluster: str | None = None,
     progress: Progress | None = None,
     command: str = "",
     ceilings: bool = True,
@@ -113,7 +115,8 @@ def run(
             that opens one.
         out: the run's folder; `reports/<name>-<time>` if None.
         resume: continue the run in `out`, or the newest of this name under `reports`, as
-            it was planned: of the arguments below only `time_budget` and `progress` count.
+            it was planned: of the arguments below only `time_budget`, `cluster` and `progress`
+            count.
         device: cpu, gpu (the first), gpu:1, or all that the runtimes see.
         launches: processes per case, exactly; if None the suite's, and more where it takes
             more to reach the precision.
@@ -128,6 +131,10 @@ def run(
             suite, or one, if None.
         runtime: tensorflow, jax, torch, onnxruntime, openvino, litert, fake, a module of your own,
             or several, which take turns; all that are installed if "all".
+        cluster: the address of a dask scheduler whose workers measure, as HOST:8786 or
+            tls://HOST:8786, or local:N for GPUs of this machine, each with a worker; this machine
+            itself if None. All launches are made on machines of one kind: the one with most
+            workers, or that of the run which is continued.
         progress: who is told; nobody if None.
         command: recorded, so that the report can say how it was made.
         ceilings: whether to store the machine's ceilings with the run; they are measured
@@ -143,7 +150,6 @@ def run(
     from cnnbench.cases.case import parsed_device
     from cnnbench.machine import probing
     from cnnbench.networks.inputs import several
-    from cnnbench.prediction import forecast
     from cnnbench.runner import planning, session
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runs import store
@@ -163,12 +169,10 @@ def run(
         counts = counts or list(dict.fromkeys(suite.threads))
         calling = calling or list(dict.fromkeys(suite.clients))
         folder = session.chosen(suite.name, out, resume)
-        names, absent = runtimes.chosen(runtime)
-
-        # More launches tell nothing more of times that are computed.
-        exactly = launches is not None or all(map(runtimes.simulated, names))
 
         def plan(measuring: Session) -> Plan:
+            # More launches tell nothing more of times that are computed.
+            exactly = launches is not None or all(map(runtimes.simulated, measuring.asked))
             places = measuring.places(device, counts, calling)
             seeing = {place.runtime for place in places}
             blind = [f"{name} sees no {device}" for name in measuring.asked if name not in seeing]
@@ -186,10 +190,17 @@ def run(
                 command=command,
                 profile=profile,
             )
-            return replace(wanted, notes=(*wanted.notes, *absent, *measuring.absent, *blind))
+            return replace(wanted, notes=(*wanted.notes, *measuring.absent, *blind))
 
+        names = runtime.split(",") if isinstance(runtime, str) else runtime
         with session.opened(
-            folder, suite.name, names, plan, resume=resume, time_budget=time_budget
+            folder,
+            suite.name,
+            names,
+            plan,
+            resume=resume,
+            time_budget=time_budget,
+            cluster=cluster,
         ) as opened:
             wanted, earlier = opened.plan, opened.earlier
             watching = progress or Progress()
@@ -197,12 +208,14 @@ def run(
             watching.prepares(f"{suite.name}: {len(wanted.cases)} cases on {where}")
             try:
                 if ceilings and not (earlier and earlier.ceilings):
-                    for ceiling in probing.of_cases(
-                        wanted.cases, opened.measuring, wanted.threads, watching
+                    for ceiling in opened.measuring.there(
+                        probing.of_cases, wanted.cases, wanted.threads, progress=watching
                     ):
                         opened.file.append("ceilings", ceiling.to_json())
                 if not earlier:
-                    for rise in forecast.of_cases(wanted.cases, wanted.threads):
+                    for rise in opened.measuring.there(
+                        _predicted, wanted.cases, wanted.threads, progress=watching
+                    ):
                         opened.file.append("predicted", asdict(rise))
                 ending = opened.measure(watching)
             except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
@@ -215,6 +228,15 @@ def run(
 
         written = page.write(folder)
     return Finished(folder, written, ending, store.read(folder))
+
+
+def _predicted(
+    _: Session, cases: Sequence[Case], threads: int | None, __: Progress
+) -> list[PredictedRise]:
+    """What the calibrated machine expects; the session says where that is."""
+    from cnnbench.prediction import forecast
+
+    return forecast.of_cases(cases, threads)
 
 
 def report(folder: Path | str, figures: Sequence[str] = ()) -> Path:

@@ -117,6 +117,13 @@ Runtimes = Annotated[
         metavar="NAMES",
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    Option(
+        help="Measure on the workers of a dask scheduler: HOST:8786; or local:N for N GPUs here.",
+        metavar="ADDRESS",
+    ),
+]
 Runtime = Annotated[str, Option(help="tensorflow, or fake to try it out.")]
 
 _wide = ContextVar("wide", default=False)

@@ -105,6 +105,7 @@ def run(
         ),
     ] = None,
     runtime: options.Runtimes = "tensorflow",
+    cluster: options.Cluster = None,
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,
@@ -144,6 +145,7 @@ def run(
             threads=_numbers("--threads", threads) if threads is not None else None,
             clients=_numbers("--clients", clients) if clients is not None else None,
             runtime=runtime,
+            cluster=cluster,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
             ceilings=ceilings,
@@ -159,7 +161,10 @@ def run(
     else:
         print("\n" + show(summary.document(finished.run), "table"), end="")
         if ending.reason != "done":
-            again = shlex.join(["cnnbench", "run", *(targets or ()), "--out", str(finished.folder)])
+            where = [] if cluster is None else ["--cluster", cluster]
+            again = shlex.join(
+                ["cnnbench", "run", *(targets or ()), "--out", str(finished.folder), *where]
+            )
             print(
                 f"\n{ending.reason}: {ending.remaining} launches not made; "
                 f"continue with {again} --resume"

@@ -77,6 +77,22 @@ def memory(index: int) -> int | None:
     return free
 
 
+def shown() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none if unknown."""
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if names is not None:
+        return [name.strip() for name in names.split(",") if name.strip() not in ("", "-1")]
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        count = int(pynvml.nvmlDeviceGetCount())
+        pynvml.nvmlShutdown()
+    except Exception:  # as above
+        return []
+    return [str(index) for index in range(count)]
+
+
 def _opened(index: int) -> tuple[Any, Any]:
     """The library, and its handle of the GPU that a framework calls by that index."""
     try:

@@ -111,7 +111,7 @@ def find(
 
 
 def of_cases(
-    cases: Iterable[Case], measuring: Session, threads: int | None, progress: Progress
+    measuring: Session, cases: Iterable[Case], threads: int | None, progress: Progress
 ) -> list[Ceiling]:
     """The ceiling of each device and data type of some cases, where it can be measured.
 

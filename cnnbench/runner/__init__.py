@@ -8,6 +8,9 @@ schedule    which launch comes when: rounds in random order, and the time each m
 server      starts the children of a launch and lets them take turns
 child       one of them, as its parent sees it, and its reply
 worker      what the child does: build, first call, memory, samples
+pool        the machines of a cluster as one place to measure, and what each of them makes
+cluster     the workers of dask.distributed, as the pool reaches them
+agent       a process beside such a worker, which measures as a run on its machine would
 freeze      the last import of the process from which children are forked
 placement   a core for each thread of a child
 sampling    the timing loop, and the peak memory of a call

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Protocol
 
 from cnnbench import paths, runtimes, units
 from cnnbench.cases.case import Case
@@ -24,7 +25,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.runner import worker
 from cnnbench.runner.child import Reply
 from cnnbench.runner.server import Workers
-from cnnbench.runs.store import Exported, Store
+from cnnbench.runs.store import Exported
 from cnnbench.runtimes import Files, Order
 from cnnbench.runtimes._keras import CALIBRATION
 
@@ -55,10 +56,17 @@ def shared(plan: Plan) -> bool:
     return any(map(runtimes.shares, plan.runtimes)) and not alone
 
 
+class Keeps(Protocol):
+    """What is told of exports: a store."""
+
+    def append(self, kind: str, data: dict[str, Any]) -> None:
+        """Keep a record."""
+
+
 @contextmanager
 def made(
     plan: Plan,
-    store: Store,
+    store: Keeps,
     workers: Workers,
     available: Callable[[], int],
     begins: Callable[[str], None],

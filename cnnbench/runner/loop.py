@@ -46,6 +46,9 @@ class Progress:
     def prepares(self, what: str) -> None:
         """Something is made that launches need."""
 
+    def notes(self, what: str) -> None:
+        """Something has happened that the user should know."""
+
     def begins(self, launch: Launch) -> None:
         """A launch is about to start."""
 

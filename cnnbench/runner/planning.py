@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from math import inf
 from typing import Any
 
 from cnnbench import blocks, runtimes
@@ -19,8 +18,6 @@ from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Place, Suite
 from cnnbench.errors import CnnbenchError, StoreError, SuiteError, UnknownNameError
-from cnnbench.host import gpu
-from cnnbench.host.environment import available_memory, cores
 from cnnbench.runner.launching import needed
 from cnnbench.runner.server import Workers
 
@@ -42,8 +39,8 @@ def plan(
         except UnknownNameError as error:
             raise suite.fault(table.name, error) from None
     threads = sorted({place.threads or fields.get("threads") or 1 for place in places})
-    if more := ", ".join(str(count) for count in threads if count > cores()):
-        notes.append(f"{more} threads take turns on {cores()} cores: no speed-up can be seen")
+    if more := ", ".join(str(count) for count in threads if count > workers.cores):
+        notes.append(f"{more} threads take turns on {workers.cores} cores: no speed-up can be seen")
     asked = [
         [case for case in group if runtimes.computes_in(case.runtime, case.dtype)]
         for group in suite.groups(places)
@@ -79,7 +76,7 @@ def plan(
     for case in whole.values():
         cases.setdefault(case.id, case)  # of equal ones the first, with its name
     if suite.fill:
-        room = {case.device: _room(case) for case in cases.values()}
+        room = {case.device: workers.room(case) for case in cases.values()}
         large = {
             key: case
             for key, case in cases.items()
@@ -112,13 +109,6 @@ def plan(
         timeout_s=timeout_s,
         **fields,
     )
-
-
-def _room(case: Case) -> float:
-    """Bytes of memory that the device of a case has free; infinite if that is not known."""
-    if case.kind == "cpu":
-        return available_memory()
-    return gpu.memory(case.index) or inf
 
 
 def _left_out(cases: Sequence[Case], problems: Mapping[int, CnnbenchError]) -> list[str]:
@@ -158,9 +148,8 @@ def _resolved(
             network = repr((case.network, case.inputs, case.dtype, kind))
             opened.setdefault(network, []).append(place)
     for places in opened.values():
-        server = workers.servers[workers.builder]
         try:
-            found = server.plan([cases[place] for place in places], timeout_s)
+            found = workers.plan([cases[place] for place in places], timeout_s)
         except CnnbenchError as error:
             problems |= dict.fromkeys(places, error)
             for place in places:

@@ -39,6 +39,10 @@ class Lines(Progress):
         """Print what is made."""
         print(what, flush=True)
 
+    def notes(self, what: str) -> None:
+        """Print it."""
+        print(what, flush=True)
+
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """Print the line."""
         print(f"[{done}/{total}] {_said(measurement)} ({left_s:.0f} s left)", flush=True)
@@ -46,6 +50,10 @@ class Lines(Progress):
 
 class Json(Progress):
     """A JSON object per launch: the case, the outcome, and how far the run is."""
+
+    def notes(self, what: str) -> None:
+        """Print an object."""
+        print(json.dumps({"event": "note", "detail": what}), flush=True)
 
     def ended(self, measurement: Measurement, done: int, total: int, left_s: float) -> None:
         """Print the object."""
@@ -88,6 +96,10 @@ class Bar(Progress):
     def prepares(self, what: str) -> None:
         """Show what is made."""
         self._bar.update(self._task, description=what)
+
+    def notes(self, what: str) -> None:
+        """Leave it on the screen."""
+        self._bar.console.print(what, markup=False)
 
     def begins(self, launch: Launch) -> None:
         """Show what runs."""

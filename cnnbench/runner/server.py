@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from math import inf
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
 from weakref import finalize
@@ -26,6 +27,7 @@ from cnnbench import runtimes
 from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, TargetError
 from cnnbench.host import gpu
+from cnnbench.host.environment import available_memory, cores
 from cnnbench.runner import worker
 from cnnbench.runner.child import Child, Planned, Reply
 from cnnbench.runtimes import Order
@@ -96,7 +98,22 @@ class Workers:
     @property
     def builder(self) -> str:
         """The runtime that others are compared with."""
-        return runtimes.builder(list(self.servers))
+        return runtimes.builder(list(self.described))
+
+    @property
+    def cores(self) -> int:
+        """Cores of the machine that measures."""
+        return cores()
+
+    def room(self, case: Case) -> float:
+        """Bytes of memory that the device of a case has free; infinite if that is not known."""
+        if case.kind == "cpu":
+            return available_memory()
+        return gpu.memory(case.index) or inf
+
+    def plan(self, cases: Sequence[Case], timeout_s: float) -> tuple[Planned, ...]:
+        """What there is to know of cases of one network before a launch; see `Server.plan`."""
+        return self.servers[self.builder].plan(cases, timeout_s)
 
     def launch(
         self,

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnbench import runtimes
 from cnnbench.cases.case import Case, named_devices, no_device, parsed_device
@@ -23,17 +24,19 @@ from cnnbench.runner.child import Reply
 from cnnbench.runner.loop import Ending, Progress
 from cnnbench.runner.server import Workers
 from cnnbench.runs import store
-from cnnbench.runs.store import Run, Store
+from cnnbench.runs.store import Measurement, Run, Store
 
 REPORTS = Path("reports")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Session(Workers):
     """Runtimes that are ready to measure; starting one takes seconds, so keep it.
 
-    `asked` has the names of those that were asked for; others help them. `absent` says why some of
-    those that were asked for do not start.
+    `asked` has the names of those that were asked for; others help them. `absent` says what is
+    missing of those that were asked for, and why some do not start.
     """
 
     asked: tuple[str, ...] = ()
@@ -77,6 +80,24 @@ class Session(Workers):
             for calling in clients or [1]
         ]
 
+    def identity(self, runtime: str) -> dict[str, Any]:
+        """What must not change within a run, by its names in an environment."""
+        return {"host": platform.node(), **self.described[runtime].versions}
+
+    def there(self, function: Callable[..., T], *args: Any, progress: Progress) -> T:
+        """What `function(session, *args, progress)` returns on the machine that measures."""
+        return function(self, *args, progress)
+
+    def run(
+        self,
+        plan: Plan,
+        file: Store,
+        progress: Progress | None = None,
+        earlier: Sequence[Measurement] = (),
+    ) -> Ending:
+        """Make the launches of a plan that `earlier` ones have not made."""
+        return loop.run(plan, file, self, progress, earlier)
+
     def measure(
         self,
         cases: Sequence[Case],
@@ -106,16 +127,19 @@ class Session(Workers):
         )
         wanted = Plan(cases=ours, **fields)
         with store.create(folder, wanted) as file:
-            ending = loop.run(wanted, file, self, progress)
+            ending = self.run(wanted, file, progress)
         if ending.reason == "interrupted":
             raise KeyboardInterrupt
         return store.read(folder)
 
 
 def start(*names: str, some: bool = False) -> Session:
-    """Start runtimes; `RuntimeMissingError` if one cannot start, or with `some` if none can."""
-    asked = names or ("tensorflow",)
-    runtimes.check_installed(asked)
+    """Start runtimes, by default TensorFlow; "all" are those that are installed.
+
+    Raises:
+        RuntimeMissingError: one is not installed, or cannot start; with `some`, only if none can.
+    """
+    asked, lacking = runtimes.chosen(names or ("tensorflow",))
     servers = {name: server.start(name) for name in (*asked, *runtimes.helpers(asked))}
     described: dict[str, Reply] = {}
     broken: dict[str, RuntimeMissingError] = {}
@@ -130,7 +154,7 @@ def start(*names: str, some: bool = False) -> Session:
         if not (some and left) or name in needed:
             raise reason
     working = {name: each for name, each in servers.items() if name in described}
-    return Session(working, described, left, tuple(map(str, broken.values())))
+    return Session(working, described, left, (*lacking, *map(str, broken.values())))
 
 
 def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
@@ -149,6 +173,24 @@ def chosen(suite: str, out: Path | str | None, resume: bool) -> Path:
     return found[-1]
 
 
+@contextmanager
+def started(
+    names: Sequence[str],
+    cluster: str | None = None,
+    *,
+    some: bool = False,
+    fits: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+) -> Iterator[Session]:
+    """Start runtimes here, or on the machines of a cluster, see `pool.joined`."""
+    if cluster is None:
+        yield start(*names, some=some)
+        return
+    from cnnbench.runner import pool
+
+    with pool.joined(cluster, names, some, fits) as joined:
+        yield joined
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A run, new or continued, whose runtime is ready and whose file is open."""
@@ -161,7 +203,7 @@ class Opened:
     def measure(self, progress: Progress | None) -> Ending:
         """Make the launches that it does not have yet."""
         done = self.earlier.measurements if self.earlier else ()
-        return loop.run(self.plan, self.file, self.measuring, progress, done)
+        return self.measuring.run(self.plan, self.file, progress, done)
 
 
 @contextmanager
@@ -173,8 +215,11 @@ def opened(
     *,
     resume: bool,
     time_budget: float | None,
+    cluster: str | None = None,
 ) -> Iterator[Opened]:
     """Start runtimes and a new run of a suite in a folder; `plan` says what it sets out to do.
+
+    They start here, or on the machines of a cluster.
 
     If `resume` is true, continue the run that is there, on its own runtimes and as it was planned,
     but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
@@ -183,32 +228,45 @@ def opened(
     earlier = store.read(folder) if resume else None
     if earlier is None:
         store.check_free(folder)
-    measuring = start(*earlier.plan.runtimes) if earlier else start(*names, some=True)
-    if earlier:
-        _check_same(earlier, suite, measuring.described)
-        planning.check_unchanged(earlier.plan, measuring)
-        budget = time_budget or earlier.plan.time_budget_s
-        wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
-    else:
-        wanted = plan(measuring)
-        file = store.create(folder, wanted)
-    with file:
-        yield Opened(measuring, wanted, file, earlier)
+    wanted_names = earlier.plan.runtimes if earlier else names
+    fits = partial(_fits, earlier)
+    with started(wanted_names, cluster, some=not earlier, fits=fits) as measuring:
+        if earlier:
+            _check_same(earlier, suite, measuring)
+            planning.check_unchanged(earlier.plan, measuring)
+            budget = time_budget or earlier.plan.time_budget_s
+            wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
+        else:
+            wanted = plan(measuring)
+            file = store.create(folder, wanted)
+        with file:
+            yield Opened(measuring, wanted, file, earlier)
 
 
-def _check_same(earlier: Run, suite: str, described: Mapping[str, Reply]) -> None:
+def _recorded(earlier: Run) -> dict[str, Any]:
+    """The machine and the versions of the first launch of a run, by name; nothing before it."""
+    for measurement in earlier.measurements[:1]:
+        versions = measurement.environment.get("versions")
+        return measurement.environment | (versions if isinstance(versions, dict) else {})
+    return {}
+
+
+def _fits(earlier: Run | None, kind: Mapping[str, Any]) -> bool:
+    """Whether a kind of machine is the one that a run was begun on."""
+    then = _recorded(earlier) if earlier else {}
+    return all(kind[key] == then[key] for key in kind.keys() & then.keys())
+
+
+def _check_same(earlier: Run, suite: str, measuring: Session) -> None:
     """Refuse to mix samples that cannot be compared into one run."""
     if earlier.plan.suite != suite:
         raise StoreError(
             f"{earlier.folder} holds a run of {earlier.plan.suite}, not of {suite}; "
             "name the suite that it was started with"
         )
+    then = _recorded(earlier)
     for measurement in earlier.measurements[:1]:
-        before = measurement.environment
-        now = {"host": platform.node(), **described[measurement.case.runtime].versions}
-        versions = before.get("versions")
-        then = {"host": before.get("host"), **(versions if isinstance(versions, dict) else {})}
-        for key, value in now.items():
+        for key, value in measuring.identity(measurement.case.runtime).items():
             if then.get(key) != value:
                 raise StoreError(
                     f"{earlier.folder} was measured with {key} {then.get(key)}, this is {value}; "

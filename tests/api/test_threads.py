@@ -10,7 +10,7 @@ from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.reporting.runs.sections.compared import against
 from cnnbench.reporting.runs.sections.threads import speedups
-from cnnbench.runner import launching, planning
+from cnnbench.runner import launching, server
 from cnnbench.runs.result import results
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -80,7 +80,7 @@ def test_a_suite_has_its_own_numbers_unless_others_are_given(tmp_path):
 
 
 def test_more_threads_than_cores_are_measured_and_noted(tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "cores", lambda: 2)
+    monkeypatch.setattr(server, "cores", lambda: 2)
     finished = run(tmp_path, threads=(2, 3), launches=1)
     (note,) = finished.run.plan.notes
     assert note == "3 threads take turns on 2 cores: no speed-up can be seen"

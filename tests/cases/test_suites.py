@@ -7,7 +7,7 @@ import pytest
 from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError
-from cnnbench.runner import planning
+from cnnbench.runner import server
 from tests.support import synthetic
 
 BLOCK = """
@@ -505,8 +505,8 @@ DOUBLING = BLOCK + 'batches = "max"\n'
 
 def test_batches_are_doubled_as_far_as_memory_reaches_on_paper(planned, monkeypatch):
     rooms = {"cpu": 2**28, "gpu:0": 2**25, "gpu:1": None}
-    monkeypatch.setattr(planning, "available_memory", lambda: rooms["cpu"])
-    monkeypatch.setattr(planning.gpu, "memory", lambda index: rooms[f"gpu:{index}"])
+    monkeypatch.setattr(server, "available_memory", lambda: rooms["cpu"])
+    monkeypatch.setattr(server.gpu, "memory", lambda index: rooms[f"gpu:{index}"])
     plan = planned(DOUBLING, tuple(rooms))
     doubled = [2**power for power in range(17)]
     for device, room in rooms.items():
@@ -526,12 +526,12 @@ def test_batches_are_doubled_as_far_as_memory_reaches_on_paper(planned, monkeypa
 
 
 def test_the_smallest_batch_is_tried_even_if_it_does_not_fit(planned, monkeypatch):
-    monkeypatch.setattr(planning, "available_memory", lambda: 1)
+    monkeypatch.setattr(server, "available_memory", lambda: 1)
     assert [case.batch_size for case in planned(DOUBLING).cases] == [1]
 
 
 def test_memory_is_filled_by_one_network_at_a_time(planned, monkeypatch):
-    monkeypatch.setattr(planning, "available_memory", lambda: 2**25)
+    monkeypatch.setattr(server, "available_memory", lambda: 2**25)
     text = 'base = "mine"\n' + DOUBLING + DOUBLING.replace("mine", "other")
     assert planned(text).together == ()
     plan = planned(text.replace('"max"', "[1, 2]"))

@@ -117,7 +117,7 @@ def test_the_ceilings_of_a_gpu_are_measured_there_by_a_runtime_that_sees_it(monk
     }
     both = Session(dict.fromkeys(described), described, ("torch",))
     cases = [Case("vgg_block", (8, 8, 3), device=device) for device in ("cpu", "gpu:1")]
-    assert probing.of_cases(cases, both, None, Progress()) == []
+    assert probing.of_cases(both, cases, None, Progress()) == []
     (on_cpu, _), (on_gpu, probes) = asked
     assert (on_cpu, on_gpu) == ("tensorflow", "torch")
     assert probes == [
@@ -125,3 +125,13 @@ def test_the_ceilings_of_a_gpu_are_measured_there_by_a_runtime_that_sees_it(monk
         ("probe_convolution", "gpu:1", 64),
         ("probe_copy", "gpu:1", 4),
     ]
+
+
+def test_the_gpus_that_a_process_may_use_have_the_names_of_the_variable(nvml, monkeypatch):
+    assert gpu.shown() == [str(index) for index in range(len(GPUS))]
+    for value, names in {"2, GPU-1f": ["2", "GPU-1f"], "-1": [], "": []}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+        assert gpu.shown() == names
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # not installed
+    assert gpu.shown() == []

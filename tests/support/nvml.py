@@ -30,6 +30,9 @@ class Nvml:
     def nvmlShutdown(self) -> None:  # noqa: N802
         self.opened -= 1
 
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(GPUS)
+
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         if index >= len(GPUS):
             raise NVMLError("Invalid Argument")
