@@ -158,6 +158,22 @@ def test_launches_of_a_lost_worker_are_made_elsewhere(run):
     assert all(m.ok for m in found)
 
 
+def test_a_worker_that_the_scheduler_misses_is_lost_although_it_does_not_say_so(run):
+    class Silent(Link):
+        """Its worker b is cut off: no answer comes, and no error."""
+
+        def ask(self, worker, question):
+            if worker == "b" and pickle.loads(question)[0] is agent.measure:
+                self.there.discard(worker)
+                threading.Event().wait(20)
+            return super().ask(worker, question)
+
+    link = Silent({"a": Greeting("a", "A", ""), "b": Greeting("b", "B", "")})
+    ending, found = run(link)
+    assert (ending.reason, len(found)) == ("done", 12)
+    assert {worker for worker, _ in link.made} == {"a"}
+
+
 def test_a_launch_that_costs_two_workers_has_failed(run):
     greetings = {name: Greeting(name, name.upper(), "") for name in "bc"}
     link = Link(greetings, fails={"b": GoneError, "c": GoneError})
