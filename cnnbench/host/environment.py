@@ -30,7 +30,7 @@ def environment(described: dict[str, Any], threads: int | None) -> dict[str, Any
 
 @cache
 def machine() -> dict[str, Any]:
-    """What does not change while a process lives: host, processor, memory, commit."""
+    """What does not change while a process lives: host, processor, memory, commits."""
     import psutil
 
     memory = psutil.virtual_memory().total
@@ -41,6 +41,7 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "memory_bytes": min(memory, hardware.memory_limit() or memory),
         "commit": _commit(),
+        "project_commit": _head(),
     }
 
 
@@ -70,14 +71,24 @@ def _commit() -> str | None:
     root = Path(cnnbench.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return None  # installed: a repository further up would be somebody else's
+    return _head("-C", str(root), files=("--", "cnnbench"))
+
+
+def _head(*where: str, files: tuple[str, ...] = ("--untracked-files=no",)) -> str | None:
+    """The commit of a repository, here if nothing says where, with "+" if `files` differ.
+
+    None outside of git, and where it takes too long, as on a slow network.
+    """
     try:
-        commit = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--", "cnnbench")
-    except (OSError, subprocess.CalledProcessError):
+        commit = _git(*where, "rev-parse", "--short=12", "HEAD")
+        changed = _git(*where, "status", "--porcelain", *files)
+    except (OSError, subprocess.SubprocessError):
         return None
     return commit + "+" * bool(changed)
 
 
-def _git(root: Path, *args: str) -> str:
-    command = ["git", "-C", str(root), *args]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def _git(*args: str) -> str:
+    # Whoever made the repository must not choose a program for us to start.
+    command = ["git", "-c", "core.fsmonitor=false", *args]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)
+    return done.stdout.strip()

@@ -26,7 +26,7 @@ IN_TURN = 3
 """From this number of runs on each side, runs are compared in pairs; the interval of two pairs
 would be too wide to say anything."""
 
-EXPECTED = ("commit",)
+EXPECTED = ("commit", "project_commit")
 """Keys of the environment that are expected to differ between two runs."""
 
 ROUNDING = 0.001

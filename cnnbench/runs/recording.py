@@ -28,7 +28,7 @@ Environment = dict[str, tuple[str, ...]]
 UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
 """What a series can have, and the unit of its values; of all of them less is better."""
 
-_MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit")
+_MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit", "project_commit")
 
 
 @dataclass(frozen=True, slots=True)

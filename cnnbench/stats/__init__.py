@@ -4,6 +4,7 @@ This package knows numbers only. Each function states what it assumes; its doubt
 values with the estimate.
 """
 
+from cnnbench.stats.changepoints import Shift, levels, shifts
 from cnnbench.stats.curves import Crossing, crossings, exponent
 from cnnbench.stats.estimate import (
     FEW,
@@ -32,8 +33,8 @@ from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
     "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
-    "Crossing", "Doubt", "Estimate", "RatioVerdict", "Spread", "Stop",
-    "crossings", "duet", "enough", "exponent", "geometric", "inverse", "location", "medians",
-    "percentile", "ratio", "relative", "separate", "spread", "steady", "together", "unpaired",
-    "verdict", "warmup",
+    "Crossing", "Doubt", "Estimate", "RatioVerdict", "Shift", "Spread", "Stop",
+    "crossings", "duet", "enough", "exponent", "geometric", "inverse", "levels", "location",
+    "medians", "percentile", "ratio", "relative", "separate", "shifts", "spread", "steady",
+    "together", "unpaired", "verdict", "warmup",
 ]  # fmt: skip

@@ -25,6 +25,7 @@ _MACHINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("platform", "platform", str),
     ("devices", "devices", lambda kinds: "; ".join(_named(kinds))),
     ("commit", "commit", str),
+    ("commit of the project", "project_commit", str),
 )
 
 _GPU: tuple[tuple[str, Callable[[list[float]], float], str], ...] = (
