@@ -20,6 +20,7 @@ from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.comparison import CaseChange, EnvironmentDifference, RunComparison
 from cnnbench.runs.gate import Gate, LimitedCase
+from cnnbench.runs.history import CaseHistory, History, HistoryPoint, HistoryRun, LevelChange
 
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]
@@ -28,3 +29,4 @@ __all__ += ["Advice", "Change", "NetworkProfile", "ProfiledLayer"]
 __all__ += ["Calibration", "Expected", "LayerTime", "Prediction"]
 __all__ += ["Baseline", "CaseChange", "EnvironmentDifference", "RunComparison"]
 __all__ += ["Gate", "LimitedCase"]
+__all__ += ["CaseHistory", "History", "HistoryPoint", "HistoryRun", "LevelChange"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from benchmarks import prose
-from benchmarks.calibration import FOLDER
+from benchmarks.calibration import FOLDER, histories
 from benchmarks.calibration.judge import (
     COMPARE,
     GATE,
@@ -100,6 +100,24 @@ recording.
 Launches that follow each other meet the machine in one mood, which an interval from their calls
 alone cannot know; `run` spreads them over the whole run for that reason.
 
+## Over many runs
+
+How often `cnnbench history` sees a change among equal runs of a case (5 % or fewer of 50 runs are
+promised), and how often it finds a slow-down no more than two runs off its place. Runs of
+{launches} launches are drawn from the recording, those of one run from the same eighth of it.
+**drift added**: each run is longer or shorter by what `stats.DRIFT` allows for.
+
+{histories}
+
+{promised}
+
+- **slower**: how many of the runs are slower, the last ones.
+- **place**: of the slow-downs of 5 % that were found, how many lie between the runs that it names.
+- **covered**: and how many have a ratio within the interval that it gives.
+
+One slow run alone is never a change; from the second on it may be one. Where a change is small for
+the noise (times alone), those that are found are the ones that chance made larger.
+
 ## Again
 
     python -m benchmarks.calibration record
@@ -110,10 +128,13 @@ alone cannot know; `run` spreads them over the whole run for that reason.
 def report() -> None:
     """Write the page and its figure from the recording."""
     recording = RECORDING.read()
-    formats.write(page(recording, everything(recording)), FOLDER)
+    found = everything(recording), histories.everything(recording)
+    formats.write(page(recording, *found), FOLDER)
 
 
-def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> Document:
+def page(
+    recording: Sequence[Measurement], judged: Sequence[Judged], over: Sequence[histories.Judged]
+) -> Document:
     """The page; every number and the verdict follow from the recording."""
     begin = min(m.started for m in recording)
     end = max(m.started + m.wall_s for m in recording)
@@ -142,8 +163,19 @@ def page(recording: Sequence[Measurement], judged: Sequence[Judged]) -> Document
         gate=GATE,
     )
     made.picture("power.png", "How often a slow-down is found", partial(power, judged))
-    prose.add(made, AFTER, {"coverage": _covered(coverage(recording))})
+    tables = {"coverage": _covered(coverage(recording)), "histories": _histories(over)}
+    prose.add(made, AFTER, tables, launches=histories.LAUNCHES, promised=promised(over))
     return made
+
+
+def promised(over: Iterable[histories.Judged]) -> str:
+    """Whether few of 50 equal runs show a change."""
+    lines = []
+    for row in over:
+        if row.runs == 50 and row.later == 25:
+            kept = "kept" if row.changed.share <= 0.05 else "missed"
+            lines.append(f"- {row.what}: changed in {row.changed} (5 % or fewer: **{kept}**).")
+    return "\n".join(lines)
 
 
 def verdict(judged: Sequence[Judged]) -> str:
@@ -218,6 +250,17 @@ def _judged(judged: Iterable[Judged]) -> Table:
                 optional(row.half_width, "{:.1%}".format),
             )
             for row in judged
+        ),
+    )
+
+
+def _histories(rows: Iterable[histories.Judged]) -> Table:
+    found = (f"+{by:.0%} found" for by in histories.SLOWER)
+    return cells(
+        ("runs", "of them", "slower", "equals changed", *found, "place", "covered"),
+        (
+            (r.what, r.runs, r.later, *map(str, (r.changed, *r.found, r.placed, r.covered)))
+            for r in rows
         ),
     )
 

@@ -22,6 +22,7 @@ from cnnbench.api.runs import (
     compare,
     export,
     gate,
+    history,
     list_baselines,
     remove_baseline,
     report,
@@ -46,5 +47,5 @@ __all__ = [
 __all__ += ["Verified", "verify"]
 __all__ += ["Exported", "compare", "export", "list_baselines", "remove_baseline", "save_baseline"]
 __all__ += ["Profiled", "doctor", "predict", "profile", "roofline"]
-__all__ += ["Finished", "gate", "report", "results", "run"]
+__all__ += ["Finished", "gate", "history", "report", "results", "run"]
 __all__ += ["sweep"]

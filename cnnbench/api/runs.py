@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cnnbench.runs.baselines import Baseline
     from cnnbench.runs.comparison import RunComparison
     from cnnbench.runs.gate import Gate, Most
+    from cnnbench.runs.history import History
     from cnnbench.runs.store import PredictedRise, Run
 
 
@@ -306,6 +307,44 @@ def compare(
         before, after = map(left.of_block, blocks)
         return comparison.compare(before, after, metric, paired=True)
     return comparison.compare(left, recording.read(str(new)), metric)
+
+
+def history(
+    *runs: Path | str,
+    since: str = "",
+    report: Path | str | None = None,
+    figure: Path | str | None = None,
+) -> History:
+    """How the time of each case went over many runs, and where it changed its level.
+
+    `.slower` of the result has the cases that became slower, `.records()` is for a pandas frame,
+    and `.to_json()` has plain values.
+
+    Args:
+        *runs: folders of runs, runs, or baselines; all baselines if there are none.
+        since: only runs from then on: a date as 2026-11-30, so many days as 30d, or the commit of
+            the project at which they begin. All runs if empty.
+        report: a folder to write a page, its figure and history.csv into.
+        figure: a file for the figure alone: .png, .svg or .pdf.
+
+    Raises:
+        CnnbenchError: there is no such run, or none since then.
+    """
+    from cnnbench.runs.history import history
+
+    if figure is not None:
+        from cnnbench.reporting import style
+
+        style.check(Path(figure))
+    found = history([str(run) for run in runs], since)
+    if report is not None or figure is not None:
+        from cnnbench.reporting.runs import history as page
+
+        if report is not None:
+            page.write(found, Path(report))
+        if figure is not None:
+            style.write(lambda: page.draw(found), Path(figure))
+    return found
 
 
 def gate(

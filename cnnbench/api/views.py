@@ -82,6 +82,7 @@ DOCUMENTS: dict[str, Maker] = {
     "Finished": _finished,
     "RunComparison": _of("runs.compared_runs:document"),
     "Gate": _of("runs.compared_runs:limits"),
+    "History": _of("runs.history:document"),
     "Baseline list": _of("runs.compared_runs:baselines"),
     "Verified": lambda it: _of("claims.verdicts:document", run=it.run, arguments=False)(it.claims),
     "JudgedClaim": lambda it: _of("claims.verdicts:document", run=None, arguments=True)([it]),

@@ -50,6 +50,11 @@ _COMMANDS: _Table = {
         "compare reports/before reports/after",
         "compare main reports/after --fail-above 5% --max-time 20ms",
     ),
+    "history": (
+        "runs:history",
+        "history runs --since 30d --fail-on-change",
+        "history runs --report reports/history",
+    ),
     "export": (
         "runs:export",
         "export reports/mine --per launch --out launches.csv",

@@ -277,6 +277,58 @@ def compare(
         raise typer.Exit(1 if gate.failed else NOTHING_JUDGED)
 
 
+def history(
+    runs: Annotated[
+        list[str] | None,
+        Argument(
+            help="Folders of runs, runs, or baselines. [default: all baselines]",
+            metavar="RUNS",
+            autocompletion=complete(options.baselines),
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        Option(
+            help="Only runs since a date (2026-11-30), so many days (30d), or a commit of the "
+            "project.",
+            metavar="WHEN",
+        ),
+    ] = "",
+    fail_on_change: Annotated[
+        bool,
+        Option("--fail-on-change", help="Exit with 1 if a case became slower in these runs."),
+    ] = False,
+    report: Annotated[
+        str | None, Option(help="Write a page with a figure into this folder.", metavar="FOLDER")
+    ] = None,
+    figure: Annotated[
+        str | None, Option(help="Draw the figure into this file: .png, .svg, .pdf.", metavar="FILE")
+    ] = None,
+    format: options.Format = "table",
+) -> None:
+    """When did a case become slower, or faster? Over many runs.
+
+    A case counts by how many times the time of the reference beside it it took. Change points are
+    found by PELT of the library ruptures, from the second run after a change on; in 50 runs, 5 %
+    or fewer of cases that did not change show one. The exit status is 3 if --fail-on-change has
+    no case of four runs.
+    """
+    from cnnbench.reporting.runs import history as pages
+
+    if "" in (report, figure):  # pathlib would take it for the current folder
+        raise CnnbenchError("--report and --figure must name a folder and a file; got nothing")
+    found = api.history(*(runs or ()), since=since, report=report, figure=figure)
+    print(show(pages.document(found), format), end="")
+    if format == "table":
+        made = {"report": report and Path(report) / "README.md", "figure": figure}
+        print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
+    if format == "csv":
+        for line in pages.remarks(found):
+            print(line, file=sys.stderr)
+    if fail_on_change and not (found.judged and not found.slower):
+        raise typer.Exit(1 if found.slower else NOTHING_JUDGED)
+
+
 def save(
     name: Annotated[str, Argument(help="Letters, digits, '.', '_' and '-'.", metavar="NAME")],
     run: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")],

@@ -175,7 +175,14 @@ def _series(r: Result, name: str) -> Series:
 
 def run(name: str) -> Run:
     """The stored run with that name; `StoreError` if there is none, or it cannot be read."""
-    kind, folders = _named(name)
+    kind, _ = _named(name)
+    runs = [store.read(folder) for folder in folders(name)]
+    return _join(Path(name), runs) if kind == "runs" else runs[0]
+
+
+def folders(name: str) -> list[Path]:
+    """The folder of the run with that name, or those of several; `StoreError` as above."""
+    kind, found = _named(name)
     if kind == "benchmarks":
         raise StoreError(f"{name} holds results of pytest-benchmark, not a run of cnnbench")
     if not kind:
@@ -184,8 +191,7 @@ def run(name: str) -> Run:
             f"{name!r} is not the folder of a run, not a baseline (there are: {known}) and not "
             "pytest-benchmark's JSON; `cnnbench run --out FOLDER` makes a run"
         )
-    runs = [store.read(folder) for folder in folders]
-    return runs[0] if kind == "run" else _join(Path(name), runs)
+    return found
 
 
 def read(name: str) -> Recording:

@@ -47,6 +47,8 @@ def made(tmp_path_factory):
     quick = {"runtime": "fake", "launches": 2}
     profiled = cnnbench.profile(NAME, input_shape=(8, 8, 3), ceilings=False, **quick)
     advice = cnnbench.advise(NAME, (8, 8, 3), ways=["threads"], **quick)
+    step = {"step <of> four": [100.0] * 4 + [120.0] * 4}
+    history = cnnbench.history(stored.history(folder / "many", step))
     return {
         "Cost": cnnbench.analyze("resnet18"),
         "LayerCost": cnnbench.analyze(NAME).layers[1],
@@ -84,6 +86,11 @@ def made(tmp_path_factory):
         "ProfiledLayer": profiled.profiles[0].rows[0],
         "Advice": advice,
         "Change": advice.changes[0],
+        "History": history,
+        "CaseHistory": history.cases[0],
+        "HistoryPoint": history.cases[0].points[0],
+        "HistoryRun": history.runs[3],
+        "LevelChange": history.cases[0].changes[0],
     }
 
 
@@ -122,6 +129,11 @@ SAID = {
     "Advice": "times as it is",
     "Change": "1 thread",
     "Expected": "value",
+    "History": "c0de04 (run-04)",
+    "CaseHistory": "slower from c0de04 on",
+    "HistoryPoint": "2.0",
+    "HistoryRun": "2025-06-18 15:06",
+    "LevelChange": "slower",
     "LayerTime": "conv kxk",
     "Calibration": "Fake CPU",
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.calibration import judge, record, report
+from benchmarks.calibration import histories, judge, record, report
 from benchmarks.calibration.judge import Rate
 from cnnbench.cases.case import Case
 from cnnbench.runs.store import Measurement
@@ -189,3 +189,34 @@ def test_where_rounds_are_too_few_several_pairs_count_as_more():
         [[1000] * 4, [3000, 7000, 4000, 8000]],
         [[1000] * 4, [1000, 5000, 2000, 6000]],
     ]
+
+
+STEADY = [[1.0, 1.01] * 40]
+"""The values of one case, which hardly differ."""
+
+
+def test_equal_runs_that_hardly_differ_show_no_change_and_every_slow_down():
+    found = histories.judged("", STEADY, 0.0, runs=20, later=10, each=10)
+    assert found.changed == Rate(0, 10)
+    assert found.found == (Rate(10, 10), Rate(10, 10))
+    assert found.placed == found.covered == Rate(10, 10)
+
+
+def test_runs_that_drift_by_more_than_is_allowed_show_changes_that_are_none():
+    found = histories.judged("", [[1.0, 1.5] * 40, [1.0] * 40 + [1.5] * 40], 0.0, 20, 2, 10)
+    assert found.found[0].count < found.found[0].of
+    assert 0 < found.found[1].of == 20
+
+
+def test_a_slow_down_of_the_last_run_alone_is_not_found():
+    found = histories.judged("", STEADY, 0.0, runs=20, later=1, each=10)
+    assert [rate.count for rate in found.found] == [0, 0]
+
+
+def test_whether_few_of_fifty_equal_runs_change_is_said():
+    few, many = (
+        histories.Judged("x", 50, 25, Rate(count, 100), (), Rate(1, 1), Rate(1, 1))
+        for count in (5, 6)
+    )
+    assert "**kept**" in report.promised([few])
+    assert "**missed**" in report.promised([many])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,30 @@ def timed(
         [c for c, _ in times],
         [launch(c, n, t, machine=machine) for c, row in times for n, t in enumerate(row)],
     )
+
+
+def history(
+    folder: Path,
+    times: Mapping[str, Sequence[float]],
+    *,
+    machine: Mapping[str, Any] = MACHINE,
+    reference: float = 50.0,
+) -> Path:
+    """A folder of runs, one a day: by the label of a case, microseconds of a call in each run.
+
+    Three launches a run, 1 % below, at and above that time; run 7 is called run-07, its commit
+    c0de07. Each is beside a reference that takes so many microseconds, if it is not 0.
+    """
+    cases = {label: case(label, filters) for filters, label in enumerate(times, start=4)}
+    for number, row in enumerate(zip(*times.values(), strict=True)):
+        launches = []
+        for label, time in zip(times, row, strict=True):
+            for turn, factor in enumerate((0.99, 1.0, 1.01)):
+                where = {**machine, "project_commit": f"c0de{number:02}"}
+                one = launch(cases[label], turn, factor * time, machine=where)
+                beside = (1000 * reference,)
+                if reference:
+                    one = replace(one, bursts=(5,), reference="ref", reference_ns=beside)
+                launches.append(replace(one, started=one.started + 86400 * number))
+        write(folder / f"run-{number:02}", [*cases.values()], launches)
+    return folder

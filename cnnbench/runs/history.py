@@ -1,0 +1,399 @@
+"""HISTORY: how the time of each case went over many runs, and where it changed its level.
+
+A case counts by how many times as long as the reference beside it a call took. Runs on unlike
+machines are never one series. Where the runs of a series have no reference in common, or other
+versions, their times are taken, which say less.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+from cnnbench import stats
+from cnnbench.errors import CnnbenchError, StoreError, unknown
+from cnnbench.records import Record, one_line
+from cnnbench.runs import baselines, recording, store
+from cnnbench.runs.result import Result, results
+from cnnbench.runs.store import Measurement, Run
+from cnnbench.stats import Estimate, RatioVerdict
+
+FEWEST = 4
+"""So many runs of a case can show a change: two before and two after."""
+
+PACE = "times the reference"
+SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRun(Record):
+    """One run of a history.
+
+    Args:
+        name: of its folder, or of the baseline.
+        started: when its first launch began, seconds since the epoch; None if that is not known.
+        commit: of the project in whose folder it was made, with "+" if files differed; empty
+            outside of git, and in runs that did not record it.
+    """
+
+    name: str
+    started: float | None
+    commit: str = ""
+
+    @property
+    def date(self) -> str:
+        """2026-11-30 14:05 in UTC; empty if it is not known."""
+        if self.started is None:
+            return ""
+        return f"{datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M}"
+
+    @property
+    def label(self) -> str:
+        """The commit, or else the name."""
+        return self.commit or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint(Record):
+    """A case in one run: its value, and the mean of all values on the same level."""
+
+    run: HistoryRun
+    value: Estimate
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange(Record):
+    """A case became slower or faster, from one run to another.
+
+    Args:
+        before: the last run on the old level.
+        after: the first run on the new level.
+        earliest: with the interval of the place: the change is not before this run,
+        latest: and not after this one.
+        ratio: the new level over the old one, with the interval for this place of the change.
+    """
+
+    before: HistoryRun
+    after: HistoryRun
+    earliest: HistoryRun
+    latest: HistoryRun
+    ratio: Estimate
+
+    @property
+    def verdict(self) -> RatioVerdict:
+        """Slower or faster."""
+        return RatioVerdict.SLOWER if self.ratio.value > 1 else RatioVerdict.FASTER
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CaseHistory(Record):
+    """One case on one kind of machine.
+
+    Args:
+        key: what identifies the case in any run.
+        name: what people call it.
+        machine: processor, cores and threads.
+        unit: of the values, PACE or SECONDS.
+        points: one for each run that has the case, in the order of time.
+        changes: where the level changed, in that order.
+    """
+
+    key: str
+    name: str
+    machine: str
+    unit: str
+    points: tuple[HistoryPoint, ...]
+    changes: tuple[LevelChange, ...]
+
+    def __repr__(self) -> str:
+        words = [f"{c.verdict} from {c.after.label} on" for c in self.changes[-1:]]
+        runs = f"{len(self.points)} runs"
+        return one_line(self, self.name, runs, f"{len(self.changes)} changes", *words)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are runs enough to show a change."""
+        return len(self.points) >= FEWEST
+
+    @property
+    def ratio(self) -> float:
+        """The last level over the first one."""
+        return self.points[-1].level / self.points[0].level
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class History(Record):
+    """Runs in the order of time, every case over them, and what to know of it."""
+
+    runs: tuple[HistoryRun, ...]
+    cases: tuple[CaseHistory, ...]
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        facts = f"{len(self.cases)} cases", f"{len(self.changed)} changed"
+        return one_line(self, f"{len(self.runs)} runs", *facts, f"{len(self.slower)} slower")
+
+    @property
+    def changed(self) -> tuple[CaseHistory, ...]:
+        """The cases whose level changed."""
+        return tuple(case for case in self.cases if case.changes)
+
+    @property
+    def slower(self) -> tuple[CaseHistory, ...]:
+        """The cases that became slower somewhere, also if that was undone later."""
+        slower = RatioVerdict.SLOWER
+        return tuple(c for c in self.cases if any(x.verdict == slower for x in c.changes))
+
+    @property
+    def judged(self) -> tuple[CaseHistory, ...]:
+        """The cases with runs enough to show a change."""
+        return tuple(case for case in self.cases if case.judged)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One flat row for each case and run, as `pandas.DataFrame` takes them."""
+        return [row for case in self.cases for row in _rows(case)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "runs": [run.to_json() for run in self.runs],
+            "cases": [
+                {
+                    "key": case.key,
+                    "name": case.name,
+                    "machine": case.machine,
+                    "unit": case.unit,
+                    "judged": case.judged,
+                    "points": [_point(point) for point in case.points],
+                    "changes": [change.to_json() for change in case.changes],
+                }
+                for case in self.cases
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def _point(point: HistoryPoint) -> dict[str, Any]:
+    value = point.value
+    run = {"run": point.run.name, "date": point.run.date, "commit": point.run.commit}
+    return run | {"value": value.value, "low": value.low, "high": value.high, "level": point.level}
+
+
+def _rows(case: CaseHistory) -> Iterator[dict[str, Any]]:
+    changes = {change.after.name: change for change in case.changes}
+    for point in case.points:
+        change = changes.get(point.run.name)
+        ratio = change.ratio if change else None
+        yield {
+            "case": case.name,
+            "key": case.key,
+            "machine": case.machine,
+            **_point(point),
+            "unit": case.unit,
+            "change": change.verdict.value if change else "",
+            "ratio": ratio.value if ratio else None,
+            "ratio_low": ratio.low if ratio else None,
+            "ratio_high": ratio.high if ratio else None,
+        }
+
+
+def history(names: Sequence[str] = (), since: str = "", now: datetime | None = None) -> History:
+    """Every case over the runs of some names, in the order of time.
+
+    Args:
+        names: folders of runs, runs or baselines; all baselines if there are none.
+        since: a date, so many days as 30d, or the first commit that counts; all runs if empty.
+        now: from when days are counted back.
+
+    Raises:
+        CnnbenchError: there is no run of a name, or none since then.
+    """
+    seen: list[_Seen] = []
+    notes: list[str] = []
+    folders = _folders(names)
+    for name, folder in _named(folders):
+        try:
+            seen.append(_seen(name, store.read(folder)))
+        except StoreError as error:
+            notes.append(f"left out: {error}")
+    if not seen:
+        raise StoreError(notes[0] if notes else "there are no runs")
+    seen.sort(key=lambda one: (one.run.started or 0, one.run.name))
+    if since:
+        seen = _since(since.strip(), seen, now or datetime.now(UTC))
+    series: dict[tuple[str, str], list[tuple[HistoryRun, _Timed]]] = {}
+    for one in seen:
+        notes += one.notes
+        for timed in one.cases:
+            series.setdefault((timed.key, timed.machine), []).append((one.run, timed))
+    cases = []
+    for found in series.values():
+        case, said = _case(found)
+        cases.append(case)
+        notes += said
+    return History(tuple(one.run for one in seen), tuple(cases), tuple(dict.fromkeys(notes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """What remains of a case when its run has been read: numbers, not launches."""
+
+    key: str
+    name: str
+    machine: str
+    facts: Mapping[str, str]
+    digest: str
+    paces: tuple[float, ...]
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    run: HistoryRun
+    cases: tuple[_Timed, ...]
+    notes: tuple[str, ...]
+
+
+def _folders(names: Sequence[str]) -> list[Path]:
+    """The folders of all runs, each once."""
+    if not names:
+        names = baselines.names()
+        if not names:
+            raise CnnbenchError(
+                "there is no baseline; name a folder of runs, or keep some with "
+                "cnnbench baseline save NAME RUN"
+            )
+    found = [folder for name in names for folder in recording.folders(name)]
+    return list({folder.resolve(): folder for folder in found}.values())
+
+
+def _named(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """A name for each folder: its last part, or all of it where that is not the only one."""
+    last = [folder.resolve().name for folder in folders]
+    for name, folder in zip(last, folders, strict=True):
+        yield (name if last.count(name) == 1 else str(folder)), folder
+
+
+def _seen(name: str, run: Run) -> _Seen:
+    joined, problems = results(run)
+    launches = [m for m in run.measurements if m.ok]
+    commits = dict.fromkeys(str(m.environment.get("project_commit") or "") for m in launches)
+    said = [f"{name}: left out: {line}" for line in (*problems, *run.bad_lines)]
+    if len(commits) > 1:
+        said.append(f"{name}: its launches are of several commits, {', '.join(commits)}")
+    started = min((m.started for m in launches if m.started), default=None)
+    cases = []
+    for r in joined:
+        machines = {_machine(m) for m in r.launches if m.ok}
+        if len(machines) > 1:
+            said.append(f"{name}: left out: {r.name}: measured on several machines")
+        elif r.samples:
+            cases.append(_timed(r))
+        else:
+            said.append(f"{name}: no time of {r.name}: {r.outcome}")
+    return _Seen(HistoryRun(name, started, next(iter(commits), "")), tuple(cases), tuple(said))
+
+
+def _machine(m: Measurement) -> str:
+    known = m.environment
+    counts = [f"{known[key]} {key}" for key in ("cores", "threads") if known.get(key)]
+    return ", ".join([str(known.get("cpu") or "unknown processor"), *counts])
+
+
+def _timed(r: Result) -> _Timed:
+    first = next(m for m in r.launches if m.ok)
+    versions = first.environment.get("versions")
+    facts = {"reference": first.reference}
+    facts |= versions if isinstance(versions, dict) else {}
+    # With every launch beside the reference, or with none.
+    paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
+    times = tuple(stats.medians(r.samples.values()))
+    digest = r.paper.digest
+    return _Timed(r.case.id, r.name, _machine(first), facts, digest, paces, times)
+
+
+def _case(found: Sequence[tuple[HistoryRun, _Timed]]) -> tuple[CaseHistory, list[str]]:
+    """One series, and what to know of it."""
+    said = []
+    name = found[-1][1].name
+    differ = _differences([timed.facts for _, timed in found])
+    paced = not differ and all(timed.paces for _, timed in found)
+    if not paced and any(timed.paces for _, timed in found):
+        why = f"the runs differ in {', '.join(differ)}" if differ else "not all have a reference"
+        said.append(f"{name}: times alone, because {why}; with --since it begins later")
+    launches = [timed.paces if paced else timed.times for _, timed in found]
+    kept = [(run, values) for (run, _), values in zip(found, launches, strict=True) if values]
+    runs = [run for run, _ in kept]
+    values = [estimate for _, some in kept if (estimate := stats.geometric(some))]
+    centres = [estimate.value for estimate in values]
+    shifts = stats.shifts(centres, [_error(some) for _, some in kept if len(some) > 1])
+    levels = stats.levels(centres, shifts)
+    points = tuple(map(HistoryPoint, runs, values, levels))
+    changes = tuple(
+        LevelChange(runs[s.at - 1], runs[s.at], runs[s.earliest - 1], runs[s.latest], s.ratio)
+        for s in shifts
+    )
+    for (_, before), (run, after) in pairwise(found):
+        if before.digest and after.digest and before.digest != after.digest:
+            said.append(f"{name}: the network itself is another one from {run.name} on")
+    _, last = found[-1]
+    unit = PACE if paced else SECONDS
+    return CaseHistory(last.key, last.name, last.machine, unit, points, changes), said
+
+
+def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:
+    """In what runs differ: tensorflow (2.20, 2.21)."""
+    found = []
+    for key in dict.fromkeys(key for known in facts for key in known):
+        values = dict.fromkeys(str(known.get(key) or "none") for known in facts)
+        if len(values) > 1:
+            found.append(f"{key} ({', '.join(values)})")
+    return found
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of the logarithm of their geometric mean."""
+    return stdev(map(math.log, values)) / math.sqrt(len(values))
+
+
+def _since(text: str, seen: Sequence[_Seen], now: datetime) -> list[_Seen]:
+    """The runs since a date, a number of days or a commit."""
+    if since := _date(text, now):
+        kept = [one for one in seen if (one.run.started or 0) >= since.timestamp()]
+        if not kept:
+            newest = seen[-1].run
+            raise CnnbenchError(
+                f"no run since {text}; the newest, {newest.name}, is from "
+                f"{newest.date or 'an unknown date'}"
+            )
+        return kept
+    if not re.fullmatch(r"[0-9a-f]{4,40}", text):
+        raise CnnbenchError(
+            "--since must be a date as 2026-11-30, so many days as 30d, or a commit of at least 4 "
+            f"letters; got {text!r}"
+        )
+    commits = [one.run.commit.rstrip("+") for one in seen]
+    for place, commit in enumerate(commits):
+        if commit and (commit.startswith(text) or text.startswith(commit)):
+            return [*seen[place:]]
+    raise unknown("commit", text, {*commits} - {""}, "those of the runs")
+
+
+def _date(text: str, now: datetime) -> datetime | None:
+    if days := re.fullmatch(r"(\d{1,5}) ?d", text):
+        return now - timedelta(days=int(days[1]))
+    if not re.match(r"\d{4}-", text):
+        return None
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,0 +1,187 @@
+"""The time of each case over many runs, and where it changed its level."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+
+import cnnbench
+from cnnbench.errors import CnnbenchError, StoreError
+from cnnbench.runs import baselines
+from cnnbench.runs.history import PACE, SECONDS, history
+from cnnbench.runs.store import FILE
+from tests.support import stored
+
+STEADY = [200.0] * 8
+STEP = [100.0] * 4 + [120.0] * 4
+FIRST = datetime.fromtimestamp(1_750_000_000, UTC)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Eight runs, in which one of two cases became slower."""
+    return stored.history(tmp_path_factory.mktemp("h"), {"step": STEP, "steady": STEADY})
+
+
+def found(folder, since="", now=None):
+    return history([str(folder)], since, now)
+
+
+def test_a_change_is_between_two_commits(runs):
+    step, steady = found(runs).cases
+    (change,) = step.changes
+    assert (change.before.commit, change.after.commit) == ("c0de03", "c0de04")
+    assert (change.before.name, change.after.name) == ("run-03", "run-04")
+    assert change.ratio.value == pytest.approx(1.2)
+    assert change.ratio.low < 1.2 < change.ratio.high
+    assert change.verdict == "slower"
+    assert steady.changes == ()
+
+
+def test_a_value_is_how_many_times_the_reference_a_call_took(runs):
+    step, _ = found(runs).cases
+    assert step.unit == PACE
+    first, last = step.points[0], step.points[-1]
+    assert first.value.value == pytest.approx(100 / 50, rel=1e-3)
+    assert first.value.low < 2 < first.value.high
+    assert last.level == pytest.approx(120 / 50, rel=1e-3)
+    assert step.ratio == pytest.approx(1.2)
+
+
+def test_a_machine_that_became_slower_is_no_change(tmp_path):
+    for name, factor in (("a", 1.0), ("b", 1.5)):
+        times = {"steady": [factor * time for time in STEADY]}
+        stored.history(tmp_path / name, times, reference=50 * factor)
+    before, after = (sorted((tmp_path / name).iterdir()) for name in "ab")
+    (case,) = history([str(folder) for folder in (*before[:4], *after[4:])]).cases
+    assert [round(point.value.value, 3) for point in case.points] == [4.0] * 8
+    assert case.changes == ()
+
+
+def test_without_a_common_reference_times_are_taken_and_that_is_said(tmp_path):
+    stored.history(tmp_path / "old", {"step": STEP}, reference=0)
+    (case,) = found(tmp_path / "old").cases
+    assert case.unit == SECONDS
+    assert case.points[0].value.value == pytest.approx(100e-6, rel=1e-3)
+    assert len(case.changes) == 1
+    assert found(tmp_path / "old").notes == ()
+
+    other = stored.MACHINE | {"versions": {"tensorflow": "2.21", "keras": "3.15"}}
+    stored.history(tmp_path / "mixed", {"step": STEP})
+    stored.history(tmp_path / "newer", {"step": STEP}, machine=other)
+    shutil.rmtree(tmp_path / "mixed" / "run-07")
+    shutil.move(tmp_path / "newer" / "run-07", tmp_path / "mixed")
+    mixed = found(tmp_path / "mixed")
+    assert mixed.cases[0].unit == SECONDS
+    (note,) = mixed.notes
+    assert "times alone" in note
+    assert "tensorflow (2.20, 2.21)" in note
+
+
+def test_unlike_machines_are_never_one_series(tmp_path):
+    big = stored.MACHINE | {"cores": 64, "threads": 64}
+    here = stored.history(tmp_path / "here", {"step": [100.0] * 4})
+    there = stored.history(tmp_path / "there", {"step": [120.0] * 4}, machine=big)
+    both = history([str(here), str(there)])
+    assert [len(case.points) for case in both.cases] == [4, 4]
+    assert [case.changes for case in both.cases] == [(), ()]
+    assert [case.machine for case in both.cases] == [
+        "Fake CPU, 2 cores, 2 threads",
+        "Fake CPU, 64 cores, 64 threads",
+    ]
+    assert len({run.name for run in both.runs}) == 8  # the last part is not enough
+
+
+def test_runs_are_in_the_order_of_time_whatever_they_are_called(tmp_path):
+    stored.history(tmp_path, {"step": STEP})
+    (tmp_path / "run-00").rename(tmp_path / "zzz")
+    assert [run.name for run in found(tmp_path).runs][:2] == ["zzz", "run-01"]
+
+
+@pytest.mark.parametrize(
+    ("since", "count"),
+    [
+        ("c0de02", 6),
+        ("c0de02ffff", 6),  # longer than what is stored
+        ("2025-06-18", 5),  # from midnight in UTC on; they are from 15:06
+        ("2025-06-18T15:00:00+00:00", 5),
+        ("2025-06-18T18:00", 4),
+        ("3d", 3),
+        ("3 d", 3),
+    ],
+)
+def test_since_a_date_a_commit_or_days(runs, since, count):
+    # The last run is seven days after the first one.
+    now = datetime.fromtimestamp(1_750_000_000 + 7.5 * 86400, UTC)
+    assert len(found(runs, since, now).runs) == count
+
+
+@pytest.mark.parametrize(
+    ("since", "message"),
+    [
+        ("ffffff", "unknown commit 'ffffff'"),
+        ("2030-01-01", "no run since 2030-01-01; the newest, run-07"),
+        ("2030-13-01", "must be a date"),
+        ("yesterday", "must be a date"),
+        ("-3d", "must be a date"),
+        ("abc", "at least 4"),
+    ],
+)
+def test_a_senseless_beginning_is_refused(runs, since, message):
+    with pytest.raises(CnnbenchError, match=message):
+        found(runs, since)
+
+
+def test_runs_without_a_commit_are_called_by_their_names(tmp_path):
+    stored.history(tmp_path, {"step": STEP})
+    for file in tmp_path.glob(f"*/{FILE}"):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        for line in lines:
+            line.get("environment", {}).pop("project_commit", None)
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (case,) = found(tmp_path).cases
+    assert case.changes[0].after.label == "run-04"
+
+
+def test_baselines_are_the_runs_if_none_are_named(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
+    with pytest.raises(CnnbenchError, match="there is no baseline"):
+        history()
+    for number in range(3):
+        baselines.save(f"v{number}", runs / f"run-{number:02}")
+    assert [run.name for run in history().runs] == ["v0", "v1", "v2"]
+    assert not history().judged
+
+
+def test_a_run_that_cannot_be_read_is_named_and_left_out(tmp_path):
+    stored.history(tmp_path, {"step": STEP})
+    (tmp_path / "run-02" / FILE).write_text("no run\n")
+    assert len(found(tmp_path).runs) == 7
+    assert "run-02" in found(tmp_path).notes[0]
+
+
+def test_where_there_is_no_run_at_all(tmp_path):
+    with pytest.raises(StoreError, match="not the folder of a run"):
+        found(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / FILE).write_text("no run\n")
+    with pytest.raises(StoreError, match="no plan"):
+        found(tmp_path)
+
+
+def test_a_run_named_twice_counts_once(runs):
+    assert len(history([str(runs), str(runs / "run-00")]).runs) == 8
+
+
+def test_records_and_json_have_every_run(runs):
+    both = cnnbench.history(runs)
+    rows = both.records()
+    assert len(rows) == 16
+    assert [row["run"] for row in rows if row["change"]] == ["run-04"]
+    values = json.loads(json.dumps(both.to_json(), allow_nan=False))
+    step = values["cases"][0]
+    assert step["name"] == "step 8x8x3"
+    assert len(step["points"]) == 8
+    assert step["changes"][0]["before"]["commit"] == "c0de03"
+    assert step["changes"][0]["verdict"] == "slower"
