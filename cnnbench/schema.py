@@ -31,6 +31,8 @@ def parse(
         return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as fault:
         raise error(f"{source}: not TOML: {fault}") from None
+    except RecursionError:
+        raise error(f"{source}: its arrays or tables are nested too deeply") from None
     except ValidationError as fault:
         raise error(f"{source}: {_first(fault, model, tables)}") from None
 

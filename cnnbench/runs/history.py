@@ -60,7 +60,7 @@ class HistoryRun(Record):
         return self.commit or self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class HistoryPoint(Record):
     """A case in one run: its value, and the mean of all values on the same level."""
 
@@ -68,8 +68,11 @@ class HistoryPoint(Record):
     value: Estimate
     level: float
 
+    def __repr__(self) -> str:
+        return one_line(self, self.run.label, f"{self.value.value:.3g}", f"level {self.level:.3g}")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class LevelChange(Record):
     """A case became slower or faster, from one run to another.
 
@@ -86,6 +89,10 @@ class LevelChange(Record):
     earliest: HistoryRun
     latest: HistoryRun
     ratio: Estimate
+
+    def __repr__(self) -> str:
+        times = f"{self.ratio.value:.3g} times as long"
+        return one_line(self, f"{self.before.label} to {self.after.label}", times, self.verdict)
 
     @property
     def verdict(self) -> RatioVerdict:

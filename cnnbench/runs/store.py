@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from cnnbench import units
 from cnnbench.cases import paper
 from cnnbench.cases.answer import Answer, Outcome
 from cnnbench.cases.case import Case
@@ -34,6 +36,8 @@ from cnnbench.schema import record
 
 SCHEMA = 2
 FILE = "measurements.jsonl"
+LONGEST = 64 * 2**20
+"""The most bytes of a line; a launch of a million calls has 10 MB. A longer one is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +237,8 @@ def read(folder: Path) -> Run:
     """Read a stored run; bad lines are named in it. `StoreError` if there is no run or no plan."""
     path = folder / FILE
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            lines = [*_lines(file)]
     except OSError as error:
         raise StoreError(
             f"no run in {folder}: {FILE}: {error.strerror}; cnnbench run --out FOLDER makes one"
@@ -246,6 +251,8 @@ def read(folder: Path) -> Run:
         if not line.strip():
             continue
         try:
+            if len(line) > LONGEST:
+                raise CnnbenchError(f"a line of more than {units.binary(LONGEST)}")
             schema, kind, data = _parsed(line)
             if schema == 1:
                 if kind == "plan":
@@ -280,12 +287,20 @@ def read(folder: Path) -> Run:
     )
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long as much as shows that."""
+    while line := file.readline(LONGEST + 1):
+        yield line.rstrip(b"\n")
+        while len(line) > LONGEST and not line.endswith(b"\n"):
+            line = file.readline(LONGEST + 1)
+
+
 def _parsed(line: bytes) -> tuple[int, str, dict[str, Any]]:
     """The schema and the type of a line, and its other values."""
     try:
         data = json.loads(line)
         schema, kind = data.pop("schema"), str(data.pop("type"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CnnbenchError(f"not a record ({len(line)} bytes)") from None
     if schema not in (1, SCHEMA):
         raise CnnbenchError(f"schema {schema}, this version reads 1 to {SCHEMA}")

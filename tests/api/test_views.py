@@ -131,9 +131,9 @@ SAID = {
     "Expected": "value",
     "History": "c0de04 (run-04)",
     "CaseHistory": "slower from c0de04 on",
-    "HistoryPoint": "2.0",
+    "HistoryPoint": "level 2",
     "HistoryRun": "2025-06-18 15:06",
-    "LevelChange": "slower",
+    "LevelChange": "c0de03 to c0de04: 1.2 times",
     "LayerTime": "conv kxk",
     "Calibration": "Fake CPU",
 }

@@ -537,3 +537,9 @@ def test_memory_is_filled_by_one_network_at_a_time(planned, monkeypatch):
     plan = planned(text.replace('"max"', "[1, 2]"))
     assert len(plan.together) == 2
     assert not plan.fill
+
+
+def test_a_suite_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(SuiteError, match="nested too deeply"):
+        suites.load(str(tmp_path / "deep.toml"))

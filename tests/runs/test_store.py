@@ -3,6 +3,7 @@
 import json
 import resource
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
@@ -12,6 +13,7 @@ from cnnbench.cases.plan import BlockComparison, Plan
 from cnnbench.errors import StoreError
 from cnnbench.runs import store
 from cnnbench.runs.store import FILE, Measurement
+from tests.support.stored import case, timed
 
 CASE = Case("vgg_block", (64, 64, 3), {"n_filters": 8}, label="small")
 PLAN = Plan(
@@ -157,3 +159,36 @@ def test_a_full_disk_is_one_line_and_loses_nothing_that_was_written(tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (tmp_path / store.FILE).stat().st_size == written + 10
     assert store.read(tmp_path).plan == PLAN
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def test_a_line_that_is_nested_too_deeply_is_named_and_skipped(tmp_path):
+    folder = timed(tmp_path / "r", (case("narrow"), [100.0]))
+    with (folder / FILE).open("a") as file:
+        file.write(f'{{"schema": 2, "type": "launch", "case": {DEEP}}}\n')
+    run = store.read(folder)
+    assert len(run.measurements) == 1
+    (bad,) = run.bad_lines
+    assert "not a record" in bad
+
+
+def test_a_line_that_is_too_long_is_named_and_not_kept(tmp_path, monkeypatch):
+    folder = timed(tmp_path / "r", (case("narrow"), [100.0]))
+    lines = (folder / FILE).read_bytes().splitlines(keepends=True)
+    longest = max(map(len, lines))
+    monkeypatch.setattr(store, "LONGEST", longest)
+    lines[1:1] = [b"x" * (5 * longest) + b"\n"]
+    (folder / FILE).write_bytes(b"".join(lines))
+    run = store.read(folder)
+    assert len(run.measurements) == 1
+    (bad,) = run.bad_lines
+    assert bad.startswith(f"{FILE}:2: a line of more than")
+
+
+def test_lines_that_are_too_long_are_one_line_each():
+    file = BytesIO(b"a" * 7 + b"\n" + b"bb\n" + b"c" * 3 + b"\n" + b"d" * 9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "LONGEST", 3)
+        assert [*store._lines(file)] == [b"aaaa", b"bb", b"ccc", b"dddd"]
