@@ -38,6 +38,8 @@ SCHEMA = 2
 FILE = "measurements.jsonl"
 LONGEST = 64 * 2**20
 """The most bytes of a line; a launch of a million calls has 10 MB. A longer one is not read."""
+LONGEST_NS = 1e18
+"""A longer call, of 32 years, is none; ratios of such numbers can be infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ def read(folder: Path) -> Run:
             if kind == "paper":
                 papers[str(data.pop("of", ""))] = paper.stored(data)
             elif kind in KINDS:
-                found[kind].append(record(KINDS[kind], data))
+                found[kind].append(_checked(record(KINDS[kind], data)))
             else:
                 raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:
@@ -285,6 +287,21 @@ def read(folder: Path) -> Run:
         problems=problems,
         exports={export.of: export for export in found["export"]},
     )
+
+
+def _checked(found: Any) -> Any:
+    """The same, if it is no launch with times that no clock gives, or turns without calls."""
+    if isinstance(found, Measurement):
+        times = (*found.samples_ns, *found.reference_ns)
+        if not all(0 < time < LONGEST_NS for time in times):
+            raise CnnbenchError(
+                "not a measurement: a time must be more than 0, and of this century"
+            )
+        if min(found.bursts, default=1) < 1 or sum(found.bursts) > max(
+            len(found.samples_ns) - 1, 0
+        ):
+            raise CnnbenchError("not a measurement: its turns have other calls than the launch")
+    return found
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -192,3 +192,24 @@ def test_lines_that_are_too_long_are_one_line_each():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "LONGEST", 3)
         assert [*store._lines(file)] == [b"aaaa", b"bb", b"ccc", b"dddd"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"samples_ns": [0, 5, 5]}, "a time must be more than 0"),
+        ({"samples_ns": [2**70, 5, 5]}, "of this century"),
+        ({"reference_ns": [-1.0]}, "a time must be more than 0"),
+        ({"bursts": [5, 0]}, "its turns have other calls"),
+        ({"bursts": [3, 3]}, "its turns have other calls"),
+    ],
+)
+def test_a_launch_that_cannot_be_is_named_and_skipped(tmp_path, wrong, message):
+    folder = timed(tmp_path / "r", (case("narrow"), [100.0, 100.0]))
+    lines = [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+    lines[-1] |= wrong
+    (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = store.read(folder)
+    assert len(run.measurements) == 1
+    (bad,) = run.bad_lines
+    assert message in bad
