@@ -135,7 +135,8 @@ CASES: tuple[Case, ...] = (
     *(_unit("silu", 112, 96, 3), _unit("concat", 56, 128, 3), _unit("layer_norm", 56, 192, 4)),
     # One filter for each channel, as ConvNeXt has them.
     *(_conv(28, 96, 96, 7, groups=96), _conv(14, 384, 384, 7, 2, groups=384)),
-    _conv(7, 256, 256, 7, batch=4, groups=256),
+    *(_conv(7, 256, 256, 7, batch=4, groups=256), _conv(7, 1024, 1024, 7, groups=1024)),
+    *(_conv(14, 768, 768, 7, groups=768), _conv(28, 192, 192, 7, groups=192)),
 )  # fmt: skip
 """The probes: each kind of layer, small and large, once and several times."""
 

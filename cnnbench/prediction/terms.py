@@ -92,6 +92,8 @@ def _of_layer(
     kind, guessed = kind_of(node, unknown)
     if kind == "merge" and len({graph.nodes[index].rule.shape for index in node.inputs}) > 1:
         kind = "broadcast"
+    if kind == "conv grouped" and node.attrs["groups"] == node.rule.shape[-1]:
+        kind = "conv grouped by channel"
     if kind == "dense" and len(node.rule.shape) > 2:
         kind = "dense on positions"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
@@ -142,6 +144,7 @@ _AMOUNTS = {
     "conv 1x1": ("MACs", "taps read", "bytes", "weight bytes"),
     "conv kxk": ("MACs", "taps read", "bytes", "weight bytes"),
     "conv grouped": ("MACs", "taps read", "bytes"),
+    "conv grouped by channel": ("MACs", "MACs times channels"),
     "depthwise": ("MACs", "bytes"),
     "conv 3d": ("MACs", "bytes"),
     "transposed": ("MACs", "bytes"),
@@ -163,6 +166,7 @@ def _amounts(kind: str, layer: LayerCost, groups: int) -> Terms:
         "bytes": layer.input_bytes + layer.activation_bytes,
         "weight bytes": layer.weight_bytes,
         "operations": layer.elementwise,
+        "MACs times channels": layer.macs * layer.output_shape[-1],
     }
     names = _AMOUNTS.get(kind, ("bytes",))
     if "taps read" in names:  # each group reads its taps for its own few filters

@@ -519,6 +519,16 @@ def test_each_group_reads_its_taps_for_its_own_filters():
     }
 
 
+def test_where_each_channel_is_a_group_channels_count_twice():
+    # Output 8*8*4 of one tap each.
+    graph = trace(lambda x: conv2d(x, 4, 1, groups=4), (8, 8, 4))
+    assert terms.of_layers(graph)[0].terms == {
+        "conv grouped by channel, layers": 1,
+        "conv grouped by channel, MACs": 256,
+        "conv grouped by channel, MACs times channels": 1_024,
+    }
+
+
 # Scores
 
 

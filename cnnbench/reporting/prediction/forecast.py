@@ -70,8 +70,8 @@ def _layers(prediction: Prediction, top: int) -> list[list[str]]:
     return [*rows, ["the call itself", "", *shown]]
 
 
-_ONE = {"taps read": "tap"} | {
-    f"{one}s": one for one in ("layer", "shape", "step", "MAC", "operation")
+_ONE = {"taps read": "tap", "MACs times channels": "MAC and channel"} | {
+    f"{one}s": one for one in ("layer", "shape", "step", "MAC", "operation", "array", "value")
 }
 
 
