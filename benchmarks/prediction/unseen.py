@@ -118,7 +118,8 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
         page.text(
             "The applications of Keras and networks of keras.io's examples, at two sizes or "
             "batches each. Nothing was fitted on any of them: they are predicted from the probes "
-            "alone, as `cnnbench predict` does it."
+            "alone, as `cnnbench predict` does it. Which terms there are was decided with a look "
+            "at the applications, but not at the examples."
         )
         _part(page, APPLICATIONS, INFERENCE, judged(probes, measured(further[APPLICATIONS])))
     if TRAINING in further:

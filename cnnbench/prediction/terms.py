@@ -14,7 +14,7 @@ from math import prod
 
 from cnnbench import cost
 from cnnbench.cost import LayerCost
-from cnnbench.graph import Graph, Node
+from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.layers.activation import activated, is_linear
 from cnnbench.prediction.kinds import LOOPS, both_ways, kind_of, of_graph, operations
 
@@ -97,6 +97,9 @@ def _of_layer(
     if kind == "dense" and len(node.rule.shape) > 2:
         kind = "dense on positions"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
+    if kind == "attention":  # what it makes inside is larger than what it reads and writes
+        inside = ITEMSIZE["float32"] * node.rule.scratch
+        layer = replace(layer, input_bytes=layer.input_bytes + inside)
     terms: Terms = {}
     for part, size in _parts(graph, kind, node, layer):
         terms[f"{part}, layers"] = 1.0

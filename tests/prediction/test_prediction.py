@@ -116,6 +116,15 @@ def test_a_layer_for_both_directions_of_time_is_two():
     assert two.terms == {name: 2 * amount for name, amount in one.terms.items()}
 
 
+def test_attention_moves_what_it_makes_inside():
+    graph = trace(lambda x: multi_head_attention([x, x], 2, 4), (8, 4))
+    (layer,) = terms.of_layers(graph)
+    # Query, key, value and output of two heads of 8*4 values, and their scores of 8*8; the input is
+    # read twice and the output written.
+    inside = 4 * 2 * 8 * 4 + 2 * 8 * 8
+    assert layer.terms["attention, bytes"] == 4 * (inside + 3 * 8 * 4)
+
+
 def test_what_is_larger_than_a_cache_comes_from_further_away():
     def far(features):
         graph = trace(lambda x: dense(dense(x, features), features), (features,))

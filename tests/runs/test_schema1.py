@@ -10,7 +10,7 @@ from cnnbench.runs import store
 from cnnbench.runs.result import results
 from tests.support import ROOT
 
-COMMITTED = ("sample-cpu", "claims", "prediction")
+COMMITTED = ("sample-cpu", "claims")
 
 
 @pytest.fixture(scope="module", params=COMMITTED)

@@ -10,6 +10,9 @@ from cnnbench.prediction.model import Model
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import MISSING, percent
 
+JUDGED = ("tensorflow", "graph")
+"""The runtime and mode whose predictions were held against what was measured."""
+
 TOP = 10
 """Layers that are shown where nobody asked for another number."""
 
@@ -112,4 +115,10 @@ def _notes(prediction: Prediction) -> Iterator[str]:
         "the first call takes this memory, later calls use it again. The ranges come from "
         f"{prediction.calibration.time.examples} probes, each predicted by a model without it"
     )
+    machine = prediction.calibration.machine
+    if (machine["runtime"], machine["mode"]) != JUDGED:
+        yield (
+            f"how good such predictions are was measured for {' in mode '.join(JUDGED)} alone, in "
+            "reports/prediction"
+        )
     yield prediction.note
