@@ -98,8 +98,8 @@ def _of_layer(
         kind = "dense on positions"
     layer = replace(layer, weight_bytes=weight_bytes(graph, node))
     if kind == "attention":  # what it makes inside is larger than what it reads and writes
-        inside = ITEMSIZE["float32"] * node.rule.scratch
-        layer = replace(layer, input_bytes=layer.input_bytes + inside)
+        made = ITEMSIZE["float32"] * node.rule.scratch
+        layer = replace(layer, input_bytes=layer.input_bytes + made)
     terms: Terms = {}
     for part, size in _parts(graph, kind, node, layer):
         terms[f"{part}, layers"] = 1.0
