@@ -17,7 +17,7 @@ from cnnbench.cases.plan import Plan
 from cnnbench.cost import cost
 from cnnbench.errors import ShapeError
 from cnnbench.networks.applications import SIZES
-from cnnbench.prediction.calibration import CASES
+from cnnbench.prediction.calibration import CASES, probes
 from cnnbench.runner import loop, session
 from cnnbench.runner.progress import Lines
 from cnnbench.runs import store
@@ -92,7 +92,7 @@ def examples(*batches: int) -> Iterator[Case]:
 
 def training() -> Iterator[Case]:
     """The probes that have weights, applications that a step of is built in seconds, examples."""
-    steps = [case for case in CASES if any(node.rule.weights for node in case.graph().nodes)]
+    steps = probes("train")
     steps += [Case(name, (96, 96, 3), batch_size=batch) for name in SMALLER for batch in (1, 4)]
     for case in (*steps, *examples(1, 8)):
         yield replace(case, mode="train")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.host import cache
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, terms
-from cnnbench.prediction.model import Example, Model, fitted, proportional
+from cnnbench.prediction.model import HUBER_DELTA, Example, Model, fitted, proportional
 from cnnbench.records import Record, one_line
 from cnnbench.runner import session
 from cnnbench.runs.result import Result, results
@@ -213,34 +213,30 @@ def calibrate(
 
 def time_model(probes: Sequence[Result]) -> Model:
     """The model of the times of some probes, with what a guess is worth in it."""
-    known = [(r, e, kinds(r)) for r in probes if (e := time_example(r))]
-    guesses = [
-        (
-            [e for _, e, has in known if kind not in has],
-            [e for r, _, has in known if has == {kind} and (e := time_example(r, kind))],
-        )
-        for kind in sorted(set().union(*(has for _, _, has in known)))
-    ]
-    return fitted([e for _, e, _ in known], [r.case.id for r, _, _ in known], guesses=guesses)
+    return _model(probes, time_example, HUBER_DELTA)
 
 
 def memory_model(probes: Sequence[Result]) -> Model:
-    """The model of the peaks of some probes, likewise: nobody knows the code of another kind."""
-    known = [(r, e, kinds(r)) for r in probes if (e := memory_example(r))]
+    """The same of their peaks; a model without a kind lacks the code of that."""
+    return _model(probes, lambda result, _: memory_example(result), memory.HUBER_DELTA)
+
+
+def _model(
+    probes: Sequence[Result], example: Callable[[Result, str], Example | None], delta: float
+) -> Model:
+    known = [
+        (r, e, {layer.kind for layer in terms.of_layers(r.case.graph())})
+        for r in probes
+        if (e := example(r, ""))
+    ]
     guesses = [
         (
             [e for _, e, has in known if kind not in has],
-            [e for _, e, has in known if has == {kind}],
+            [e for r, _, has in known if has == {kind} and (e := example(r, kind))],
         )
         for kind in sorted(set().union(*(has for _, _, has in known)))
     ]
-    ids = [r.case.id for r, _, _ in known]
-    return fitted([e for _, e, _ in known], ids, memory.HUBER_DELTA, guesses)
-
-
-def kinds(result: Result) -> set[str]:
-    """The kinds of the layers of a case."""
-    return {layer.kind for layer in terms.of_layers(result.case.graph())}
+    return fitted([e for _, e, _ in known], [r.case.id for r, _, _ in known], delta, guesses)
 
 
 def find(
@@ -254,11 +250,11 @@ def find(
     Raises:
         UnknownNameError: the runtime does not have that mode, or it is another.
     """
-    check_mode(runtime, mode)
+    _check_mode(runtime, mode)
     if not anew and (known := stored(runtime, mode)):
         return known, ""
     here = machine(runtime, mode)
-    cases = probes(runtime, here["mode"])
+    cases = probes(here["mode"])
     run = session.start(runtime).measure(
         cases, progress, runtime=runtime, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
@@ -271,16 +267,16 @@ def stored(runtime: str, mode: str = "") -> Calibration | None:
     return cache.read("calibration", Calibration, machine(runtime, mode), lambda c: c.machine)
 
 
-def check_mode(runtime: str, mode: str) -> None:
+def _check_mode(runtime: str, mode: str) -> None:
     """Refuse a mode that is not calibrated."""
     usual, *others = runtimes.load(runtime).MODES
     if mode and mode not in (known := [usual, *(m for m in others if m == "train")]):
         raise unknown("mode to predict", mode, known)
 
 
-def probes(runtime: str, mode: str) -> list[Case]:
+def probes(mode: str) -> list[Case]:
     """The cases of a calibration; what has no weights cannot be trained."""
-    cases = [replace(case, runtime=runtime, mode=mode) for case in CASES]
+    cases = [replace(case, mode=mode) for case in CASES]
     if mode != "train":
         return cases
     return [case for case in cases if any(node.rule.weights for node in case.graph().nodes)]

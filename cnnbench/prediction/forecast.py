@@ -170,14 +170,14 @@ def _on_paper(case: Case) -> Graph | None:
     return None
 
 
-def expected_time(graph: Graph, model: Model, mode: str = "graph") -> Expected:
+def expected_time(graph: Graph, model: Model, mode: str) -> Expected:
     """The seconds of a call; the time of each layer that is a guess has the range of a guess."""
     layers = terms.of_layers(graph)
     guessed = sum(model.predict(layer.terms) for layer in layers if layer.guessed)
     return _expected(model, terms.of_call(graph, mode), guessed)
 
 
-def expected_rise(graph: Graph, model: Model, mode: str = "graph") -> Expected:
+def expected_rise(graph: Graph, model: Model, mode: str) -> Expected:
     """The rise of the peak memory over a first call; of a network with a guess all is one."""
     amounts = memory.terms(graph, mode)
     guessed = any(layer.guessed for layer in terms.of_layers(graph))
@@ -188,5 +188,6 @@ def _expected(model: Model, amounts: Terms, guessed: float) -> Expected:
     """A value, of which `guessed` is a guess, and its range."""
     value = model.predict(amounts)
     known = value - guessed
+    # Where no kind could be left out they are NaN, and the first of two is taken.
     low, high = min(model.low, model.guess_low), max(model.high, model.guess_high)
     return Expected(value, known * model.low + guessed * low, known * model.high + guessed * high)

@@ -7,7 +7,7 @@ from math import prod
 from cnnbench.graph import Graph, Node
 
 _KIND_OF = {
-    kind_op: kind
+    op: kind
     for kind, ops in {
         "dense": "Dense",
         "batch norm": "BatchNormalization",
@@ -34,7 +34,7 @@ _KIND_OF = {
             GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
         """,
     }.items()
-    for kind_op in ops.split()
+    for op in ops.split()
 }
 """The layers that probes have, by their kind; a convolution is of several."""
 
@@ -79,7 +79,6 @@ _OPERATIONS = {
 by kind. Those of `_OF_OP` count by the class of the layer, and a layer of any other kind as one."""
 
 _OF_OP = {
-    "Bidirectional": 125,
     "GlobalAveragePooling1D": 2,
     "GlobalAveragePooling2D": 2,
     "GlobalAveragePooling3D": 2,
@@ -134,6 +133,8 @@ def operations(node: Node) -> int:
         vectors = 2 + bool(attrs.get("scale", True)) + bool(attrs.get("center", True))
         return 4 + vectors * (3 if attrs.get("axis", -1) == -1 else 5)
     made: int = _OF_OP.get(node.op, _OPERATIONS.get(kind, 1))
+    if both_ways(node):  # one of the two reads backwards, and the outputs are joined
+        return 2 * made + 8
     if not node.rule.weights and not node.shared:
         return made
     if kind == "dense" and len(node.rule.shape) > 2:

@@ -37,7 +37,10 @@ LAYERS = {
     "Permute": [{"dims": (2, 1, 3)}],
     "UpSampling2D": [{}],
 }
+CELLS = ("LSTM", "GRU")
+BOTH = " in both directions"
 OTHERS = [
+    *((f"{cell}{BOTH}", {"units": 2, "return_sequences": True}, SEQUENCE) for cell in CELLS),
     ("Dense", {"units": 4}, (4,)),
     ("Dense", {"units": 4, "activation": "relu"}, (4,)),
     ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "same"}, SEQUENCE),
@@ -56,7 +59,8 @@ def counted(layer, options, shape, times):
 
     inputs = x = keras.Input(shape)
     for _ in range(times):
-        x = getattr(keras.layers, layer)(**options)(x)
+        made = getattr(keras.layers, layer.removesuffix(BOTH))(**options)
+        x = (keras.layers.Bidirectional(made) if layer.endswith(BOTH) else made)(x)
     model = keras.Model(inputs, x)
     call = tf.function(lambda x: model(x, training=False), autograph=False)
     traced = call.get_concrete_function(tf.zeros((1, *shape)))
