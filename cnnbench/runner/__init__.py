@@ -9,7 +9,8 @@ server      starts the children of a launch and lets them take turns
 child       one of them, as its parent sees it, and its reply
 worker      what the child does: build, first call, memory, samples
 pool        the machines of a cluster as one place to measure, and what each of them makes
-cluster     the workers of dask.distributed, as the pool reaches them
+crew        the workers on them, as they come and go
+cluster     the workers of dask.distributed, as the crew reaches them
 agent       a process beside such a worker, which measures as a run on its machine would
 freeze      the last import of the process from which children are forked
 placement   a core for each thread of a child

@@ -1,4 +1,4 @@
-"""Workers of dask.distributed, as `pool` reaches them; all that there is of dask is here.
+"""Workers of dask.distributed, as `crew` reaches them; all that there is of dask is here.
 
 A worker is told what to do outside of dask's own scheduling: a launch must run where its partners
 run, and a lost one only on the same kind of machine.
@@ -21,7 +21,7 @@ from cnnbench import __version__
 from cnnbench.errors import ClusterError, CnnbenchError, one_line
 from cnnbench.host import environment, gpu, hardware
 from cnnbench.runner.agent import Agent, EndedError
-from cnnbench.runner.pool import GoneError, Greeting
+from cnnbench.runner.crew import GoneError, Greeting
 
 if TYPE_CHECKING:
     from distributed import Client

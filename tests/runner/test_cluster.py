@@ -15,7 +15,7 @@ import pytest
 import cnnbench
 from cnnbench.cli import main
 from cnnbench.errors import ClusterError
-from cnnbench.runner import agent, cluster, pool
+from cnnbench.runner import agent, cluster, crew
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 
@@ -251,7 +251,7 @@ def test_what_has_another_cnnbench_or_none_is_named(dask, tmp_path):
 
 
 def test_nobody_there_is_said_in_a_line(dask, tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "JOIN_S", 0.2)
+    monkeypatch.setattr(crew, "JOIN_S", 0.2)
     with pytest.raises(
         ClusterError, match=r"no worker has joined tcp://.*; start one: dask worker"
     ):

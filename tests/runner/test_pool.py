@@ -10,11 +10,11 @@ import pytest
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
 from cnnbench.errors import ClusterError
-from cnnbench.runner import agent, cluster, pool
+from cnnbench.runner import agent, cluster, crew, pool
 from cnnbench.runner.agent import MachineError, Started
 from cnnbench.runner.child import Reply
+from cnnbench.runner.crew import GoneError, Greeting
 from cnnbench.runner.launching import Ended
-from cnnbench.runner.pool import GoneError, Greeting
 from cnnbench.runs import store
 from cnnbench.runs.store import Measurement
 
@@ -79,8 +79,8 @@ class Link:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "LOOK_S", 0.05)
-    monkeypatch.setattr(pool, "REJOIN_S", 0.3)
+    monkeypatch.setattr(crew, "LOOK_S", 0.05)
+    monkeypatch.setattr(crew, "REJOIN_S", 0.3)
 
     def measured(link, plan=PLAN):
         monkeypatch.setattr(cluster, "connected", lambda address: nullcontext(link))
@@ -202,4 +202,4 @@ def test_unlike_machines_are_left_out_with_the_difference(run):
     link = Link(greetings, kinds={"b": {"cpu": "another", "cores": 64}})
     assert run(link)[0].reason == "done"
     assert {worker for worker, _ in link.made} == {"a", "c"}
-    assert pool.unlike({"cpu": "x", "cores": 2}, {"cpu": "y", "cores": 2}) == "cpu x instead of y"
+    assert crew.unlike({"cpu": "x", "cores": 2}, {"cpu": "y", "cores": 2}) == "cpu x instead of y"
