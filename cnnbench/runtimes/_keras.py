@@ -192,16 +192,15 @@ def arrays(path: Path) -> list[Any]:
     return [x.astype(object) if x.dtype.kind == "U" else x for x in found]
 
 
-def loss_of(outputs: Any) -> tuple[str, Any]:
+def loss_of(model: Any, x: Any) -> tuple[str, Any]:
     """The loss of a training step and its target: the cross-entropy over classes.
 
-    Of a block, which has none, the squared error to zero.
-
-    Args:
-        outputs: what the model returns, as arrays.
+    Of a block, which has none, the squared error to zero. The model does not run for it: what a
+    first step needs would then have been loaded already.
     """
     import keras
 
+    outputs = model.compute_output_spec(x)
     shape = tuple(getattr(outputs, "shape", ()))
     if len(shape) == 2:
         target = np.zeros(shape, np.float32)

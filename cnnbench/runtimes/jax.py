@@ -100,7 +100,7 @@ def _training_step(model: Any, x: Any) -> tuple[Callable[[], object], Any]:
     """One step as `fit` does it, and its program: forward, loss, gradients and adam's update."""
     import jax
 
-    kind, target = loss_of(model(x, training=False))
+    kind, target = loss_of(model, x)
     model.compile(optimizer="adam", loss=kind, jit_compile=True)
     model.optimizer.build(model.trainable_variables)
     model._symbolic_build(data_batch=(x, target))

@@ -216,7 +216,7 @@ class _Call:
 
 def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
     """One step as `fit` does it: forward, loss, gradients and adam's update, as a graph."""
-    loss, target = loss_of(model(x, training=False))
+    loss, target = loss_of(model, x)
     y = tf.nest.map_structure(tf.constant, target)
     model.compile(optimizer="adam", loss=loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)  # a graph may not create its slots

@@ -124,10 +124,8 @@ def _forward(model: Any, x: Any, compiled: bool) -> Callable[[], object]:
 def _training_step(model: Any, x: Any) -> Callable[[], object]:
     """One step as `fit` does it: forward, loss, gradients and adam's update."""
     import keras
-    import torch
 
-    with torch.no_grad():
-        kind, target = loss_of(model(x, training=False))
+    kind, target = loss_of(model, x)
     model.compile(optimizer="adam", loss=kind, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     data = (x, keras.tree.map_structure(keras.ops.convert_to_tensor, target))
