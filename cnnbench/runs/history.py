@@ -22,7 +22,7 @@ from cnnbench.errors import CnnbenchError, StoreError, unknown
 from cnnbench.records import Record, one_line
 from cnnbench.runs import baselines, recording, store
 from cnnbench.runs.result import Result, results
-from cnnbench.runs.store import Measurement, Run
+from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate, RatioVerdict
 
 FEWEST = 4
@@ -299,20 +299,13 @@ def _seen(name: str, run: Run) -> _Seen:
     started = min((m.started for m in launches if m.started), default=None)
     cases = []
     for r in joined:
-        machines = {_machine(m) for m in r.launches if m.ok}
-        if len(machines) > 1:
+        if len(r.machines) > 1:
             said.append(f"{name}: left out: {r.name}: measured on several machines")
         elif r.samples:
             cases.append(_timed(r))
         else:
             said.append(f"{name}: no time of {r.name}: {r.outcome}")
     return _Seen(HistoryRun(name, started, next(iter(commits), "")), tuple(cases), tuple(said))
-
-
-def _machine(m: Measurement) -> str:
-    known = m.environment
-    counts = [f"{known[key]} {key}" for key in ("cores", "threads") if known.get(key)]
-    return ", ".join([str(known.get("cpu") or "unknown processor"), *counts])
 
 
 def _timed(r: Result) -> _Timed:
@@ -324,7 +317,7 @@ def _timed(r: Result) -> _Timed:
     paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
     times = tuple(stats.medians(r.samples.values()))
     digest = r.paper.digest
-    return _Timed(r.case.id, r.name, _machine(first), facts, digest, paces, times)
+    return _Timed(r.case.id, r.name, r.machines[0], facts, digest, paces, times)
 
 
 def _case(found: Sequence[tuple[HistoryRun, _Timed]]) -> tuple[CaseHistory, list[str]]:

@@ -61,6 +61,11 @@ class Result:
         return self.case.threads or next(filter(None, known), None)
 
     @property
+    def machines(self) -> list[str]:
+        """Processor, cores and threads where it was measured, and the GPU of a case on one."""
+        return list(dict.fromkeys(_machine(m) for m in self.launches if m.ok))
+
+    @property
     def network(self) -> str:
         """What was built, as a call: residual_module(), vgg_block(n_filters=32)."""
         given = ", ".join(f"{key}={value}" for key, value in self.case.params.items())
@@ -253,6 +258,12 @@ class Result:
         """Whether Keras agrees with the paper; None where it was not asked."""
         checks = [m.check.equal for m in self.launches if m.check]
         return all(checks) if checks else None
+
+
+def _machine(m: Measurement) -> str:
+    known = m.environment
+    counts = [f"{known[key]} {key}" for key in ("cores", "threads") if known.get(key)]
+    return ", ".join([str(known.get("cpu") or "unknown processor"), *counts, *m.gpu_names])
 
 
 _USUAL = ("float32", "cpu", "graph", "infer")

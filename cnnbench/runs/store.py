@@ -67,6 +67,15 @@ class Measurement(Answer):
     reference: str = ""
     reference_ns: tuple[float, ...] = ()
 
+    @property
+    def gpu_names(self) -> list[str]:
+        """The name of the GPU that it ran on; none on a CPU, or where that is not known."""
+        devices = self.environment.get("devices")
+        seen = devices.get("gpu") if isinstance(devices, dict) else None
+        if self.case.kind == "cpu" or not isinstance(seen, list | tuple):
+            return []
+        return [str(name) for name in seen[self.case.index :][:1]]
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:

@@ -27,13 +27,17 @@ ORDER = 49
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A timed case below its ceiling: FLOPs a second and a byte, least time, and a judgement."""
+    """A timed case below its ceiling: FLOPs a second and a byte, least time, and a judgement.
+
+    `waiting` is the share of the least time in which layers wait for memory, not for arithmetic.
+    """
 
     result: Result
     time: Estimate
     speed: float
     intensity: float
     least_s: float
+    waiting: float
     judged: Judgement
 
 
@@ -77,10 +81,13 @@ def points(results: Sequence[Result], ceiling: Ceiling) -> list[Point]:
         if not same or r.case.mode == "train" or r.cost.uncounted or not r.cost.flops:
             continue
         moved = sum(map(moved_bytes, r.cost.layers))
-        least = sum(bound.seconds for bound in bounds(r.cost, ceiling))
+        layers = bounds(r.cost, ceiling)
+        least = sum(bound.seconds for bound in layers)
+        memory = sum(bound.seconds for bound in layers if bound.limit == "memory")
+        waiting = memory / least if least else 0.0
         judged = judge(r.paper.demand, ceiling, time.value, time.high)
         speed, intensity = r.cost.flops / time.value, r.cost.flops / moved if moved else 0.0
-        placed.append(Point(r, time, speed, intensity, least, judged))
+        placed.append(Point(r, time, speed, intensity, least, waiting, judged))
     return placed
 
 
