@@ -240,26 +240,46 @@ def _predicted(
     return forecast.of_cases(cases, threads)
 
 
-def report(folder: Path | str, figures: Sequence[str] = ()) -> Path:
-    """Write the report of a stored run again; returns its page.
+def report(*runs: Path | str, out: Path | str | None = None, figures: Sequence[str] = ()) -> Path:
+    """Write the report of a stored run again, or of several side by side; returns its page.
 
-    Of pytest-benchmark's JSON, a file or a folder of files, the page goes to `FOLDER-report`.
+    Of several runs, as of several machines, runtimes or versions, each is a column: times with
+    ratios to the first, which networks change rank and why, memory. Their launches are never put
+    together. Of pytest-benchmark's JSON, a file or a folder of files, the page goes to
+    `FOLDER-report`.
 
     Args:
-        folder: where the run is.
+        *runs: the folder of a run; or several, where a folder of runs counts for all of them, and
+            baselines.
+        out: a folder for the page of several; if None that of a single folder of runs itself.
         figures: formats in which each figure is written beside its PNG: svg, pdf.
 
     Raises:
-        StoreError: there is no run in the folder.
+        StoreError: there is no such run, or one is in `out`.
         UnknownNameError: there is no such format.
+        CnnbenchError: several runs without `out`, one run with it, or runs without a common case.
     """
     from cnnbench.reporting import style
     from cnnbench.reporting.runs import benchmarks, page
-    from cnnbench.runs import recording
+    from cnnbench.runs import recording, side_by_side
 
-    also = style.suffixes(figures)
-    write = benchmarks.write if recording.benchmarks(str(folder)) else page.write
-    return write(Path(folder), also)
+    also, names = style.suffixes(figures), [str(run) for run in runs]
+    if not names:
+        raise CnnbenchError(
+            "expected the folder of a run, or several to put side by side; got none"
+        )
+    if out is None and len(names) == 1 and not recording.several(names[0]):
+        write = benchmarks.write if recording.benchmarks(names[0]) else page.write
+        return write(Path(names[0]), also)
+    if out is None and len(names) > 1:
+        raise CnnbenchError(
+            f"got {len(names)} runs to put side by side; name a folder for their page with --out"
+        )
+    from cnnbench.reporting.runs import compared_machines
+
+    folder = Path(names[0] if out is None else out)
+    side_by_side.check_apart(folder, names)
+    return compared_machines.write(side_by_side.side_by_side(names), folder, also)
 
 
 def results(folder: Path | str) -> DataFrame:

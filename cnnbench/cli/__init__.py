@@ -43,7 +43,7 @@ _COMMANDS: _Table = {
     "report": (
         "runs:report",
         "report reports/mine --figures svg,pdf",
-        "report pytest-benchmark.json",
+        "report runs/laptop runs/server --out reports/machines",
     ),
     "compare": (
         "runs:compare",

@@ -185,13 +185,33 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def report(
-    folder: Annotated[Path, Argument(help="Folder of a run.", metavar="FOLDER")],
+    runs: Annotated[
+        list[str],
+        Argument(
+            help="Folder of a run; or several runs, folders of runs or baselines, side by side.",
+            metavar="RUN",
+            autocompletion=complete(options.baselines),
+        ),
+    ],
+    out: Annotated[
+        str | None,
+        Option(
+            help="Folder for the page of several runs [default: the folder that they are in].",
+            metavar="FOLDER",
+        ),
+    ] = None,
     figures: Annotated[
         str, Option(help="Each figure also as svg, pdf or both: svg,pdf.", metavar="FORMATS")
     ] = "",
 ) -> None:
-    """Write the pages of a stored run again: index.html and README.md."""
-    print(f"report: {api.report(folder, options.listed(figures))}")
+    """Write the page of a stored run again, or of runs side by side.
+
+    index.html and README.md. Of several runs, as on several machines or runtimes, each is a
+    column, with ratios to the first.
+    """
+    if out == "":  # pathlib would take it for the current folder
+        raise CnnbenchError("--out must be a folder; got an empty name")
+    print(f"report: {api.report(*runs, out=out, figures=options.listed(figures))}")
 
 
 def compare(

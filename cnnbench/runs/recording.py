@@ -125,15 +125,21 @@ def of_run(run: Run) -> Recording:
     return Recording(
         str(run.folder),
         tuple(_series(r, r.name if names[r.name] == 1 else r.case.id) for r in cases),
-        distinct_values(
-            [
-                *(fact for m in run.measurements for fact in _machine(m.environment)),
-                *(("runtime", runtime) for runtime in run.plan.runtimes),
-                *(("mode", mode) for mode in sorted({r.case.mode for r in cases})),
-            ]
-        ),
+        environment(run),
         tuple(f"left out: {line}" for line in (*problems, *run.bad_lines)),
         run.parts,
+    )
+
+
+def environment(run: Run) -> Environment:
+    """What a run recorded of its machine and its method."""
+    cases = (*run.plan.cases, *(m.case for m in run.measurements))
+    return distinct_values(
+        [
+            *(fact for m in run.measurements for fact in _machine(m.environment)),
+            *(("runtime", runtime) for runtime in run.plan.runtimes),
+            *(("mode", mode) for mode in sorted({case.mode for case in cases})),
+        ]
     )
 
 
@@ -206,6 +212,11 @@ def read(name: str) -> Recording:
 def benchmarks(name: str) -> bool:
     """Whether it is a file, or a folder that holds JSON files and no run."""
     return _named(name)[0] == "benchmarks"
+
+
+def several(name: str) -> bool:
+    """Whether it is a folder of runs."""
+    return _named(name)[0] == "runs"
 
 
 def _named(name: str) -> tuple[str, list[Path]]:
