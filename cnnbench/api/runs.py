@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import SystemRandom
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnbench.cases.plan import Plan
     from cnnbench.cases.suites import Suite
     from cnnbench.runner.loop import Ending, Progress
-    from cnnbench.runner.session import Session
+    from cnnbench.runner.session import Opened, Session
     from cnnbench.runs.baselines import Baseline
     from cnnbench.runs.comparison import RunComparison
     from cnnbench.runs.gate import Gate, Most
@@ -33,13 +33,16 @@ if TYPE_CHECKING:
 class Finished(Record):
     """A run that has ended: its folder, its report, what is stored, and why it ended.
 
-    `page` is None if no report was asked for.
+    `page` is None if no report was asked for. Of a run on each kind of machine of a cluster this is
+    the one on the kind with most workers, `others` are those on the other kinds, and `page` has all
+    of them side by side.
     """
 
     folder: Path
     page: Path | None
     ending: Ending
     run: Run
+    others: tuple[Finished, ...] = ()
 
     def __repr__(self) -> str:
         cases = {m.case.id for m in self.run.measurements if m.ok}
@@ -49,7 +52,13 @@ class Finished(Record):
     @property
     def measured(self) -> bool:
         """Whether any case at all was measured."""
-        return any(m.ok for m in self.run.measurements)
+        here = any(m.ok for m in self.run.measurements)
+        return here or any(other.measured for other in self.others)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody pressed Ctrl-C."""
+        return any(one.ending.reason == "interrupted" for one in (self, *self.others))
 
     def frame(self) -> DataFrame:
         """The results, one row a case, in base units."""
@@ -58,12 +67,14 @@ class Finished(Record):
     def to_json(self) -> dict[str, Any]:
         """Plain values: where the run and its report are, and one row a case."""
         rows = self.frame().astype(object)
-        return {
+        values = {
             "folder": str(self.folder),
             "report": str(self.page),
             "reason": self.ending.reason,
             "cases": rows.where(rows.notna(), None).to_dict("records"),
         }
+        others = [other.to_json() for other in self.others]
+        return values | ({"others": others} if others else {})
 
 
 def run(
@@ -87,6 +98,7 @@ def run(
     clients: int | Sequence[int] | None = None,
     runtime: str | Sequence[str] = "tensorflow",
     cluster: str | None = None,
+    each_kind: bool = False,
     progress: Progress | None = None,
     command: str = "",
     ceilings: bool = True,
@@ -136,6 +148,9 @@ def run(
             tls://HOST:8786, or local:N for GPUs of this machine, each with a worker; this machine
             itself if None. All launches are made on machines of one kind: the one with most
             workers, or that of the run which is continued.
+        each_kind: whether to measure all of it on each kind of machine of the cluster, one kind
+            after the other: each is a run of its own in a folder of `out`, and the report has them
+            side by side.
         progress: who is told; nobody if None.
         command: recorded, so that the report can say how it was made.
         ceilings: whether to store the machine's ceilings with the run; they are measured
@@ -149,14 +164,16 @@ def run(
     from cnnbench import runtimes, stats
     from cnnbench.cases import suites
     from cnnbench.cases.case import parsed_device
-    from cnnbench.machine import probing
     from cnnbench.networks.inputs import several
     from cnnbench.runner import planning, session
-    from cnnbench.runner.loop import Ending, Progress
+    from cnnbench.runner.loop import Progress
     from cnnbench.runs import store
 
     if device != "all":
         parsed_device(device)  # before any runtime starts
+    if each_kind and cluster is None:
+        raise CnnbenchError("each kind of machine is one of a cluster; say where with --cluster")
+    drawn = SystemRandom().randrange(2**31) if seed is None else seed
     batches: list[Any] = [batch_size] if isinstance(batch_size, int) else [*batch_size]
     grid = {
         "inputs": several(input_shape) or None,
@@ -185,7 +202,7 @@ def run(
                 launches=launches or suite.launches,
                 precision=precision or (None if exactly else stats.TARGET),
                 reference=True,
-                seed=SystemRandom().randrange(2**31) if seed is None else seed,
+                seed=drawn,
                 time_budget_s=time_budget or suite.time_budget,
                 threads=counts[0] if len(counts) == 1 else None,
                 command=command,
@@ -194,41 +211,63 @@ def run(
             return replace(wanted, notes=(*wanted.notes, *measuring.absent, *blind))
 
         names = runtime.split(",") if isinstance(runtime, str) else runtime
-        with session.opened(
-            folder,
-            suite.name,
-            names,
-            plan,
-            resume=resume,
-            time_budget=time_budget,
-            cluster=cluster,
-        ) as opened:
-            wanted, earlier = opened.plan, opened.earlier
-            watching = progress or Progress()
-            where = ", ".join(wanted.runtimes)
-            watching.prepares(f"{suite.name}: {len(wanted.cases)} cases on {where}")
-            try:
-                if ceilings and not (earlier and earlier.ceilings):
-                    for ceiling in opened.measuring.there(
-                        probing.of_cases, wanted.cases, wanted.threads, progress=watching
-                    ):
-                        opened.file.append("ceilings", ceiling.to_json())
-                if not earlier:
-                    for rise in opened.measuring.there(
-                        _predicted, wanted.cases, wanted.threads, progress=watching
-                    ):
-                        opened.file.append("predicted", asdict(rise))
-                ending = opened.measure(watching)
-            except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
-                done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
-                left = max(len(wanted.cases) * wanted.launches - len(done), 0)
-                ending = Ending("interrupted", 0, left)
-    written = None
-    if pages:
-        from cnnbench.reporting.runs import page  # not before: it imports matplotlib and pandas
 
-        written = page.write(folder)
-    return Finished(folder, written, ending, store.read(folder))
+        def measure(folder: Path, again: bool, kind: Mapping[str, Any] | None = None) -> Finished:
+            with session.opened(
+                folder,
+                suite.name,
+                names,
+                plan,
+                resume=again,
+                time_budget=time_budget,
+                cluster=cluster,
+                kind=kind,
+            ) as opened:
+                ending = _measured(opened, progress or Progress(), ceilings)
+            return Finished(folder, report(folder) if pages else None, ending, store.read(folder))
+
+        if not each_kind or cluster is None:
+            return measure(folder, resume)
+        found: list[Finished] = []
+        if not resume:
+            store.check_free(folder)
+        for name, kind in session.kinds(names, cluster).items():
+            again = resume and (folder / name / store.FILE).exists()
+            found.append(measure(folder / name, again, kind))
+            if found[-1].interrupted:
+                break
+        first, *others = found
+        page = first.page
+        if pages and others:
+            with suppress(CnnbenchError):  # nothing was measured on two kinds: each has its page
+                page = report(folder)
+        return replace(first, page=page, others=tuple(others))
+
+
+def _measured(opened: Opened, progress: Progress, ceilings: bool) -> Ending:
+    """Make the launches of a run, after what is measured once, and say why it ended."""
+    from cnnbench.machine import probing
+    from cnnbench.runner.loop import Ending
+
+    wanted, earlier = opened.plan, opened.earlier
+    where = ", ".join(wanted.runtimes)
+    progress.prepares(f"{wanted.suite}: {len(wanted.cases)} cases on {where}")
+    try:
+        if ceilings and not (earlier and earlier.ceilings):
+            for ceiling in opened.measuring.there(
+                probing.of_cases, wanted.cases, wanted.threads, progress=progress
+            ):
+                opened.file.append("ceilings", ceiling.to_json())
+        if not earlier:
+            for rise in opened.measuring.there(
+                _predicted, wanted.cases, wanted.threads, progress=progress
+            ):
+                opened.file.append("predicted", asdict(rise))
+        return opened.measure(progress)
+    except KeyboardInterrupt:  # among the ceilings; the run itself ends by its own word
+        done = {(m.case.id, m.launch) for m in earlier.measurements} if earlier else ()
+        left = max(len(wanted.cases) * wanted.launches - len(done), 0)
+        return Ending("interrupted", 0, left)
 
 
 def _predicted(

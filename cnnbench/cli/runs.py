@@ -106,6 +106,13 @@ def run(
     ] = None,
     runtime: options.Runtimes = "tensorflow",
     cluster: options.Cluster = None,
+    each_kind: Annotated[
+        bool,
+        Option(
+            "--each-kind",
+            help="Measure on each kind of machine of the cluster, side by side in the report.",
+        ),
+    ] = False,
     ceilings: Annotated[
         bool, Option(help="Measure the machine's ceilings first, unless they are known.")
     ] = True,
@@ -146,31 +153,37 @@ def run(
             clients=_numbers("--clients", clients) if clients is not None else None,
             runtime=runtime,
             cluster=cluster,
+            each_kind=each_kind,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
             ceilings=ceilings,
             profile=profile,
         )
-    ending = finished.ending
+    every = (finished, *finished.others)
     if json:
         from json import dumps
 
-        print(dumps({"event": "end", "reason": ending.reason, "report": str(finished.page)}))
+        reason = next((x.ending.reason for x in every if x.ending.reason != "done"), "done")
+        print(dumps({"event": "end", "reason": reason, "report": str(finished.page)}))
     elif quiet:
         print(finished.page)
     else:
-        print("\n" + show(summary.document(finished.run), "table"), end="")
-        if ending.reason != "done":
+        for one in every:
+            if each_kind:
+                print(f"\n{one.folder}:")
+            print("\n" + show(summary.document(one.run), "table"), end="")
+        early = dict.fromkeys(x.ending.reason for x in every if x.ending.reason != "done")
+        if early:
             where = [] if cluster is None else ["--cluster", cluster]
-            again = shlex.join(
-                ["cnnbench", "run", *(targets or ()), "--out", str(finished.folder), *where]
-            )
+            folder = finished.folder.parent if each_kind else finished.folder
+            where += ["--each-kind"] * each_kind
+            again = shlex.join(["cnnbench", "run", *(targets or ()), "--out", str(folder), *where])
+            count = sum(one.ending.remaining for one in every)
             print(
-                f"\n{ending.reason}: {ending.remaining} launches not made; "
-                f"continue with {again} --resume"
+                f"\n{', '.join(early)}: {count} launches not made; continue with {again} --resume"
             )
         print(f"\nreport: {finished.page}")
-    if ending.reason == "interrupted":
+    if finished.interrupted:
         raise typer.Exit(130)
     if not finished.measured:
         raise typer.Exit(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from hashlib import sha256
 from math import inf
 from typing import Any, Protocol, TypeVar
 
@@ -120,6 +123,13 @@ def kind(started: Started) -> dict[str, Any]:
     return {**known, "runtimes": ", ".join(started.asked), "GPUs": ", ".join(devices), **versions}
 
 
+def folder_of(kind: Mapping[str, Any]) -> str:
+    """A name for the folder of a run on a kind of machine, whatever other kinds there are."""
+    words = " ".join(str(kind.get(key) or "") for key in ("cpu", "cores", "GPUs"))
+    digest = sha256(json.dumps(kind, sort_keys=True, default=str).encode()).hexdigest()
+    return re.sub(r"[^a-z0-9]+", "-", f"{words[:48]} {digest[:6]}".lower()).strip("-")
+
+
 def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """How the kind of a machine differs from another; empty if it does not."""
     keys = [key for key in {**other, **one} if one.get(key) != other.get(key)]
@@ -135,6 +145,7 @@ class Crew:
         self.members: dict[str, Member] = {}
         self.spare: list[Member] = []
         self.kind: dict[str, Any] = {}
+        self.kinds: list[dict[str, Any]] = []
         self.left_out: dict[str, str] = {}
         self.plan: Plan | None = None
         self.again: deque[Begun] = deque()
@@ -167,8 +178,9 @@ class Crew:
         if not started:
             raise ClusterError(f"no worker can measure: {self._reasons()}")
         kinds = [kind(member.started) for member in started if member.started]
-        chosen = [one for one in kinds if fits(one)] or kinds
-        self.kind = max(chosen, key=kinds.count)
+        self.kinds = [one for n, one in enumerate(kinds) if one not in kinds[:n]]
+        self.kinds.sort(key=lambda one: (-kinds.count(one), folder_of(one)))
+        self.kind = next(filter(fits, self.kinds), self.kinds[0])
         for member in started:
             self._keep(member)
 

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
+from cnnbench.errors import ClusterError
 from cnnbench.runner import agent, loop
 from cnnbench.runner.agent import Started
 from cnnbench.runner.child import Planned
-from cnnbench.runner.crew import Begun, Crew, GoneError, Member
+from cnnbench.runner.crew import Begun, Crew, GoneError, Member, unlike
 from cnnbench.runner.launching import Ended
 from cnnbench.runner.loop import FAILURES_ALLOWED, Ending, Progress
 from cnnbench.runner.schedule import Launch, groups
@@ -249,10 +250,12 @@ def joined(
     names: Sequence[str],
     some: bool = False,
     fits: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    kind: Mapping[str, Any] | None = None,
 ) -> Iterator[Pool]:
     """Start runtimes on the workers of a cluster; they end with the `with`.
 
-    Of several kinds of machines, the one with most workers measures, of those that fit.
+    Of several kinds of machines, the one with most workers measures, of those that fit; or the
+    `kind` that is given, and no other.
 
     Raises:
         ClusterError: the cluster does not answer, or none of its workers can measure.
@@ -262,7 +265,12 @@ def joined(
     with cluster.connected(address) as link:
         crew = Crew(link, names, some)
         try:
-            crew.gather(fits)
+            crew.gather(fits if kind is None else lambda one: one == kind)
+            if kind is not None and (difference := unlike(crew.kind, kind)):
+                raise ClusterError(
+                    f"no worker of a kind that is to measure is left at {address}: there is "
+                    f"{difference}; what is finished is kept: continue with --resume"
+                )
             first = next(m.started for m in crew.members.values() if m.started)
             left_out = (*first.absent, *crew.left_out.values())
             yield Pool({}, first.described, first.asked, left_out, crew=crew)

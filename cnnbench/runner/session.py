@@ -180,6 +180,7 @@ def started(
     *,
     some: bool = False,
     fits: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    kind: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Start runtimes here, or on the machines of a cluster, see `pool.joined`."""
     if cluster is None:
@@ -187,8 +188,16 @@ def started(
         return
     from cnnbench.runner import pool
 
-    with pool.joined(cluster, names, some, fits) as joined:
+    with pool.joined(cluster, names, some, fits, kind) as joined:
         yield joined
+
+
+def kinds(names: Sequence[str], cluster: str) -> dict[str, dict[str, Any]]:
+    """The kinds of machines of a cluster, that with most workers first, by names for folders."""
+    from cnnbench.runner import crew, pool
+
+    with pool.joined(cluster, names, some=True) as joined:
+        return {crew.folder_of(kind): kind for kind in joined.crew.kinds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +225,11 @@ def opened(
     resume: bool,
     time_budget: float | None,
     cluster: str | None = None,
+    kind: Mapping[str, Any] | None = None,
 ) -> Iterator[Opened]:
     """Start runtimes and a new run of a suite in a folder; `plan` says what it sets out to do.
 
-    They start here, or on the machines of a cluster.
+    They start here, or on the machines of a cluster; only on those of a `kind`, if it is given.
 
     If `resume` is true, continue the run that is there, on its own runtimes and as it was planned,
     but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
@@ -230,7 +240,7 @@ def opened(
         store.check_free(folder)
     wanted_names = earlier.plan.runtimes if earlier else names
     fits = partial(_fits, earlier)
-    with started(wanted_names, cluster, some=not earlier, fits=fits) as measuring:
+    with started(wanted_names, cluster, some=not earlier, fits=fits, kind=kind) as measuring:
         if earlier:
             _check_same(earlier, suite, measuring)
             planning.check_unchanged(earlier.plan, measuring)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def run(folder, address, watch=None, runtime="fake", **options):
         launches=options.pop("launches", 4),
         seed=3,
         ceilings=False,
-        pages=False,
+        pages=options.pop("pages", False),
         progress=watch or Watch(),
         **options,
     )
@@ -237,6 +238,67 @@ def test_machines_of_another_kind_are_left_out(dask, tmp_path, mine):
     assert {m.environment["versions"]["mine"] for m in finished.run.measurements} == {"2"}
     (note,) = [note for note in finished.run.plan.notes if "left out" in note]
     assert "mine 1 instead of 2" in note
+
+
+def of_kinds(finished):
+    """The launches of each run, by the version of the user's runtime that its machines have."""
+    found = {}
+    for one in (finished, *finished.others):
+        (version,) = {m.environment["versions"]["mine"] for m in one.run.measurements}
+        found[version] = one
+    return found
+
+
+def test_on_each_kind_of_machine_there_is_a_run_and_they_stand_side_by_side(dask, tmp_path, mine):
+    for number, version in enumerate(["2", "1", "2"]):
+        dask.worker(CUDA_VISIBLE_DEVICES=f"-{number + 1}", MINE=version, **mine)
+    folder = tmp_path / "r"
+    options = {"runtime": "its_package.mine", "each_kind": True, "pages": True}
+    finished = run(folder, dask.address, launches=2, **options)
+    kinds = of_kinds(finished)
+    assert list(kinds) == ["2", "1"]  # the kind with most workers first
+    for one in kinds.values():
+        check_complete(one, launches=2)
+        assert one.folder.parent == folder
+    assert finished.page == folder / "README.md"
+    words = finished.page.read_text()
+    assert words.startswith("# How fast are the same 2 networks on 2 versions?")
+    assert "On mine 1 a call takes" in words
+    # A kind of which a run is lost is measured again; the other has all of its launches.
+    shutil.rmtree(kinds["1"].folder)
+    again = run(folder, dask.address, launches=2, resume=True, **options)
+    assert of_kinds(again)["2"].run.measurements == kinds["2"].run.measurements
+    check_complete(of_kinds(again)["1"], launches=2)
+
+
+def test_a_kind_that_has_gone_is_measured_on_no_other(dask, tmp_path, mine):
+    *_, alone = [
+        dask.worker(CUDA_VISIBLE_DEVICES=f"-{number + 1}", MINE=version, **mine)
+        for number, version in enumerate("001")
+    ]
+
+    def change():
+        alone.kill()
+        alone.wait()
+
+    kinds = {"runtime": "its_package.mine", "each_kind": True, "launches": 1}
+    with pytest.raises(ClusterError, match=r"no worker of a kind .*: there is mine 0 instead of 1"):
+        run(tmp_path / "r", dask.address, Watch(change), **kinds)
+    (folder,) = (tmp_path / "r").iterdir()
+    assert {m.environment["versions"]["mine"] for m in store.read(folder).measurements} == {"0"}
+
+
+def test_each_kind_of_one_kind_is_a_run_with_its_own_page(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    given = ["--runtime", "fake", "--no-ceilings", "--cluster", "local:1", "--each-kind"]
+    assert main(["run", "vgg_block", "--launches", "1", *given, "--out", "r"]) == 0
+    (folder,) = Path("r").iterdir()
+    assert f"report: {folder}/README.md" in capsys.readouterr().out
+    assert main(["run", "vgg_block", "--launches", "1", "--runtime", "fake", "--each-kind"]) == 2
+    assert "each kind of machine is one of a cluster; say where with --cluster" in (
+        capsys.readouterr().err
+    )
 
 
 def test_what_has_another_cnnbench_or_none_is_named(dask, tmp_path):
