@@ -50,6 +50,7 @@ def verify(
     time_budget: float | None = None,
     threads: int | None = None,
     runtime: str = "tensorflow",
+    cluster: str | None = None,
     progress: Progress | None = None,
     command: str = "",
     report: Path | str | None = None,
@@ -67,6 +68,7 @@ def verify(
         time_budget: seconds for all launches; if None six minutes, or what was planned.
         threads: threads that one operation may use; all cores if None.
         runtime: tensorflow, fake, or a module of your own.
+        cluster: where to measure, as for `run`; this machine if None.
         progress: told about each launch; nobody is told if None.
         command: the command line, recorded so that the report can say how it was made.
         report: a folder to write the report into.
@@ -108,7 +110,13 @@ def verify(
             command=command,
         )
         with session.opened(
-            folder, plan.suite, [runtime], lambda _: plan, resume=resume, time_budget=time_budget
+            folder,
+            plan.suite,
+            [runtime],
+            lambda _: plan,
+            resume=resume,
+            time_budget=time_budget,
+            cluster=cluster,
         ) as opened:
             ending = opened.measure(progress)
         stored = store.read(folder)

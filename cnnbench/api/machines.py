@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cnnbench.machine.roofline import Roofline
     from cnnbench.prediction.forecast import Prediction
     from cnnbench.runner.loop import Progress
+    from cnnbench.runner.session import Session
     from cnnbench.runs.store import Run
 
 LEAST_NOISE_S = 1.0
@@ -51,6 +52,7 @@ def doctor(
     *,
     noise_s: float | None = 20.0,
     runtime: str = "tensorflow",
+    cluster: str | None = None,
     progress: Progress | None = None,
     told: Callable[[Health], None] | None = None,
 ) -> Health:
@@ -60,28 +62,42 @@ def doctor(
         noise_s: seconds for the noise floor, including the start of the runtime; None to leave
             the noise floor out.
         runtime: what measures it.
+        cluster: as for `run`: the findings are of one of its machines, and the noise floor is
+            that of all of the kind that measures, in `noise_s` seconds after they have started.
         progress: told about each launch; nobody is told if None.
         told: called with the findings before the noise floor is measured.
 
     Raises:
-        CnnbenchError: there is no such runtime.
+        CnnbenchError: there is no such runtime, or the cluster cannot measure.
     """
     from cnnbench import runtimes
-    from cnnbench.machine.health import Health, findings, measure_noise
+    from cnnbench.machine.health import Health, findings, findings_there
     from cnnbench.runner import session
+    from cnnbench.runner.loop import Progress
 
     begin = time.perf_counter()
     runtimes.load(runtime)  # so that a wrong name is refused first
+    told = told or (lambda _: None)
+    if cluster is not None:
+        with session.started([runtime], cluster) as measuring:
+            health = Health(tuple(measuring.there(findings_there, progress=Progress())))
+            told(health)
+            return health if noise_s is None else _noisy(health, measuring, progress, noise_s)
     health = Health(tuple(findings()))
-    if told:
-        told(health)
+    told(health)
     if noise_s is None:
         return health
     try:
         measuring = session.start(runtime)
     except RuntimeMissingError as error:
         return replace(health, note=f"no noise floor: {error}")
-    left = noise_s - (time.perf_counter() - begin)
+    return _noisy(health, measuring, progress, noise_s - (time.perf_counter() - begin))
+
+
+def _noisy(health: Health, measuring: Session, progress: Progress | None, left: float) -> Health:
+    """The same with the noise floor, measured in so many seconds or a few more."""
+    from cnnbench.machine.health import measure_noise
+
     floor = measure_noise(measuring, progress, max(left, LEAST_NOISE_S))
     note = "" if floor else "no noise floor: too few launches gave a time; give it more time"
     return replace(health, noise=floor, note=note)
@@ -157,10 +173,11 @@ def predict(
     calibrate: bool = False,
     runtime: str = "tensorflow",
     mode: str = "",
+    cluster: str | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Prediction:
-    """The time and the peak memory that a network should take on this machine.
+    """The time and the peak memory that a network should take on this machine, or on a cluster's.
 
     Args:
         target: as for `trace`, or what `networks.resolve` made of it.
@@ -168,6 +185,8 @@ def predict(
         calibrate: measure this machine again, even if it was measured before.
         runtime: what measures it.
         mode: the usual one of the runtime if it is empty, or train: a step with adam.
+        cluster: as for `run`: the prediction is for the kind of machine that measures there, which
+            is calibrated if it was not before.
         progress: told about each launch of that; nobody is told if None.
         **options: those of `trace`, but not `fold`; float32 is the only dtype that is calibrated.
 
@@ -179,7 +198,7 @@ def predict(
 
     _, graph = traced(target, input_shape, **options)
     forecast.check(graph)  # before the time for a calibration is spent
-    found, note = calibration.find(runtime, progress, calibrate, mode)
+    found, note = calibration.find(runtime, progress, calibrate, mode, cluster)
     return forecast.forecast(graph, found, note)
 
 

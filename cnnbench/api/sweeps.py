@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ def sweep(
     progress: Progress | None = None,
     out: Path | str | None = None,
     runtime: str = "tensorflow",
+    cluster: str | None = None,
     launches: int = 3,
     time_budget: float = 120.0,
 ) -> Sweep:
@@ -68,6 +70,7 @@ def sweep(
         progress: told about each launch of that.
         out: a folder to store the measurements in; they are not stored if None.
         runtime: tensorflow, fake, or a module of your own.
+        cluster: where to measure, as for `run`; this machine if None.
         launches: processes per row.
         time_budget: seconds for all launches.
 
@@ -80,32 +83,35 @@ def sweep(
     from cnnbench.design_space.grid import grid as grid_of
     from cnnbench.runs import store
 
-    started = None
-    if measure:
-        from cnnbench.runner import session
+    with ExitStack() as stack:
+        started = None
+        if measure:
+            from cnnbench.runner import session
 
-        # Refused now, before minutes are spent.
-        if measure < 0:
-            raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
-        if out is not None:
-            store.check_free(Path(out))
-        started = session.start(runtime)
-    result = design_space.sweep(
-        grid_of(blocks.get(target), grid, input_shape, dtype),
-        at_most=at_most or {},
-        at_least=at_least or {},
-        minimize=minimize,
-        maximize=maximize,
-        pareto=pareto,
-        top=top,
-        sample=sample,
-        seed=seed,
-        watch=watch,
-    )
-    if started is None:
-        return result
-    from cnnbench.design_space.rows import measure as measured
+            # Refused now, before minutes are spent.
+            if measure < 0:
+                raise CnnbenchError(f"at least 1 configuration must be measured; got {measure}")
+            if out is not None:
+                store.check_free(Path(out))
+            started = stack.enter_context(session.started([runtime], cluster))
+        result = design_space.sweep(
+            grid_of(blocks.get(target), grid, input_shape, dtype),
+            at_most=at_most or {},
+            at_least=at_least or {},
+            minimize=minimize,
+            maximize=maximize,
+            pareto=pareto,
+            top=top,
+            sample=sample,
+            seed=seed,
+            watch=watch,
+        )
+        if started is None:
+            return result
+        from cnnbench.design_space.rows import measure as measured
 
-    folder = None if out is None else Path(out)
-    plan = {"launches": launches, "time_budget_s": time_budget}
-    return replace(result, measured=measured(result, measure, started, progress, folder, **plan))
+        folder = None if out is None else Path(out)
+        plan = {"launches": launches, "time_budget_s": time_budget}
+        return replace(
+            result, measured=measured(result, measure, started, progress, folder, **plan)
+        )

@@ -49,6 +49,7 @@ def verify(
     runtime: Annotated[
         str | None, Option(help="tensorflow, or fake to try it out [default: tensorflow].")
     ] = None,
+    cluster: options.Cluster = None,
     report: Annotated[
         str | None, Option(help="Write the report into this folder.", metavar="FOLDER")
     ] = None,
@@ -72,6 +73,7 @@ def verify(
         "--time-budget": time_budget,
         "--threads": threads,
         "--runtime": runtime,
+        "--cluster": cluster,
     }
     given = options.given_names(of_runs)
     if given and not measure:
@@ -95,6 +97,7 @@ def verify(
             time_budget=None if time_budget is None else units.parse_duration(time_budget),
             threads=threads,
             runtime=runtime or "tensorflow",
+            cluster=cluster,
             progress=progress,
             command=shlex.join(["cnnbench", *sys.argv[1:]]),
             report=report,
@@ -106,9 +109,10 @@ def verify(
         made = {"report": verified.page, "figure": figure and Path(figure)}
         print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
     if verified.ending and verified.ending.reason != "done":
+        where = f" --cluster {cluster}" if cluster else ""
         print(
             f"{verified.ending.reason}: {verified.ending.remaining} launches not made; continue "
-            f"with --measure --resume --out {verified.run.folder if verified.run else out}",
+            f"with --measure --resume --out {verified.run.folder if verified.run else out}{where}",
             file=sys.stderr,
         )
         if verified.ending.reason == "interrupted":

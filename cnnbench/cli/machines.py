@@ -27,6 +27,7 @@ def doctor(
     noise: Annotated[bool, Option(help="Measure the noise floor.")] = True,
     format: options.TextFormat = "table",
     runtime: options.Runtime = "tensorflow",
+    cluster: options.Cluster = None,
 ) -> None:
     """Is this machine fit for timing? Which differences can it show?"""
     from cnnbench.reporting.machine import health_document
@@ -42,6 +43,7 @@ def doctor(
         health = api.doctor(
             noise_s=budget if noise else None,
             runtime=runtime,
+            cluster=cluster,
             progress=progress,
             told=told if at_once else None,
         )
@@ -138,11 +140,12 @@ def predict(
     mode: Annotated[
         str, Option(help="The usual one of the runtime, or train: a step with adam.")
     ] = "",
+    cluster: options.Cluster = None,
 ) -> None:
     """Time and peak memory of a network here, without running it.
 
-    For the CPU of this machine. It is measured once for a runtime and mode, in two to three
-    minutes.
+    For the CPU of this machine, or of those of a --cluster. It is measured once for a runtime and
+    mode, in two to three minutes.
     """
     from cnnbench.reporting.prediction.forecast import document
     from cnnbench.runner.progress import watcher
@@ -157,6 +160,7 @@ def predict(
             calibrate=calibrate,
             runtime=runtime,
             mode=mode,
+            cluster=cluster,
             progress=progress,
         )
     print(show(document(prediction, top, model), format), end="")

@@ -84,6 +84,7 @@ def sweep(
         str | None, Option(help="Folder to store the measurements in.", metavar="FOLDER")
     ] = None,
     runtime: options.Runtime = "tensorflow",
+    cluster: options.Cluster = None,
     launches: Annotated[int, Option(min=1, help="Processes per row.")] = 3,
     time_budget: Annotated[
         str, Option(help="Time for all launches: 90s, 5m, 1h.", metavar="TIME")
@@ -98,6 +99,8 @@ def sweep(
         raise CnnbenchError("--out must name a folder; got an empty name")
     if out and not measure:
         raise CnnbenchError("--out stores measurements; say how many rows with --measure")
+    if cluster is not None and not measure:
+        raise CnnbenchError("--cluster is where to measure; say how many rows with --measure")
     if figure is not None:
         from cnnbench.reporting import style
 
@@ -131,6 +134,7 @@ def sweep(
             progress=progress,
             out=out,
             runtime=runtime,
+            cluster=cluster,
             launches=launches,
             time_budget=units.parse_duration(time_budget),
         )

@@ -123,6 +123,13 @@ class Health(Record):
         }
 
 
+def findings_there(_: Session, __: Progress) -> list[HealthFinding]:
+    """The same as `findings` on a machine of a cluster, which is named first."""
+    machine = environment.machine()
+    name = f"{machine['host']}, {machine['cpu']}"
+    return [HealthFinding("machine", name, HealthStatus.OK), *findings()]
+
+
 def findings(root: Path = hardware.ROOT, cores: int | None = None) -> list[HealthFinding]:
     """Everything that can disturb timing; what cannot be read here is unknown, never an error.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnbench import runtimes, stats
 from cnnbench.cases.case import Case
@@ -16,10 +16,9 @@ from cnnbench.prediction import memory, terms
 from cnnbench.prediction.model import HUBER_DELTA, Example, Model, fitted, proportional
 from cnnbench.records import Record, one_line
 from cnnbench.runner import session
+from cnnbench.runner.loop import Progress
+from cnnbench.runner.session import Session
 from cnnbench.runs.result import Result, results
-
-if TYPE_CHECKING:
-    from cnnbench.runner.loop import Progress
 
 LAUNCHES = 2
 TIME_BUDGET_S = 150.0
@@ -240,31 +239,56 @@ def _model(
 
 
 def find(
-    runtime: str, progress: Progress | None = None, anew: bool = False, mode: str = ""
+    runtime: str,
+    progress: Progress | None = None,
+    anew: bool = False,
+    mode: str = "",
+    cluster: str | None = None,
 ) -> tuple[Calibration, str]:
     """The calibration in the cache; if there is none, or `anew`, it is measured and cached.
 
     It is for the usual mode of the runtime, or for mode train. The text is what the user should
-    know about how it was measured.
+    know about how it was measured. With `cluster` it is of the kind of machine that measures there.
 
     Raises:
         UnknownNameError: the runtime does not have that mode, or it is another.
+        ClusterError: the cluster cannot measure.
     """
     _check_mode(runtime, mode)
-    if not anew and (known := stored(runtime, mode)):
-        return known, ""
-    here = machine(runtime, mode)
-    cases = probes(here["mode"])
-    run = session.start(runtime).measure(
-        cases, progress, runtime=runtime, launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
+    if cluster is None:
+        known = None if anew else stored(runtime, mode)
+        where = machine(runtime, mode)
+        return (known, "") if known else _measured(session.start(runtime), where, progress)
+    with session.started([runtime], cluster) as measuring:
+        where = measuring.there(_machine_there, runtime, mode, progress=Progress())
+        known = None if anew else _kept(where)
+        return (known, "") if known else _measured(measuring, where, progress)
+
+
+def _measured(
+    measuring: Session, where: dict[str, Any], progress: Progress | None
+) -> tuple[Calibration, str]:
+    """Measure the probes, and keep what follows from them."""
+    cases = probes(where["mode"])
+    run = measuring.measure(
+        cases, progress, runtime=where["runtime"], launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
     )
-    calibration = calibrate(results(run)[0], here, len(cases))
-    return calibration, cache.write("calibration", here, calibration)
+    calibration = calibrate(results(run)[0], where, len(cases))
+    return calibration, cache.write("calibration", where, calibration)
+
+
+def _machine_there(_: Session, runtime: str, mode: str, __: Progress) -> dict[str, Any]:
+    """The same as `machine` on a worker, for all machines of its kind."""
+    return machine(runtime, mode) | {"host": "any of this kind"}
 
 
 def stored(runtime: str, mode: str = "") -> Calibration | None:
     """The calibration of this machine, if it was ever measured; nothing is measured now."""
-    return cache.read("calibration", Calibration, machine(runtime, mode), lambda c: c.machine)
+    return _kept(machine(runtime, mode))
+
+
+def _kept(where: dict[str, Any]) -> Calibration | None:
+    return cache.read("calibration", Calibration, where, lambda c: c.machine)
 
 
 def _check_mode(runtime: str, mode: str) -> None:
