@@ -161,8 +161,11 @@ def _resolved(
     return whole, papers, problems
 
 
-def check_unchanged(plan: Plan, workers: Workers) -> None:
-    """Refuse to continue a run if one of its networks has changed or cannot be opened any more."""
+def check_unchanged(plan: Plan, workers: Workers) -> dict[str, Paper]:
+    """Refuse to continue a run if one of its networks has changed or cannot be opened any more.
+
+    Returns the costs of all cases, from a new trace.
+    """
     before = {case.paper_key: case for case in plan.cases}
     try:
         whole, papers, problems = _resolved(list(before.values()), workers, plan.timeout_s)
@@ -179,3 +182,4 @@ def check_unchanged(plan: Plan, workers: Workers) -> None:
                     f"{case.target} has changed since the run began: its digest was {then}, now it "
                     f"is {now}; start a new run instead of continuing this one"
                 )
+    return papers

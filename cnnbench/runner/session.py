@@ -7,7 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -233,24 +233,36 @@ def opened(
 
     If `resume` is true, continue the run that is there, on its own runtimes and as it was planned,
     but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
-    does not fit is refused, and for a new run a folder that is not free.
+    does not fit is refused, and for a new run a folder that is not free. Costs whose lines were
+    damaged are stored again.
     """
-    earlier = store.read(folder) if resume else None
-    if earlier is None:
-        store.check_free(folder)
-    wanted_names = earlier.plan.runtimes if earlier else names
-    fits = partial(_fits, earlier)
-    with started(wanted_names, cluster, some=not earlier, fits=fits, kind=kind) as measuring:
-        if earlier:
+    with ExitStack() as stack:
+        earlier = file = None
+        if resume:
+            # Before it is read: what another process adds meanwhile would be measured twice.
+            file = stack.enter_context(store.resume(folder))
+            earlier = store.read(folder)
+        else:
+            store.check_free(folder)
+        wanted_names = earlier.plan.runtimes if earlier else names
+        fits = partial(_fits, earlier)
+        measuring = stack.enter_context(
+            started(wanted_names, cluster, some=not earlier, fits=fits, kind=kind)
+        )
+        if earlier and file:
             _check_same(earlier, suite, measuring)
-            planning.check_unchanged(earlier.plan, measuring)
-            budget = time_budget or earlier.plan.time_budget_s
-            wanted, file = replace(earlier.plan, time_budget_s=budget), store.resume(folder)
+            papers = planning.check_unchanged(earlier.plan, measuring)
+            lost = {key: of for key, of in papers.items() if key not in earlier.plan.papers}
+            file.extend(("paper", {"of": key, **of.to_json()}) for key, of in lost.items())
+            wanted = replace(
+                earlier.plan,
+                time_budget_s=time_budget or earlier.plan.time_budget_s,
+                papers=earlier.plan.papers | lost,
+            )
         else:
             wanted = plan(measuring)
-            file = store.create(folder, wanted)
-        with file:
-            yield Opened(measuring, wanted, file, earlier)
+            file = stack.enter_context(store.create(folder, wanted))
+        yield Opened(measuring, wanted, file, earlier)
 
 
 def _recorded(earlier: Run) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -166,7 +168,7 @@ class Store:
         StoreError: another process writes the run.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin: Iterable[bytes] = ()) -> None:
         from filelock import FileLock, Timeout  # here: reading needs no lock
 
         self._lock = FileLock(path.with_suffix(".lock"), timeout=0)
@@ -177,21 +179,30 @@ class Store:
                 f"another process writes the run in {path.parent}; wait until it ends, or choose "
                 "another folder with --out"
             ) from None
-        # Unbuffered: what does not fit on a full disk is not tried again when the file is closed.
-        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - closed by __exit__
-        # A run that was killed may have left half a line: end it, so that only it is lost.
-        if self._file.tell():
-            self._file.seek(-1, os.SEEK_END)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
+        with ExitStack() as undo:
+            undo.callback(self._unlock)
+            if begin:
+                _begin(path, begin)
+            # Unbuffered: what does not fit on a full disk is not tried again when it is closed.
+            self._file = undo.enter_context(open(path, "ab+", buffering=0))
+            # A run that was killed may have left half a line: end it, so that only it is lost.
+            if self._file.tell():
+                self._file.seek(-1, os.SEEK_END)
+                if self._file.read(1) != b"\n":
+                    self._file.write(b"\n")
+            undo.pop_all()
 
     def append(self, kind: str, data: dict[str, Any]) -> None:
         """Write one line and wait until it is on the disk."""
-        line = json.dumps({"schema": SCHEMA, "type": kind, **data}, separators=(",", ":"))
-        left = line.encode() + b"\n"
+        self.extend([(kind, data)])
+
+    def extend(self, lines: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """The same of several lines, and wait once."""
         try:
-            while left:
-                left = left[self._file.write(left) :]
+            for kind, data in lines:
+                left = _line(kind, data)
+                while left:
+                    left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             raise StoreError(
@@ -204,20 +215,50 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        with suppress(OSError):  # the folder may have become read-only
+            Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
 
+def _line(kind: str, data: dict[str, Any]) -> bytes:
+    return (
+        json.dumps({"schema": SCHEMA, "type": kind, **data}, separators=(",", ":")).encode() + b"\n"
+    )
+
+
+def _begin(path: Path, lines: Iterable[bytes]) -> None:
+    """Write the first lines of a file, which is there with all of them or not at all."""
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def create(folder: Path, plan: Plan) -> Store:
-    """Start a run in a new folder; see `check_free` for what is refused."""
+    """Start a run in a new folder; see `check_free` for what is refused.
+
+    Raises:
+        StoreError: also for a plan that is too long to be read again.
+    """
     check_free(folder)
     # Worked out before anything is written: what is refused leaves no trace.
-    papers = {case.paper_key: plan.paper(case).to_json() for case in plan.cases}
-    store = resume(folder)
-    store.append("plan", plan.to_json())
-    for key, costs in papers.items():
-        store.append("paper", {"of": key, **costs})
-    return store
+    papers = {case.paper_key: plan.paper(case) for case in plan.cases}
+    first = _line("plan", plan.to_json())
+    if len(first) > LONGEST:
+        raise StoreError(
+            f"the plan of {len(plan.cases):,} cases has {units.binary(len(first))}, and at most "
+            f"{units.binary(LONGEST)} can be read again; make several runs of it"
+        )
+    costs = (_line("paper", {"of": key, **of.to_json()}) for key, of in papers.items())
+    return _opened(folder, chain([first], costs))
 
 
 def check_free(folder: Path) -> None:
@@ -234,31 +275,42 @@ def check_free(folder: Path) -> None:
 
 
 def resume(folder: Path) -> Store:
-    """Open the file of a run to append to it."""
+    """Open the file of a run to append to it.
+
+    Raises:
+        StoreError: there is no run, or another process writes it.
+    """
+    try:
+        (folder / FILE).stat()
+    except OSError as error:
+        raise _no_run(folder, error) from None
+    return _opened(folder)
+
+
+def _opened(folder: Path, begin: Iterable[bytes] = ()) -> Store:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return Store(folder / FILE)
+        return Store(folder / FILE, begin)
     except OSError as error:
         raise StoreError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
         ) from None
 
 
+def _no_run(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"no run in {folder}: {FILE}: {error.strerror}; cnnbench run --out FOLDER makes one"
+    )
+
+
 def read(folder: Path) -> Run:
     """Read a stored run; bad lines are named in it. `StoreError` if there is no run or no plan."""
     path = folder / FILE
-    try:
-        with path.open("rb") as file:
-            lines = [*_lines(file)]
-    except OSError as error:
-        raise StoreError(
-            f"no run in {folder}: {FILE}: {error.strerror}; cnnbench run --out FOLDER makes one"
-        ) from None
     found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     papers: dict[str, Paper] = {}
     bad: list[str] = []
     old, runtime = False, ""
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines_of(folder), start=1):
         if not line.strip():
             continue
         try:
@@ -311,6 +363,15 @@ def _checked(found: Any) -> Any:
         ):
             raise CnnbenchError("not a measurement: its turns have other calls than the launch")
     return found
+
+
+def _lines_of(folder: Path) -> Iterator[bytes]:
+    """The lines of a stored run, one at a time: a file may be larger than the memory."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            yield from _lines(file)
+    except OSError as error:
+        raise _no_run(folder, error) from None
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

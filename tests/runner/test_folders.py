@@ -1,5 +1,6 @@
 """Which run is continued where none is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,39 @@ def test_versions_that_are_none_are_other_versions(tmp_path):
     opened = session.opened(tmp_path, "net", "fake", None, resume=True, time_budget=None)
     with pytest.raises(StoreError, match="was measured with host None"), opened:
         pass
+
+
+PLAN = Plan("net", "", (Case("vgg_block", (8, 8, 3), runtime="fake"),))
+
+
+def continued(folder):
+    return session.opened(folder, "net", "fake", None, resume=True, time_budget=None)
+
+
+def test_a_run_that_another_process_writes_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.delattr(session, "start")
+    with (
+        store.create(tmp_path, PLAN),
+        pytest.raises(StoreError, match="another process writes the run"),
+        continued(tmp_path),
+    ):
+        pass
+
+
+def test_costs_whose_line_was_damaged_are_stored_again(tmp_path):
+    plan = replace(PLAN, papers={case.paper_key: case.paper() for case in PLAN.cases})
+    with store.create(tmp_path, plan):
+        pass
+    file = tmp_path / store.FILE
+    first, costs = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(first + costs.replace(b'"of"', b'\xff\x00of"'))
+    assert store.read(tmp_path).problems
+    with continued(tmp_path) as opened:
+        assert opened.plan.papers == plan.papers
+    run = store.read(tmp_path)
+    assert run.plan.papers == plan.papers
+    assert run.problems == {}
+    size = file.stat().st_size
+    with continued(tmp_path):
+        pass
+    assert file.stat().st_size == size  # once

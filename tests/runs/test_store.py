@@ -213,3 +213,63 @@ def test_a_launch_that_cannot_be_is_named_and_skipped(tmp_path, wrong, message):
     assert len(run.measurements) == 1
     (bad,) = run.bad_lines
     assert message in bad
+
+
+def test_a_run_that_was_killed_while_its_plan_was_stored_can_be_begun_again(tmp_path, monkeypatch):
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.create(tmp_path, PLAN)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / FILE).with_suffix(".part").write_text("half of the pl")  # as SIGKILL leaves it
+    stored(tmp_path, DONE)
+    assert store.read(tmp_path).measurements == (DONE,)
+    assert store.read(tmp_path).bad_lines == ()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_plan_that_could_not_be_read_again_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "LONGEST", 100)
+    with pytest.raises(StoreError, match=r"the plan of 2 cases has .* at most 100 B can be read"):
+        store.create(tmp_path / "r", PLAN)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_folder_that_has_become_read_only_is_no_error_at_the_end(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError
+
+    with store.create(tmp_path, PLAN) as file:
+        file.append("launch", DONE.to_json())
+        monkeypatch.setattr(store.Path, "unlink", refused)
+    monkeypatch.undo()
+    with store.resume(tmp_path) as file:
+        file.append("launch", DONE.to_json())
+    assert len(store.read(tmp_path).measurements) == 2
+
+
+def test_a_full_disk_at_the_start_leaves_no_lock(tmp_path):
+    stored(tmp_path, DONE)
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes()[:-25])
+    size = path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot write to"):
+            store.resume(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_several_lines_are_one_wait_for_the_disk(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(store.os, "fsync", waits.append)
+    with store.create(tmp_path, PLAN) as file:
+        file.extend([("launch", DONE.to_json())] * 3)
+    assert len(waits) == 2  # the first is that of the plan and its costs
+    assert len(store.read(tmp_path).measurements) == 3
