@@ -160,6 +160,28 @@ def _start(process: BaseProcess) -> None:
 
 
 @contextmanager
+def ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C waits until the end of the `with`.
+
+    While `multiprocessing` starts a process it would leave one that nobody knows and that waits for
+    us, and its fork server, for which we wait at the end, waits for that.
+    """
+    if threading.current_thread() is not threading.main_thread() or not (
+        before := signal.getsignal(signal.SIGINT)
+    ):
+        yield
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def _changed(names: MutableMapping[str, Any], values: Mapping[str, Any]) -> Iterator[None]:
     """Set names, such as the variables of a module, to other values, and back at the end."""
     before = {name: names[name] for name in values if name in names}

@@ -29,7 +29,7 @@ from cnnbench.errors import RuntimeMissingError, TargetError
 from cnnbench.host import gpu
 from cnnbench.host.environment import available_memory, cores
 from cnnbench.runner import worker
-from cnnbench.runner.child import Child, Planned, Reply
+from cnnbench.runner.child import Child, Planned, Reply, ctrl_c_later
 from cnnbench.runtimes import Order
 
 START_TIMEOUT_S = 120.0
@@ -80,12 +80,15 @@ class Server:
 
     def ask(self, timeout_s: float, task: Callable[..., Reply], *args: object) -> Reply:
         """The reply of a child that sends no message before it."""
-        child = self.child(task, *args)
+        children: list[Child] = []
         try:
-            child.hear(timeout_s, timeout_s)
+            with ctrl_c_later():
+                children.append(self.child(task, *args))
+            children[0].hear(timeout_s, timeout_s)
         finally:
-            child.end()
-        return child.reply or SILENT
+            for child in children:
+                child.end()
+        return children[0].reply or SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +136,11 @@ class Workers:
         try:
             patience = _Patience(timeout_s * len(everyone))
             if reference:
-                beside.append(self._started(reference))
+                self._start(reference, beside)
             # One after the other: two that are built at once would slow each other down, and
             # how long that takes is reported. The reference is ready before the first of them.
             for order in orders:
-                children.append(self._started(order))
+                self._start(order, children)
                 patience.hear(children[-1])  # built, and called once
             for child in beside:
                 patience.hear(child)
@@ -159,8 +162,9 @@ class Workers:
             for child in (*children, *beside):
                 child.end()
 
-    def _started(self, order: Order) -> Child:
-        return self.servers[order.case.runtime].child(worker.measure, order)
+    def _start(self, order: Order, children: list[Child]) -> None:
+        with ctrl_c_later():
+            children.append(self.servers[order.case.runtime].child(worker.measure, order))
 
 
 class _Patience:

@@ -328,12 +328,14 @@ def _settle(log: str) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     if parent := parent_process():
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_follow, args=(parent.sentinel, log), daemon=True).start()
     with suppress(OSError):
         # If memory runs out, the kernel should kill this process and not the run.
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _follow(sentinel: int) -> None:
+def _follow(sentinel: int, log: str) -> None:
     wait([sentinel])
+    with suppress(OSError):
+        Path(log).unlink()  # its parent cannot do that any more
     os._exit(1)

@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import signal
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from cnnbench.cases.case import Case
@@ -77,7 +79,6 @@ def test_a_child_that_hangs_is_stopped_at_the_timeout(children, behaviour):
 
 
 def test_no_child_outlives_its_launch(children):
-    import psutil
 
     outcome(children, "hangs", timeout_s=0.5)
     names = [p.status() for p in psutil.Process().children(recursive=True)]
@@ -85,11 +86,9 @@ def test_no_child_outlives_its_launch(children):
     assert len([s for s in names if s != psutil.STATUS_ZOMBIE]) <= 2
 
 
-def test_a_child_follows_its_parent_into_death(tmp_path):
+def test_a_child_follows_its_parent_into_death_and_leaves_no_file(tmp_path):
     import subprocess
     import sys
-
-    import psutil
 
     program = (
         "import sys; sys.path.insert(0, '.')\n"
@@ -102,7 +101,13 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
     )
     script = tmp_path / "program.py"
     script.write_text(program)
-    parent = psutil.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    parent = psutil.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     deadline = time.monotonic() + 30
     while len(family := parent.children(recursive=True)) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -112,6 +117,7 @@ def test_a_child_follows_its_parent_into_death(tmp_path):
     _, alive = psutil.wait_procs(family, timeout=10)
     parent.wait()
     assert alive == []
+    assert [*temporary.glob("cnnbench-*")] == []
 
 
 def test_a_runtime_describes_itself(children):
@@ -162,7 +168,6 @@ def test_a_script_without_a_main_guard_may_start_children(tmp_path, given):
 
 
 def test_a_fork_server_that_was_killed_is_replaced(children):
-    import psutil
 
     forks = children.servers[MISBEHAVING].forks
     assert outcome(children, "behaves").outcome == "ok"
@@ -207,3 +212,30 @@ def test_one_that_ends_badly_costs_the_other_nothing(children, behaviour, expect
     assert bad.outcome == expected
     assert good.outcome == "ok"
     assert len(good.samples_ns) > 4
+
+
+@pytest.mark.parametrize("where", ["launch", "describe"])
+def test_ctrl_c_while_a_child_is_started_leaves_none(monkeypatch, where):
+    fresh = Workers({MISBEHAVING: server.start(MISBEHAVING)})
+    forks = fresh.servers[MISBEHAVING].forks
+    connect = forks.connect_to_new_process
+    outcome(fresh, "behaves")
+
+    def interrupted(*args):
+        found = connect(*args)
+        signal.raise_signal(signal.SIGINT)  # the child is there, and knows nothing yet
+        return found
+
+    monkeypatch.setattr(forks, "connect_to_new_process", interrupted)
+    started = {
+        "launch": lambda: outcome(fresh, "behaves"),
+        "describe": fresh.servers[MISBEHAVING].describe,
+    }
+    with pytest.raises(KeyboardInterrupt):
+        started[where]()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    deadline = time.monotonic() + 10
+    theirs = psutil.Process(forks._forkserver_pid)
+    while theirs.children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert theirs.children() == []
