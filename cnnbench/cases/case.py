@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +67,9 @@ class Case:
         """A readable text with everything that makes this case different; its key in the store."""
         threads = f" threads={self.threads}" if self.threads else ""
         clients = f" clients={self.clients}" if self.clients > 1 else ""
-        return f"{self._network_id} {self.device} {self.runtime}/{self.mode}{threads}{clients}"
+        mode = f"{self.runtime}/{self.mode}"
+        # One object, however many tables of a run it is a key of.
+        return sys.intern(f"{self._network_id} {self.device} {mode}{threads}{clients}")
 
     @property
     def paper_key(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from math import inf
@@ -143,14 +145,16 @@ class Crew:
         self.link = link
         self._start = agent.asked(agent.start, names, some)
         self.members: dict[str, Member] = {}
+        self.on: defaultdict[str, list[Member]] = defaultdict(list)
         self.spare: list[Member] = []
         self.kind: dict[str, Any] = {}
         self.kinds: list[dict[str, Any]] = []
         self.left_out: dict[str, str] = {}
-        self.plan: Plan | None = None
+        self._preparing = b""
         self.again: deque[Begun] = deque()
         self.notes: deque[str] = deque()
         self._pending: dict[Future[Any], tuple[Callable[[Member, Any], Any], Member]] = {}
+        self._done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._looked = -inf
         self._alone_since: float | None = None
         self._lost = False
@@ -218,7 +222,10 @@ class Crew:
         *args: Any,
     ) -> None:
         """Do something in the background; `then` gets its result when somebody listens."""
-        self._pending[_background(task, *args)] = (then, member)
+        future: Future[Any] = Future()
+        self._pending[future] = (then, member)
+        future.add_done_callback(self._done.put)
+        _background(future, task, *args)
 
     def ask(
         self,
@@ -232,16 +239,21 @@ class Crew:
 
     def answer(self, member: Member, task: Callable[..., Any], *args: Any) -> Any:
         """What the agent of a worker answers."""
-        return agent.answered(self.link.ask(member.address, agent.asked(task, *args)))
+        return self._reply(member, agent.asked(task, *args))
+
+    def _reply(self, member: Member, question: bytes) -> Any:
+        return agent.answered(self.link.ask(member.address, question))
 
     def listen(self) -> list[Any]:
         """Wait until something is heard, but no longer than until workers are looked for again.
 
         Returns what was made of it.
         """
-        done, _ = wait(self._pending, timeout=LOOK_S, return_when=FIRST_COMPLETED)
-        if not self._pending:
-            time.sleep(LOOK_S / 10)
+        done: list[Future[Any]] = []
+        with suppress(queue.Empty):
+            done.append(self._done.get(timeout=LOOK_S if self._pending else LOOK_S / 10))
+            while True:
+                done.append(self._done.get_nowait())
         self.look()
         found = []
         for future in done:
@@ -267,6 +279,7 @@ class Crew:
 
     def _begin(self, member: Member) -> None:
         self.members[member.address] = member
+        self.on[member.greeting.machine].append(member)
         self._do(
             self._has_started,
             member,
@@ -275,12 +288,19 @@ class Crew:
 
     def _has_started(self, member: Member, started: Started) -> None:
         member.started = started
-        if self._keep(member) and self.plan:
-            self.prepare(member)
+        if self._keep(member) and self._preparing:
+            self._prepare(member)
 
-    def prepare(self, member: Member) -> None:
-        """Have a worker get ready for the plan."""
-        self.ask(self._is_ready, member, agent.prepare, self.plan)
+    def set_out(self, plan: Plan | None) -> None:
+        """Workers get ready for this plan from now on, also those that come later."""
+        # Packed once: for 1,000 workers and 100,000 cases that would take hours.
+        self._preparing = agent.asked(agent.prepare, plan) if plan else b""
+        for member in self.members.values() if plan else ():
+            if member.started:
+                self._prepare(member)
+
+    def _prepare(self, member: Member) -> None:
+        self._do(self._is_ready, member, self._reply, member, self._preparing)
 
     def _is_ready(self, member: Member, lines: list[tuple[str, dict[str, Any]]]) -> Any:
         member.ready, self._alone_since = True, None
@@ -292,7 +312,7 @@ class Crew:
         self.notes.append(self.left_out[member.address])
         self._lost = False
         self._remove(member)
-        _background(self.link.end, member.address)
+        _background(Future(), self.link.end, member.address)
 
     def lose(self, member: Member) -> None:
         """A worker is not there any more; its launch is made elsewhere."""
@@ -309,6 +329,7 @@ class Crew:
             self.spare.remove(member)
         if self.members.pop(member.address, None) is not member:
             return
+        self.on[member.greeting.machine].remove(member)
         member.ready = False
         if member.begun:
             self.again.append(member.begun)
@@ -341,9 +362,8 @@ class Crew:
         return first + (f"; and {len(others)} more are left out" if others else "")
 
 
-def _background(task: Callable[..., T], *args: Any) -> Future[T]:
+def _background(future: Future[T], task: Callable[..., T], *args: Any) -> None:
     """Do something in a thread that nobody has to wait for, not even the end of the program."""
-    future: Future[T] = Future()
 
     def work() -> None:
         try:
@@ -352,4 +372,3 @@ def _background(task: Callable[..., T], *args: Any) -> Future[T]:
             future.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
-    return future

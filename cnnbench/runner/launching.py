@@ -71,7 +71,7 @@ class Here:
         """It is made when somebody waits for it."""
         self._begun.append((launch, slice_s))
 
-    def next(self) -> Ended:
+    def next(self) -> list[Ended]:
         """Make the launch."""
         launch, slice_s = self._begun[0]
         begin = self._clock()
@@ -79,7 +79,7 @@ class Here:
             self._plan, launch, slice_s, self._workers, self._clock, self._available, self._ready
         )
         self._begun.clear()
-        return Ended(launch, found, self._clock() - begin, sampled_s)
+        return [Ended(launch, found, self._clock() - begin, sampled_s)]
 
 
 @contextmanager

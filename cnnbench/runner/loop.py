@@ -82,8 +82,11 @@ class Lanes(Protocol):
     def begin(self, launch: Launch, slice_s: float) -> None:
         """Begin a launch that can; see `Workers.launch` for the slice."""
 
-    def next(self) -> Ended | None:
-        """Wait until a launch has ended; None if only something about the lanes has changed."""
+    def next(self) -> Sequence[Ended]:
+        """Wait until a launch has ended, and return all that have.
+
+        None of them if only something about the lanes has changed.
+        """
 
 
 def run(
@@ -125,16 +128,19 @@ def run_in(
             slices = Slices(plan.time_budget_s)
             for queue in course.rounds():
                 total = made + sum(len(launch.cases) for launch in queue)
+                slices.expect(queue)
                 while queue or lanes.running:
                     check_ctrl_c()
-                    slice_s = slices.next(queue, lanes.width) if queue else 0.0
+                    slice_s = slices.next(lanes.width)
                     place = lanes.free(queue) if slice_s else None
                     if place is not None:
                         launch = queue.pop(place)
+                        slices.drop(launch)
                         retryable = replace(launch, cases=course.retryable(launch.cases))
                         made += len(launch.cases) - len(retryable.cases)
                         if retryable.cases:
                             progress.begins(retryable)
+                            slices.begin(retryable)
                             lanes.begin(retryable, slice_s)
                         continue
                     if queue and not slice_s and not lanes.running:
@@ -143,17 +149,20 @@ def run_in(
                         return Ending("out of time" if planned else "done", measured, total - made)
                     if not (ended := lanes.next()):
                         continue
-                    for measurement in ended.measurements:
-                        store.append("launch", measurement.to_json())
+                    # Of 1,000 workers several have ended meanwhile: one wait for the disk.
+                    found = [m for one in ended for m in one.measurements]
+                    store.extend(("launch", measurement.to_json()) for measurement in found)
+                    measured += len(found)
+                    for measurement in found:
                         course.add(measurement)
-                    measured += len(ended.measurements)
-                    slices.spent(ended.launch, ended.wall_s, ended.sampled_s, ended.at_once)
-                    # After the last launch of a round there may be another round.
-                    rest = [*lanes.running, *queue] or course.another()
-                    left_s = max(slices.left(rest, lanes.width), LEAST_LEFT_S) if rest else 0.0
-                    for number, measurement in enumerate(ended.measurements, start=made + 1):
+                    for one in ended:
+                        slices.spent(one.launch, one.wall_s, one.sampled_s, one.at_once)
+                    if not slices.any_left:  # there may be another round
+                        slices.expect(course.another())
+                    left_s = max(slices.left(lanes.width), LEAST_LEFT_S) if slices.any_left else 0.0
+                    for number, measurement in enumerate(found, start=made + 1):
                         progress.ended(measurement, number, total, left_s)
-                    made += len(ended.measurements)
+                    made += len(found)
     except KeyboardInterrupt:
         return Ending("interrupted", measured, total - made)
     course.write_stops(store, Stop.LAUNCHES)
@@ -253,7 +262,8 @@ class _Course:
                 and replace(other, batch_size=case.batch_size) == case
             }
         self._done.add((key, measurement.launch))
-        self._failures[key] += not measurement.ok
+        if not measurement.ok:
+            self._failures[key] += 1
         if measurement.ok:
             for value in stats.medians([measurement.samples_ns]):
                 self._medians.setdefault(key, {})[measurement.launch] = value
@@ -281,5 +291,7 @@ class _Course:
     def write_stops(self, store: Store, otherwise: Stop) -> None:
         """Record for each case that was launched, or is too large, why it was not any more."""
         launched = self._full.union(key for key, _ in self._done)
-        for key in (case.id for case in self._plan.cases if case.id in launched):
-            store.append("stop", {"case": key, "reason": self._stop(key) or otherwise})
+        keys = [case.id for case in self._plan.cases if case.id in launched]
+        store.extend(
+            ("stop", {"case": key, "reason": self._stop(key) or otherwise}) for key in keys
+        )

@@ -8,7 +8,6 @@ and nothing else runs then; launches on different GPUs may run at once.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,8 +35,9 @@ class Spread:
 
     def __init__(self, crew: Crew, plan: Plan, store: Store, progress: Progress) -> None:
         self._crew, self._plan, self._store, self._progress = crew, plan, store, progress
-        self._ended: deque[Ended] = deque()
+        self._ended: list[Ended] = []
         self._exported: set[str] = set()
+        self._devices = {case.device for case in plan.cases}
         self._on_gpu = any(case.kind == "gpu" for case in plan.cases)
         rows = groups(plan.cases, plan.together)
         self._row = {case.id: number for number, row in enumerate(rows) for case in row}
@@ -59,13 +59,24 @@ class Spread:
     @property
     def width(self) -> int:
         """How many launches can run at once, as far as is known now."""
-        machines = {member.greeting.machine for member in self._members}
-        return max(len(self._members if self._on_gpu else machines), 1)
+        machines = [of for of in self._crew.on.values() if any(m.ready for m in of)]
+        return max(len(self._members) if self._on_gpu else len(machines), 1)
 
     def free(self, queue: Sequence[Launch]) -> int | None:
         """The place of the first launch for which a worker is free; lost ones come before."""
         self._begin_again()
-        return next((place for place, one in enumerate(queue) if self._for(one)), None)
+        busy: set[str] = set()
+        for place, launch in enumerate(queue):
+            device = launch.cases[0].device
+            if device in busy:
+                continue
+            if self._for(launch):
+                return place
+            if self._home(launch) is None:  # so none is free for any launch on that device
+                busy.add(device)
+                if busy == self._devices:
+                    break
+        return None
 
     def begin(self, launch: Launch, slice_s: float) -> None:
         """Begin it where it is free."""
@@ -89,23 +100,24 @@ class Spread:
         """What must stay on one machine: cases that are compared, also in launches of their own."""
         return launch.number, self._row[launch.cases[0].id]
 
+    def _home(self, launch: Launch) -> list[Member] | None:
+        """The workers of the machine on which a launch must be made; None if any will do."""
+        home = self._homes.get(self._unit(launch))
+        there = [member for member in self._crew.on.get(home or "", ()) if member.ready]
+        return there or None
+
     def _for(self, launch: Launch) -> Member | None:
         """The worker for a launch: of those that are free, the one that has made the fewest."""
-        home = self._homes.get(self._unit(launch))
-        able = self._members
-        if any(member.greeting.machine == home for member in able):
-            able = [member for member in able if member.greeting.machine == home]
-        free = [member for member in able if not self._in_use(member, launch.cases[0])]
-        return min(free, key=lambda member: member.made, default=None)
+        able = self._home(launch) or self._crew.members.values()
+        idle = [member for member in able if member.ready and not member.begun]
+        idle.sort(key=lambda member: member.made)
+        case = launch.cases[0]
+        return next((member for member in idle if not self._in_use(member, case)), None)
 
     def _in_use(self, member: Member, case: Case) -> bool:
         """Whether something runs that must not run beside a case on the machine of a worker."""
-        if member.begun:
-            return True
         gpu = member.gpu(case)
-        for other in self._crew.members.values():
-            if other.greeting.machine != member.greeting.machine:
-                continue
+        for other in self._crew.on[member.greeting.machine]:
             if not other.ready:  # it opens and exports networks, which takes all cores
                 return True
             if other.begun:
@@ -120,7 +132,7 @@ class Spread:
         member.made += 1
         return Ended(ended.launch, ended.measurements, ended.wall_s, ended.sampled_s, at_once)
 
-    def next(self) -> Ended | None:
+    def next(self) -> list[Ended]:
         """Listen until a launch has ended, or workers have come or gone."""
         self._begin_again()
         if not self._ended:
@@ -134,7 +146,8 @@ class Spread:
             self._give_up()
             if not self._ended:
                 self._crew.check_not_alone()
-        return self._ended.popleft() if self._ended else None
+        ended, self._ended = self._ended, []
+        return ended
 
     def _keep(self, lines: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Store what was exported, of each file once."""
@@ -225,17 +238,14 @@ class Pool(Session):
     def _spread(self, plan: Plan, file: Store, progress: Progress) -> Iterator[Spread]:
         """The lanes for a plan, when the first worker is ready for it."""
         crew, lanes = self.crew, Spread(self.crew, plan, file, progress)
-        crew.plan = plan
         progress.prepares(f"workers of {crew.link.address}: {len(crew.members)}")
-        for member in list(crew.members.values()):
-            if member.started:
-                crew.prepare(member)
+        crew.set_out(plan)
         try:
             while not lanes._members:
                 lanes.next()
             yield lanes
         finally:
-            crew.plan = None
+            crew.set_out(None)
             for member in list(crew.members.values()):
                 member.ready = False
                 if member.begun:  # the run ends in the middle of a launch

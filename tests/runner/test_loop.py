@@ -455,13 +455,13 @@ class Two:
     def next(self):
         if self.changes:  # something else was heard of first
             self.changes -= 1
-            return None
+            return []
         at_once, launch = len(self.running), self.running.pop()
         found = [
             Measurement(outcome="ok", samples_ns=(2, 1), bursts=(1,), case=case, launch=number)
             for case, number in ((case, launch.number) for case in launch.cases)
         ]
-        return launching.Ended(launch, found, 1.0, 0.5, at_once)
+        return [launching.Ended(launch, found, 1.0, 0.5, at_once)]
 
 
 def run_in_two(folder, lanes, plan=PLAN, progress=None):
@@ -495,17 +495,31 @@ def test_a_budget_lasts_twice_as_long_on_two_lanes_and_what_has_begun_ends(tmp_p
 def test_a_case_that_fails_on_two_lanes_is_given_up_and_none_is_counted_twice(tmp_path):
     class Failing(Two):
         def next(self):
-            ended = super().next()
-            return ended and replace(
-                ended,
-                measurements=[
-                    replace(m, outcome="crashed") if m.case == CASES[0] else m
-                    for m in ended.measurements
-                ],
-            )
+            return [
+                replace(
+                    ended,
+                    measurements=[
+                        replace(m, outcome="crashed") if m.case == CASES[0] else m
+                        for m in ended.measurements
+                    ],
+                )
+                for ended in super().next()
+            ]
 
     ending = run_in_two(tmp_path, Failing(), replace(PLAN, launches=6))
     outcomes = Counter(m.outcome for m in store.read(tmp_path).measurements)
     assert outcomes["ok"] == 12
     assert 2 <= outcomes["crashed"] <= 3  # one more may have begun before the second was known
     assert ending == loop.Ending("done", sum(outcomes.values()), 0)
+
+
+def test_launches_that_end_together_wait_for_the_disk_once(tmp_path, monkeypatch):
+    class Both(Two):
+        def next(self):
+            return [*super().next(), *(super().next() if self.running else ())]
+
+    waits = []
+    monkeypatch.setattr(store.os, "fsync", waits.append)
+    assert run_in_two(tmp_path, Both()) == loop.Ending("done", 6, 0)
+    assert len(store.read(tmp_path).measurements) == 6
+    assert len(waits) == 1 + 3 + 1  # the plan, three times two launches, and why they were the last

@@ -203,3 +203,39 @@ def test_unlike_machines_are_left_out_with_the_difference(run):
     assert run(link)[0].reason == "done"
     assert {worker for worker, _ in link.made} == {"a", "c"}
     assert crew.unlike({"cpu": "x", "cores": 2}, {"cpu": "y", "cores": 2}) == "cpu x instead of y"
+
+
+MANY = replace(
+    PLAN, cases=tuple(replace(CASES[0], batch_size=n) for n in range(1, 201)), launches=1
+)
+
+
+def test_a_long_queue_is_not_searched_while_nobody_is_free(run, monkeypatch):
+    asked, look = [], pool.Spread._for
+    monkeypatch.setattr(pool.Spread, "_for", lambda self, one: asked.append(one) or look(self, one))
+    link = Link({name: Greeting(name, name.upper(), "") for name in "abc"})
+    assert run(link, MANY)[0].reason == "done"
+    # Of each launch whether it can begin, where, and about as often that none can.
+    assert len(asked) < 5 * 200
+
+
+def test_a_launch_behind_those_that_must_wait_is_found(run):
+    """One GPU is free and the CPU of its machine is not: all cases on the CPU come first."""
+    link = Link({name: Greeting("host", "A", gpu) for name, gpu in (("a", "0"), ("b", "1"))})
+    mixed = replace(PLAN, cases=(*CASES, *on_gpu().cases), launches=6)
+    assert run(link, mixed)[0].reason == "done"
+    devices = [{launch.cases[0].device for launch in seen.values()} for seen in link.seen]
+    assert {"gpu:0"} in [
+        found for found, seen in zip(devices, link.seen, strict=True) if len(seen) == 2
+    ]
+    assert {"cpu", "gpu:0"} not in devices
+
+
+def test_a_plan_is_packed_once_for_all_workers(run, monkeypatch):
+    packed, pack = [], agent.asked
+    monkeypatch.setattr(
+        agent, "asked", lambda task, *args: packed.append(task) or pack(task, *args)
+    )
+    link = Link({name: Greeting(name, name.upper(), "") for name in "abcde"})
+    assert run(link)[0].reason == "done"
+    assert packed.count(agent.prepare) == 1

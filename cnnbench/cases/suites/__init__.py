@@ -46,6 +46,7 @@ All keys. Most show the value that they have if left out; an example where they 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import resources
@@ -314,8 +315,8 @@ def load(name: str) -> Suite:
 
 def _check(suite: Suite, source: str) -> None:
     """Trace every case once, to find what cannot work before anything runs."""
-    known = [table.name for table in suite.block]
-    for name in {name for name in known if known.count(name) > 1}:
+    known = Counter(table.name for table in suite.block)
+    for name in (name for name, count in known.items() if count > 1):
         raise SuiteError(f"{source}: two blocks named {name!r}; names must be unique")
     for pair in suite.compare:
         for name in (pair.base, pair.new):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -142,10 +143,10 @@ def draw(
     y: str,
 ) -> Figure:
     """A quantity over the input size, a line for each block, and one of slope 2 behind it."""
-    labels = [s.results[0].label for s in scaled]
+    labels = Counter(s.results[0].label for s in scaled)
     lines = [
         Series(
-            s.results[0].label if labels.count(s.results[0].label) == 1 else s.name,
+            s.results[0].label if labels[s.results[0].label] == 1 else s.name,
             s.results[0].label,
             [(r.side, value) for r in s.results if (value := of(r))],
         )
