@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from cnnbench.cases.answer import Answer, Outcome
 from cnnbench.errors import CnnbenchError
 
 START_TRIES = 10
+RETRY_S = 0.2
+"""Until then a fork server that has died can be told from a busy one."""
 MAX_REPLY_BYTES = 2**24
 GRACE_S = 1.0
 """The least time that a child gets to reply. The time of its launch may be over because it waited
@@ -76,25 +77,33 @@ class Child:
         self._late = False
         descriptor, self._log = tempfile.mkstemp(prefix="cnnbench-", suffix=".log")
         os.close(descriptor)
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=target, args=(theirs, self._log, *args))
         main = vars(sys.modules["__main__"])
         server = {"connect_to_new_process": forks.connect_to_new_process} if forks else {}
-        try:
-            with (
-                theirs,
-                # A fork server inherits both from us when it starts; it has no parameters for them.
-                _changed(os.environ, environment),
-                _output_to(self._log),
-                # `multiprocessing` would import the main program in the child. A script that calls
-                # us outside `if __name__ == "__main__":` would run again there, and fail.
-                _changed(main, {"__spec__": None, "__file__": None}),
-                # From a fork server of ours, not from the one that all programs share.
-                _changed(vars(forkserver), server),
-            ):
-                _start(self._process)
-        except (OSError, EOFError) as error:
-            self._ended("failed", f"no process could be started: {error}")
+        for left in reversed(range(START_TRIES)):
+            # Each try has a pipe of its own: a fork server that dies may have made a child before.
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=target, args=(theirs, self._log, *args))
+            try:
+                with (
+                    theirs,
+                    # A fork server inherits both from us when it starts; it has no parameters for
+                    # them.
+                    _changed(os.environ, environment),
+                    _output_to(self._log),
+                    # `multiprocessing` would import the main program in the child. A script that
+                    # calls us outside `if __name__ == "__main__":` would run again there, and fail.
+                    _changed(main, {"__spec__": None, "__file__": None}),
+                    # From a fork server of ours, not from the one that all programs share.
+                    _changed(vars(forkserver), server),
+                ):
+                    self._process.start()
+                return
+            except (OSError, EOFError) as error:
+                self._ended("failed", f"no process could be started: {error}")
+                if left:
+                    self.reply = None
+                    self._pipe.close()
+                    time.sleep(RETRY_S)
 
     def ask(self, message: bytes) -> None:
         """Tell it what to do next; that it has died is found when it is heard."""
@@ -147,16 +156,6 @@ class Child:
     def _stop(self) -> None:
         self._late = True
         self._process.kill()
-
-
-def _start(process: BaseProcess) -> None:
-    """Start a child; if the fork server has died, try again until there is a new one."""
-    for _ in range(START_TRIES - 1):
-        try:
-            return process.start()
-        except (OSError, EOFError):
-            time.sleep(0.2)  # until the dead server can be told from a busy one
-    return process.start()
 
 
 @contextmanager

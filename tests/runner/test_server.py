@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 
 import psutil
 import pytest
@@ -177,11 +178,30 @@ def test_a_fork_server_that_was_killed_is_replaced(children):
     assert forks._forkserver_pid != first.pid
 
 
+def test_a_fork_server_that_is_killed_after_it_has_forked_costs_nothing(monkeypatch):
+    fresh = Workers({MISBEHAVING: server.start(MISBEHAVING)})
+    forks, killed = fresh.servers[MISBEHAVING].forks, []
+    connect = forks.connect_to_new_process
+
+    def forked(*args):
+        found = connect(*args)
+        if not killed:
+            os.read(found[0], 8)  # the number of the child, which is there
+            killed.append(psutil.Process(forks._forkserver_pid))
+            killed[0].kill()
+        return found
+
+    monkeypatch.setattr(forks, "connect_to_new_process", forked)
+    assert outcome(fresh, "behaves").outcome == "ok"
+    assert killed
+
+
 def test_a_child_that_cannot_be_started_is_an_outcome(children, monkeypatch):
     def refuse(process):
         raise OSError(12, "Cannot allocate memory")
 
-    monkeypatch.setattr(child, "_start", refuse)
+    monkeypatch.setattr(child, "RETRY_S", 0.0)
+    monkeypatch.setattr(BaseProcess, "start", refuse)
     answer = outcome(children, "behaves")
     assert answer.outcome == "failed"
     assert "Cannot allocate memory" in answer.detail
