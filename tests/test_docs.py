@@ -58,6 +58,7 @@ PYTHON = [(where, text) for where, text in code("python") if "@block" not in tex
 NEEDS_KERAS = pytest.mark.tensorflow
 OTHERS = {
     "--benchmark-json",
+    "--benchmark-autosave",
     "--benchmark-compare",
     "--no-deps",
     "--constraint",

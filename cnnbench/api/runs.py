@@ -370,17 +370,20 @@ def compare(
 
 def history(
     *runs: Path | str,
+    metric: str = "time",
     since: str = "",
     report: Path | str | None = None,
     figure: Path | str | None = None,
 ) -> History:
-    """How the time of each case went over many runs, and where it changed its level.
+    """How the time or memory of each case went over many runs, and where it changed its level.
 
-    `.slower` of the result has the cases that became slower, `.records()` is for a pandas frame,
-    and `.to_json()` has plain values.
+    `.slower` of the result has the cases that became slower, or take more, `.records()` is for a
+    pandas frame, and `.to_json()` has plain values.
 
     Args:
-        *runs: folders of runs, runs, or baselines; all baselines if there are none.
+        *runs: folders of runs, runs, baselines, or files of pytest-benchmark and folders of them,
+            where each file is a run; all baselines if there are none.
+        metric: time, or memory: the rise of the peak by the first call.
         since: only runs from then on: a date as 2026-11-30, so many days as 30d, or the commit of
             the project at which they begin. All runs if empty.
         report: a folder to write a page, its figure and history.csv into.
@@ -395,7 +398,7 @@ def history(
         from cnnbench.reporting import style
 
         style.check(Path(figure))
-    found = history([str(run) for run in runs], since)
+    found = history([str(run) for run in runs], since, metric=metric)
     if report is not None or figure is not None:
         from cnnbench.reporting.runs import history as page
 

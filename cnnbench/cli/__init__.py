@@ -53,7 +53,7 @@ _COMMANDS: _Table = {
     "history": (
         "runs:history",
         "history runs --since 30d --fail-on-change",
-        "history runs --report reports/history",
+        "history runs --metric memory --report reports/history",
     ),
     "export": (
         "runs:export",

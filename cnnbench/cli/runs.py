@@ -314,11 +314,13 @@ def history(
     runs: Annotated[
         list[str] | None,
         Argument(
-            help="Folders of runs, runs, or baselines. [default: all baselines]",
+            help="Folders of runs, runs, baselines, or files of pytest-benchmark. "
+            "[default: all baselines]",
             metavar="RUNS",
             autocompletion=complete(options.baselines),
         ),
     ] = None,
+    metric: Annotated[Literal["time", "memory"], Option(help="What to follow.")] = "time",
     since: Annotated[
         str,
         Option(
@@ -329,7 +331,7 @@ def history(
     ] = "",
     fail_on_change: Annotated[
         bool,
-        Option("--fail-on-change", help="Exit with 1 if a case became slower in these runs."),
+        Option("--fail-on-change", help="Exit with 1 if a case became slower, or needs more."),
     ] = False,
     report: Annotated[
         str | None, Option(help="Write a page with a figure into this folder.", metavar="FOLDER")
@@ -339,18 +341,18 @@ def history(
     ] = None,
     format: options.Format = "table",
 ) -> None:
-    """When did a case become slower, or faster? Over many runs.
+    """When did a case become slower, or need more memory?
 
-    A case counts by how many times the time of the reference beside it it took. Change points are
-    found by PELT of the library ruptures, from the second run after a change on; in 50 runs, 5 %
-    or fewer of cases that did not change show one. The exit status is 3 if --fail-on-change has
-    no case of four runs.
+    The time of a case counts by how many times the time of the reference beside it it took. Change
+    points are found by PELT of the library ruptures, from the second run after a change on; in 50
+    runs, 5 % or fewer of cases that did not change show one. The exit status is 3 if
+    --fail-on-change has no case of four runs.
     """
     from cnnbench.reporting.runs import history as pages
 
     if "" in (report, figure):  # pathlib would take it for the current folder
         raise CnnbenchError("--report and --figure must name a folder and a file; got nothing")
-    found = api.history(*(runs or ()), since=since, report=report, figure=figure)
+    found = api.history(*(runs or ()), metric=metric, since=since, report=report, figure=figure)
     print(show(pages.document(found), format), end="")
     if format == "table":
         made = {"report": report and Path(report) / "README.md", "figure": figure}

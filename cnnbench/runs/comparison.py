@@ -19,7 +19,7 @@ from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.records import Record, finite, one_line, plain
 from cnnbench.runs import result
 from cnnbench.runs.gate import CHANGE, Gate, Measured, Most, judge
-from cnnbench.runs.recording import UNITS, Recording, Series
+from cnnbench.runs.recording import UNITS, Recording, Series, word
 from cnnbench.stats import Estimate, RatioVerdict
 
 IN_TURN = 3
@@ -83,11 +83,7 @@ class CaseChange(Record):
     @property
     def word(self) -> str:
         """The verdict in a word for this metric, as slower or more; empty if there is none."""
-        if self.verdict is None:
-            return ""
-        more_or_less = {RatioVerdict.SLOWER: "more", RatioVerdict.FASTER: "less"}
-        words = {} if self.metric == "time" else more_or_less
-        return words.get(self.verdict, self.verdict.value)
+        return word(self.verdict, self.metric) if self.verdict else ""
 
     def record(self) -> dict[str, Any]:
         """One flat row of plain values."""

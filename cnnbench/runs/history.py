@@ -1,8 +1,9 @@
-"""HISTORY: how the time of each case went over many runs, and where it changed its level.
+"""HISTORY: how the time or the memory of each case went over many runs, and where it changed.
 
-A case counts by how many times as long as the reference beside it a call took. Runs on unlike
-machines are never one series. Where the runs of a series have no reference in common, or other
-versions, their times are taken, which say less.
+The time of a case counts by how many times as long as the reference beside it a call took. Runs on
+unlike machines are never one series. Where the runs of a series have no reference in common, or
+other versions, their times are taken, which say less. Memory is the measured rise of the peak. A
+file of pytest-benchmark is a run, whose times are taken.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from typing import Any
 from cnnbench import stats
 from cnnbench.errors import CnnbenchError, StoreError, unknown
 from cnnbench.records import Record, one_line
-from cnnbench.runs import baselines, recording, store
+from cnnbench.runs import baselines, pytest_benchmark, recording, store
 from cnnbench.runs.result import Result, results
-from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate, RatioVerdict
 
 FEWEST = 4
@@ -30,6 +30,8 @@ FEWEST = 4
 
 PACE = "times the reference"
 SECONDS = "seconds"
+BYTES = "bytes"
+METRICS = ("time", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class LevelChange(Record):
         earliest: with the interval of the place: the change is not before this run,
         latest: and not after this one.
         ratio: the new level over the old one, with the interval for this place of the change.
+        metric: of what, time or memory.
     """
 
     before: HistoryRun
@@ -89,15 +92,21 @@ class LevelChange(Record):
     earliest: HistoryRun
     latest: HistoryRun
     ratio: Estimate
+    metric: str = "time"
 
     def __repr__(self) -> str:
-        times = f"{self.ratio.value:.3g} times as long"
-        return one_line(self, f"{self.before.label} to {self.after.label}", times, self.verdict)
+        times = f"{self.ratio.value:.3g} times as {'long' if self.metric == 'time' else 'much'}"
+        return one_line(self, f"{self.before.label} to {self.after.label}", times, self.word)
 
     @property
     def verdict(self) -> RatioVerdict:
-        """Slower or faster."""
+        """Slower or faster, which is more or less memory."""
         return RatioVerdict.SLOWER if self.ratio.value > 1 else RatioVerdict.FASTER
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word for the metric: slower, or more."""
+        return recording.word(self.verdict, self.metric)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,7 +117,7 @@ class CaseHistory(Record):
         key: what identifies the case in any run.
         name: what people call it.
         machine: processor, cores and threads.
-        unit: of the values, PACE or SECONDS.
+        unit: of the values, PACE, SECONDS or BYTES.
         points: one for each run that has the case, in the order of time.
         changes: where the level changed, in that order.
     """
@@ -121,7 +130,7 @@ class CaseHistory(Record):
     changes: tuple[LevelChange, ...]
 
     def __repr__(self) -> str:
-        words = [f"{c.verdict} from {c.after.label} on" for c in self.changes[-1:]]
+        words = [f"{c.word} from {c.after.label} on" for c in self.changes[-1:]]
         runs = f"{len(self.points)} runs"
         return one_line(self, self.name, runs, f"{len(self.changes)} changes", *words)
 
@@ -143,10 +152,12 @@ class History(Record):
     runs: tuple[HistoryRun, ...]
     cases: tuple[CaseHistory, ...]
     notes: tuple[str, ...] = ()
+    metric: str = "time"
 
     def __repr__(self) -> str:
         facts = f"{len(self.cases)} cases", f"{len(self.changed)} changed"
-        return one_line(self, f"{len(self.runs)} runs", *facts, f"{len(self.slower)} slower")
+        worse = f"{len(self.slower)} {recording.word(RatioVerdict.SLOWER, self.metric)}"
+        return one_line(self, f"{self.metric} over {len(self.runs)} runs", *facts, worse)
 
     @property
     def changed(self) -> tuple[CaseHistory, ...]:
@@ -155,7 +166,7 @@ class History(Record):
 
     @property
     def slower(self) -> tuple[CaseHistory, ...]:
-        """The cases that became slower somewhere, also if that was undone later."""
+        """The cases that became slower somewhere, or took more, also if that was undone later."""
         slower = RatioVerdict.SLOWER
         return tuple(c for c in self.cases if any(x.verdict == slower for x in c.changes))
 
@@ -171,6 +182,7 @@ class History(Record):
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
+            "metric": self.metric,
             "runs": [run.to_json() for run in self.runs],
             "cases": [
                 {
@@ -205,30 +217,38 @@ def _rows(case: CaseHistory) -> Iterator[dict[str, Any]]:
             "machine": case.machine,
             **_point(point),
             "unit": case.unit,
-            "change": change.verdict.value if change else "",
+            "change": change.word if change else "",
             "ratio": ratio.value if ratio else None,
             "ratio_low": ratio.low if ratio else None,
             "ratio_high": ratio.high if ratio else None,
         }
 
 
-def history(names: Sequence[str] = (), since: str = "", now: datetime | None = None) -> History:
+def history(
+    names: Sequence[str] = (),
+    since: str = "",
+    now: datetime | None = None,
+    metric: str = "time",
+) -> History:
     """Every case over the runs of some names, in the order of time.
 
     Args:
-        names: folders of runs, runs or baselines; all baselines if there are none.
+        names: folders of runs, runs, baselines or files of pytest-benchmark; all baselines if
+            there are none.
         since: a date, so many days as 30d, or the first commit that counts; all runs if empty.
         now: from when days are counted back.
+        metric: time or memory.
 
     Raises:
-        CnnbenchError: there is no run of a name, or none since then.
+        CnnbenchError: there is no run of a name, or none since then; or no such metric.
     """
+    if metric not in METRICS:
+        raise unknown("metric of a history", metric, METRICS)
     seen: list[_Seen] = []
     notes: list[str] = []
-    folders = _folders(names)
-    for name, folder in _named(folders):
+    for name, place in _named(_places(names)):
         try:
-            seen.append(_seen(name, store.read(folder)))
+            seen.append(_seen(name, place, metric))
         except StoreError as error:
             notes.append(f"left out: {error}")
     if not seen:
@@ -236,22 +256,26 @@ def history(names: Sequence[str] = (), since: str = "", now: datetime | None = N
     seen.sort(key=lambda one: (one.run.started or 0, one.run.name))
     if since:
         seen = _since(since.strip(), seen, now or datetime.now(UTC))
-    series: dict[tuple[str, str], list[tuple[HistoryRun, _Timed]]] = {}
+    series: dict[tuple[str, str], list[tuple[HistoryRun, _Measured]]] = {}
     for one in seen:
         notes += one.notes
-        for timed in one.cases:
-            series.setdefault((timed.key, timed.machine), []).append((one.run, timed))
+        for measured in one.cases:
+            series.setdefault((measured.key, measured.machine), []).append((one.run, measured))
     cases = []
     for found in series.values():
-        case, said = _case(found)
+        case, said = _case(found, metric)
         cases.append(case)
         notes += said
-    return History(tuple(one.run for one in seen), tuple(cases), tuple(dict.fromkeys(notes)))
+    runs = tuple(one.run for one in seen)
+    return History(runs, tuple(cases), tuple(dict.fromkeys(notes)), metric)
 
 
 @dataclass(frozen=True, slots=True)
-class _Timed:
-    """What remains of a case when its run has been read: numbers, not launches."""
+class _Measured:
+    """What remains of a case when its run has been read: numbers, not launches.
+
+    `paces` are times by that of the reference; `values` are times, or peaks.
+    """
 
     key: str
     name: str
@@ -259,18 +283,18 @@ class _Timed:
     facts: Mapping[str, str]
     digest: str
     paces: tuple[float, ...]
-    times: tuple[float, ...]
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     run: HistoryRun
-    cases: tuple[_Timed, ...]
+    cases: tuple[_Measured, ...]
     notes: tuple[str, ...]
 
 
-def _folders(names: Sequence[str]) -> list[Path]:
-    """The folders of all runs, each once."""
+def _places(names: Sequence[str]) -> list[Path]:
+    """The folders of all runs, and the files of pytest-benchmark, each once."""
     if not names:
         names = baselines.names()
         if not names:
@@ -278,18 +302,26 @@ def _folders(names: Sequence[str]) -> list[Path]:
                 "there is no baseline; name a folder of runs, or keep some with "
                 "cnnbench baseline save NAME RUN"
             )
-    found = [folder for name in names for folder in recording.folders(name)]
-    return list({folder.resolve(): folder for folder in found}.values())
+    found: list[Path] = []
+    for name in names:
+        if recording.benchmarks(name):
+            found += sorted(Path(name).glob("*.json")) if Path(name).is_dir() else [Path(name)]
+        else:
+            found += recording.folders(name)
+    return list({place.resolve(): place for place in found}.values())
 
 
-def _named(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """A name for each folder: its last part, or all of it where that is not the only one."""
-    last = [folder.resolve().name for folder in folders]
-    for name, folder in zip(last, folders, strict=True):
-        yield (name if last.count(name) == 1 else str(folder)), folder
+def _named(places: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """A name for each place: its last part, or all of it where that is not the only one."""
+    last = [place.resolve().name.removesuffix(".json") for place in places]
+    for name, place in zip(last, places, strict=True):
+        yield (name if last.count(name) == 1 else str(place)), place
 
 
-def _seen(name: str, run: Run) -> _Seen:
+def _seen(name: str, place: Path, metric: str) -> _Seen:
+    if place.suffix == ".json" and place.is_file():
+        return _benchmarks(name, place, metric)
+    run = store.read(place)
     joined, problems = results(run)
     launches = [m for m in run.measurements if m.ok]
     commits = dict.fromkeys(str(m.environment.get("project_commit") or "") for m in launches)
@@ -301,35 +333,66 @@ def _seen(name: str, run: Run) -> _Seen:
     for r in joined:
         if len(r.machines) > 1:
             said.append(f"{name}: left out: {r.name}: measured on several machines")
-        elif r.samples:
-            cases.append(_timed(r))
+        elif r.samples if metric == "time" else all(r.peaks) and r.peaks:
+            cases.append(_measured(r, metric))
         else:
-            said.append(f"{name}: no time of {r.name}: {r.outcome}")
+            why = "no peak that rose" if metric == "memory" and r.samples else r.outcome
+            said.append(f"{name}: no {metric} of {r.name}: {why}")
     return _Seen(HistoryRun(name, started, next(iter(commits), "")), tuple(cases), tuple(said))
 
 
-def _timed(r: Result) -> _Timed:
+def _measured(r: Result, metric: str) -> _Measured:
     first = next(m for m in r.launches if m.ok)
     versions = first.environment.get("versions")
     facts = {"reference": first.reference}
     facts |= versions if isinstance(versions, dict) else {}
-    # With every launch beside the reference, or with none.
-    paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
-    times = tuple(stats.medians(r.samples.values()))
-    digest = r.paper.digest
-    return _Timed(r.case.id, r.name, r.machines[0], facts, digest, paces, times)
+    paces: tuple[float, ...] = ()
+    values = tuple(map(float, r.peaks))
+    if metric == "time":
+        # With every launch beside the reference, or with none.
+        paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
+        values = tuple(stats.medians(r.samples.values()))
+    return _Measured(r.case.id, r.name, r.machines[0], facts, r.paper.digest, paces, values)
 
 
-def _case(found: Sequence[tuple[HistoryRun, _Timed]]) -> tuple[CaseHistory, list[str]]:
+def _benchmarks(name: str, file: Path, metric: str) -> _Seen:
+    """The benchmarks of a file of pytest-benchmark, of which each is a case."""
+    found = pytest_benchmark.read(file)
+    known = found.environment
+    said = []
+    several = [key for key in ("cpu", "cores", "threads") if len(known.get(key, ())) > 1]
+    if several:
+        raise StoreError(f"{file} was measured on several machines: they differ in {several[0]}")
+    counts = [f"{known[key][0]} {key}" for key in ("cores", "threads") if key in known]
+    machine = ", ".join([*known.get("cpu", ("unknown processor",)), *counts])
+    facts = {
+        key.removeprefix("versions."): ", ".join(values)
+        for key, values in known.items()
+        if key.startswith("versions.")
+    }
+    cases = []
+    for one in found.series:
+        values = stats.medians(list(one.launches(metric).values()))
+        if values:
+            cases.append(_Measured(one.key, one.name, machine, facts, "", (), tuple(values)))
+        else:
+            said.append(f"{name}: no {metric} of {one.name}: {one.why_missing(metric)}")
+    commit = next(iter(known.get("project_commit", ())), "")
+    return _Seen(HistoryRun(name, found.started, commit), tuple(cases), tuple(said))
+
+
+def _case(
+    found: Sequence[tuple[HistoryRun, _Measured]], metric: str
+) -> tuple[CaseHistory, list[str]]:
     """One series, and what to know of it."""
     said = []
     name = found[-1][1].name
-    differ = _differences([timed.facts for _, timed in found])
-    paced = not differ and all(timed.paces for _, timed in found)
-    if not paced and any(timed.paces for _, timed in found):
+    differ = _differences([one.facts for _, one in found])
+    paced = not differ and all(one.paces for _, one in found)
+    if not paced and any(one.paces for _, one in found):
         why = f"the runs differ in {', '.join(differ)}" if differ else "not all have a reference"
         said.append(f"{name}: times alone, because {why}; with --since it begins later")
-    launches = [timed.paces if paced else timed.times for _, timed in found]
+    launches = [one.paces if paced else one.values for _, one in found]
     kept = [(run, values) for (run, _), values in zip(found, launches, strict=True) if values]
     runs = [run for run, _ in kept]
     values = [estimate for _, some in kept if (estimate := stats.geometric(some))]
@@ -338,14 +401,16 @@ def _case(found: Sequence[tuple[HistoryRun, _Timed]]) -> tuple[CaseHistory, list
     levels = stats.levels(centres, shifts)
     points = tuple(map(HistoryPoint, runs, values, levels))
     changes = tuple(
-        LevelChange(runs[s.at - 1], runs[s.at], runs[s.earliest - 1], runs[s.latest], s.ratio)
+        LevelChange(
+            runs[s.at - 1], runs[s.at], runs[s.earliest - 1], runs[s.latest], s.ratio, metric
+        )
         for s in shifts
     )
     for (_, before), (run, after) in pairwise(found):
         if before.digest and after.digest and before.digest != after.digest:
             said.append(f"{name}: the network itself is another one from {run.name} on")
     _, last = found[-1]
-    unit = PACE if paced else SECONDS
+    unit = PACE if paced else SECONDS if metric == "time" else BYTES
     return CaseHistory(last.key, last.name, last.machine, unit, points, changes), said
 
 

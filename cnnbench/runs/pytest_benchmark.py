@@ -80,6 +80,16 @@ class BenchmarkFile:
     machine_info: dict[str, Any] = field(default_factory=dict)
     commit_info: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+    datetime: str = ""
+
+    @property
+    def started(self) -> float | None:
+        """Its date in seconds since the epoch, in UTC where it has no zone; None if it has none."""
+        try:
+            date = datetime.fromisoformat(self.datetime)
+        except ValueError:
+            return None
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def read(path: Path) -> Recording:
@@ -95,7 +105,9 @@ def read(path: Path) -> Recording:
     facts = [(key, v) for p in parts for key, vs in p.environment.items() for v in vs]
     alone = all(len(series.samples) < 2 for series in joined.values())
     notes = (ALONE,) if alone else ()
-    return Recording(str(path), tuple(joined.values()), distinct_values(facts), notes)
+    started = min((part.started for part in parts if part.started), default=None)
+    environment = distinct_values(facts)
+    return Recording(str(path), tuple(joined.values()), environment, notes, started=started)
 
 
 def _join(old: Series, new: Series) -> Series:
@@ -131,7 +143,8 @@ def _file(path: Path) -> Recording:
         _series(key, key if names[info.name] > 1 else info.name, benchmark.stats, info)
         for key, (benchmark, info) in zip(keys, pairs, strict=True)
     )
-    return Recording(str(path), tuple(series), distinct_values(_machine(file)))
+    facts = distinct_values(_machine(file))
+    return Recording(str(path), tuple(series), facts, started=file.started)
 
 
 def _series(key: str, name: str, of: Times, ours: CaseInfo) -> Series:
@@ -175,8 +188,14 @@ def _machine(file: BenchmarkFile) -> list[tuple[str, Any]]:
         ("system", f"{info.get('system')} {info.get('release')} {info.get('machine')}"),
         ("versions.python", info.get("python_version")),
         ("versions.pytest-benchmark", file.version or None),
-        ("commit", file.commit_info.get("id")),
+        ("project_commit", _commit(file.commit_info)),
     ]
+
+
+def _commit(info: dict[str, Any]) -> str | None:
+    """The commit of the project, as long as ours, with "+" if files differed."""
+    commit = info.get("id")
+    return f"{commit}"[:12] + "+" * bool(info.get("dirty")) if commit else None
 
 
 def write(run: Run) -> tuple[str, list[str]]:

@@ -20,13 +20,21 @@ from cnnbench.errors import StoreError, unknown
 from cnnbench.runs import baselines, store
 from cnnbench.runs.result import Result, Samples, results
 from cnnbench.runs.store import FILE, Measurement, Run
-from cnnbench.stats import Estimate
+from cnnbench.stats import Estimate, RatioVerdict
 
 Environment = dict[str, tuple[str, ...]]
 """By key, every value that was recorded of the machine or the method, in order of appearance."""
 
 UNITS = {"time": "seconds", "memory": "bytes", "params": "parameters", "flops": "FLOPs"}
 """What a series can have, and the unit of its values; of all of them less is better."""
+
+
+def word(verdict: RatioVerdict, metric: str) -> str:
+    """A verdict on a ratio in a word for a metric, as slower or more."""
+    more_or_less = {RatioVerdict.SLOWER: "more", RatioVerdict.FASTER: "less"}
+    words = {} if metric == "time" else more_or_less
+    return words.get(verdict, verdict.value)
+
 
 _MACHINE = ("host", "cpu", "cores", "threads", "pinned", "platform", "commit", "project_commit")
 
@@ -100,7 +108,7 @@ class Recording:
     """The cases of a run, or the benchmarks of a file, and what is wrong with it in the notes.
 
     `name` is where it came from. If it is several runs read as one, `parts` has the number of the
-    first launch of each.
+    first launch of each. `started` is in seconds since the epoch, where a file of benchmarks says.
     """
 
     name: str
@@ -108,6 +116,7 @@ class Recording:
     environment: Environment
     notes: tuple[str, ...] = ()
     parts: tuple[int, ...] = ()
+    started: float | None = None
 
     def of_block(self, label: str) -> Recording:
         """The series of one block, each with its place as key and name."""

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +49,26 @@ def test_a_change_fails_only_if_asked_and_only_if_slower(runs, tmp_path, capsys)
     assert said(capsys, runs, "--fail-on-change", "--since", "c0de04")[0] == 0
     faster = stored.history(tmp_path, {"step": [120.0] * 4 + [100.0] * 4})
     assert said(capsys, str(faster), "--fail-on-change")[0] == 0
+
+
+def test_memory_is_followed_where_one_asks(tmp_path, capsys):
+    case = stored.case("small")
+    for number, peak in enumerate([2**20] * 4 + [2**21] * 4):
+        launches = [stored.launch(case, turn, 100, peak=peak) for turn in range(3)]
+        dated = [replace(one, started=one.started + 86400 * number) for one in launches]
+        stored.write(tmp_path / "runs" / f"run-{number}", [case], dated)
+    folder, page = str(tmp_path / "runs"), tmp_path / "page"
+    given = ("--metric", "memory", "--fail-on-change", "--report", str(page))
+    status, printed = said(capsys, folder, *given)
+    assert status == 1
+    assert "1 of 1 case needed more, 0 only less." in printed.out
+    assert re.search(r"small 8x8x3 +more +2\.000 \[", printed.out)
+    assert re.search(r"small 8x8x3 +8 +1\.00 MiB \[.*\] +2\.00 MiB", printed.out)
+    assert (page / "README.md").read_text().startswith("# The memory of 1 case over 8 runs\n")
+    assert said(capsys, folder, "--fail-on-change")[0] == 0  # in the same time
+    _, printed = said(capsys, folder, "--metric", "memory", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert {row["unit"] for row in rows} == {"bytes"}
 
 
 def test_with_too_few_runs_nothing_is_judged(runs, capsys):

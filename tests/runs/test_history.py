@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 import cnnbench
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.runs import baselines
-from cnnbench.runs.history import PACE, SECONDS, history
+from cnnbench.runs.history import BYTES, PACE, SECONDS, history
 from cnnbench.runs.store import FILE
 from tests.support import stored
 
 STEADY = [200.0] * 8
 STEP = [100.0] * 4 + [120.0] * 4
+CASE = stored.case("small")
 FIRST = datetime.fromtimestamp(1_750_000_000, UTC)
 
 
@@ -185,3 +187,122 @@ def test_records_and_json_have_every_run(runs):
     assert len(step["points"]) == 8
     assert step["changes"][0]["before"]["commit"] == "c0de03"
     assert step["changes"][0]["verdict"] == "slower"
+
+
+def of_memory(folder, peaks, machine=stored.MACHINE):
+    """A folder of runs, one a day, with the bytes of the peak in each."""
+    for number, peak in enumerate(peaks):
+        launches = [
+            replace(
+                stored.launch(CASE, turn, 100, peak=peak and peak + turn, machine=machine),
+                started=1_750_000_000.0 + 86400 * number,
+            )
+            for turn in range(3)
+        ]
+        stored.write(folder / f"run-{number:02}", [CASE], launches)
+    return folder
+
+
+def test_memory_has_changes_of_its_own(tmp_path):
+    folder = of_memory(tmp_path, [10**6] * 4 + [1_300_000] * 4)
+    (case,) = history([str(folder)], metric="memory").cases
+    assert case.unit == BYTES
+    # The geometric mean of three peaks, each a byte more than the one before.
+    assert case.points[0].value.value == pytest.approx(10**6 + 1)
+    (change,) = case.changes
+    assert (change.before.name, change.after.name) == ("run-03", "run-04")
+    assert change.ratio.value == pytest.approx(1.3, rel=1e-4)
+    assert (change.word, change.verdict) == ("more", "slower")
+    assert found(folder).cases[0].changes == ()  # their times are equal
+    rows = cnnbench.history(folder, metric="memory").records()
+    assert [row["run"] for row in rows if row["change"] == "more"] == ["run-04"]
+
+
+def test_a_peak_that_did_not_rise_is_named(tmp_path):
+    over = history([str(of_memory(tmp_path, [10**6] * 4 + [None] * 4))], metric="memory")
+    assert [len(case.points) for case in over.cases] == [4]
+    assert "run-07: no memory of small 8x8x3: no peak that rose" in over.notes
+
+
+def test_another_metric_is_refused(runs):
+    with pytest.raises(CnnbenchError, match="unknown metric of a history 'params'"):
+        history([str(runs)], metric="params")
+
+
+def theirs(folder, medians, **more):
+    """Files of pytest-benchmark, one a day, as `--benchmark-autosave` names them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seconds in enumerate(medians, start=1):
+        file = {
+            "benchmarks": [
+                {
+                    "name": "test_x",
+                    "fullname": "b.py::test_x",
+                    "stats": {"median": seconds, "data": [seconds] * 3},
+                }
+            ],
+            "machine_info": {"node": "here", "cpu": {"brand_raw": "Fake CPU"}},
+            "commit_info": {"id": f"{number:02}" + 38 * "a", "dirty": number == 1},
+            "datetime": f"2026-11-{number:02}T12:00:00.000000+00:00",
+            "version": "5.1.0",
+            **more,
+        }
+        (folder / f"{number:04}_c0de.json").write_text(json.dumps(file))
+    return folder
+
+
+def test_each_file_of_pytest_benchmark_is_a_run(tmp_path):
+    folder = theirs(tmp_path / "b", [0.010] * 4 + [0.013] * 4)
+    over = found(folder)
+    assert [run.name for run in over.runs] == [f"{n:04}_c0de" for n in range(1, 9)]
+    assert [run.date for run in over.runs][:2] == ["2026-11-01 12:00", "2026-11-02 12:00"]
+    assert [run.commit for run in over.runs][:2] == ["01aaaaaaaaaa+", "02aaaaaaaaaa"]
+    (case,) = over.cases
+    assert (case.name, case.unit, case.machine) == ("test_x", SECONDS, "Fake CPU")
+    assert [point.value.value for point in case.points] == pytest.approx([0.010] * 4 + [0.013] * 4)
+    (change,) = case.changes
+    assert (change.before.name, change.after.name) == ("0004_c0de", "0005_c0de")
+    assert change.ratio.value == pytest.approx(1.3)
+    assert len(found(folder, since="2026-11-05").runs) == 4
+    assert len(history([str(folder / "0002_c0de.json"), str(folder)]).runs) == 8
+
+
+def test_files_from_unlike_machines_are_not_one_series(tmp_path):
+    one = theirs(tmp_path / "a", [0.010] * 4)
+    other = theirs(tmp_path / "b", [0.013] * 4, machine_info={"cpu": {"brand_raw": "Other CPU"}})
+    over = history([str(one), str(other)])
+    assert [(case.machine, len(case.points)) for case in over.cases] == [
+        ("Fake CPU", 4),
+        ("Other CPU", 4),
+    ]
+
+
+def test_an_exported_run_continues_the_history_of_the_others(tmp_path):
+    stored.history(tmp_path / "runs", {"step": STEP}, reference=0)
+    for number in (6, 7):
+        folder = tmp_path / "runs" / f"run-{number:02}"
+        exported = cnnbench.export(folder, "pytest-benchmark", out=tmp_path / f"{number}.json")
+        assert exported.left_out == ()
+        shutil.rmtree(folder)
+    (case,) = history([str(tmp_path / name) for name in ("runs", "6.json", "7.json")]).cases
+    assert [point.run.commit for point in case.points][-2:] == ["c0de06", "c0de07"]
+    assert [round(point.value.value * 1e6) for point in case.points] == STEP
+    assert case.points[-1].value.low is not None  # it has three launches
+
+
+@pytest.mark.parametrize(
+    "date", ["2026-11-05T12:00:00", "2026-11-05 12:00:00+00:00", "2026-11-05T14:00:00+02:00"]
+)
+def test_a_date_without_a_zone_is_in_utc(tmp_path, date):
+    (run,) = found(theirs(tmp_path, [0.01], datetime=date)).runs
+    assert run.date == "2026-11-05 12:00"
+
+
+def test_a_file_without_a_date_or_that_cannot_be_read_is_no_end(tmp_path):
+    folder = theirs(tmp_path, [0.01, 0.02], datetime="yesterday", commit_info={})
+    (folder / "0003.json").write_text("{}")
+    over = found(folder)
+    assert [(run.date, run.commit) for run in over.runs] == [("", ""), ("", "")]
+    (note,) = over.notes
+    assert note.startswith("left out: ")
+    assert "is not pytest-benchmark's JSON" in note

@@ -1,8 +1,8 @@
-"""The time of each case over many runs (`cnnbench history`): table, remarks and figure."""
+"""Time or memory of each case over many runs (`cnnbench history`): table, remarks, figure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -12,7 +12,15 @@ from cnnbench import units
 from cnnbench.reporting import formats
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.tables import Columns, csv_text, interval, number, of_items
-from cnnbench.runs.history import FEWEST, PACE, CaseHistory, History, HistoryRun, LevelChange
+from cnnbench.runs.history import (
+    BYTES,
+    FEWEST,
+    PACE,
+    CaseHistory,
+    History,
+    HistoryRun,
+    LevelChange,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,9 +28,14 @@ if TYPE_CHECKING:
 PICTURE = "history.png"
 MOST_PANELS = 12
 _COLUMNS = 3
+_VALUES = {
+    "time": "A value is how many times as long as the reference beside it a call took, or its time "
+    "where the runs have no reference in common.",
+    "memory": "A value is the rise of the peak memory by the first call; the penalty below was "
+    "chosen on times.",
+}
 _METHOD = (
-    "A value is how many times as long as the reference beside it a call took, or its time where "
-    "the runs have no reference in common. Changes are change points of their logarithms, by PELT "
+    "Changes are change points of their logarithms, by PELT "
     "of ruptures, with a penalty at which 5 % or fewer of cases that did not change show one in 50 "
     "runs; a change is seen from the second run after it on. Intervals are of 95 %."
 )
@@ -33,7 +46,7 @@ def document(history: History) -> Document:
     page = Document(rows=history.records(), data=history.to_json)
     changes = [(case, change) for case in history.cases for change in case.changes]
     page.text(_summary(history))
-    page.table(of_items(changes, _CHANGES), spare=["where it may be", "machine"])
+    page.table(of_items(changes, _changes(history)), spare=["where it may be", "machine"])
     page.table(of_items(history.cases, _cases(history)), spare=["machine", "first", "runs"])
     page.bullets(remarks(history))
     return page
@@ -42,15 +55,19 @@ def document(history: History) -> Document:
 def report(history: History) -> Document:
     """The same as a page, with the figure and the method."""
     page = Document(rows=history.records())
-    page.heading(f"History of {len(history.cases)} cases over {len(history.runs)} runs", 1)
+    what = f"{history.metric} of {_count(history.cases, 'case')}"
+    page.heading(f"The {what} over {_count(history.runs, 'run')}", 1)
     page.blocks += document(history).blocks
     if history.cases:
-        alt = "times of the cases over the runs, with the levels between changes"
+        alt = f"{history.metric} of the cases over the runs, with the levels between changes"
         page.picture(PICTURE, alt, partial(draw, history))
         hidden = len(history.cases) - MOST_PANELS
         page.text(f"{hidden} more cases are not drawn." if hidden > 0 else "")
     with page.folded("Every run, and how changes are found"):
-        page.text(_METHOD, "[history.csv](history.csv) has one row for each case and run.")
+        page.text(
+            f"{_VALUES[history.metric]} {_METHOD}",
+            "[history.csv](history.csv) has one row for each case and run.",
+        )
         page.table(of_items(history.runs, _RUNS))
     return page
 
@@ -75,13 +92,19 @@ def remarks(history: History) -> list[str]:
     return found
 
 
+def _count(items: Sequence[object], name: str) -> str:
+    return f"{len(items)} {name}{'s' * (len(items) != 1)}"
+
+
 def _summary(history: History) -> str:
-    runs = f"{len(history.runs)} runs"
     dates = [run.date[:10] for run in history.runs if run.date]
     when = f" from {dates[0]} to {dates[-1]}" if dates else ""
-    counts = f"{len(history.slower)} of {len(history.cases)} cases became slower"
-    faster = len(history.changed) - len(history.slower)
-    return f"{runs}{when}: {counts}, {faster} only faster."
+    worse, better = (
+        ("became slower", "faster") if history.metric == "time" else ("needed more", "less")
+    )
+    counts = f"{len(history.slower)} of {_count(history.cases, 'case')} {worse}"
+    others = len(history.changed) - len(history.slower)
+    return f"{_count(history.runs, 'run')}{when}: {counts}, {others} only {better}."
 
 
 def _run(run: HistoryRun) -> str:
@@ -95,14 +118,18 @@ def _place(change: LevelChange) -> str:
     return f"{change.earliest.label} to {change.latest.label}"
 
 
-_CHANGES: Columns[tuple[CaseHistory, LevelChange]] = {
-    "case": lambda found: found[0].name,
-    "change": lambda found: found[1].verdict.value,
-    "times as long": lambda found: interval(found[1].ratio, "{:.3f}".format),
-    "last before": lambda found: _run(found[1].before),
-    "first after": lambda found: _run(found[1].after),
-    "where it may be": lambda found: _place(found[1]),
-}
+def _changes(history: History) -> Columns[tuple[CaseHistory, LevelChange]]:
+    times = "times as long" if history.metric == "time" else "times as much"
+    return {
+        "case": lambda found: found[0].name,
+        "change": lambda found: found[1].word,
+        times: lambda found: interval(found[1].ratio, "{:.3f}".format),
+        "last before": lambda found: _run(found[1].before),
+        "first after": lambda found: _run(found[1].after),
+        "where it may be": lambda found: _place(found[1]),
+    }
+
+
 _RUNS: Columns[HistoryRun] = {
     "run": lambda run: run.name,
     "started (UTC)": lambda run: run.date,
@@ -111,7 +138,9 @@ _RUNS: Columns[HistoryRun] = {
 
 
 def _show(case: CaseHistory) -> Callable[[float], str]:
-    return (lambda value: f"{number(value)} x") if case.unit == PACE else units.seconds
+    if case.unit == PACE:
+        return lambda value: f"{number(value)} x"
+    return units.binary if case.unit == BYTES else units.seconds
 
 
 def _cases(history: History) -> Mapping[str, Callable[[CaseHistory], str]]:
@@ -172,5 +201,6 @@ def draw(history: History) -> Figure:
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     drawing.supxlabel("runs in the order of time, by commit or name", fontsize=12)
-    drawing.supylabel("time of a call (x: times the reference)", fontsize=12)
+    rise, time = "rise of the peak memory", "time of a call (x: times the reference)"
+    drawing.supylabel(time if history.metric == "time" else rise, fontsize=12)
     return drawing
