@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from cnnbench import units
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PICTURE = "history.png"
 MOST_PANELS = 12
 _COLUMNS = 3
+_TITLE = 32  # characters in a line of a panel's title
 _VALUES = {
     "time": "A value is how many times as long as the reference beside it a call took, or its time "
     "where the runs have no reference in common.",
@@ -191,15 +193,16 @@ def draw(history: History) -> Figure:
             )
         values = [point.value.value for point in case.points]
         axes.set_ylim(0.85 * min(values), 1.15 * max(values))
-        name = f"{case.name}\n{case.machine}" if several else case.name
-        axes.set_title(name, fontsize=11, loc="left", wrap=True)
+        names = [case.name, case.machine] if several else [case.name]
+        axes.set_title("\n".join(fill(name, _TITLE) for name in names), fontsize=11, loc="left")
         axes.yaxis.set_major_formatter(_ticks(_show(case)))
         axes.tick_params(labelsize=10)
         last = len(history.runs) - 1
         ticks = sorted({0, last // 2, last})
         axes.set_xticks(ticks, [history.runs[x].label[:12] for x in ticks])
-    for axes in panels[len(shown) :]:
-        axes.set_visible(False)
+    for panel, axes in enumerate(panels):
+        axes.set_visible(panel < len(shown))
+        axes.xaxis.set_tick_params(labelbottom=panel + columns >= len(shown))
     drawing.supxlabel("runs in the order of time, by commit or name", fontsize=12)
     rise, time = "rise of the peak memory", "time of a call (x: times the reference)"
     drawing.supylabel(time if history.metric == "time" else rise, fontsize=12)
