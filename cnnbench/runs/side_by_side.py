@@ -29,11 +29,11 @@ _OF_A_RUN = ("device", "runtime", "mode", "threads")
 """What belongs to the column where each run has one, and they differ; else it tells cases apart."""
 
 _ALWAYS = ("host", *_OF_A_RUN)
-_IF_NEEDED = ("cpu", "GPU", "cores", "memory", "platform")
+_IF_NEEDED = ("cpu", "GPU", "cores")
 """What columns are named by: the former where it differs, of the latter what is needed to tell one
 from another; after these the versions."""
 
-_UNNAMED = ("commit", "project_commit", "pinned")
+_UNNAMED = ("memory", "platform", "pinned", "commit", "project_commit")
 """What may differ without being worth a place in a name."""
 
 
@@ -110,7 +110,8 @@ class SideBySide:
 
     Args:
         columns: the runs.
-        differing: the facts in which they differ, in the order in which names have them.
+        differing: the facts in which they differ.
+        named_by: those of them that names have.
         rows: the cases that two runs or more have.
         pairs: how many pairs of networks have a ratio with an interval in two columns or more.
         changes: those of them that change rank, the largest changes first.
@@ -119,6 +120,7 @@ class SideBySide:
 
     columns: tuple[Column, ...]
     differing: tuple[str, ...]
+    named_by: tuple[str, ...]
     rows: tuple[Row, ...]
     pairs: int
     changes: tuple[RankChange, ...]
@@ -144,7 +146,7 @@ def side_by_side(names: Sequence[str]) -> SideBySide:
         raise CnnbenchError(
             f"expected two runs or more to put side by side; got {len(folders)}: {folders[0]}"
         )
-    columns, differing = _columns([store.read(folder) for folder in folders])
+    columns, differing, named_by = _columns([store.read(folder) for folder in folders])
     rows, notes = _rows(columns)
     if not any(r and r.time for row in rows for r in row.results):
         raise CnnbenchError(
@@ -152,7 +154,7 @@ def side_by_side(names: Sequence[str]) -> SideBySide:
             "networks at the same sizes"
         )
     pairs, changes = _changes(columns, rows)
-    return SideBySide(columns, differing, rows, pairs, changes, notes)
+    return SideBySide(columns, differing, named_by, rows, pairs, changes, notes)
 
 
 def check_apart(out: Path, names: Iterable[str]) -> None:
@@ -164,8 +166,10 @@ def check_apart(out: Path, names: Iterable[str]) -> None:
         )
 
 
-def _columns(runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """The runs with names that tell them apart, and the facts in which they differ."""
+def _columns(
+    runs: Sequence[Run],
+) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[str, ...]]:
+    """The runs with names that tell them apart, the facts that differ, and those in the names."""
     facts = [_facts(run) for run in runs]
     versions = dict.fromkeys(key for known in facts for key in known if key.startswith("versions."))
     differing = [
@@ -173,15 +177,18 @@ def _columns(runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
         for key in (*_ALWAYS, *_IF_NEEDED, *versions, *_UNNAMED)
         if len({known.get(key, ()) for known in facts}) > 1
     ]
-    always = {*_ALWAYS}
-    if all(known.get("threads") == known.get("cores") for known in facts):
-        always.remove("threads")  # all cores, which is the usual number
+    all_cores = all(known.get("threads") == known.get("cores") for known in facts)
+    usual = {"threads"} if all_cores else set()
+    # What a run has in several ways tells its cases apart, not the runs.
+    single = (*_OF_A_RUN, *versions)
+    usual |= {key for key in single if any(len(known.get(key, ())) != 1 for known in facts)}
     named = [""] * len(runs)
+    named_by: list[str] = []
     for key in differing:
         longer = [_joined(name, key, of) for name, of in zip(named, facts, strict=True)]
-        more = len(set(longer)) > len(set(named)) and key not in _UNNAMED
-        if key in always or more:
-            named = longer
+        more = len(set(longer)) > len(set(named))
+        if key not in (*usual, *_UNNAMED) and (key in _ALWAYS or more):
+            named, named_by = longer, [*named_by, key]
     folders = [run.folder.resolve() for run in runs]
     count = next((n for n in range(1, 99) if len({f.parts[-n:] for f in folders}) == len(runs)), 99)
     if len(set(named)) < len(runs):
@@ -196,7 +203,7 @@ def _columns(runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
         problems += [f"{r.name}: measured on several machines" for r in several]
         kept = tuple(r for r in cases if r not in several)
         columns.append(Column(name, run, known, kept, (*problems, *run.bad_lines)))
-    return tuple(columns), tuple(differing)
+    return tuple(columns), tuple(differing), tuple(named_by)
 
 
 def _facts(run: Run) -> Environment:
@@ -219,8 +226,8 @@ def _joined(name: str, key: str, known: Environment) -> str:
         values = [values[0], f"{len(values) - 1} more"]
     said = " and ".join(values)
     if key.startswith("versions."):
-        said = f"{key.removeprefix('versions.')} {said or 'unknown'}"
-    elif key in ("cores", "threads", "memory") and said:
+        said = f"{key.removeprefix('versions.')} {said}"
+    elif key in ("cores", "threads") and said:
         said = f"{said} {key if said != '1' else key.removesuffix('s')}"
     return ", ".join(filter(None, (name, said)))
 

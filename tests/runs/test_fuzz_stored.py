@@ -11,8 +11,10 @@ from contextlib import suppress
 import pytest
 
 from cnnbench.errors import CnnbenchError
+from cnnbench.reporting.runs import compared_machines
 from cnnbench.runs import comparison, recording
 from cnnbench.runs.history import history
+from cnnbench.runs.side_by_side import side_by_side
 from cnnbench.runs.store import FILE
 from tests.support import stored
 
@@ -70,8 +72,12 @@ def mutated(data, dice):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_stored_run_that_somebody_changed_is_read_or_refused(original, tmp_path, seed):
+def test_a_stored_run_that_somebody_changed_is_read_or_refused(
+    original, tmp_path, tmp_path_factory, seed
+):
     dice = random.Random(seed)
+    other = tmp_path_factory.mktemp("other")
+    (other / FILE).write_bytes(original)
     folder = tmp_path / "run"
     folder.mkdir()
     for _ in range(COUNT // 10):
@@ -81,6 +87,7 @@ def test_a_stored_run_that_somebody_changed_is_read_or_refused(original, tmp_pat
             lambda: recording.read(str(folder)),
             lambda: comparison.compare(*[recording.read(str(folder))] * 2).to_json(),
             lambda: history([str(folder)]).to_json(),
+            lambda: compared_machines.document(side_by_side([str(folder), str(other)])),
         ):
             with suppress(CnnbenchError):  # always one line, see tests of it
                 use()

@@ -107,6 +107,15 @@ def test_runtimes_that_are_in_every_run_tell_cases_apart(tmp_path):
     assert [row.times[1].value for row in both.rows] == pytest.approx([0.1, 1.0])
 
 
+def test_runs_of_several_runtimes_are_not_named_by_them(tmp_path):
+    other = replace(A, runtime="onnxruntime", mode="infer")
+    a, b = two(tmp_path, [(A, [100, 100])], [(A, [50, 50]), (other, [9, 9])], HERE)
+    assert [column.name for column in beside(a, b).columns] == ["a", "b"]
+    words = page(tmp_path, a, b)
+    assert words.startswith("# How fast is narrow in 2 runs?")
+    assert "**In b a call takes 0.50 [0.49, 0.51] times as long as in a.**" in words
+
+
 def test_a_gpu_is_a_column_beside_a_cpu(tmp_path):
     machine = THERE | {"devices": {"cpu": ["cpu"], "gpu": ["H200"]}}
     both = beside(*two(tmp_path, [(A, [9, 9])], [(replace(A, device="gpu"), [3, 3])], machine))

@@ -82,8 +82,8 @@ def _compared(beside: SideBySide) -> str:
     """What the columns are."""
     words = {"machines": ("host", "cpu", "GPU", "cores"), "runtimes": ("runtime",)}
     words |= {"modes": ("mode",), "devices": ("device",), "numbers of threads": ("threads",)}
-    versions = any(key.startswith("versions.") for key in beside.differing)
-    found = [word for word, keys in words.items() if {*keys} & {*beside.differing}]
+    versions = any(key.startswith("versions.") for key in beside.named_by)
+    found = [word for word, keys in words.items() if {*keys} & {*beside.named_by}]
     return next(iter([*found, *(["versions"] if versions else [])]), "runs")
 
 
@@ -91,8 +91,13 @@ def _question(beside: SideBySide) -> str:
     labels = list(dict.fromkeys(r.label for row in beside.rows for r in row.results if r))
     what = labels[0] if len(labels) == 1 else f"the same {len(labels)} networks"
     verb = "is" if len(labels) == 1 else "are"
-    preposition = "in" if _compared(beside) in ("runs", "modes") else "on"
-    return f"How fast {verb} {what} {preposition} {len(beside.columns)} {_compared(beside)}?"
+    where = f"{_on(beside)} {len(beside.columns)} {_compared(beside)}"
+    return f"How fast {verb} {what} {where}?"
+
+
+def _on(beside: SideBySide) -> str:
+    """The preposition before a column."""
+    return "in" if _compared(beside) in ("runs", "modes") else "on"
 
 
 def _means(beside: SideBySide) -> list[tuple[Column, list[Estimate], Estimate | None]]:
@@ -106,21 +111,21 @@ def _means(beside: SideBySide) -> list[tuple[Column, list[Estimate], Estimate | 
 
 
 def _answers(beside: SideBySide) -> Iterator[str]:
-    first = beside.columns[0].name
+    first, on = beside.columns[0].name, _on(beside)
     for column, ratios, mean in _means(beside):
         if mean is None:
             yield f"**{column.name} has no timed case in common with {first}.**"
             continue
         faster = sum(ratio.decided and ratio.value < 1 for ratio in ratios)
         slower = sum(ratio.decided and ratio.value > 1 for ratio in ratios)
-        times = f"{interval(mean, number)} times as long as on {first}"
+        times = f"{interval(mean, number)} times as long as {on} {first}"
         if len(ratios) == 1:
-            yield f"**On {column.name} a call takes {times}.**"
+            yield f"**{on.title()} {column.name} a call takes {times}.**"
         else:
+            open_ = len(ratios) - faster - slower
             yield (
-                f"**On {column.name} a call takes {times}** (geometric mean of {len(ratios)} "
-                f"cases: {faster} faster, {slower} slower, {len(ratios) - faster - slower} not "
-                "decided)."
+                f"**{on.title()} {column.name} a call takes {times}** (geometric mean of "
+                f"{len(ratios)} cases: {faster} faster, {slower} slower, {open_} not decided)."
             )
     pairs = f"of {beside.pairs} pairs of networks"
     if beside.changes:
