@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -11,7 +12,7 @@ from cnnbench.cost import Cost, cost, output_bytes
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.records import Record, one_line
-from cnnbench.rule import Shape
+from cnnbench.rule import Shape, Weight
 
 CONVENTION = (
     "One step: forward, backward, update; the loss is not counted. A product with weights is "
@@ -176,7 +177,7 @@ def training(graph: Graph, optimizer: str = "adam") -> Training:
         optimizer,
         tuple(_layer(graph, index, active, sums) for index, sums in enumerate(added)),
         chosen.operations * total.trainable_params,
-        _memory(graph, active, chosen, total.weight_bytes),
+        _memory(graph, chosen, total.weight_bytes),
         total,
     )
 
@@ -243,53 +244,73 @@ def _factors(node: Node, inputs: int) -> int:
     return min(inputs + _trainable(node), 2)
 
 
-def _memory(graph: Graph, active: list[bool], optimizer: Optimizer, weight_bytes: int) -> Memory:
-    count = len(graph.nodes)
-    change = [0] * (2 * count + 2)  # of what is alive, at each moment
-    kept_slots = gradients = activations = 0
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes that a step holds from one moment to another, including both.
 
-    def hold(size: int, first: int, last: int) -> None:
-        nonlocal activations
-        change[first] += size
-        change[last + 1] -= size
-        activations += size * (first < count <= last)
+    Layer i of n runs forward at moment i and backward at moment 2 * n - 1 - i; the update is moment
+    2 * n. `weight` is what they are the gradient of; all other bytes are values of a layer or their
+    gradients.
+    """
 
-    # Layer i runs forward at moment i and backward at 2 * count - 1 - i; then the update.
-    owner, update = _owners(graph), 2 * count
+    size: int
+    first: int
+    last: int
+    layer: int
+    weight: Weight | None = None
+
+
+def held(graph: Graph) -> Iterator[Held]:
+    """What a step holds beside weights and slots, layer by layer."""
+    active = _active(graph)
+    owner, update = _owners(graph), 2 * len(graph.nodes)
     last_use, first_gradient = _lifetimes(graph, owner, active)
     for index, node in enumerate(graph.nodes):
         back = update - 1 - index
         item = ITEMSIZE[node.dtype or graph.dtype]
         if owner[index] == index:
             size = output_bytes(graph, node)
-            hold(size, index, last_use[index])
+            yield Held(size, index, last_use[index], index)
             if active[index]:
-                hold(size, first_gradient[index], back)
+                yield Held(size, first_gradient[index], back, index)
         scratch = item * node.rule.scratch
-        if active[index]:
-            kept = scratch if node.rule.kept is None else item * node.rule.kept
-            hold(kept, index, back)
-            # The gradients of what is inside. At the forward moment less is alive than here.
-            hold(scratch, back, back)
-        else:
-            hold(scratch, index, index)
-        weights = [weight.shape for weight in node.rule.weights if weight.trainable]
-        each = ITEMSIZE[node.weight_dtype or graph.dtype]
-        of_weights = each * sum(map(prod, weights))
-        if active[index]:
-            hold(of_weights, back, update)
-        gradients += of_weights
-        kept_slots += each * sum(map(optimizer.slots, weights))
+        if not active[index]:
+            yield Held(scratch, index, index, index)
+            continue
+        kept = scratch if node.rule.kept is None else item * node.rule.kept
+        yield Held(kept, index, back, index)
+        # The gradients of what is inside. At the forward moment less is alive than here.
+        yield Held(scratch, back, back, index)
+        for weight in node.rule.weights:
+            if weight.trainable:
+                yield Held(_bytes(graph, node, prod(weight.shape)), back, update, index, weight)
+
+
+def _bytes(graph: Graph, node: Node, values: int) -> int:
+    """The bytes of so many values of the weights of a layer."""
+    return values * ITEMSIZE[node.weight_dtype or graph.dtype]
+
+
+def _memory(graph: Graph, optimizer: Optimizer, weight_bytes: int) -> Memory:
+    count = len(graph.nodes)
+    change = [0] * (2 * count + 2)  # of what is alive, at each moment
+    activations = 0
+    for one in held(graph):
+        change[one.first] += one.size
+        change[one.last + 1] -= one.size
+        activations += one.size * (one.first < count <= one.last)
+    trained = [(node, w.shape) for node in graph.nodes for w in node.rule.weights if w.trainable]
+    slots = sum(_bytes(graph, node, optimizer.slots(shape)) for node, shape in trained)
     alive = list(accumulate(change))
-    peak = max(range(update + 1), key=alive.__getitem__)
+    peak = max(range(2 * count + 1), key=alive.__getitem__)
     moments = [f"{node.name}, forward" for node in graph.nodes]
     moments += [f"{node.name}, backward" for node in reversed(graph.nodes)]
     return Memory(
         weight_bytes,
-        kept_slots,
-        gradients,
+        slots,
+        sum(_bytes(graph, node, prod(shape)) for node, shape in trained),
         activations,
-        weight_bytes + kept_slots + alive[peak],
+        weight_bytes + slots + alive[peak],
         [*moments, "the update"][peak],
     )
 

@@ -20,7 +20,8 @@ the next buffer fits into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -99,7 +100,6 @@ class BufferPlan:
     """
 
     buffers: tuple[Buffer, ...]
-    waves: int
     fused: bool
     copied: bool
 
@@ -143,7 +143,7 @@ def plan(graph: Graph) -> BufferPlan:
         end = final.get(kernel.output, place)
         free_from[id(mine)] = max(free_from.get(id(mine), 0), end)
         mine.last = max(mine.last, waves if end == len(kernels) else wave[kernels[end].output])
-    return BufferPlan(tuple(buffers), waves, any(k.fused for k in kernels), copied)
+    return BufferPlan(tuple(buffers), any(k.fused for k in kernels), copied)
 
 
 def ahead(graph: Graph) -> list[tuple[int, list[int]]]:
@@ -323,19 +323,31 @@ def rise(graph: Graph, buffers: BufferPlan) -> tuple[int, int, int]:
     A small buffer counts for two waves more than it is in use. malloc does not use the freed
     memory for the next buffer, because something smaller has already taken a piece of it.
     """
-    arena = prepared(graph)
+    return added(prepared(graph), buffers.buffers, 2)
+
+
+def added(arena: Arena, buffers: Sequence[Buffer], holes: int = 0) -> tuple[int, int, int]:
+    """The same of some buffers in an arena; small ones count for `holes` waves more."""
     touched, tables = arena.touched, arena.tables
+    begin: defaultdict[int, list[int]] = defaultdict(list)
+    end: defaultdict[int, list[int]] = defaultdict(list)
+    for number, buffer in enumerate(buffers):
+        begin[buffer.first].append(number)
+        end[buffer.last + (holes if buffer.size < LEAST else 0)].append(number)
     addresses: dict[int, int] = {}
-    most = 0
-    for wave in range(buffers.waves):
-        for number, buffer in enumerate(buffers.buffers):
-            if buffer.first == wave and buffer.size >= LEAST:
-                addresses[number] = arena.allocate(buffer.size)
-        alive = [b for b in buffers.buffers if b.first <= wave <= b.last + 2]
-        most = max(most, sum(b.size for b in alive if b.size < LEAST))
-        for number, buffer in enumerate(buffers.buffers):
-            if buffer.last == wave and number in addresses:
+    small = most = 0
+    for wave in range(max(end, default=0) + 1):
+        for number in begin[wave]:
+            if (size := buffers[number].size) >= LEAST:
+                addresses[number] = arena.allocate(size)
+            else:
+                small += size
+        most = max(most, small)
+        for number in end[wave]:
+            if number in addresses:
                 arena.release(addresses[number])
+            else:
+                small -= buffers[number].size
     return arena.touched - touched, arena.tables - tables, most
 
 

@@ -12,7 +12,7 @@ from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, unknown
 from cnnbench.host import cache
 from cnnbench.machine import probing
-from cnnbench.prediction import memory, terms
+from cnnbench.prediction import memory, modes, terms
 from cnnbench.prediction.model import HUBER_DELTA, Example, Model, fitted, proportional
 from cnnbench.records import Record, one_line
 from cnnbench.runner import session
@@ -139,6 +139,27 @@ CASES: tuple[Case, ...] = (
 )  # fmt: skip
 """The probes: each kind of layer, small and large, once and several times."""
 
+STEPS: tuple[Case, ...] = (
+    # What is without weights has a backward pass only after a layer that has them.
+    *(_unit("max", 28, 32, stem=True), _unit("max", 56, stem=True), _unit("halve", 56, stem=True)),
+    *(_unit("max", 14, 256, batch=4, stem=True), _unit("halve", 28, 128, batch=8, stem=True)),
+    *(_unit("average", 56, stem=True), _unit("global", 28, 256, 1, stem=True)),
+    *(_unit("sigmoid", 56, stem=True), _unit("gelu", 56, stem=True), _unit("silu", 56, stem=True)),
+    *(_unit("hard_silu", 56, stem=True), _unit("hard_silu", 14, 128, 6, stem=True)),
+    *(_unit("activation", 112, 32, stem=True), _unit("pad", 28, 32, stem=True)),
+    *(_unit("resize", 28, stem=True), _unit("bilinear", 28, stem=True)),
+    *(_unit("gate", 28, 128, stem=True), _unit("gate", 14, 240, 6, stem=True)),
+    # Many steps of a loop, each with gradients of the weights.
+    *(_of("lstm", 128, 32), _of("lstm", 192, 64), _of("lstm", 96, 64, batch=8)),
+    *(_of("gru", 128, 32), _of("gru", 96, 64, batch=4), _of("rnn", 128, 32)),
+    # Few filters on large inputs, where the gradients are larger than the weights.
+    *(_conv(112, 16, 16, depth=3), _conv(112, 32, 1), _conv(56, 32, 3, batch=8)),
+    *(_unit("normed", 112, 16, 3), _unit("normed", 56, 32, 4, batch=4)),
+    *(_of("conv3d", 16, 32, 32, 16), _of("conv3d", 24, 24, 24, 32, batch=2)),
+    *(_unit("transposed", 56, 32, batch=4), _unit("transposed", 112, 16, 1)),
+)
+"""More probes of a training step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration(Record):
@@ -175,7 +196,7 @@ def seconds(launches: Iterable[float]) -> float | None:
 def time_example(result: Result, unknown: str = "") -> Example | None:
     """A measured case for the model of time; None if it has no samples."""
     measured = seconds(stats.medians(result.samples.values()))
-    amounts = terms.of_call(result.case.graph(), result.case.mode, unknown)
+    amounts = modes.time(result.case.graph(), result.case.mode, unknown)
     return Example(amounts, measured) if measured else None
 
 
@@ -187,7 +208,7 @@ def memory_example(result: Result) -> Example | None:
     """
     peak, graph = result.peak_bytes, result.case.graph()
     drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
-    return Example(memory.terms(graph, result.case.mode), peak) if peak and drawn else None
+    return Example(modes.rise(graph, result.case.mode), peak) if peak and drawn else None
 
 
 def calibrate(
@@ -300,14 +321,14 @@ def _check_mode(runtime: str, mode: str) -> None:
 
 def probes(mode: str) -> list[Case]:
     """The cases of a calibration; what has no weights cannot be trained."""
-    cases = [replace(case, mode=mode) for case in CASES]
     if mode != "train":
-        return cases
-    return [case for case in cases if any(node.rule.weights for node in case.graph().nodes)]
+        return [replace(case, mode=mode) for case in CASES]
+    trained = [c for c in CASES if any(node.rule.weights for node in c.graph().nodes)]
+    return [replace(case, mode=mode) for case in (*trained, *STEPS)]
 
 
 def machine(runtime: str, mode: str = "") -> dict[str, Any]:
     """What a calibration depends on; when any of it changes, the machine is measured again."""
-    cases = hashlib.sha256(" ".join(case.id for case in CASES).encode()).hexdigest()
+    cases = hashlib.sha256(" ".join(case.id for case in (*CASES, *STEPS)).encode()).hexdigest()
     key = probing.key(runtime, "cpu", "float32", None)
     return {**key, "mode": mode or key["mode"], "cases": cases[:16]}

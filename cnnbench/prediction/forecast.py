@@ -12,7 +12,7 @@ from cnnbench.cases.case import Case
 from cnnbench.cost import Cost, cost
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import Graph
-from cnnbench.prediction import memory, terms
+from cnnbench.prediction import modes
 from cnnbench.prediction.calibration import Calibration, stored
 from cnnbench.prediction.model import Model
 from cnnbench.prediction.terms import CALL, Terms
@@ -112,7 +112,6 @@ def check(graph: Graph) -> None:
 def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Prediction:
     """Predict the time and the memory of a graph in float32."""
     check(graph)
-    of_layers = terms.of_layers(graph)
     paper = cost(graph)
     mode = calibration.machine["mode"]
     time = expected_time(graph, calibration.time, mode)
@@ -130,7 +129,7 @@ def forecast(graph: Graph, calibration: Calibration, note: str = "") -> Predicti
                 share=seconds / time.value if time.value else 0.0,
                 guessed=layer.guessed,
             )
-            for layer in of_layers
+            for layer in modes.of_layers(graph, mode)
         ),
         by_macs=calibration.per_mac * paper.macs,
         by_activations=calibration.per_byte * paper.activation_bytes,
@@ -172,15 +171,15 @@ def _on_paper(case: Case) -> Graph | None:
 
 def expected_time(graph: Graph, model: Model, mode: str) -> Expected:
     """The seconds of a call; the time of each layer that is a guess has the range of a guess."""
-    layers = terms.of_layers(graph)
+    layers = modes.of_layers(graph, mode)
     guessed = sum(model.predict(layer.terms) for layer in layers if layer.guessed)
-    return _expected(model, terms.of_call(graph, mode), guessed)
+    return _expected(model, modes.time(graph, mode), guessed)
 
 
 def expected_rise(graph: Graph, model: Model, mode: str) -> Expected:
     """The rise of the peak memory over a first call; of a network with a guess all is one."""
-    amounts = memory.terms(graph, mode)
-    guessed = any(layer.guessed for layer in terms.of_layers(graph))
+    amounts = modes.rise(graph, mode)
+    guessed = any(layer.guessed for layer in modes.of_layers(graph, mode))
     return _expected(model, amounts, model.predict(amounts) if guessed else 0.0)
 
 

@@ -91,6 +91,54 @@ _OF_OP = {
 _OF_ACTIVATION = {"linear": 0, "silu": 6, "swish": 6, "hard_silu": 6, "hard_swish": 6, "gelu": 7}
 """Operations of an activation, which is one where it is not here."""
 
+UPDATE = 40
+"""Operations of adam's update of one array of weights."""
+
+_BACKWARD = {
+    "conv 1x1": 2,
+    "conv kxk": 2,
+    "conv grouped": 4,
+    "conv 3d": 2,
+    "transposed": 2,
+    "depthwise": 3,
+    "separable": 5,
+    "dense": 1,
+    "batch norm": 58,
+    "layer norm": 48,
+    "group norm": 54,
+    "copy": 9,
+    "order": 2,
+    "resize": 32,
+    "embedding": 19,
+    "attention": 107,
+    "rnn": 171,
+    "lstm": 245,
+    "gru": 302,
+    "recurrent": 301,
+}
+"""What the backward pass of a layer without bias adds, as `_OPERATIONS`. In a loop the operations
+of its body count too."""
+
+_BACKWARD_OF_OP = {
+    "GlobalAveragePooling1D": 11,
+    "GlobalAveragePooling2D": 11,
+    "GlobalAveragePooling3D": 11,
+    "Reshape": 2,
+    "Dropout": 37,
+    "Multiply": 3,
+    "Softmax": 5,
+    "Concatenate": 8,
+}
+_BACKWARD_OF_ACTIVATION = {
+    "linear": 0,
+    "silu": 20,
+    "swish": 20,
+    "hard_silu": 14,
+    "hard_swish": 14,
+    "gelu": 14,
+    "softmax": 5,
+}
+
 
 def kind_of(node: Node, unknown: str = "") -> tuple[str, bool]:
     """The kind of a layer, and whether it is a guess, as it is for what is of an `unknown` kind."""
@@ -143,6 +191,36 @@ def operations(node: Node) -> int:
         made += 5
     fixed = kind in ("layer norm", "group norm", "attention", *LOOPS)
     return made + (0 if fixed else after + has_bias(node) * (3 if kind == "dense" else 6))
+
+
+def of_step(node: Node) -> int:
+    """The same of a training step: forward, backward, and adam's update of its weights."""
+    trained = sum(weight.trainable for weight in node.rule.weights)
+    return operations(node) + _backward(node) + UPDATE * trained
+
+
+def _backward(node: Node) -> int:
+    kind, _ = kind_of(node)
+    attrs = node.attrs
+    after = _BACKWARD_OF_ACTIVATION.get(str(attrs.get("activation") or "linear"), 1)
+    if node.op == "Activation":
+        return after
+    made: int = _BACKWARD_OF_OP.get(node.op, _BACKWARD.get(kind, 1))
+    if kind == "batch norm":
+        vectors = bool(attrs.get("scale", True)) + bool(attrs.get("center", True))
+        return made + vectors + (0 if attrs.get("axis", -1) == -1 else 4 + 2 * vectors)
+    if both_ways(node):
+        return 2 * made + 10
+    if kind == "dense" and len(node.rule.shape) > 2:
+        made += 4
+    if node.op == "Conv1D":
+        made += 6
+    conv = kind in ("conv 1x1", "conv kxk", "conv 3d", "transposed", "depthwise", "separable")
+    return (
+        made
+        + 4 * (conv and has_bias(node))
+        + (after if node.rule.weights and kind not in LOOPS else 0)
+    )
 
 
 def of_graph(graph: Graph) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from math import prod
 
 from cnnbench import cost
-from cnnbench.analysis.training import training
 from cnnbench.graph import Graph, Node
 from cnnbench.prediction.buffers import LEAST, ahead, plan, prepared, rise
 from cnnbench.prediction.kinds import LOOPS, has_bias, kind_of, of_graph
@@ -47,10 +46,8 @@ _AFTER = 9 * 2**20
 """Code of a first product with a matrix, loaded and generated after all convolutions."""
 
 
-def terms(graph: Graph, mode: str = "graph") -> Terms:
-    """The terms of a first call, or with mode train of a first step, in bytes or as counts."""
-    if mode == "train":
-        return _of_step(graph)
+def terms(graph: Graph) -> Terms:
+    """The terms of a first call, in bytes or as counts."""
     buffers = plan(graph)
     large, tables, small = rise(graph, buffers)
     amounts: Terms = {
@@ -64,17 +61,11 @@ def terms(graph: Graph, mode: str = "graph") -> Terms:
         code.add("bias and activation")
     if buffers.copied:
         code.add("reordering")
-    shapes: set[tuple[object, ...]] = set()
-    for index, node in enumerate(graph.nodes):
-        if index in graph.inputs or node.rule.view:
-            continue
-        code.update(_code(graph, node))
-        of = repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape
-        shapes.update((kind, *of) for kind in _convolutions(node))
+    code |= code_of(graph)
     if frames := [sum(s for s in sizes if s < LEAST) for _, sizes in ahead(graph)]:
         amounts["recurrent frames, bytes"] = float(frames[0])
         amounts["recurrent frames of later loops, bytes"] = float(sum(frames[1:]))
-    if shapes:
+    if shapes := shapes_of(graph):
         amounts["conv, shapes"] = float(len(shapes))
     if any(reorders(node) for node in graph.nodes):
         largest, before = reordered(graph)
@@ -90,20 +81,18 @@ def terms(graph: Graph, mode: str = "graph") -> Terms:
     return amounts | {f"{name}, code": 1.0 for name in sorted(code)}
 
 
-def _of_step(graph: Graph) -> Terms:
-    """What is kept for the backward pass and what is alive at the peak, as on paper."""
-    paper = training(graph).memory
-    code = {name for node in graph.nodes for name in _code(graph, node)}
+def code_of(graph: Graph) -> set[str]:
+    """The code that the layers of a graph need in memory, by the names of the terms."""
+    layers = (n for i, n in enumerate(graph.nodes) if i not in graph.inputs and not n.rule.view)
+    return set().union(*(_code(graph, node) for node in layers))
+
+
+def shapes_of(graph: Graph) -> set[tuple[object, ...]]:
+    """The different convolutions of a graph: machine code is generated for each."""
     return {
-        CALL: 1.0,
-        "kept for the backward pass, bytes": float(paper.activations),
-        "gradients, bytes": float(paper.gradients),
-        "alive at the peak, bytes": float(paper.peak - paper.weights - paper.slots),
-        "graph, operations": float(of_graph(graph)),
-        "graph, arrays of weights": float(
-            sum(w.trainable for node in graph.nodes for w in node.rule.weights)
-        ),
-        **{f"{name}, code": 1.0 for name in sorted(code)},
+        (kind, repr(node.attrs), graph.nodes[node.inputs[0]].rule.shape)
+        for node in graph.nodes
+        for kind in _convolutions(node)
     }
 
 
@@ -115,7 +104,6 @@ def _convolutions(node: Node) -> tuple[str, ...]:
 
 
 def _code(graph: Graph, node: Node) -> set[str]:
-    """The code that a layer needs in memory, by the names of the terms."""
     kind, _ = kind_of(node)
     if kind in LOOPS:
         several = node.rule.shape[0] > 1

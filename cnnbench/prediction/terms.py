@@ -72,20 +72,6 @@ def total(layers: list[LayerTerms]) -> Terms:
     return sums
 
 
-def of_call(graph: Graph, mode: str, unknown: str = "") -> Terms:
-    """The terms of a call, or of a training step: mode train.
-
-    The backward pass has the same layers as the forward pass. Then the optimizer changes each
-    array of weights.
-    """
-    amounts = total(of_layers(graph, unknown))
-    if mode == "train":
-        weights = [w for node in graph.nodes for w in node.rule.weights if w.trainable]
-        amounts["update, arrays"] = float(len(weights))
-        amounts["update, values"] = float(sum(prod(w.shape) for w in weights))
-    return amounts
-
-
 def _of_layer(
     graph: Graph, node: Node, layer: LayerCost, unknown: str, far: bool, many: float
 ) -> LayerTerms:

@@ -69,7 +69,36 @@ def counted(layer, options, shape, times):
     return len(traced.graph.get_operations()), ours
 
 
+def stepped(layer, options, shape, times):
+    """The operations of a training step of so many layers after one with weights, and ours."""
+    import keras
+    import tensorflow as tf
+
+    inputs = keras.Input(shape)
+    x = keras.layers.Dense(shape[-1], use_bias=False)(inputs)
+    for _ in range(times):
+        made = getattr(keras.layers, layer.removesuffix(BOTH))(**options)
+        x = (keras.layers.Bidirectional(made) if layer.endswith(BOTH) else made)(x)
+    model = keras.Model(inputs, x)
+    x = tf.zeros((1, *shape))
+    y = tf.zeros(model.compute_output_spec(x).shape)
+    model.compile("adam", "mean_squared_error", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    step = tf.function(model.train_step, autograph=False).get_concrete_function((x, y))
+    traced = step.graph.as_graph_def()
+    bodies = sum(len(function.node_def) for function in traced.library.function)
+    graph = read(model, (shape,), 1)
+    ours = sum(kinds.of_step(n) for i, n in enumerate(graph.nodes) if i not in graph.inputs)
+    return len(traced.node) + bodies, ours
+
+
 @pytest.mark.parametrize(("layer", "options", "shape"), CASES)
 def test_one_more_layer_is_as_many_operations_in_tensorflow(layer, options, shape):
     (one, ours), (two, more) = (counted(layer, options, shape, times) for times in (1, 2))
+    assert more - ours == two - one
+
+
+@pytest.mark.parametrize(("layer", "options", "shape"), CASES)
+def test_one_more_layer_is_as_many_operations_of_a_step(layer, options, shape):
+    (one, ours), (two, more) = (stepped(layer, options, shape, times) for times in (1, 2))
     assert more - ours == two - one

@@ -137,12 +137,6 @@ def test_what_is_larger_than_a_cache_comes_from_further_away():
     assert far(2048) == [(2048 + 1) * 2048 * 4] * 2
 
 
-def test_a_training_step_also_changes_its_weights():
-    graph = trace(lambda x: dense(x, 4), (3,))
-    forward, step = terms.of_call(graph, "graph"), terms.of_call(graph, "train")
-    assert step == forward | {"update, arrays": 2, "update, values": 16}
-
-
 def test_a_layer_that_works_step_by_step_reads_its_weights_at_each():
     graph = trace(
         lambda x: conv_lstm2d(x, 4, 3, padding="same", return_sequences=True), (5, 8, 8, 2)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.prediction import heldout, page, unseen
 from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
-from cnnbench.prediction import calibration, terms
+from cnnbench.prediction import calibration, modes, terms
 from cnnbench.reporting import formats
 from cnnbench.runs import store
 from cnnbench.runs.result import results
@@ -65,8 +65,8 @@ def test_what_it_says_of_unseen_networks_is_counted_here_again(part):
     model = calibration.time_model(probes)
     limit, good, held = 0.25 if part == "training" else 0.2, 0, 0
     for result in others:
-        layers = terms.of_layers(result.case.graph())
-        amounts = terms.of_call(result.case.graph(), result.case.mode)
+        graph, mode = result.case.graph(), result.case.mode
+        layers, amounts = modes.of_layers(graph, mode), modes.time(graph, mode)
         time = min(stats.medians(result.samples.values()))
         value, guessed = (
             sum(model.coefficients.get(name, 0) * amount for name, amount in each.items())
