@@ -92,17 +92,17 @@ def examples(*batches: int) -> Iterator[Case]:
 
 def training() -> Iterator[Case]:
     """The probes that have weights, applications that a step of is built in seconds, examples."""
-    steps = probes("train")
+    steps = probes("tensorflow", "train")
     steps += [Case(name, (96, 96, 3), batch_size=batch) for name in SMALLER for batch in (1, 4)]
     for case in (*steps, *examples(1, 8)):
         yield replace(case, mode="train")
 
 
 def on(runtime: str) -> Iterator[Case]:
-    """The probes, some applications and the examples, on another runtime."""
+    """The probes of another runtime, some applications and the examples."""
     mode, *_ = runtimes.load(runtime).MODES
     some = [Case(name, (96, 96, 3)) for name in SMALLER]
-    for case in (*CASES, *some, *examples(1)):
+    for case in (*probes(runtime, mode), *some, *examples(1)):
         yield replace(case, runtime=runtime, mode=mode)
 
 
