@@ -51,6 +51,7 @@ class Profiled(Record):
 def doctor(
     *,
     noise_s: float | None = 20.0,
+    calibrate_s: float | None = None,
     runtime: str = "tensorflow",
     cluster: str | None = None,
     progress: Progress | None = None,
@@ -61,6 +62,9 @@ def doctor(
     Args:
         noise_s: seconds for the noise floor, including the start of the runtime; None to leave
             the noise floor out.
+        calibrate_s: seconds to measure how far two runs of the same differ here, instead of the
+            noise floor. It is kept: where it is more than usual, runs of this machine are compared
+            with it from then on.
         runtime: what measures it.
         cluster: as for `run`: the findings are of one of its machines, and the noise floor is
             that of all of the kind that measures, in `noise_s` seconds after they have started.
@@ -71,13 +75,16 @@ def doctor(
         CnnbenchError: there is no such runtime, or the cluster cannot measure.
     """
     from cnnbench import runtimes
-    from cnnbench.machine.health import Health, findings, findings_there
+    from cnnbench.host import allowances
+    from cnnbench.machine.health import Health, findings, findings_there, measure_allowances
     from cnnbench.runner import session
     from cnnbench.runner.loop import Progress
 
     begin = time.perf_counter()
     runtimes.load(runtime)  # so that a wrong name is refused first
     told = told or (lambda _: None)
+    if cluster is not None and calibrate_s is not None:
+        raise CnnbenchError("allowances are measured on this machine; leave the cluster out")
     if cluster is not None:
         with session.started([runtime], cluster) as measuring:
             health = Health(tuple(measuring.there(findings_there, progress=Progress())))
@@ -85,6 +92,11 @@ def doctor(
             return health if noise_s is None else _noisy(health, measuring, progress, noise_s)
     health = Health(tuple(findings()))
     told(health)
+    if calibrate_s is not None:
+        found = measure_allowances(lambda: session.start(runtime), progress, calibrate_s)
+        if not found:
+            return replace(health, note="no allowances: too few launches; give it more time")
+        return replace(health, allowances=found, note=allowances.keep(found))
     if noise_s is None:
         return health
     try:

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 def doctor(
     time_budget: Annotated[
-        str, Option(help="Time for the noise floor: 20s, 1m.", metavar="TIME")
-    ] = "20s",
+        str | None,
+        Option(help="Time to measure [default: 20s; 3m with --calibrate].", metavar="TIME"),
+    ] = None,
     noise: Annotated[bool, Option(help="Measure the noise floor.")] = True,
+    calibrate: Annotated[
+        bool, Option("--calibrate", help="Measure how far equal runs differ, and keep it.")
+    ] = False,
     format: options.TextFormat = "table",
     runtime: options.Runtime = "tensorflow",
     cluster: options.Cluster = None,
@@ -33,15 +37,19 @@ def doctor(
     from cnnbench.reporting.machine import health_document
     from cnnbench.runner.progress import watcher
 
-    budget = units.parse_duration(time_budget)
+    budget = units.parse_duration(time_budget or ("3m" if calibrate else "20s"))
     at_once = format == "table"
 
     def told(health: Health) -> None:
         print(show(health_document(health), format), end="", flush=True)
 
-    with watcher(quiet=not (at_once and noise and sys.stdout.isatty()), as_json=False) as progress:
+    measured = noise or calibrate
+    with watcher(
+        quiet=not (at_once and measured and sys.stdout.isatty()), as_json=False
+    ) as progress:
         health = api.doctor(
             noise_s=budget if noise else None,
+            calibrate_s=budget if calibrate else None,
             runtime=runtime,
             cluster=cluster,
             progress=progress,
@@ -49,7 +57,7 @@ def doctor(
         )
     if not at_once:
         print(show(health_document(health), format), end="")
-    elif health.noise or health.note:
+    elif health.noise or health.allowances or health.note:
         rest = health_document(replace(health, findings=()))
         print("\n" + show(rest, format), end="")
 

@@ -13,18 +13,21 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnbench import units
+from cnnbench import runtimes, stats, units
 from cnnbench.cases.case import Case
-from cnnbench.host import environment, hardware
+from cnnbench.host import allowances, environment, hardware
+from cnnbench.host.allowances import Allowances
 from cnnbench.records import Record, one_line
 from cnnbench.runs.result import Result, result
 from cnnbench.stats import LAYOUT, Estimate
@@ -49,6 +52,15 @@ CASE = Case("residual_module", ((32, 32, 64),), label="noise floor")
 MOST_LAUNCHES = 30
 LAUNCHES = (2, 3, 5, 10, 20)
 """Launches a case for which the smallest difference is shown."""
+
+
+PAIR = (CASE, replace(CASE, params={"n_filters": 32}, label="beside it"))
+RUNS = 6
+"""Runs from which allowances are measured; each starts the runtime anew."""
+RUN_LAUNCHES = 8
+PADDING = "CNNBENCH_PADDING"
+"""A variable of another length in each of these runs: it moves what lies behind it in memory."""
+PAGE_BYTES = 4096
 
 
 class HealthStatus(StrEnum):
@@ -103,10 +115,11 @@ class Noise(Record):
 
 @dataclass(frozen=True, slots=True)
 class Health(Record):
-    """The findings and the noise floor; if there is none, `note` says why."""
+    """The findings; the noise floor or the allowances if measured; `note` says why not."""
 
     findings: tuple[HealthFinding, ...]
     noise: Noise | None = None
+    allowances: Allowances | None = None
     note: str = ""
 
     def __repr__(self) -> str:
@@ -119,6 +132,7 @@ class Health(Record):
         return {
             "findings": [finding.to_json() for finding in self.findings],
             "noise": self.noise and self.noise.to_json(),
+            "allowances": self.allowances and asdict(self.allowances),
             "note": self.note,
         }
 
@@ -306,3 +320,52 @@ def noise(measured: Result) -> Noise | None:
     if measured.time is None or len(ratios) < 2:
         return None
     return Noise(measured.case, measured.time, len(ratios), float(np.std(np.log(ratios), ddof=1)))
+
+
+def measure_allowances(
+    start: Callable[[], Session], progress: Progress | None, budget_s: float
+) -> Allowances | None:
+    """Measure the same two blocks in several runs; None if too few gave times.
+
+    Each run starts its runtime anew, in an environment of another size, so that code and data lie
+    elsewhere (Mytkowicz et al., ASPLOS 2009). What the runs differ by beyond their launches is the
+    allowance: between the ratios of the two blocks the layout, and between the paces of one beside
+    the reference, for the difference of two runs, the drift.
+    """
+    paces, ratios = [], []
+    for number in range(RUNS):
+        with _padded(number * PAGE_BYTES // RUNS):
+            measuring = start()
+            (runtime,) = measuring.asked
+            mode, *_ = runtimes.load(runtime).MODES
+            pair = [replace(case, runtime=runtime, mode=mode) for case in PAIR]
+            run = measuring.measure(
+                pair,
+                progress,
+                runtime=runtime,
+                launches=RUN_LAUNCHES,
+                time_budget_s=budget_s / RUNS,
+                reference=True,
+                together=(tuple(case.id for case in pair),),
+            )
+        base, new = (result(case, run.plan.paper(case), run.measurements) for case in pair)
+        beside = [
+            stats.relative(new.turns[launch], [median(turn) for turn in turns])
+            for launch, turns in base.turns.items()
+            if launch in new.turns
+        ]
+        paces.append([math.log(pace) for pace in base.paces.values()])
+        ratios.append([math.log(ratio) for ratio in beside if ratio])
+    if min(map(len, (*paces, *ratios))) < 2:
+        return None
+    drift, layout = math.sqrt(2) * stats.excess(paces), stats.excess(ratios)
+    return Allowances(allowances.here(runtime), drift, layout, RUNS)
+
+
+@contextmanager
+def _padded(size: int) -> Iterator[None]:
+    os.environ[PADDING] = "x" * size
+    try:
+        yield
+    finally:
+        del os.environ[PADDING]

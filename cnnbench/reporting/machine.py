@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnnbench import units
+from cnnbench import stats, units
 from cnnbench.cost import Cost
 from cnnbench.machine.health import LAUNCHES, Health, Noise
 from cnnbench.machine.roofline import Bound, Roofline, moved_bytes
@@ -42,6 +42,15 @@ def health_document(health: Health) -> Document:
         page.text(_sentence(noise))
         differences = [[str(n), percent(noise.resolved(n))] for n in LAUNCHES]
         page.table((["launches a case", "smallest difference"], differences))
+    if found := health.allowances:
+        sizes = [("two runs, one after the other", found.drift, stats.DRIFT)]
+        sizes += [("side by side in one run", found.layout, stats.LAYOUT)]
+        page.text(
+            f"how far equal things differ beyond what launches show, over {found.runs} runs, as a "
+            "standard deviation; comparisons of runs of this machine have room for the larger"
+        )
+        rows = [[what, percent(here), percent(usual)] for what, here, usual in sizes]
+        page.table((["compared", "here", "usual"], rows))
     page.text(health.note)
     return page
 

@@ -31,6 +31,7 @@ from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import in_precision
+from cnnbench.host import allowances
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
 from cnnbench.runner.child import Planned, Reply
@@ -163,7 +164,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
     case, runtime = order.case, runtimes.load(order.case.runtime)
     ours = placement.threads()
     runtimes.start(order)  # first: what describes JAX would start it with all threads
-    where = environment(runtime.describe(), order.threads)
+    where = environment(runtime.describe(), order.threads) | allowances.stored(case.runtime)
     if order.paper:
         _check_unchanged(case, order.paper.file, case.network.file_digest())
     begin_bytes, prepared = resident(), list[runtimes.Prepared]()

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cnnbench import stats
 from cnnbench.errors import CnnbenchError, unknown
@@ -257,6 +257,7 @@ def compare(
             f"{changes[0].name}: {changes[0].reason}"
         )
     beside = [BESIDE] if any(change.moved for change in changes) else []
+    beside += _room(common, paired) if metric == "time" else []
     return RunComparison(
         base=base.name,
         new=new.name,
@@ -269,6 +270,19 @@ def compare(
         notes=tuple(dict.fromkeys((*_notes(base), *_notes(new), *beside))),
         series=new.series,
     )
+
+
+def _room(common: Sequence[tuple[Series, Series]], paired: bool) -> list[str]:
+    """That intervals are wider than usual, because of what was measured where the runs were."""
+    name: Literal["drift", "layout"] = "layout" if paired else "drift"
+    known = [(one.result, other.result) for one, other in common if one.result and other.result]
+    most = max((result.allowance(name, *pair) for pair in known), default=0.0)
+    if most <= (usual := result.USUAL_ALLOWANCES[name]):
+        return []
+    return [
+        f"intervals have room for {100 * most:.1f} % ({name}), as `doctor --calibrate` measured "
+        f"there, in place of the usual {100 * usual:.1f} %"
+    ]
 
 
 def _with_place(key: str) -> str:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import geometric_mean, median
+from typing import Literal
 
 from cnnbench import stats, units
 from cnnbench.cases.case import Case, sizes
@@ -282,14 +283,28 @@ def _median(values: Iterable[int | None]) -> float | None:
     return _middle(None if value is None else value / 1e9 for value in values)
 
 
+USUAL_ALLOWANCES = {"drift": stats.DRIFT, "layout": stats.LAYOUT}
+
+
+def allowance(name: Literal["drift", "layout"], *sides: Result) -> float:
+    """What an interval has room for beyond the launches, as a standard deviation of logarithms.
+
+    It is the usual, or more if these ran where `doctor --calibrate` has measured more.
+    """
+    known = [m.environment.get(name) for side in sides for m in side.launches if m.ok]
+    # A stored run is data from anybody.
+    found = [value for value in known if isinstance(value, float) and 0 < value < 1]
+    return max(USUAL_ALLOWANCES[name], *found) if found else USUAL_ALLOWANCES[name]
+
+
 def ratio(base: Result, new: Result) -> Estimate | None:
     """How many times as long `new` takes as `base` in one run, over the launches of both.
 
     Turn by turn where the two took turns, else by the medians of launches of one round.
     """
     if any(m.ok and new.case.id in m.beside for m in base.launches):
-        return stats.duet(base.turns, new.turns, stats.LAYOUT)
-    return stats.ratio(base.samples, new.samples, stats.LAYOUT)
+        return stats.duet(base.turns, new.turns, allowance("layout", base, new))
+    return stats.ratio(base.samples, new.samples, allowance("layout", base, new))
 
 
 def gain(alone: Result, several: Result) -> Estimate | None:
@@ -299,7 +314,7 @@ def gain(alone: Result, several: Result) -> Estimate | None:
     """
     if not any(m.ok and several.case.id in m.beside for m in alone.launches):
         return None
-    return stats.duet(several.intervals, alone.intervals, stats.LAYOUT)
+    return stats.duet(several.intervals, alone.intervals, allowance("layout", alone, several))
 
 
 def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
@@ -310,7 +325,8 @@ def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     became slower between the runs cancels. Otherwise the medians of the launches are compared.
     """
     if _paced_alike(base, new):
-        found = stats.separate([*base.paces.values()], [*new.paces.values()], stats.DRIFT)
+        room = allowance("drift", base, new)
+        found = stats.separate([*base.paces.values()], [*new.paces.values()], room)
         return found and replace(found, doubts=(*found.doubts, stats.Doubt.SEPARATE))
     return stats.unpaired(base.samples, new.samples)
 
@@ -329,7 +345,7 @@ def ratio_in_turn(
         for r, parts in ((base, base_parts), (new, new_parts))
     )
     pairs = [other[part] / one[part] for part in one if part in other]
-    return stats.geometric(pairs, beyond=stats.LAYOUT)
+    return stats.geometric(pairs, beyond=allowance("layout", base, new))
 
 
 def _paced_alike(base: Result, new: Result) -> bool:

@@ -19,7 +19,7 @@ from cnnbench.cases.case import Case, sizes
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.runs import recording, store
 from cnnbench.runs.recording import Environment
-from cnnbench.runs.result import Result, Samples, ratio, results
+from cnnbench.runs.result import Result, allowance, ratio, results
 from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate
 
@@ -319,7 +319,7 @@ def _other_network(one: Result, other: Result) -> bool:
 
 def _of_times(base: Result | None, new: Result | None) -> Estimate | None:
     """The ratio of times to the first column."""
-    return None if base is None or new is base or new is None else _apart(base.samples, new.samples)
+    return None if base is None or new is base or new is None else _apart(base, new)
 
 
 def _of_peaks(base: Result | None, new: Result | None) -> Estimate | None:
@@ -329,14 +329,14 @@ def _of_peaks(base: Result | None, new: Result | None) -> Estimate | None:
     return stats.separate(base.peaks, new.peaks)
 
 
-def _apart(base: Samples, new: Samples) -> Estimate | None:
+def _apart(base: Result, new: Result) -> Estimate | None:
     """How many times as long the launches of one run take as those of another.
 
     Nothing pairs them, and a machine is not the same from one run to the next, so there is room for
     that in the interval.
     """
-    before, after = stats.medians(base.values()), stats.medians(new.values())
-    return stats.separate(before, after, stats.DRIFT)
+    before, after = (stats.medians(side.samples.values()) for side in (base, new))
+    return stats.separate(before, after, allowance("drift", base, new))
 
 
 def _changes(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[int, tuple[RankChange, ...]]:

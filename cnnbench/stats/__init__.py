@@ -28,13 +28,22 @@ from cnnbench.stats.launches import (
     steady,
     warmup,
 )
-from cnnbench.stats.ratios import DRIFT, LAYOUT, duet, ratio, relative, separate, unpaired
+from cnnbench.stats.ratios import (
+    DRIFT,
+    LAYOUT,
+    duet,
+    excess,
+    ratio,
+    relative,
+    separate,
+    unpaired,
+)
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
     "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
     "Crossing", "Doubt", "Estimate", "RatioVerdict", "Shift", "Spread", "Stop",
-    "crossings", "duet", "enough", "exponent", "geometric", "inverse", "levels", "location",
-    "medians", "percentile", "ratio", "relative", "separate", "shifts", "spread", "steady",
-    "together", "unpaired", "verdict", "warmup",
+    "crossings", "duet", "enough", "excess", "exponent", "geometric", "inverse", "levels",
+    "location", "medians", "percentile", "ratio", "relative", "separate", "shifts", "spread",
+    "steady", "together", "unpaired", "verdict", "warmup",
 ]  # fmt: skip

@@ -111,6 +111,18 @@ def separate(base: Sequence[float], new: Sequence[float], beyond: float = 0.0) -
     return Estimate(math.exp(value), low, high, count, scatter(base, new))
 
 
+def excess(groups: Sequence[Sequence[float]]) -> float:
+    """How far the means of groups differ beyond what the values in each explain.
+
+    The standard deviation between groups, from the mean squares of a one-way analysis of variance
+    with random effects (Searle, Casella and McCulloch, "Variance Components", 1992, section 3.6);
+    zero where chance explains all. Of at least two groups of at least two values.
+    """
+    within = [float(np.var(group, ddof=1)) / len(group) for group in groups]
+    between = float(np.var([np.mean(group) for group in groups], ddof=1))
+    return math.sqrt(max(0.0, between - float(np.mean(within))))
+
+
 def unpaired(base: Launches, new: Launches) -> Estimate | None:
     """How many times as long `new` takes as `base`, measured in another run.
 

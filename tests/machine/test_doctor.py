@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from types import SimpleNamespace
 
 import psutil
@@ -10,7 +11,7 @@ import pytest
 from cnnbench import api
 from cnnbench.cli import main
 from cnnbench.errors import RuntimeMissingError
-from cnnbench.host import environment, hardware
+from cnnbench.host import allowances, environment, hardware
 from cnnbench.machine import health
 from cnnbench.machine.health import HealthStatus
 from cnnbench.runner import session
@@ -440,3 +441,41 @@ def test_what_doctor_cannot_do_is_one_line(capsys, argv, message):
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+# Allowances
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path))
+
+
+def test_how_far_runs_drift_apart_here_is_measured_and_kept(cache, capsys, monkeypatch):
+    monkeypatch.setattr(health, "RUNS", 3)
+    monkeypatch.setattr(health, "RUN_LAUNCHES", 3)
+    assert allowances.stored("fake") == {}
+    assert main(["doctor", "--calibrate", "--runtime", "fake"]) == 0
+    said = capsys.readouterr().out
+    kept = allowances.stored("fake")
+    assert set(kept) == {"drift", "layout"}
+    assert all(0 <= size < 1 for size in kept.values())
+    assert f"two runs, one after the other {100 * kept['drift']:.1f} %" in " ".join(said.split())
+    assert f"{100 * kept['layout']:.1f} % 0.5 %" in " ".join(said.split())
+    assert allowances.stored("tensorflow") == {}
+    assert health.PADDING not in os.environ
+
+
+def test_without_two_launches_in_each_run_there_are_no_allowances(cache, capsys, monkeypatch):
+    monkeypatch.setattr(health, "RUNS", 2)
+    monkeypatch.setattr(health, "RUN_LAUNCHES", 1)
+    assert main(["doctor", "--calibrate", "--runtime", "fake"]) == 0
+    assert "no allowances: too few launches" in capsys.readouterr().out
+    assert allowances.stored("fake") == {}
+
+
+def test_every_launch_is_stored_with_the_allowances_of_its_place(cache):
+    allowances.keep(allowances.Allowances(allowances.here("fake"), 0.04, 0.03, 6))
+    run = session.start("fake").measure([health.CASE], launches=1)
+    found = run.measurements[0].environment
+    assert (found["drift"], found["layout"]) == (0.04, 0.03)

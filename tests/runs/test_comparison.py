@@ -487,6 +487,20 @@ def test_a_machine_that_became_slower_cancels_where_a_reference_ran_beside(tmp_p
     assert said.count("corrected is what new would have taken") == 1
 
 
+def test_room_for_more_than_the_usual_drift_is_named(tmp_path, capsys):
+    def side(name, **more):
+        made = [paced(A, n, 100, 50) for n in range(3)]
+        kept = [dataclasses.replace(m, environment={**m.environment, **more}) for m in made]
+        return str(stored.write(tmp_path / name, [A], kept))
+
+    usual, more = side("usual"), side("more", drift=0.031)
+    assert main(["compare", usual, more]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "room for 3.1 % (drift), as doctor --calibrate measured there" in said
+    assert main(["compare", usual, usual]) == 0
+    assert "room for" not in capsys.readouterr().out
+
+
 def test_blocks_that_took_turns_are_compared_turn_by_turn(tmp_path):
     # In the launches of the second block the machine is up to 3 times as slow in two turns.
     slow = [100_000, 300_000, 100_000, 300_000]

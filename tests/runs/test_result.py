@@ -83,6 +83,19 @@ def test_the_interval_of_two_runs_has_room_for_a_drift_between_them():
     assert found.high == pytest.approx(2 * math.exp(0.015 * 1.959964))
 
 
+@pytest.mark.parametrize(
+    ("drift", "room"),
+    [(0.04, 0.04), (0.001, 0.015), ("0.04", 0.015), (math.nan, 0.015), (math.inf, 0.015)],
+)
+def test_a_drift_that_was_measured_there_counts_if_it_is_larger(drift, room):
+    sides = (
+        [launch(A, n, ns, reference_ns=1000, **MACHINE, **more) for n in range(3)]
+        for ns, more in ((2000, {}), (4000, {"drift": drift}))
+    )
+    found = result.ratio_between_runs(*(result.result(A, A.paper(), side) for side in sides))
+    assert found.high == pytest.approx(2 * math.exp(room * 1.959964))
+
+
 def test_without_a_reference_on_both_sides_two_runs_are_compared_by_the_clock():
     base = result.result(A, A.paper(), [launch(A, 0, 2000, **MACHINE)])
     new = result.result(A, A.paper(), [launch(A, 0, 12000, reference_ns=4000, **MACHINE)])

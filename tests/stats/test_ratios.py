@@ -191,3 +191,19 @@ def test_the_margin_of_a_verdict_can_be_chosen() -> None:
     assert stats.verdict(estimate, margin=0.03) is RatioVerdict.UNCLEAR
     assert stats.verdict(estimate, margin=0.0) is RatioVerdict.UNCLEAR
     assert stats.verdict(Estimate(1.0, 0.6, 1.9, 5), margin=1.0) is RatioVerdict.SAME
+
+
+def test_the_excess_is_what_values_within_groups_do_not_explain() -> None:
+    assert stats.excess([[0, 0], [2, 2]]) == pytest.approx(math.sqrt(2))
+    # The means differ with variance 8; values within a group, that are two, explain 2 / 2 of it.
+    assert stats.excess([[0, 2], [4, 6]]) == pytest.approx(math.sqrt(7))
+    assert stats.excess([[0, 2], [0, 2], [0.5, 1.5]]) == 0
+
+
+def test_the_excess_finds_the_spread_of_groups_below_larger_noise() -> None:
+    random = Random(3)
+    groups = [
+        [level + random.gauss(0, 2) for _ in range(30)]
+        for level in (random.gauss(0, 1) for _ in range(300))
+    ]
+    assert stats.excess(groups) == pytest.approx(1, abs=0.1)
