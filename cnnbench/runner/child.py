@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,8 @@ class Child:
     ) -> None:
         self.reply: Reply | None = None
         self._late = False
+        self._pipe: Connection
+        self._process: BaseProcess
         descriptor, self._log = tempfile.mkstemp(prefix="cnnbench-", suffix=".log")
         os.close(descriptor)
         main = vars(sys.modules["__main__"])
