@@ -240,7 +240,7 @@ def run(
         page = first.page
         if pages and others:
             with suppress(CnnbenchError):  # nothing was measured on two kinds: each has its page
-                page = report(folder)
+                page = report(*(one.folder for one in found), out=folder)
         return replace(first, page=page, others=tuple(others))
 
 
