@@ -284,6 +284,16 @@ def test_the_answer_comes_first(tmp_path):
     assert "None of 1 pairs of networks changes rank" in head
 
 
+def test_the_room_for_drift_is_what_was_measured_there(tmp_path):
+    a, b = two(tmp_path, [(A, around(100))], [(A, around(50))], THERE | {"drift": 0.25})
+    assert "from one run to the next (25.0 %)" in page(tmp_path, a, b)
+    (row,) = beside(a, b).rows
+    assert row.times[1].high / row.times[1].value > math.exp(1.96 * 0.25)
+    assert "from one run to the next (1.5 %)" in page(
+        tmp_path, a, timed(tmp_path / "c", (A, [1, 1]))
+    )
+
+
 def test_a_folder_of_runs_is_its_runs_and_holds_their_page(tmp_path, monkeypatch, capsys):
     two(tmp_path / "lab", [(A, [100] * 2)], [(A, [50] * 2)])
     monkeypatch.chdir(tmp_path)

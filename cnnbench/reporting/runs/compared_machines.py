@@ -16,7 +16,7 @@ from cnnbench.reporting.runs.sections.compared import draw_ratios
 from cnnbench.reporting.runs.sections.roofline import Point, about, points
 from cnnbench.reporting.style import PLAIN
 from cnnbench.reporting.tables import MISSING, csv_text, interval, number, optional
-from cnnbench.runs.result import Result
+from cnnbench.runs.result import Result, allowance
 from cnnbench.runs.side_by_side import Column, RankChange, Row, SideBySide
 from cnnbench.stats import Estimate
 
@@ -67,7 +67,7 @@ def document(beside: SideBySide) -> Document:
             "mean over launches of the median call. Brackets and bars are 95 % intervals. Launches "
             "of two runs are never put together and nothing pairs them, so the interval of a ratio "
             f"to {first.name} is that of two means, with room for what changes in a machine "
-            f"from one run to the next ({100 * stats.DRIFT:.1f} %). Two networks change rank if "
+            f"from one run to the next ({100 * _room(beside):.1f} %). Two networks change rank if "
             "the intervals of the ratio of their times, each within its own run, lie below 1 in "
             "one run and above 1 in another."
         )
@@ -76,6 +76,13 @@ def document(beside: SideBySide) -> Document:
         page.code(f"cnnbench report {' '.join(folders)} --out FOLDER")
         page.text("[machines.csv](machines.csv) has one row for each case and run, in base units.")
     return page
+
+
+def _room(beside: SideBySide) -> float:
+    """The most that the interval of a ratio between runs has room for."""
+    pairs = [(row.results[0], r) for row in beside.rows for r in row.results[1:]]
+    known = [allowance("drift", base, r) for base, r in pairs if base and r]
+    return max(known, default=stats.DRIFT)
 
 
 def _compared(beside: SideBySide) -> str:
