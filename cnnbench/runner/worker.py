@@ -23,7 +23,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NoReturn
 
 from cnnbench import runtimes
 from cnnbench.cases import paper
@@ -80,8 +80,11 @@ def work(pipe: Connection, log: str, task: Callable[..., Reply], *args: object) 
             outcome="out-of-memory" if OUT_OF_MEMORY.search(everything) else "failed",
             detail=_reason(error),
         )
-    pipe.send_bytes(json.dumps(reply.to_json()).encode())
-    pipe.close()
+    try:
+        pipe.send_bytes(json.dumps(reply.to_json()).encode())
+        pipe.close()
+    except OSError:
+        _orphaned(log)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # the framework's own teardown is slow, and nothing of ours is left to do
@@ -337,6 +340,11 @@ def _settle(log: str) -> None:
 
 def _follow(sentinel: int, log: str) -> None:
     wait([sentinel])
+    _orphaned(log)
+
+
+def _orphaned(log: str) -> NoReturn:
+    """End, and remove the log: the parent cannot do that any more."""
     with suppress(OSError):
-        Path(log).unlink()  # its parent cannot do that any more
+        Path(log).unlink()
     os._exit(1)

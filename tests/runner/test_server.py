@@ -1,6 +1,7 @@
 """Real children, and every way in which one can end."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from cnnbench.cases.case import Case
 from cnnbench.errors import RuntimeMissingError, UnknownNameError
-from cnnbench.runner import child, server
+from cnnbench.runner import child, server, worker
 from cnnbench.runner.server import Workers
 from cnnbench.runtimes import Order
 
@@ -98,7 +99,8 @@ def test_a_child_follows_its_parent_into_death_and_leaves_no_file(tmp_path):
         "if __name__ == '__main__':\n"
         "    order = Order(replace(CASE, label='hangs'), None, 0, None)\n"
         "    workers = Workers({MISBEHAVING: server.start(MISBEHAVING)})\n"
-        "    workers.launch([order], 0.01, 600.0)\n"
+        "    waits = Order(replace(CASE, label='behaves'), None, 0, None)\n"
+        "    workers.launch([order], 0.01, 600.0, waits)\n"
     )
     script = tmp_path / "program.py"
     script.write_text(program)
@@ -110,9 +112,9 @@ def test_a_child_follows_its_parent_into_death_and_leaves_no_file(tmp_path):
         env={**os.environ, "TMPDIR": str(temporary)},
     )
     deadline = time.monotonic() + 30
-    while len(family := parent.children(recursive=True)) < 3 and time.monotonic() < deadline:
+    while len(family := parent.children(recursive=True)) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert len(family) >= 3, "server, tracker and child should be running"
+    assert len(family) >= 4, "server, tracker and two children should be running"
     time.sleep(1.0)  # let the child reach its step
     parent.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
@@ -259,3 +261,18 @@ def test_ctrl_c_while_a_child_is_started_leaves_none(monkeypatch, where):
     while theirs.children() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert theirs.children() == []
+
+
+def test_a_child_whom_nobody_hears_any_more_removes_its_log(tmp_path):
+    """The end of the pipe may be seen before the death of the parent is."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    ours.close()
+    log = tmp_path / "log"
+    target, args = worker.work, (theirs, str(log), worker.describe, MISBEHAVING)
+    process = context.Process(target=target, args=args)
+    with theirs:
+        process.start()
+    process.join(30)
+    assert process.exitcode is not None
+    assert not log.exists()
