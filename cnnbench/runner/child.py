@@ -85,11 +85,8 @@ class Child:
         server = {"connect_to_new_process": forks.connect_to_new_process} if forks else {}
         for left in reversed(range(START_TRIES)):
             # Each try has a pipe of its own: a fork server that dies may have made a child before.
-            ours, theirs = context.Pipe()
-            self._pipe: Connection = ours
-            self._process: BaseProcess = context.Process(
-                target=target, args=(theirs, self._log, *args)
-            )
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=target, args=(theirs, self._log, *args))
             try:
                 with (
                     theirs,
