@@ -9,7 +9,10 @@ from typing import Any
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import QUANTITIES, Paper
 from cnnbench.cost import cost
-from cnnbench.errors import ShapeError
+from cnnbench.errors import CnnbenchError, ShapeError
+
+WIDEST = 4096
+"""The most input channels for which two blocks are costed, each number for itself."""
 
 _RENAMED = {"peak memory, predicted": "peak memory, on paper"}
 """Names of costs in runs that were stored before."""
@@ -51,7 +54,15 @@ class BlockComparison:
 def curves(
     at: Callable[[str, int], Case], base: str, new: str, range_: tuple[int, int]
 ) -> dict[str, Any]:
-    """The last three fields of a `BlockComparison`; `at` gives the case of a label and channels."""
+    """The last three fields of a `BlockComparison`; `at` gives the case of a label and channels.
+
+    Raises:
+        CnnbenchError: the range has too many numbers.
+    """
+    if not (range_[0] >= 1 and range_[1] <= WIDEST):
+        raise CnnbenchError(
+            f"range: every channel count is costed, so from 1 to {WIDEST} at most; got {range_}"
+        )
     rows: dict[int, list[dict[str, int]]] = {}
     # Every number, not a bisection: it takes half a second for 512, and no crossing is missed.
     for channels in range(range_[0], range_[1] + 1):

@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnbench.cases.case import Case
 from cnnbench.cases.paper import Paper
-from cnnbench.cases.plan import curves
+from cnnbench.cases.plan import WIDEST, curves
 from cnnbench.errors import CnnbenchError
 
 
@@ -19,7 +19,7 @@ def upgraded(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
     """The values of a line of schema 1 as schema 2 has them; a wrong value stays as it is."""
     try:
         return {**data, **_changed(kind, data, runtime)}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return data  # not such a record: whoever decodes it says what is wrong
 
 
@@ -36,13 +36,19 @@ def _changed(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
         return {**kept, "inputs": [old["input_shape"]], "runtime": runtime}
 
     if kind == "plan":
+        devices = dict.fromkeys(old["device"] for old in data["cases"])
+        wide = sum(
+            last - first for first, last in (x["range"] for x in data.get("comparisons", ()))
+        )
+        if wide * len(devices) > 4 * WIDEST:
+            raise CnnbenchError(f"{wide} channel counts to cost, and at most {4 * WIDEST} are")
         return {
             "cases": [case(old) for old in data["cases"]],
             "together": [[case_id(key) for key in row] for row in data.get("together", ())],
             "comparisons": [
                 _comparison(comparison, data["blocks"], device, runtime)
                 for comparison in data.get("comparisons", ())
-                for device in dict.fromkeys(old["device"] for old in data["cases"])
+                for device in devices
             ],
         }
     if kind == "launch":
@@ -60,14 +66,23 @@ def _changed(kind: str, data: dict[str, Any], runtime: str) -> dict[str, Any]:
 
 
 def papers(cases: Mapping[str, Case]) -> tuple[dict[str, Paper], dict[str, str]]:
-    """The costs of cases by their key, and why some have none."""
+    """The costs of cases by their key, and why some have none.
+
+    Only of the catalogue: to read a run must not open a file or call a function that it names.
+    """
     known, problems = {}, {}
     for key, case in cases.items():
         try:
+            _check_ours(case)
             known[key] = case.paper()
         except (CnnbenchError, TypeError) as error:
             problems[key] = str(error)
     return known, problems
+
+
+def _check_ours(case: Case) -> None:
+    if case.network.kind != "entry":
+        raise CnnbenchError(f"{case.target} is not in the catalogue, and its costs were not stored")
 
 
 def _comparison(
@@ -76,13 +91,15 @@ def _comparison(
     base, new = old["base"], old["new"]
 
     def at(label: str, channels: int) -> Case:
-        return Case(
+        case = Case(
             **blocks[label],
             inputs=((*old["size"], channels),),
             batch_size=old["batch_size"],
             device=device,
             runtime=runtime,
         )
+        _check_ours(case)
+        return case
 
     return {
         **old,
