@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cnnbench.errors import CnnbenchError, unknown
+from cnnbench.paths import check_depth
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -28,13 +29,17 @@ def parse(
     `model` says what the content must be, and `tables` what its tables must be, by key.
     """
     try:
-        return model.model_validate(tomllib.loads(text))
+        found = tomllib.loads(text)
+        check_depth(found)
+        return model.model_validate(found)
     except tomllib.TOMLDecodeError as fault:
         raise error(f"{source}: not TOML: {fault}") from None
     except RecursionError:
         raise error(f"{source}: its arrays or tables are nested too deeply") from None
     except ValidationError as fault:
         raise error(f"{source}: {_first(fault, model, tables)}") from None
+    except ValueError as fault:  # also of numbers with thousands of digits
+        raise error(f"{source}: {fault}") from None
 
 
 def _first(
@@ -77,7 +82,7 @@ def record(kind: type[T], data: Any) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{place}: " for place in first["loc"])
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", getattr(kind, "__name__", "value")).lower()
         raise CnnbenchError(f"not a {name}: {where}{first['msg']}") from None
 
 

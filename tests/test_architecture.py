@@ -21,9 +21,9 @@ MAY = {
         # Leaves: they know nothing of networks.
         "errors": "",
         "units": "errors",
-        "paths": "",
+        "paths": "errors units",
         "records": "",
-        "schema": "errors",
+        "schema": "errors paths",
         "stats": "",
         # The spine: a layer's rule, the graph of a network, its cost.
         "rule": "",
@@ -32,11 +32,11 @@ MAY = {
         # What a network is.
         "layers": "errors units rule graph",
         "blocks": "errors rule graph layers",
-        "networks": "errors units rule graph layers blocks",
+        "networks": "errors units paths rule graph layers blocks",
         "analysis": "errors units records rule graph cost layers blocks",
         # What to measure, where, and by what.
         "host": "errors paths schema",
-        "cases": "errors units schema rule graph cost networks analysis",
+        "cases": "errors units paths schema rule graph cost networks analysis",
         "crosscheck": "errors units records rule graph networks cost cases",
         "runtimes": "errors graph networks cases crosscheck",
         # What was measured, and what measures it.
@@ -51,7 +51,7 @@ MAY = {
         "prediction": "errors units records stats graph cost layers analysis host cases runtimes"
         " runs runner machine",
         # For a person: it never measures.
-        "reporting": "errors units stats graph cost analysis host cases runs machine"
+        "reporting": "errors units paths stats graph cost analysis host cases runs machine"
         " design_space claims prediction",
         # For a program, and for the command line.
         "api": "errors units records stats rule graph cost blocks networks analysis host cases"

@@ -67,7 +67,10 @@ def load(wanted: Sequence[str] = ()) -> list[Claim]:
             raise unknown("claim", name, known, see="see cnnbench verify")
     claims = []
     for name in dict.fromkeys(wanted or known):
-        text = (REGISTRY / f"{name}.toml").read_text(encoding="utf-8")
+        try:
+            text = (REGISTRY / f"{name}.toml").read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ClaimError(f"{name}.toml: not UTF-8 text") from None
         claim = schema.parse(text, f"{name}.toml", Claim, _TABLES, ClaimError)
         claims.append(claim.model_copy(update={"name": name}))
     return claims

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cnnbench import units
+from cnnbench import paths, units
 from cnnbench.errors import TargetError
 from cnnbench.networks.symbolic import reason
 
 LARGEST = 2**26
 """Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
+
+_ELSE = "give a function that makes the model, as package.module:name"
 
 APPLICATIONS = "data/applications.zip"
 """The configurations of keras.applications, each at its own size with its classifier.
@@ -31,7 +35,7 @@ def configuration(path: Path) -> dict[str, Any]:
         TargetError: there is no such file, or none in it.
     """
     try:
-        found = json.loads(_text(path))
+        found = paths.from_json(_text(path))
     except TargetError:
         raise
     except FileNotFoundError:
@@ -45,27 +49,62 @@ def configuration(path: Path) -> dict[str, Any]:
     return found
 
 
-def _text(path: Path) -> bytes | str:
+def _text(path: Path) -> bytes:
     if path.suffix == ".json":
-        _refuse_more(path, path.stat().st_size)
-        return path.read_bytes()
+        return paths.read(path, LARGEST, TargetError, _ELSE)
+    paths.check_file(path, sys.maxsize, TargetError, _ELSE)  # weights may be of any size
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             _refuse_more(path, archive.getinfo("config.json").file_size)
             return archive.read("config.json")
-    import h5py  # here: the other formats do without
+    return _h5_text(path)
 
+
+H5_LIMIT_S = 30.0
+"""Seconds that HDF5 may take: there are files with which it never comes to an end."""
+
+_H5 = """
+import sys
+import h5py
+path, most = sys.argv[1], int(sys.argv[2])
+try:
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
-            raise TargetError(f"{path} holds weights without their model; save it with model.save")
+            sys.exit(3)
         text = file.attrs["model_config"]
-        _refuse_more(path, len(text))
-        return bytes(text) if isinstance(text, bytes) else str(text)
+        data = bytes(text) if isinstance(text, bytes) else str(text).encode()
+except Exception as error:
+    sys.exit(str(error))
+sys.stdout.buffer.write(data[: most + 1])
+"""
+
+
+def _h5_text(path: Path) -> bytes:
+    """The configuration in an HDF5 file, read by another process: the library is C.
+
+    A damaged file can keep it busy for ever, where not even Ctrl-C ends it, or crash it.
+    """
+    # -P: what is called h5py.py in this folder is not imported.
+    command = [sys.executable, "-P", "-c", _H5, str(path), str(LARGEST)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=H5_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"HDF5 did not read it within {H5_LIMIT_S:.0f} s") from None
+    if done.returncode == 3:
+        raise TargetError(f"{path} holds weights without their model; save it with model.save")
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").splitlines()
+        raise ValueError(said[-1] if said else "HDF5 crashed with it")
+    _refuse_more(path, len(done.stdout))
+    return done.stdout
 
 
 def _refuse_more(path: Path, size: int) -> None:
     if size > LARGEST:
-        raise TargetError(f"{path}: its configuration is of {units.binary(size)}")
+        raise TargetError(
+            f"{path}: its configuration is of {units.binary(size)}, and at most "
+            f"{units.binary(LARGEST)} are read; {_ELSE}"
+        )
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from cnnbench import stats
+from cnnbench import paths, stats
 from cnnbench.errors import CnnbenchError, StoreError
 from cnnbench.runs.recording import Recording, Series, distinct_values, of_run
 from cnnbench.runs.store import FILE, Run
@@ -29,6 +29,8 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 OURS = "cnnbench"
 """The key in `extra_info` and `machine_info` for what the format itself has no field for."""
 
+LARGEST = 2**28
+"""Bytes of a file that is still read: it has some 20 for each round."""
 ALONE = "a file is one process, so there is no interval; compare folders of several files"
 
 
@@ -124,7 +126,8 @@ def _join(old: Series, new: Series) -> Series:
 def _file(path: Path) -> Recording:
     """The benchmarks of a file; the key of each is the case's id, unless several have the same."""
     try:
-        file = record(BenchmarkFile, json.loads(path.read_bytes()))
+        data = paths.read(path, LARGEST, StoreError, "measure fewer rounds")
+        file = record(BenchmarkFile, paths.from_json(data))
         pairs = [(benchmark, benchmark.ours) for benchmark in file.benchmarks]
         cases = Counter(info.case for _, info in pairs)
         keys = [info.case if cases[info.case] == 1 else b.fullname for b, info in pairs]
@@ -133,7 +136,9 @@ def _file(path: Path) -> Recording:
             raise CnnbenchError(f"two benchmarks are called {twice[0]}")
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError, CnnbenchError) as error:
+    except StoreError:
+        raise
+    except (ValueError, CnnbenchError) as error:
         raise StoreError(
             f"{path} is not pytest-benchmark's JSON ({error}); pytest --benchmark-json=FILE "
             "writes it"

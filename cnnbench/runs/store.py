@@ -23,9 +23,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
-from cnnbench import units
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from cnnbench import paths, units
 from cnnbench.cases import paper
 from cnnbench.cases.answer import Answer, Outcome
 from cnnbench.cases.case import Case
@@ -40,6 +43,10 @@ SCHEMA = 2
 FILE = "measurements.jsonl"
 LONGEST = 64 * 2**20
 """The most bytes of a line; a launch of a million calls has 10 MB. A longer one is not read."""
+LARGEST = 2**30
+"""The most bytes of a run that are read; the largest of ours has 3 million."""
+MOST_BAD = 1000
+"""The most lines that may be bad."""
 LONGEST_NS = 1e18
 """A longer call, of 32 years, is none; ratios of such numbers can be infinite."""
 
@@ -165,13 +172,19 @@ class Store:
     """The open file of a run, which has one writer; every `append` is on the disk when it returns.
 
     Raises:
-        StoreError: another process writes the run.
+        StoreError: another process writes the run, or its file is a link.
     """
 
     def __init__(self, path: Path, begin: Iterable[bytes] = ()) -> None:
         from filelock import FileLock, Timeout  # here: reading needs no lock
 
-        self._lock = FileLock(path.with_suffix(".lock"), timeout=0)
+        lock = path.with_suffix(".lock")
+        for file in (path, lock):
+            if file.is_symlink():  # a stranger's may lead to a file of the user's
+                raise StoreError(
+                    f"{file} is a link, through which nothing is written; copy the run"
+                )
+        self._lock = FileLock(lock, timeout=0)
         try:
             self._lock.acquire()
         except Timeout:
@@ -317,6 +330,8 @@ def read(folder: Path) -> Run:
             if len(line) > LONGEST:
                 raise CnnbenchError(f"a line of more than {units.binary(LONGEST)}")
             schema, kind, data = _parsed(line)
+            if kind == "plan" and (old or found["plan"]):
+                raise CnnbenchError("a second plan")
             if schema == 1:
                 if kind == "plan":
                     old, runtime = True, str(data.get("runtime"))
@@ -329,6 +344,11 @@ def read(folder: Path) -> Run:
                 raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:
             bad.append(f"{path.name}:{number}: {error}")
+            if len(bad) > MOST_BAD:
+                raise StoreError(
+                    f"{path} has more than {MOST_BAD} lines that are none of a run, first "
+                    f"{bad[0]}; a newer version of cnnbench may read it"
+                ) from None
     if not found["plan"]:
         reason = f" ({bad[0]})" if bad else ""
         raise StoreError(f"{path} holds no plan of a run{reason}; it cannot be reported")
@@ -362,16 +382,55 @@ def _checked(found: Any) -> Any:
             len(found.samples_ns) - 1, 0
         ):
             raise CnnbenchError("not a measurement: its turns have other calls than the launch")
+        return replace(found, environment=dict(_known(found.environment)))
     return found
 
 
 def _lines_of(folder: Path) -> Iterator[bytes]:
     """The lines of a stored run, one at a time: a file may be larger than the memory."""
     try:
+        do = "a folder of several runs is read as one"
+        paths.check_file(folder / FILE, LARGEST, StoreError, do)
         with (folder / FILE).open("rb") as file:
             yield from _lines(file)
     except OSError as error:
         raise _no_run(folder, error) from None
+
+
+_Number = int | Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Gpu(TypedDict, total=False):
+    name: str
+    unknown: str
+    sm_mhz: _Number | None
+    memory_mhz: _Number | None
+    watts: _Number | None
+    celsius: _Number | None
+    throttled: list[str] | None
+
+
+_ENVIRONMENT: dict[str, Any] = {
+    "versions": dict[str, str],
+    "devices": dict[str, list[str]],
+    "gpu": _Gpu,
+    "memory_bytes": _Number,
+    "load_1m": _Number,
+    "cores": int,
+    "threads": int,
+}
+"""What the machine of a launch said, where it is more than a text."""
+
+
+def _known(environment: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an environment says of a machine, without what cannot stand there."""
+    for key, value in environment.items():
+        if key not in _ENVIRONMENT or value is None:
+            if value is None or isinstance(value, (str, bool)):
+                yield key, value
+            continue
+        with suppress(CnnbenchError):
+            yield key, record(_ENVIRONMENT[key], value)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -385,9 +444,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _parsed(line: bytes) -> tuple[int, str, dict[str, Any]]:
     """The schema and the type of a line, and its other values."""
     try:
-        data = json.loads(line)
+        data = paths.from_json(line)
         schema, kind = data.pop("schema"), str(data.pop("type"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise CnnbenchError(f"not a record ({len(line)} bytes)") from None
     if schema not in (1, SCHEMA):
         raise CnnbenchError(f"schema {schema}, this version reads 1 to {SCHEMA}")

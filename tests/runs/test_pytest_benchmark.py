@@ -138,7 +138,7 @@ def test_two_tests_of_one_case_keep_their_own_names(tmp_path):
     ("text", "reason"),
     [
         ("", "Expecting value"),
-        ("[" * 100_000, "recursion"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "not a benchmark file"),
         ("{}", "benchmarks: Field required"),
         ('{"benchmarks": []}', "holds no benchmark"),

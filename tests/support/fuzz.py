@@ -16,6 +16,9 @@ import pytest
 from benchmarks.configurations import stripped
 from cnnbench.cli import main
 from cnnbench.networks.load import no_values
+from tests.support.hostile import inside
+
+__all__ = ["inside"]
 
 LIMIT = 20
 """Seconds after which a command is interrupted, as by Ctrl-C; it then ends with 130."""
@@ -164,13 +167,3 @@ def changed(rng: random.Random, text: str, names: Iterable[str] = ()) -> tuple[s
                 done.append(f"{key!r} = {value!r:.60}, was {holder[key]!r:.60}")
                 holder[key] = value
     return json.dumps(tree), "; ".join(done)
-
-
-def inside(tree):
-    """Every place of a document, as what holds it and the key or index."""
-    keys = (
-        list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
-    )
-    for key in keys:
-        yield tree, key
-        yield from inside(tree[key])

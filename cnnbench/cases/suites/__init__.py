@@ -56,16 +56,19 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cnnbench import networks, schema, units
+from cnnbench import networks, paths, schema, units
 from cnnbench.cases.case import DEVICES, Case, parsed_device
-from cnnbench.cases.plan import BlockComparison, curves
+from cnnbench.cases.plan import WIDEST, BlockComparison, curves
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError, unknown
 from cnnbench.graph import PRECISIONS, check_dtype
 from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
-WIDEST = 4096
 MOST_LAUNCHES = 10_000
+MOST_CASES = 10_000
+"""The most cases of a suite: each is traced before anything runs."""
+LARGEST = 2**20
+"""Bytes of a suite file that is still read; those that come with cnnbench have some 2,000."""
 Count = Annotated[int, Field(ge=1, strict=True)]
 DOUBLED = [2**exponent for exponent in range(17)]
 """The batches that "max" stands for, until memory is full."""
@@ -195,6 +198,13 @@ class Suite(_Table):
         """Whether batches are doubled until memory is full."""
         return any(table.batches == DOUBLED for table in self.block)
 
+    @property
+    def code(self) -> set[str]:
+        """What is run or imported to measure it, as `Case.code`."""
+        anywhere = Place("cpu", "", ())
+        cases = [table.case((), 1, anywhere, "", "") for table in self.block]
+        return {code for case in cases for code in case.code}
+
     def fault(self, block: str, error: CnnbenchError) -> CnnbenchError:
         """An error about a block, which also names the file."""
         where = f"{self._file}: {block!r}: " if self._file else ""
@@ -299,9 +309,11 @@ def load(name: str) -> Suite:
     if own and name not in names():
         raise unknown("suite", name, names(), see="or give a file that ends in .toml")
     source = f"{name}.toml" if own else name
-    file = resources.files(__name__) / source if own else Path(source)
     try:
-        text = file.read_text(encoding="utf-8")
+        if own:
+            text = (resources.files(__name__) / source).read_text(encoding="utf-8")
+        else:
+            text = paths.read(Path(source), LARGEST, SuiteError, "split it into several").decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise SuiteError(f"cannot read the suite {name}: {reason}") from None
@@ -313,17 +325,36 @@ def load(name: str) -> Suite:
     return suite
 
 
+def _asked(suite: Suite) -> int:
+    """How many cases a suite has in one place, or more."""
+    of_blocks = sum(
+        max(len(table.inputs), 1)
+        * len(table.batches)
+        * max(len(table.modes), 1)
+        * max(len(table.devices or ()), 1)
+        * len(table.dtype)
+        for table in suite.block
+    )
+    places = max(len(suite.threads), 1) * max(len(suite.clients), 1)
+    return places * (of_blocks + sum(2 * len(measured(pair)) for pair in suite.compare))
+
+
 def _check(suite: Suite, source: str) -> None:
     """Trace every case once, to find what cannot work before anything runs."""
-    known = Counter(table.name for table in suite.block)
-    for name in (name for name, count in known.items() if count > 1):
-        raise SuiteError(f"{source}: two blocks named {name!r}; names must be unique")
+    asked = _asked(suite)
+    if asked > MOST_CASES:
+        raise SuiteError(
+            f"{source}: {asked:,} cases, and a suite may have {MOST_CASES:,}; split it into several"
+        )
+    known = {table.name: table for table in suite.block}
+    names = Counter(table.name for table in suite.block)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise SuiteError(f"{source}: two blocks named {twice[0]!r}; names must be unique")
     for pair in suite.compare:
         for name in (pair.base, pair.new):
             if name not in known:
                 raise SuiteError(f"{source}: [compare]: {unknown('block', name, known)}")
-            table = next(table for table in suite.block if table.name == name)
-            target = table.target
+            table, target = known[name], known[name].target
             if len(table.dtype) > 1:
                 raise SuiteError(
                     f"{source}: [compare]: {name!r} must have one dtype; got "
