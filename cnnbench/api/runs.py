@@ -129,7 +129,7 @@ def run(
         out: the run's folder; `reports/<name>-<time>` if None.
         resume: continue the run in `out`, or the newest of this name under `reports`, as
             it was planned: of the arguments below only `time_budget`, `cluster` and `progress`
-            count.
+            count. Functions, modules and runtimes of a user's that it needs must be named again.
         device: cpu, gpu (the first), gpu:1, or all that the runtimes see.
         launches: processes per case, exactly; if None the suite's, and more where it takes
             more to reach the precision.
@@ -222,6 +222,7 @@ def run(
                 time_budget=time_budget,
                 cluster=cluster,
                 kind=kind,
+                code=suite.code,
             ) as opened:
                 ending = _measured(opened, progress or Progress(), ceilings)
             return Finished(folder, report(folder) if pages else None, ending, store.read(folder))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnnbench import units
 from cnnbench.cases.paper import Paper, paper
-from cnnbench.errors import unknown
+from cnnbench.errors import UnknownNameError, unknown
 from cnnbench.graph import Graph
 from cnnbench.networks import Network
 from cnnbench.networks.inputs import several
@@ -122,6 +124,21 @@ class Case:
     def network(self) -> Network:
         """The network, which is not opened yet."""
         return Network(self.target, self.params, self.source, imports=self.imports)
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """What is run or imported to measure it that is no part of cnnbench, as a user names it.
+
+        Functions that make the network or its input, a SavedModel, modules that register layers,
+        and a runtime of the user's.
+        """
+        program = ""
+        with suppress(UnknownNameError):  # of what is no network there is nothing to run
+            if self.network.kind == "function" or os.path.isdir(self.source or self.target):
+                program = self.source or self.target
+        data = "" if self.data.endswith(".npz") else self.data
+        runtime = self.runtime if "." in self.runtime else ""
+        return tuple(filter(None, (program, data, *self.imports, runtime)))
 
     def graph(self) -> Graph:
         """Its layers, from a new trace, which opens a network that is not in the catalogue."""

@@ -177,6 +177,10 @@ def run(
             where = [] if cluster is None else ["--cluster", cluster]
             folder = finished.folder.parent if each_kind else finished.folder
             where += ["--each-kind"] * each_kind
+            # What runs code is asked for again.
+            where += [f"--import={module}" for module in import_ or ()]
+            where += ["--data", data] if data else []
+            where += ["--runtime", runtime] if "." in runtime else []
             again = shlex.join(["cnnbench", "run", *(targets or ()), "--out", str(folder), *where])
             count = sum(one.ending.remaining for one in every)
             print(

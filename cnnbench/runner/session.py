@@ -6,7 +6,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -226,6 +226,7 @@ def opened(
     time_budget: float | None,
     cluster: str | None = None,
     kind: Mapping[str, Any] | None = None,
+    code: Collection[str] = (),
 ) -> Iterator[Opened]:
     """Start runtimes and a new run of a suite in a folder; `plan` says what it sets out to do.
 
@@ -234,7 +235,8 @@ def opened(
     If `resume` is true, continue the run that is there, on its own runtimes and as it was planned,
     but within `time_budget` seconds if that is given. A run or a runtime that does not exist or
     does not fit is refused, and for a new run a folder that is not free. Costs whose lines were
-    damaged are stored again.
+    damaged are stored again. A run may come from a stranger, so what it would run or import must be
+    among the runtimes `names` or the `code` that the user named, see `Case.code`.
     """
     with ExitStack() as stack:
         earlier = file = None
@@ -242,6 +244,7 @@ def opened(
             # Before it is read: what another process adds meanwhile would be measured twice.
             file = stack.enter_context(store.resume(folder))
             earlier = store.read(folder)
+            _check_named(earlier, {*code, *(name.strip() for name in names)})
         else:
             store.check_free(folder)
         wanted_names = earlier.plan.runtimes if earlier else names
@@ -277,6 +280,17 @@ def _fits(earlier: Run | None, kind: Mapping[str, Any]) -> bool:
     """Whether a kind of machine is the one that a run was begun on."""
     then = _recorded(earlier) if earlier else {}
     return all(kind[key] == then[key] for key in kind.keys() & then.keys())
+
+
+def _check_named(earlier: Run, named: Collection[str]) -> None:
+    """Refuse to continue a run that would run code which nobody asked for."""
+    needed = dict.fromkeys(code for case in earlier.plan.cases for code in case.code)
+    if left := [code for code in needed if code not in named]:
+        raise StoreError(
+            f"the run in {earlier.folder} would execute {', '.join(left)}, which this command does "
+            "not name; if you trust it, name it too: as the target, or with --import, --data or "
+            "--runtime"
+        )
 
 
 def _check_same(earlier: Run, suite: str, measuring: Session) -> None:
