@@ -28,6 +28,24 @@ MARKED = re.compile(
 """Marked words in a text."""
 
 
+# An address without a scheme, or with one that opens a page: never `javascript:`.
+_PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What moves a cursor, turns the direction of a text, or is half a letter."""
+
+
+def opens_page(address: str) -> bool:
+    """Whether a link to it can do no more than open a page."""
+    return bool(_PAGE.fullmatch(address))
+
+
+def seen(text: str) -> str:
+    """A text in which nothing acts on a terminal or hides: such characters by their numbers."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def plain(text: str) -> str:
     """A text without the marks."""
     return MARKED.sub(lambda found: next(filter(None, found.groups())), text)

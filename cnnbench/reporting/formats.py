@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 from cnnbench.errors import StoreError, unknown
+from cnnbench.paths import replace_file
 from cnnbench.reporting.document import (
     Badges,
     Block,
@@ -22,12 +23,21 @@ from cnnbench.reporting.document import (
     Live,
     Picture,
     Tiles,
+    opens_page,
     plain,
+    seen,
     shortened,
 )
 from cnnbench.reporting.tables import csv_text, text_table
 
 PAGE = "index.html"
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_TARGET = re.compile(r"\]\(([^)]*)")
+_DEFINED = re.compile(r"^([\s>*+\d.-]*\[[^\]\n]*\]):", re.MULTILINE)
+"""What Markdown takes for an element, for where a link goes, and for a link that is defined."""
+_BLANK = re.compile(r"\n\s*\n")
+_TICKS = re.compile(r"`+")
+_BRACKET, _ESCAPED = re.compile(r"[][]"), r"\\\g<0>"
 _SHOWN = re.compile(r"\]\(([^()/\\]+\.png)\)")
 """A figure in a page."""
 
@@ -71,19 +81,19 @@ def write(
     pictures = [block for block in _unfolded(document.blocks) if isinstance(block, Picture)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        earlier = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        earlier = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         for name, content in (beside or {}).items():
-            (folder / name).write_bytes(content)
+            replace_file(folder / name, content)
         for picture in pictures:
             png, svg = images(picture.draw, (".png", ".svg"), words=True)
-            (folder / picture.name).write_bytes(png)
+            replace_file(folder / picture.name, png)
             drawn[picture.name] = svg.decode()
             if also:  # again, for the SVG of the page has its letters from the reader's machine
                 contents = images(picture.draw, also, words=False)
                 for suffix, content in zip(also, contents, strict=True):
-                    (folder / picture.name).with_suffix(suffix).write_bytes(content)
-        path.write_text(markdown(document), encoding="utf-8")
-        (folder / PAGE).write_text(_page(document, drawn), encoding="utf-8")
+                    replace_file((folder / picture.name).with_suffix(suffix), content)
+        replace_file(path, markdown(document).encode())
+        replace_file(folder / PAGE, _page(document, drawn).encode())
         for name in {*_SHOWN.findall(earlier)} - {picture.name for picture in pictures}:
             for file in map((folder / name).with_suffix, (".png", ".svg", ".pdf")):
                 if saved(file):
@@ -98,18 +108,19 @@ def markdown(document: Document, rows: int | None = None) -> str:
 
     Of each table so many rows are shown and the others folded; all are shown if None.
     """
-    return _markdowns(document.blocks if rows is None else shortened(document.blocks, rows)) + "\n"
+    blocks = document.blocks if rows is None else shortened(document.blocks, rows)
+    return seen(_markdowns(blocks)) + "\n"
 
 
 def text(document: Document) -> str:
     """A document as plain text for a terminal; figures are left out."""
-    return _texts(document.blocks) + "\n"
+    return seen(_texts(document.blocks)) + "\n"
 
 
 def _page(document: Document, drawn: Mapping[str, str] | None = None) -> str:
     from cnnbench.reporting.html.page import page  # here: a table need not wait for it
 
-    return page(document, drawn)
+    return seen(page(document, drawn))
 
 
 def _unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -129,26 +140,43 @@ def _texts(blocks: Iterable[Block]) -> str:
 def _markdown(block: Block) -> str:
     match block:
         case Heading(words, level):
-            return f"{'#' * level} {words}"
+            return f"{'#' * level} {_marked(_joined(words))}"
         case str():
-            return block
+            return _marked(_BLANK.sub("\n", block))
         case Bullets(lines):
-            return "\n".join(f"- {line}" for line in lines)
+            return "\n".join(f"- {_marked(_joined(line))}" for line in lines)
         case Grid(headers, rows):
-            return text_table(headers, rows, "pipe")
+            cells = [[*map(_marked, row)] for row in (headers, *rows)]
+            return text_table(cells[0], cells[1:], "pipe")
         case Code(words, language):
-            return f"```{language}\n{words}\n```"
+            longest = max(map(len, _TICKS.findall(words)), default=0)
+            fence = "`" * max(longest + 1, 3)
+            return f"{fence}{language}\n{words}\n{fence}"
         case Picture(name, alt):
-            return f"![{alt}]({name})"
-        case Tiles():
-            return "\n".join(f"- {line}" for line in block.words.splitlines())
+            return f"![{_BRACKET.sub(_ESCAPED, _marked(_joined(alt)))}]({name})"
+        case Tiles(tiles):
+            return "\n".join(f"- {_marked(_joined(Tiles((tile,)).words))}" for tile in tiles)
         case Badges():
-            return block.words
+            return _marked(_joined(block.words))
         case Live(_, _, blocks):
             return _markdowns(blocks)
         case Folded(summary, blocks):
-            opened = f"<details>\n<summary>{escape(plain(summary), quote=False)}</summary>"
+            opened = f"<details>\n<summary>{escape(plain(_joined(summary)), quote=False)}</summary>"
             return f"{opened}\n\n{_markdowns(blocks)}\n\n</details>"
+
+
+def _joined(text: str) -> str:
+    """A text as one line."""
+    return " ".join(text.split())
+
+
+def _marked(text: str) -> str:
+    """A text for Markdown, in which no name is an element of HTML or a link that runs something."""
+
+    def target(found: re.Match[str]) -> str:
+        return found[0] if opens_page(unescape(found[1])) else f"]\\({found[1]}"
+
+    return _TAG.sub("&lt;", _DEFINED.sub(r"\1\\:", _TARGET.sub(target, text)))
 
 
 def _text(block: Block) -> str:

@@ -21,6 +21,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from cnnbench.errors import CnnbenchError, unknown
+from cnnbench.reporting.document import seen
 from cnnbench.stats import Estimate
 
 Look = dict[str, Any]
@@ -61,6 +62,7 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.markersize": 8,
     "savefig.dpi": 120,
+    "text.parse_math": False,  # a name may have a dollar sign
 }
 
 
@@ -98,7 +100,9 @@ def images(draw: Callable[[], Figure], suffixes: Iterable[str], *, words: bool) 
             out = io.BytesIO()
             figure.savefig(out, format=suffix.removeprefix("."), metadata=_METADATA[suffix])
             figure.set_layout_engine("none")  # it stays as it is
-            drawn.append(out.getvalue())
+            data = out.getvalue()
+            # XML has no place for what a name may hold.
+            drawn.append(seen(data.decode()).encode() if suffix == ".svg" else data)
     return drawn
 
 

@@ -67,14 +67,15 @@ def text_table(
     """
     from tabulate import tabulate  # here: a window and a shell that completes need none
 
-    body = [[" ".join(cell.split()) for cell in row] for row in rows]
+    heads, body = list(headers), [[" ".join(cell.split()) for cell in row] for row in rows]
     if style == "pipe":
-        body = [[cell.replace("|", "\\|") for cell in row] for row in body]
+        heads = [" ".join(head.split()) for head in heads]
+        heads, *body = ([cell.replace("|", "\\|") for cell in row] for row in (heads, *body))
     align = ["right" if number else "left" for number in numeric(headers, body)]
     widths = [*[None] * (len(align) - 1), wrap] if wrap and body else None
     return tabulate(
         body,
-        list(headers),
+        heads,
         tablefmt=style,
         colalign=align,
         disable_numparse=True,

@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from html import escape
+from html import escape, unescape
 from typing import Literal
 
 from cnnbench.reporting.document import (
@@ -27,6 +27,7 @@ from cnnbench.reporting.document import (
     Live,
     Picture,
     Tiles,
+    opens_page,
     shortened,
 )
 from cnnbench.reporting.tables import numeric
@@ -50,8 +51,6 @@ STYLE = """
 """It touches nothing outside an element of class `cnnbench`."""
 _NUMBER, _LONG = ' class="number"', ' class="long"'
 
-# An address without a scheme, or with one that opens a page: never `javascript:`.
-_PAGE = re.compile(r"(https?:|mailto:|#)[^\s]*|[\w./%?=&;#~+-]*")
 _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 """Before each name in an SVG, where it is given and where it is used."""
 _SHEET = re.compile(r"<(style|metadata).*?</\1>|<!--.*?-->", re.DOTALL)
@@ -224,6 +223,7 @@ def _element(found: re.Match[str]) -> str:
         return f"<code>{code}</code>"
     if bold is not None:
         return f"<strong>{MARKED.sub(_element, bold)}</strong>"
-    if not _PAGE.fullmatch(address):
+    # Once as we escaped it, and once as its author may have.
+    if not opens_page(unescape(unescape(address))):
         return found[0]
     return f'<a href="{address}">{MARKED.sub(_element, label)}</a>'
