@@ -159,7 +159,8 @@ def test_a_file_that_unpacks_to_100_megabytes_is_not_unpacked():
         for _ in range(100):
             config.write(bytes(10**6))
     assert run(["analyze", "bomb.keras"])[2] == (
-        "cnnbench: bomb.keras: its configuration is of 95.4 MiB\n"  # 10**8 / 2**20
+        "cnnbench: bomb.keras: its configuration is of 95.4 MiB, and at most 64.0 MiB are read; "
+        "give a function that makes the model, as package.module:name\n"  # 10**8 / 2**20
     )
 
 
