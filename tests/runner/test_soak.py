@@ -98,6 +98,6 @@ def test_the_page_says_what_is_not_kept(soaked):
     launches, sessions, end = soaked
     launches = [*rows_of(3, 60), *launches]
     bad = [replace(sessions[0], lost=2), *sessions[1:]]
-    assert page.verdict(launches, bad, end).startswith("**No**: what was printed as finished")
+    assert page.verdict(launches, bad, end).startswith("**Not kept**: what was printed as finished")
     half = replace(end, stored=20)
     assert "`--resume` completes it" in page.verdict(launches, sessions, half)
