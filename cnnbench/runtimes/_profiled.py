@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from statistics import median
@@ -98,3 +98,60 @@ def _own(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
                 own[around[-1]] -= own[place]
             around.append(place)
         yield from zip(some, own, strict=True)
+
+
+_INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?([\w.-]+) = \S+ ([\w-]+)\(")
+_COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.-]+) \(.*\{$")
+_OF_LAYER = re.compile(r'op_name="([^"]*)"')
+_CALLS = re.compile(r"(?:calls|to_apply|body)=%?([\w.-]+)")
+_NO_WORK = ("parameter", "constant", "broadcast", "bitcast", "reshape", "copy", "convert")
+"""Instructions that one layer may share with all others."""
+
+
+def instructions(program: str, inside: bool = True) -> dict[str, tuple[str, ...]]:
+    """What each instruction of a program that XLA compiled computes, with the names of layers.
+
+    With `inside`, of one that is fused also what it is fused of. In a step of training that would
+    be most of the network, through what the gradients of all layers share.
+    """
+    bodies: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
+    calls: dict[str, list[str]] = {}
+    computation = ""
+    for line in program.splitlines():
+        if begins := _COMPUTATION.match(line):
+            computation = begins[1]
+        elif instruction := _INSTRUCTION.match(line):
+            name, kind = instruction.groups()
+            found[name] = _OF_LAYER.findall(line)
+            calls[name] = _CALLS.findall(line) if inside else []
+            if kind not in _NO_WORK:
+                bodies.setdefault(computation, []).extend(found[name])
+    return {
+        name: tuple(dict.fromkeys([*names, *(n for of in calls[name] for n in bodies.get(of, []))]))
+        for name, names in found.items()
+    }
+
+
+def compiled_event(
+    thread: Hashable, begin: float, end: float, name: str, known: Mapping[str, tuple[str, ...]]
+) -> Event:
+    """What a thread did in an instruction of a program, which has the names that are `known`."""
+    return Event(thread, begin, end, known[name] or (name,), re.sub(r"[.\d]+$", "", name))
+
+
+_LAYER = "cnnbench layer "
+
+
+def title(around: Sequence[Any]) -> str:
+    """What the call of the last of some layers, each inside the one before, is named in a trace."""
+    path = "/".join(each.name for each in around)
+    return f"{_LAYER}{type(around[-1]).__name__} {path}"
+
+
+def layer_event(thread: Hashable, begin: float, end: float, name: str) -> Event | None:
+    """What a thread did in a layer that has such a title; None for what is none."""
+    if not name.startswith(_LAYER):
+        return None
+    kind, path = name.removeprefix(_LAYER).split(" ", 1)
+    return Event(thread, begin, end, (f"{path}/{kind}",), kind)

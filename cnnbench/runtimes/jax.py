@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from cnnbench.cases.answer import LaunchProfile
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._keras import GPUS, Built, flat, loss_of
-from cnnbench.runtimes._profiled import CALL, Event, profile
+from cnnbench.runtimes._profiled import CALL, compiled_event, instructions, profile
 
 SHARES = True
 MODES = ("jit", "train")
@@ -90,7 +89,9 @@ def prepare(order: Order) -> Prepared:
         step=step,
         outputs=None if case.mode == "train" else flat,
         device_peak_of=_peak_of if case.kind == "gpu" else None,
-        profile=lambda calls: _profile(step, _names(compiled.as_text(), case.mode), calls),
+        profile=lambda calls: _profile(
+            step, instructions(compiled.as_text(), inside=case.mode != "train"), calls
+        ),
         build_ns=built.build_ns,
         compile_ns=perf_counter_ns() - begin,
     )
@@ -122,7 +123,7 @@ def _training_step(model: Any, x: Any) -> tuple[Callable[[], object], Any]:
 def _profile(
     step: Callable[[], object], names: dict[str, tuple[str, ...]], calls: int
 ) -> LaunchProfile:
-    """What JAX's own profiler says of some calls of a program with these `_names`."""
+    """What JAX's own profiler says of some calls of a program with these `instructions`."""
     import jax
 
     options = jax.profiler.ProfileOptions()
@@ -143,9 +144,7 @@ def _profile(
         if event.name == CALL:
             windows.append((begin, end))
         elif event.name in names and "hlo_op" in dict(event.stats):
-            kind = re.sub(r"[.\d]+$", "", event.name)
-            known = names[event.name] or (event.name,)
-            events.append(Event(thread, begin, end, known, kind))
+            events.append(compiled_event(thread, begin, end, event.name, names))
     return profile(windows, events)
 
 
@@ -154,39 +153,6 @@ def _lines(trace: Any) -> Iterator[tuple[Any, Any]]:
         for thread, line in enumerate(plane.lines):
             for event in line.events:
                 yield (plane.name, thread), event
-
-
-_INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?([\w.-]+) = \S+ ([\w-]+)\(")
-_COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.-]+) \(.*\{$")
-_OF_LAYER = re.compile(r'op_name="([^"]*)"')
-_CALLS = re.compile(r"(?:calls|to_apply|body)=%?([\w.-]+)")
-_NO_WORK = ("parameter", "constant", "broadcast", "bitcast", "reshape", "copy", "convert")
-"""Instructions that one layer may share with all others."""
-
-
-def _names(program: str, mode: str) -> dict[str, tuple[str, ...]]:
-    """What each instruction of a compiled program computes, with the names of layers in it.
-
-    Of one that is fused also what it is fused of. In a step of training that would be most of the
-    network, through what the gradients of all layers share: there only what it returns.
-    """
-    inside: dict[str, list[str]] = {}
-    found: dict[str, list[str]] = {}
-    calls: dict[str, list[str]] = {}
-    computation = ""
-    for line in program.splitlines():
-        if begins := _COMPUTATION.match(line):
-            computation = begins[1]
-        elif instruction := _INSTRUCTION.match(line):
-            name, kind = instruction.groups()
-            found[name] = _OF_LAYER.findall(line)
-            calls[name] = [] if mode == "train" else _CALLS.findall(line)
-            if kind not in _NO_WORK:
-                inside.setdefault(computation, []).extend(found[name])
-    return {
-        name: tuple(dict.fromkeys([*names, *(n for of in calls[name] for n in inside.get(of, []))]))
-        for name, names in found.items()
-    }
 
 
 def _peak_of(call: Callable[[], object]) -> tuple[int | None, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,17 @@ from cnnbench.errors import no_framework
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._exported import INPUT, in_order
 from cnnbench.runtimes._keras import GPUS, Built, around_layers, flat, loss_of
-from cnnbench.runtimes._profiled import BEGIN, CALL, END, Event, profile
+from cnnbench.runtimes._profiled import (
+    BEGIN,
+    CALL,
+    END,
+    Event,
+    compiled_event,
+    instructions,
+    layer_event,
+    profile,
+    title,
+)
 
 SHARES = True
 MODES = ("graph", "eager", "xla", "predict", "train")
@@ -27,7 +37,7 @@ SERIAL = {
     "predict": "the model keeps the state of a call",
     "train": "a step changes the weights",
 }
-PROFILES = ("graph", "train")  # of eager operations a trace has no names of layers
+PROFILES = MODES
 PRELOAD = ("tensorflow", "keras")
 ENVIRONMENT = {
     **GPUS,
@@ -90,10 +100,11 @@ def prepare(order: Order) -> Prepared:
         built = Built(order)
         graph = built.graph
         tensor = tf.constant if gpu else _copied
-        call = _Call(tf, case, built, [tensor(x) for x in built.inputs])
+        arrays = [tensor(x) for x in built.inputs]
+        names = named_layers if order.profile and case.mode != "eager" else nullcontext
+        call = _Call(tf, case, built, arrays, names)
         traced = perf_counter_ns()
-        with named_layers() if order.profile else nullcontext():
-            step = call.prepared()
+        step = call.prepared()
         done = perf_counter_ns()
     compare = crosscheck.compare if built.entry else crosscheck.compare_read
 
@@ -109,7 +120,7 @@ def prepare(order: Order) -> Prepared:
         check=compare(graph, built.model),
         device_peak_of=_gpu_peak_of if gpu else None,
         new_batch=None if case.mode == "train" else call.with_one_sample_more,
-        profile=lambda calls: _profile(step, calls),
+        profile=lambda calls: _profile(step, calls, call.program()),
         build_ns=built.build_ns,
         compile_ns=done - traced,
         digest=digest(graph),
@@ -189,6 +200,7 @@ class _Call:
     case: Case
     built: Built
     arrays: list[Any]
+    names: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def prepared(self) -> Callable[[], object]:
         """The pass, traced or compiled where the mode does that."""
@@ -196,17 +208,36 @@ class _Call:
         x = self.built.arranged(self.arrays)
         if mode == "predict":
             arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), x)
-            return lambda: model.predict(arrays, batch_size=len(self.arrays[0]), verbose=0)
+
+            def predicted() -> object:
+                with self.names():  # it is traced in the first call
+                    return model.predict(arrays, batch_size=len(self.arrays[0]), verbose=0)
+
+            return predicted
         if mode == "eager":
             return lambda: model(x, training=False)
-        if mode == "train":
-            return _training_step(tf, model, x)
-        call = tf.function(
-            lambda x: model(x, training=False), autograph=False, jit_compile=mode == "xla"
-        )
-        traced = call.get_concrete_function(x)
+        with self.names():
+            if mode == "train":
+                return _training_step(tf, model, x)
+            traced = self._function().get_concrete_function(x)
         # A concrete function takes what a structure holds, one tensor after the other.
         return lambda: traced(*tf.nest.flatten(x))
+
+    def _function(self) -> Any:
+        return self.tf.function(
+            lambda x: self.built.model(x, training=False),
+            autograph=False,
+            jit_compile=self.case.mode == "xla",
+        )
+
+    def program(self) -> str:
+        """What XLA compiles, as text, with the names of layers; empty in another mode."""
+        if self.case.mode != "xla":
+            return ""
+        with self.names():
+            compiler = self._function().experimental_get_compiler_ir
+            text: str = compiler(self.built.arranged(self.arrays))(stage="optimized_hlo")
+        return text
 
     def with_one_sample_more(self) -> object:
         """A first pass at another batch size: what a service meets when its load changes."""
@@ -224,38 +255,52 @@ def _training_step(tf: Any, model: Any, x: Any) -> Callable[[], object]:
     return lambda: step(*tf.nest.flatten((x, y)))
 
 
-def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
-    """What TensorFlow's own profiler says of some calls."""
+def _profile(step: Callable[[], object], calls: int, program: str) -> LaunchProfile:
+    """What TensorFlow's own profiler says of some calls.
+
+    Its operations are those of the graph, the instructions of the `program` that XLA runs, or
+    where Keras calls each layer by itself from when it does until the layer returns.
+    """
     from tensorflow import profiler
 
     watching = profiler.experimental
     with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
         watching.start(folder, watching.ProfilerOptions(host_tracer_level=2))
         try:
-            for number in range(calls):
-                with watching.Trace(CALL, step_num=number):
-                    step()
+            with around_layers(lambda around: watching.Trace(title(around))):
+                for number in range(calls):
+                    with watching.Trace(CALL, step_num=number):
+                        step()
         finally:
             watching.stop()
         (file,) = Path(folder).rglob("*.xplane.pb")
-        return profile(*_traced(file.read_bytes()))
+        return profile(*_traced(file.read_bytes(), instructions(program)))
 
 
 _OPERATION = re.compile(r"([\w.][\w.>/-]*):(\w+)")
 """How an operation is named in a trace: its name, and its type."""
 
 
-def _traced(trace: bytes) -> tuple[list[tuple[float, float]], list[Event]]:
-    """When the calls in a trace began and ended, and its operations."""
+def _traced(
+    trace: bytes, known: Mapping[str, tuple[str, ...]]
+) -> tuple[list[tuple[float, float]], list[Event]]:
+    """When the calls in a trace began and ended, and its operations.
+
+    Those of a program are known; where there are layers, operations are what they are made of.
+    """
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    calls, events = [], []
+    calls, layers, events = [], [], []
     for name, thread, begin, end in _lines(xplane_pb2.XSpace.FromString(trace)):
         if name == CALL:
             calls.append((begin, end))
-        elif found := _OPERATION.fullmatch(name):
+        elif layer := layer_event(thread, begin, end, name):
+            layers.append(layer)
+        elif name in known:
+            events.append(compiled_event(thread, begin, end, name, known))
+        elif not known and (found := _OPERATION.fullmatch(name)):
             events.append(Event(thread, begin, end, (found[1],), found[2]))
-    return calls, events
+    return calls, layers or events
 
 
 def _lines(space: Any) -> Iterator[tuple[str, Any, float, float]]:

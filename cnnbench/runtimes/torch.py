@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
@@ -10,7 +10,7 @@ from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared, device
 from cnnbench.runtimes._keras import GPUS, Built, around_layers, flat, loss_of
-from cnnbench.runtimes._profiled import CALL, Event, profile
+from cnnbench.runtimes._profiled import CALL, layer_event, profile, title
 
 SHARES = True
 MODES = ("eager", "compile", "train")
@@ -134,9 +134,6 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
     return lambda: model.train_step(data)
 
 
-_LAYER = "cnnbench layer "
-
-
 def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
     """What PyTorch's own profiler says of some calls, layer by layer.
 
@@ -145,12 +142,9 @@ def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
     from torch.profiler import ProfilerActivity, record_function
     from torch.profiler import profile as watching
 
-    def layer(around: Sequence[Any]) -> Any:
-        path = "/".join(each.name for each in around)
-        return record_function(f"{_LAYER}{type(around[-1]).__name__} {path}")
-
+    layers = around_layers(lambda around: record_function(title(around)))
     activities = [ProfilerActivity.CPU]
-    with watching(activities=activities, acc_events=True) as watched, around_layers(layer):
+    with watching(activities=activities, acc_events=True) as watched, layers:
         for _ in range(calls):
             with record_function(CALL):
                 step()
@@ -159,9 +153,8 @@ def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
         begin, end = 1000 * event.time_range.start, 1000 * event.time_range.end
         if event.name == CALL:
             windows.append((begin, end))
-        elif event.name.startswith(_LAYER):
-            kind, name = event.name.removeprefix(_LAYER).split(" ", 1)
-            events.append(Event(event.thread, begin, end, (f"{name}/{kind}",), kind))
+        elif found := layer_event(event.thread, begin, end, event.name):
+            events.append(found)
     return profile(windows, events)
 
 

@@ -11,12 +11,15 @@ import cnnbench
 from cnnbench import runtimes
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError, UnknownNameError
-from cnnbench.runtimes import _profiled, jax, onnxruntime, tensorflow
+from cnnbench.runtimes import _profiled, onnxruntime, tensorflow
 from cnnbench.runtimes._profiled import Event
 from tests.support import ROOT
 
 MODES = [
     ("tensorflow", "graph"),
+    ("tensorflow", "eager"),
+    ("tensorflow", "xla"),
+    ("tensorflow", "predict"),
     ("tensorflow", "train"),
     ("jax", "jit"),
     ("jax", "train"),
@@ -101,7 +104,7 @@ def test_a_trace_of_tensorflow_has_operations_by_name_and_type():
     for number, name in enumerate(names):
         plane.event_metadata[number].name = name
         line.events.add(metadata_id=number, offset_ps=1000 * number, duration_ps=9000)
-    calls, events = tensorflow._traced(space.SerializeToString())
+    calls, events = tensorflow._traced(space.SerializeToString(), {})
     assert calls == [(1000, 1009)]
     assert events == [Event(7, 1001, 1010, ("net/conv_1/Conv2D",), "_FusedConv2D")]
 
@@ -129,7 +132,7 @@ def test_a_trace_of_onnxruntime_has_the_operations_of_its_last_calls():
     assert found.call_ns == 20_000
 
 
-def test_a_program_of_jax_says_what_its_instructions_are_fused_of():
+def test_a_program_of_xla_says_what_its_instructions_are_fused_of():
     program = """HloModule jit_call, is_scheduled=true
 %fused_computation (p: f32[2]) -> f32[2] {
   %p = f32[2]{0} parameter(0)
@@ -144,15 +147,17 @@ ENTRY %main.5 (x: f32[2]) -> f32[2] {
   ROOT %fusion.3 = f32[2]{0} fusion(%dot.1), calls=%fused_computation, metadata={op_name="relu/max"}
 }
 """
-    names = jax._names(program, "jit")
+    names = _profiled.instructions(program)
     assert names["fusion.3"] == ("relu/max", "jit(call)/bn/add", "jit(call)/relu/max")
     assert names["dot.1"] == ()
-    assert jax._names(program, "train")["fusion.3"] == ("relu/max",)
+    assert _profiled.instructions(program, inside=False)["fusion.3"] == ("relu/max",)
 
 
 def test_a_mode_without_a_profile_is_refused_with_those_that_have_one(capsys):
-    with pytest.raises(UnknownNameError, match="tensorflow has no profile of mode xla on cpu; it"):
-        cnnbench.profile("vgg_block", input_shape=(8, 8, 3), mode="xla", ceilings=False)
+    with pytest.raises(UnknownNameError, match="fake has no profile of mode eager on cpu; it"):
+        cnnbench.profile(
+            "vgg_block", input_shape=(8, 8, 3), runtime="fake", mode="eager", ceilings=False
+        )
 
 
 @pytest.mark.tensorflow
