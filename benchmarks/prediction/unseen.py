@@ -132,8 +132,9 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
     if rows := [row for name in RUNTIMES if name in further for row in _row(name, further[name])]:
         page.section("Other runtimes")
         page.text(
-            "The same probes and the same terms on each runtime, float32, one image; the terms of "
-            "memory are those of TensorFlow's allocator, which these do not have."
+            "Every second probe, and the same terms of time, on each runtime: float32, one image. "
+            "Of memory the terms are weights and values, by kind of layer: the allocators of these "
+            "runtimes have not been followed, and it shows."
         )
         headers = ["runtime", "probes", "cases"]
         headers += ["time, median error", "within 20 %", "range holds"]

@@ -57,7 +57,7 @@ def advise(
         CnnbenchError: what `run` raises; there is no such way.
     """
     from cnnbench import runtimes
-    from cnnbench.api.runs import run
+    from cnnbench.api.runs import is_suite, run
     from cnnbench.host.environment import cores
     from cnnbench.machine.advice import of_runs
 
@@ -66,6 +66,8 @@ def advise(
             raise unknown("way", way, WAYS)
     if not ways:
         raise CnnbenchError(f"expected something to change: {', '.join(WAYS)}; got nothing")
+    if isinstance(target, (str, Path)) and is_suite(str(target)):
+        raise CnnbenchError(f"advice is for one network; {target} is a suite of several")
     (first, *more), _ = runtimes.chosen(runtime)
     if more:
         raise CnnbenchError(f"runtime is the one on which it runs now; got {runtime}")

@@ -533,7 +533,7 @@ def _suite(
     from cnnbench.cases import suites
 
     name = targets[0] if targets else "tutorial"
-    if len(targets) < 2 and isinstance(name, (str, Path)) and _is_suite(str(name)):
+    if len(targets) < 2 and isinstance(name, (str, Path)) and is_suite(str(name)):
         usual = {"inputs": None, "batches": [1], "modes": [], "dtypes": [], "data": ""}
         given = [key for key, value in grid.items() if value != usual[key]]
         given += ["imports"] * bool(imports)
@@ -548,7 +548,7 @@ def _suite(
         yield suites.of_networks(_labelled(targets, params, imports, Path(models)), **grid)
 
 
-def _is_suite(name: str) -> bool:
+def is_suite(name: str) -> bool:
     """Whether a text names a suite; what names a network too is refused."""
     from cnnbench.cases import suites
 

@@ -21,7 +21,8 @@ from cnnbench.runner.session import Session
 from cnnbench.runs.result import Result, results
 
 LAUNCHES = 2
-TIME_BUDGET_S = 150.0
+TIME_BUDGET_S = {"train": 600.0}
+USUAL_BUDGET_S = 150.0
 
 
 def _conv(
@@ -203,12 +204,13 @@ def time_example(result: Result, unknown: str = "") -> Example | None:
 def memory_example(result: Result) -> Example | None:
     """A measured case for the model of memory; None if its peak was not measured.
 
-    None also for a network without kernels. To draw a kernel, an initialiser runs elementwise
-    operations, whose code is then loaded before the call, as in every network that is trained.
+    None also for a network without kernels in TensorFlow's graph mode. To draw a kernel, an
+    initialiser runs elementwise operations, whose code is then loaded before the call, as in every
+    network that is trained.
     """
-    peak, graph = result.peak_bytes, result.case.graph()
+    peak, graph, mode = result.peak_bytes, result.case.graph(), result.case.mode
     drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
-    return Example(modes.rise(graph, result.case.mode), peak) if peak and drawn else None
+    return Example(modes.rise(graph, mode), peak) if peak and (drawn or mode != "graph") else None
 
 
 def calibrate(
@@ -291,8 +293,9 @@ def _measured(
 ) -> tuple[Calibration, str]:
     """Measure the probes, and keep what follows from them."""
     cases = probes(where["runtime"], where["mode"])
+    budget = TIME_BUDGET_S.get(where["mode"], USUAL_BUDGET_S)
     run = measuring.measure(
-        cases, progress, runtime=where["runtime"], launches=LAUNCHES, time_budget_s=TIME_BUDGET_S
+        cases, progress, runtime=where["runtime"], launches=LAUNCHES, time_budget_s=budget
     )
     calibration = calibrate(results(run)[0], where, len(cases))
     return calibration, cache.write("calibration", where, calibration)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from math import prod
 
 from cnnbench import cost
+from cnnbench.cases.paper import rise_on_paper
 from cnnbench.graph import Graph, Node
 from cnnbench.prediction.buffers import LEAST, ahead, plan, prepared, rise
 from cnnbench.prediction.kinds import LOOPS, has_bias, kind_of, of_graph
@@ -79,6 +80,27 @@ def terms(graph: Graph) -> Terms:
         sizes = [sum(cost.activation_bytes(graph, node) for node in nodes) for nodes in copied]
         amounts["conv grouped, bytes"] = float(max(sizes))
     return amounts | {f"{name}, code": 1.0 for name in sorted(code)}
+
+
+def elsewhere(graph: Graph) -> Terms:
+    """The terms where no allocator is known: values, weights in an order of their own, and code.
+
+    A runtime may keep the weights of a kind of layers a second time, in the order of its kernels.
+    """
+    paper = cost.cost(graph)
+    amounts: Terms = {
+        CALL: 1.0,
+        "live values, bytes": float(rise_on_paper(paper)),
+        "values, bytes": float(paper.activation_bytes),
+    }
+    for node in graph.nodes:
+        if size := weight_bytes(graph, node):
+            name = f"{kind_of(node)[0]}, weight bytes"
+            amounts[name] = amounts.get(name, 0.0) + size
+    kinds = {
+        kind_of(node)[0] for index, node in enumerate(graph.nodes) if index not in graph.inputs
+    }
+    return amounts | {f"{kind}, code": 1.0 for kind in kinds}
 
 
 def code_of(graph: Graph) -> set[str]:

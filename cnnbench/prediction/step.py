@@ -19,7 +19,7 @@ from cnnbench.cost import output_bytes, weight_bytes
 from cnnbench.graph import ITEMSIZE, Graph, Node
 from cnnbench.prediction import memory, terms
 from cnnbench.prediction.buffers import LEAST, Arena, Buffer, added, prepared
-from cnnbench.prediction.kinds import LOOPS, kind_of, of_step
+from cnnbench.prediction.kinds import LOOPS, both_ways, kind_of, of_step
 from cnnbench.prediction.terms import CALL, LayerTerms, Terms
 
 _FOLDED = 10 * 2**20
@@ -94,18 +94,13 @@ def rise(graph: Graph) -> Terms:
                 if kind_of(node)[0] == "conv grouped" and node.rule.weights
             )
         )
-    if kinds["recurrent"]:
-        steps = [_steps(graph, node) for node in graph.nodes if kind_of(node)[0] == "recurrent"]
-        amounts["recurrent, steps"] = float(sum(steps))
-    amounts["loop gradients, bytes"] = float(
-        sum(
-            min(_steps(graph, node), _PIECES) * size
-            for node in graph.nodes
-            if kind_of(node)[0] in LOOPS
-            for weight in node.rule.weights
-            if (size := weight_bytes(graph, node, weight)) < LEAST
-        )
-    )
+    # The product of each position is one with a matrix, of values that are put into another shape.
+    positions = (n for n in graph.nodes if kind_of(n)[0] == "dense" and len(n.rule.shape) > 2)
+    amounts["dense on positions, bytes"] = float(sum(output_bytes(graph, n) for n in positions))
+    for node in graph.nodes:
+        if (kind := kind_of(node)[0]) in LOOPS:
+            for name, amount in _of_loop(graph, node, kind):
+                amounts[name] = amounts.get(name, 0.0) + amount
     return amounts | {f"{name}, code": 1.0 for name in sorted(memory.code_of(graph))}
 
 
@@ -125,8 +120,17 @@ def _errors(graph: Graph) -> list[int]:
     return [output_bytes(graph, node) for node in outputs if len(node.rule.shape) != 2]
 
 
-def _steps(graph: Graph, node: Node) -> int:
-    return graph.nodes[node.inputs[0]].rule.shape[1]
+def _of_loop(graph: Graph, node: Node, kind: str) -> Iterator[tuple[str, float]]:
+    """What the steps of a loop keep, and the gradients that they add to those before."""
+    steps = graph.nodes[node.inputs[0]].rule.shape[1]
+    sizes = [weight_bytes(graph, node, weight) for weight in node.rule.weights]
+    small = sum(size for size in sizes if size < LEAST)
+    yield "loop gradients, bytes", float(min(steps, _PIECES) * small)
+    if kind == "recurrent":
+        yield "recurrent, steps", float(steps)
+    else:
+        yield "loops, steps", float(steps * (2 if both_ways(node) else 1))
+        yield "loops, weight bytes", float(sum(sizes))
 
 
 def _prepared(graph: Graph) -> Arena:

@@ -22,7 +22,7 @@ from cnnbench import stats
 from cnnbench.errors import CnnbenchError, StoreError, unknown
 from cnnbench.records import Record, one_line
 from cnnbench.runs import baselines, pytest_benchmark, recording, store
-from cnnbench.runs.result import Result, results
+from cnnbench.runs.result import Result, allowance, results
 from cnnbench.stats import Estimate, RatioVerdict
 
 FEWEST = 4
@@ -274,7 +274,8 @@ def history(
 class _Measured:
     """What remains of a case when its run has been read: numbers, not launches.
 
-    `paces` are times by that of the reference; `values` are times, or peaks.
+    `paces` are times by that of the reference; `values` are times, or peaks. `drift` and `layout`
+    are what the machine's runs differ by beyond their launches.
     """
 
     key: str
@@ -284,6 +285,8 @@ class _Measured:
     digest: str
     paces: tuple[float, ...]
     values: tuple[float, ...]
+    drift: float = stats.DRIFT
+    layout: float = stats.LAYOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +355,17 @@ def _measured(r: Result, metric: str) -> _Measured:
         # With every launch beside the reference, or with none.
         paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
         values = tuple(stats.medians(r.samples.values()))
-    return _Measured(r.case.id, r.name, r.machines[0], facts, r.paper.digest, paces, values)
+    return _Measured(
+        r.case.id,
+        r.name,
+        r.machines[0],
+        facts,
+        r.paper.digest,
+        paces,
+        values,
+        allowance("drift", r),
+        allowance("layout", r),
+    )
 
 
 def _benchmarks(name: str, file: Path, metric: str) -> _Seen:
@@ -397,7 +410,12 @@ def _case(
     runs = [run for run, _ in kept]
     values = [estimate for _, some in kept if (estimate := stats.geometric(some))]
     centres = [estimate.value for estimate in values]
-    shifts = stats.shifts(centres, [_error(some) for _, some in kept if len(some) > 1])
+    shifts = stats.shifts(
+        centres,
+        [_error(some) for _, some in kept if len(some) > 1],
+        max(one.drift for _, one in found),
+        max(one.layout for _, one in found),
+    )
     levels = stats.levels(centres, shifts)
     points = tuple(map(HistoryPoint, runs, values, levels))
     changes = tuple(

@@ -55,14 +55,19 @@ class Shift:
     ratio: Estimate
 
 
-def shifts(values: Sequence[float], errors: Sequence[float] = ()) -> tuple[Shift, ...]:
+def shifts(
+    values: Sequence[float],
+    errors: Sequence[float] = (),
+    drift: float = DRIFT,
+    layout: float = LAYOUT,
+) -> tuple[Shift, ...]:
     """Where positive values changed their level, in order.
 
     A value far off both its neighbours is taken for an outlier, so that a shift is seen from its
     second value on. The standard deviation of a value is taken from the distances of neighbours,
     of which shifts are few; it is no less than the `errors` and the drift between runs
-    (`DRIFT`) explain. The interval of a ratio is Student's with the residuals of all levels, and
-    room for what no value shows (`LAYOUT`). It holds for the place that was found, so it is a
+    explain. The interval of a ratio is Student's with the residuals of all levels, and room for
+    what no value shows, the layout. It holds for the place that was found, so it is a
     little too far from 1. A shift whose interval contains 1 is none.
 
     Assumes independent values about levels that are constant in between. A slow drift becomes
@@ -71,19 +76,21 @@ def shifts(values: Sequence[float], errors: Sequence[float] = ()) -> tuple[Shift
     Args:
         values: in the order of time.
         errors: the standard errors of their logarithms, of those that have one.
+        drift: as `DRIFT`.
+        layout: as `LAYOUT`.
     """
     if len(values) < 2 * SHORTEST:
         return ()
     from ruptures import KernelCPD  # here: nothing else needs it
 
     logs = np.log(values)
-    spread = _spread(logs, errors)
+    spread = _spread(logs, errors, drift)
     logs = _without_outliers(logs, spread)
     # The linear kernel is the squared error, of which it has the fast implementation.
     search: Any = KernelCPD(kernel="linear", min_size=SHORTEST)
     penalty = PENALTY * math.log(max(len(logs), CALIBRATED))
     ends = search.fit(((logs - np.median(logs)) / spread)[:, None]).predict(pen=penalty)
-    return tuple(_shifts(logs, spread, [0, *ends]))
+    return tuple(_shifts(logs, spread, [0, *ends], layout))
 
 
 def levels(values: Sequence[float], found: Sequence[Shift]) -> list[float]:
@@ -93,12 +100,12 @@ def levels(values: Sequence[float], found: Sequence[Shift]) -> list[float]:
     return [geometric_mean(part) for part in parts for _ in part]
 
 
-def _spread(logs: NDArray[np.float64], errors: Sequence[float]) -> float:
+def _spread(logs: NDArray[np.float64], errors: Sequence[float], drift: float) -> float:
     """The standard deviation of a value on its level."""
     between = _NORMAL * float(np.median(np.abs(np.diff(logs))))
     within = float(np.median(np.square(errors))) if len(errors) else 0.0
-    # DRIFT is of the difference of two.
-    return max(between, math.sqrt(within + DRIFT**2 / 2))
+    # A drift is of the difference of two.
+    return max(between, math.sqrt(within + drift**2 / 2))
 
 
 def _without_outliers(logs: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
@@ -108,7 +115,9 @@ def _without_outliers(logs: NDArray[np.float64], spread: float) -> NDArray[np.fl
     return np.where(np.abs(logs - middle) > OUTLIER * spread, middle, logs)
 
 
-def _shifts(logs: NDArray[np.float64], spread: float, ends: Sequence[int]) -> list[Shift]:
+def _shifts(
+    logs: NDArray[np.float64], spread: float, ends: Sequence[int], layout: float
+) -> list[Shift]:
     parts = [logs[start:stop] for start, stop in pairwise(ends)]
     freedom = len(logs) - len(parts)
     squares = sum(float(np.square(part - part.mean()).sum()) for part in parts)
@@ -116,7 +125,7 @@ def _shifts(logs: NDArray[np.float64], spread: float, ends: Sequence[int]) -> li
     found = []
     for (before, after), at in zip(pairwise(parts), ends[1:], strict=False):
         error = spread * math.sqrt(1 / len(before) + 1 / len(after))
-        half = half_interval(error, freedom, LAYOUT)
+        half = half_interval(error, freedom, layout)
         change = float(after.mean() - before.mean())
         if abs(change) > half:
             low, high = math.exp(change - half), math.exp(change + half)

@@ -70,6 +70,11 @@ def test_an_unknown_way_is_refused_before_anything_is_measured(ways, expected):
         cnnbench.advise("vgg_block", ways=ways, runtime="fake")
 
 
+def test_a_suite_is_no_network(capsys):
+    assert main(["advise", "tutorial", "--runtime", "fake", "--ways", "threads"]) == 2
+    assert "advice is for one network; tutorial is a suite" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("several", ["fake,tensorflow", "all"])
 def test_it_runs_on_one_runtime_now(several, monkeypatch, capsys):
     monkeypatch.setattr(runtimes, "_installed", lambda module: True)

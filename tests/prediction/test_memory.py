@@ -12,7 +12,7 @@ from cnnbench.layers.norm import batch_normalization, layer_normalization
 from cnnbench.layers.pool import global_average_pooling2d, max_pooling2d
 from cnnbench.layers.recurrent import conv_lstm2d, lstm
 from cnnbench.layers.reshape import flatten
-from cnnbench.prediction import buffers, memory
+from cnnbench.prediction import buffers, memory, modes
 from cnnbench.prediction.calibration import memory_example
 from cnnbench.runs.result import result
 from cnnbench.runs.store import Measurement
@@ -317,3 +317,21 @@ def test_a_network_without_a_kernel_says_nothing_about_others():
 
     assert example(stem=True).measured == 1_000
     assert example(stem=False) is None
+
+
+# Other runtimes
+
+
+def test_where_no_allocator_is_known_weights_and_values_count():
+    graph = trace(lambda x: dense(flatten(conv(x, 2)), 4), (8, 8, 4))
+    found = modes.rise(graph, "infer")
+    assert found == {
+        "call": 1,
+        "live values, bytes": 4 * (8 * 8 * 2 + 4),  # the input is there before
+        "values, bytes": 4 * (8 * 8 * 4 + 8 * 8 * 2 + 4),
+        "conv 1x1, weight bytes": 4 * (4 * 2 + 2),
+        "dense, weight bytes": 4 * (128 * 4 + 4),
+        "activation, code": 1,
+        "conv 1x1, code": 1,
+        "dense, code": 1,
+    }

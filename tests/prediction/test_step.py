@@ -56,7 +56,7 @@ def test_small_buffers_wait_for_the_update():
         "graph, operations": (7 + 2 + 80) + (6 + 1 + 80),
         "conv, shapes": 0,
         "loss, constants": 0,
-        "loop gradients, bytes": 0,
+        "dense on positions, bytes": 0,
         "bias and activation, code": 1,
         "dense with bias, code": 1,
         "dense, code": 1,
@@ -76,7 +76,13 @@ def test_the_gradient_of_a_kernel_is_reordered_while_adam_changes_it():
 def test_steps_of_a_loop_each_have_gradients_of_the_weights(steps, together):
     graph = trace(lambda x: lstm(x, 4), (steps, 2))
     weights = 4 * (2 * 16 + 4 * 16 + 16)
-    assert step.rise(graph)["loop gradients, bytes"] == together * weights
+    found = step.rise(graph)
+    assert found["loop gradients, bytes"] == together * weights
+    assert (found["loops, steps"], found["loops, weight bytes"]) == (steps, weights)
+
+
+def test_a_product_at_each_position_is_put_into_another_shape():
+    assert step.rise(trace(lambda x: dense(x, 8), (6, 4)))["dense on positions, bytes"] == 4 * 6 * 8
 
 
 def test_groups_are_trained_one_after_the_other_and_as_if_they_were_one():

@@ -306,3 +306,10 @@ def test_a_file_without_a_date_or_that_cannot_be_read_is_no_end(tmp_path):
     (note,) = over.notes
     assert note.startswith("left out: ")
     assert "is not pytest-benchmark's JSON" in note
+
+
+@pytest.mark.parametrize("name", ["drift", "layout"])
+def test_what_runs_of_this_machine_differ_by_is_no_change(tmp_path, name):
+    stored.history(tmp_path, {"step": STEP}, machine=stored.MACHINE | {name: 0.2})
+    (case,) = found(tmp_path).cases
+    assert case.changes == ()
