@@ -126,8 +126,8 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
         page.section("A training step")
         page.text(
             "The same in mode train (forward, backward and adam's update), from probes that were "
-            "measured in that mode. The coefficients are of the probes alone; which terms there are "
-            "was decided with a look at these networks too."
+            "measured in that mode. The coefficients are of the probes alone; which terms there "
+            "are was decided with a look at these networks too."
         )
         _part(page, TRAINING, A_STEP, judged(*_divided(further[TRAINING])))
     if rows := [row for name in RUNTIMES if name in further for row in _row(name, further[name])]:

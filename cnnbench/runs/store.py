@@ -416,6 +416,8 @@ _ENVIRONMENT: dict[str, Any] = {
     "gpu": _Gpu,
     "memory_bytes": _Number,
     "load_1m": _Number,
+    "drift": _Number,
+    "layout": _Number,
     "cores": int,
     "threads": int,
 }

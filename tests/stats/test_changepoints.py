@@ -93,7 +93,7 @@ def test_the_number_of_shifts_is_that_of_the_best_penalised_fit():
         values = noisy(9, 0.03, seed)
         values[4:] *= 1.25
         logs = np.log(values)
-        spread = module._spread(logs, ())
+        spread = module._spread(logs, (), stats.DRIFT)
         logs = module._without_outliers(logs, spread)
 
         def cost(cuts, logs=logs, spread=spread):
