@@ -274,7 +274,11 @@ class Parent:
 
     def servers(self) -> list[psutil.Process]:
         """Its fork servers."""
-        return [p for p in self.process.children() if "forkserver" in " ".join(p.cmdline())]
+        found = []
+        for child in self.process.children():
+            with suppress(psutil.Error):  # it has ended, and nobody has asked how
+                found += [child] * ("forkserver" in " ".join(child.cmdline()))
+        return found
 
     def ended(self, fault: str) -> Session:
         """Hear the rest, wait for its end, and look for what it has printed as finished."""
