@@ -37,7 +37,8 @@ def doctor(
     from cnnbench.reporting.machine import health_document
     from cnnbench.runner.progress import watcher
 
-    budget = units.parse_duration(time_budget or ("3m" if calibrate else "20s"))
+    usual = "3m" if calibrate else "20s"
+    budget = units.parse_duration(usual if time_budget is None else time_budget)
     at_once = format == "table"
 
     def told(health: Health) -> None:

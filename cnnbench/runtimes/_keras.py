@@ -200,7 +200,10 @@ def loss_of(model: Any, x: Any) -> tuple[str, Any]:
     """
     import keras
 
-    outputs = model.compute_output_spec(x)
+    symbols = keras.tree.map_structure(
+        lambda a: keras.KerasTensor(tuple(a.shape), keras.backend.standardize_dtype(a.dtype)), x
+    )
+    outputs = model.compute_output_spec(symbols)
     shape = tuple(getattr(outputs, "shape", ()))
     if len(shape) == 2:
         target = np.zeros(shape, np.float32)

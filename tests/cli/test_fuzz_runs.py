@@ -93,7 +93,7 @@ def files(ready, monkeypatch):
     import keras
 
     monkeypatch.setattr(session, "start", lambda *runtimes, some=False: ready)
-    monkeypatch.setattr(page, "write", lambda folder: folder / "README.md")  # takes seconds
+    monkeypatch.setattr(page, "write", lambda folder, also: folder / "README.md")  # takes seconds
     Path("mine.py").write_text(MODULE)
     x = keras.Input((8, 8, 3))
     model = keras.Model(x, keras.layers.Conv2D(2, 3)(x), name="small")
