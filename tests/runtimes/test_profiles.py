@@ -170,7 +170,7 @@ def test_each_product_of_a_network_has_a_time_of_its_own(runtime, mode):
         input_shape=(96, 96, 3),
         runtime=runtime,
         mode=mode,
-        launches=1,
+        launches=3 if mode == "train" else 1,  # other tests beside it slow some of a step more
         ceilings=False,
     )
     (profile,) = found.profiles
