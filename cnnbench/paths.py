@@ -19,6 +19,9 @@ from cnnbench.errors import CnnbenchError
 DEEPEST = 200
 """Levels of lists and tables in a file that are still read; a network of networks has some ten."""
 
+_FOLDERS = re.compile(r"(?<![\w~/:])(?<!(?<!\w)\.)/(?:[^\s/:,]+/)+")
+"""The folders of an absolute path, also where it follows the end of a sentence without a space."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half a letter, or the begin of a whole one."""
 
@@ -37,6 +40,11 @@ def cache_dir() -> Path:
 
     home = os.environ.get("CNNBENCH_HOME")
     return Path(home) / "cache" if home else user_cache_path("cnnbench", appauthor=False)
+
+
+def without_folders(text: str) -> str:
+    """A text that others read: of absolute paths, which are of this machine, the last names."""
+    return _FOLDERS.sub("", text)
 
 
 def check_file(path: Path, most: int, error: type[CnnbenchError], do: str) -> None:

@@ -154,3 +154,20 @@ def test_names_in_a_run_make_no_path(tmp_path, monkeypatch, undrawn):
             api.save_baseline(name, folder)
         new = tree_of(tmp_path).keys() - before.keys()
         assert all(path.split("/")[0] in (folder.name, "history", "out.csv") for path in new), new
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Load model from /home/me/.cache/x/model.onnx failed",
+            "Load model from model.onnx failed",
+        ),
+        ("to FlatBuffer./usr/lib/python3.11/spawn.py:135:1: e", "to FlatBuffer.spawn.py:135:1: e"),
+        ("No such file: '/data/in.npz'", "No such file: 'in.npz'"),
+        ("./models/a.keras and ../b/c.h5", "./models/a.keras and ../b/c.h5"),
+        ("https://keras.io/api/layers a/b", "https://keras.io/api/layers a/b"),
+    ],
+)
+def test_folders_of_this_machine_are_left_out_of_what_others_read(text, left):
+    assert paths.without_folders(text) == left

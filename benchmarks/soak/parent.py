@@ -1,12 +1,17 @@
-"""`cnnbench`, whose wall clock is set back while it runs if a variable says by how much."""
+"""`cnnbench` as the soak starts it: variables set its wall clock back, or bound its files."""
 
 import os
+import resource
+import signal
 import time
 
 from cnnbench.cli import entry
 
 BACK = "CNNBENCH_SOAK_CLOCK_BACK"
 """The variable: seconds."""
+
+LIMIT = "CNNBENCH_SOAK_FILE_BYTES"
+"""The variable: the most bytes of a file, as if the disk were full then."""
 
 AFTER_S = 3.0
 """When the clock is set back, after the start."""
@@ -19,6 +24,10 @@ def set_back(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    # What a shell starts in the background ignores Ctrl-C, and so would this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if limit := int(os.environ.get(LIMIT, 0)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if back := float(os.environ.get(BACK, 0)):
         set_back(back)
     entry()

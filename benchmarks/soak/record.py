@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import queue
-import resource
 import signal
 import subprocess
 import sys
@@ -29,7 +28,7 @@ import psutil
 
 from benchmarks.runtimes import rows
 from benchmarks.soak import runtime
-from benchmarks.soak.parent import BACK
+from benchmarks.soak.parent import BACK, LIMIT
 from cnnbench import blocks
 from cnnbench.cases.case import Case
 from cnnbench.host.environment import machine
@@ -168,14 +167,12 @@ class Soak:
         resume: bool = True,
         variables: dict[str, str] | None = None,
         prefix: list[str] | None = None,
-        limit: int | None = None,
     ) -> Iterator[Parent]:
         """Start the parent; whatever is left of it at the end is killed."""
         started = Parent(
             self,
             [*(prefix or []), *self.command, *(["--resume"] if resume else [])],
             variables or {},
-            limit,
         )
         try:
             yield started
@@ -209,14 +206,7 @@ class Parent:
         soak: Soak,
         command: list[str],
         variables: dict[str, str],
-        limit: int | None,
     ) -> None:
-        def settle() -> None:
-            # What a shell starts in the background ignores Ctrl-C, and so would the parent.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            if limit:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
         self._soak, self.begin = soak, time.monotonic()
         self._errors = soak.work / f"errors-{soak.session}"
         temporary = soak.work / "temporary"
@@ -229,7 +219,6 @@ class Parent:
                 stderr=errors,
                 env={**os.environ, **ours, **variables},
                 start_new_session=True,
-                preexec_fn=settle,
             )
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -358,7 +347,7 @@ def server_killed(soak: Soak, launches: int) -> Session:
 
 def disk_full(soak: Soak, launches: int) -> Session:
     """No file may grow beyond some size, as on a full disk: the write itself fails."""
-    with soak.parent(limit=soak.file.stat().st_size + ROOM) as parent:
+    with soak.parent(variables={LIMIT: str(soak.file.stat().st_size + ROOM)}) as parent:
         return parent.ended("disk is full")
 
 

@@ -10,7 +10,6 @@ is gone soon, and that it needs room of its own.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -85,14 +84,10 @@ def rise(graph: Graph) -> Terms:
         "conv, shapes": float(len(memory.shapes_of(graph))),
         "loss, constants": float(sum(size for size in _errors(graph) if size <= _FOLDED)),
     }
-    kinds = Counter(kind_of(node)[0] for node in graph.nodes)
-    if kinds["conv grouped"]:  # XLA runs their backward pass, on kernels without groups
+    grouped = [n for n in graph.nodes if kind_of(n)[0] == "conv grouped" and n.rule.weights]
+    if grouped:  # XLA runs their backward pass, on kernels without groups
         amounts["conv grouped, whole weights"] = float(
-            max(
-                weight_bytes(graph, node, node.rule.weights[0]) * node.attrs["groups"]
-                for node in graph.nodes
-                if kind_of(node)[0] == "conv grouped" and node.rule.weights
-            )
+            max(weight_bytes(graph, n, n.rule.weights[0]) * n.attrs["groups"] for n in grouped)
         )
     # The product of each position is one with a matrix, of values that are put into another shape.
     positions = (n for n in graph.nodes if kind_of(n)[0] == "dense" and len(n.rule.shape) > 2)

@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NoReturn
 
-from cnnbench import runtimes
+from cnnbench import paths, runtimes
 from cnnbench.cases import paper
 from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
@@ -91,9 +91,14 @@ def work(pipe: Connection, log: str, task: Callable[..., Reply], *args: object) 
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, in a line; our own are written for the user."""
+    """What an error says, in a line; our own are written for the user.
+
+    It is stored, so that of a framework's words the folders of this machine are left out.
+    """
     said = next(iter(str(error).splitlines()), "")
-    return (said if isinstance(error, CnnbenchError) else f"{type(error).__name__}: {said}")[:500]
+    if not isinstance(error, CnnbenchError):
+        said = paths.without_folders(f"{type(error).__name__}: {said}")
+    return said[:500]
 
 
 def describe(_: Connection, runtime: str) -> Reply:

@@ -58,7 +58,7 @@ def test_what_a_child_prints_does_not_reach_the_result_or_the_terminal(children,
 @pytest.mark.parametrize(
     ("behaviour", "expected", "detail"),
     [
-        ("raises", "failed", "ValueError: a reason"),
+        ("raises", "failed", "ValueError: a reason in model.py"),
         ("crashes", "crashed", "SIGSEGV; it last said: about to crash"),
         ("exits", "crashed", "exit status 7 without a result"),
         ("is_killed", "killed", "SIGKILL, most often because memory ran out"),

@@ -66,7 +66,7 @@ def prints():
 
 
 def raises():
-    raise ValueError("a reason\nand a second line")
+    raise ValueError("a reason in /srv/of/mine/model.py\nand a second line")
 
 
 def crashes():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cnnbench import stats, units
+from cnnbench import paths, stats, units
 from cnnbench.errors import one_line
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.formats import markdown
@@ -23,9 +22,6 @@ T = TypeVar("T")
 
 COMMENT = 65_536
 """The most characters of a comment on GitHub; the summary of a job may have 1 MiB, so more."""
-
-_FOLDERS = re.compile(r"(?<![\w.~/:])/(?:[^\s/:,]+/)+")
-"""The folders of an absolute path."""
 
 
 def document(comparison: RunComparison, gate: Gate | None = None) -> Document:
@@ -125,7 +121,7 @@ def _left_out(page: Document, count: int) -> None:
 
 def _shortly(text: str) -> str:
     """A text for a page that others read: no folders of this machine, and no more than a line."""
-    return one_line(_FOLDERS.sub("", text))
+    return one_line(paths.without_folders(text))
 
 
 def _named_shortly(comparison: RunComparison) -> RunComparison:
