@@ -137,15 +137,13 @@ class Workers:
             patience = _Patience(timeout_s * len(everyone))
             if reference:
                 self._start(reference, beside)
+            # One after the other: two that are built at once would slow each other down, and
+            # how long that takes is reported. The reference is ready before the first of them.
             for order in orders:
                 self._start(order, children)
-            # Their runtimes start at the same time. They are built one after the other: two at
-            # once would slow each other down, and how long that takes is reported.
-            for child in (*beside, *children):
+                patience.hear(children[-1])  # built, and called once
+            for child in beside:
                 patience.hear(child)
-            for child in _working([*beside, *children]):
-                child.ask(worker.BUILD)
-                patience.hear(child)  # built, and called once
             first = everyone[0].case
             with gpu.watched(first.index if first.kind == "gpu" else None) as seen:
                 _take_turns(children, _working(beside), int(slice_s * 1e9), patience)

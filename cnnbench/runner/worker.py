@@ -40,8 +40,8 @@ from cnnbench.runner.sampling import peak_of, resident, sample
 from cnnbench.runtimes import Order
 
 AS_IT_IS = "as it is"
-BUILD, END = b"[0]", b"[]"
-"""What the parent sends when a case may be built, and when it has enough."""
+END = b"[]"
+"""What the parent sends when it has enough."""
 
 OUT_OF_MEMORY = re.compile(
     r"MemoryError|ResourceExhaustedError|RESOURCE_EXHAUSTED|[Oo]ut of memory|can't allocate memory"
@@ -168,16 +168,11 @@ def rewrite(_: Connection, order: Order, folder: str) -> Reply:
 
 
 def measure(pipe: Connection, order: Order) -> Reply:
-    """Start the runtime; then, when asked, build a case and measure it.
-
-    First the memory of its first call, then the time of further ones.
-    """
+    """Build a case, measure the memory of its first call, then the time of further ones."""
     case, runtime = order.case, runtimes.load(order.case.runtime)
     ours = placement.threads()
     runtimes.start(order)  # first: what describes JAX would start it with all threads
     where = environment(runtime.describe(), order.threads) | allowances.stored(case.runtime)
-    pipe.send_bytes(numbers(0, 0))  # the runtime has started, as those of others meanwhile
-    pipe.recv_bytes()
     if order.paper:
         _check_unchanged(case, order.paper.file, case.network.file_digest())
     begin_bytes, prepared = resident(), list[runtimes.Prepared]()

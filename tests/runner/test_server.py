@@ -83,20 +83,6 @@ def test_a_child_that_hangs_is_stopped_at_the_timeout(children, behaviour):
     assert (answer.outcome, answer.detail) == ("timeout", "no result within 1 s")
 
 
-def test_a_child_that_has_started_builds_its_case_when_it_is_asked_to(children):
-    order = Order(replace(CASE, label="crashes"), None, 0, None)
-    one = children.servers[MISBEHAVING].child(worker.measure, order)
-    try:
-        assert one.hear(20, 20) == (0, 0)
-        time.sleep(0.3)
-        assert one._process.is_alive()
-        one.ask(worker.BUILD)
-        one.hear(20, 20)
-        assert one.reply.outcome == "crashed"
-    finally:
-        one.end()
-
-
 def test_no_child_outlives_its_launch(children):
 
     outcome(children, "hangs", timeout_s=0.5)
