@@ -42,6 +42,7 @@ def test_what_is_read_is_bounded_and_the_page_says_how(tmp_path):
         (suites, "LARGEST"),
         (pytest_benchmark, "LARGEST"),
         (stored, "LARGEST"),
+        (stored, "LARGEST_GRAPH"),
     ):
         assert f"`{units.binary(getattr(module, name))}`" in page, (module, name)
     for count in (store.MOST_BAD, suites.MOST_CASES, plan.WIDEST, paths.DEEPEST):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cnnbench import blocks, units
+from cnnbench import blocks, paths, units
 from cnnbench.errors import CnnbenchError, ShapeError, TargetError, UnknownNameError, unknown
 from cnnbench.graph import DTYPES, PRECISIONS, Graph, check_dtype, in_precision
 from cnnbench.networks.applications import SIZES, SMALLEST
@@ -229,12 +230,16 @@ class Network:
             return ""
         import hashlib  # here: the catalogue needs no file
 
-        path = Path(self.source or self.target)
-        path = path / "saved_model.pb" if path.is_dir() else path
+        from cnnbench.networks import stored
+
+        path, most = Path(self.source or self.target), sys.maxsize
+        if path.is_dir():
+            path, most = path / "saved_model.pb", stored.LARGEST_GRAPH
         try:
+            paths.check_file(path, most, TargetError, "")
             with open(path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        except OSError:
+        except (OSError, TargetError):
             return ""  # whoever opens it says what is wrong
 
     def in_keras(self, graph: Graph) -> tuple[Graph, Any]:

@@ -15,7 +15,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from cnnbench import blocks
+from cnnbench import blocks, paths
 from cnnbench.errors import CnnbenchError, TargetError, no_framework
 from cnnbench.networks import Network, applications, fitting, policies, stored
 from cnnbench.networks.symbolic import reason
@@ -300,6 +300,7 @@ def _of_the_user(target: str) -> Iterator[None]:
 
 def _saved_model(path: Path) -> Any:
     """A SavedModel, as the one layer as which Keras 3 can read it."""
+    _check_files(path)
     keras = _keras()
     import tensorflow as tf
 
@@ -316,6 +317,21 @@ def _saved_model(path: Path) -> Any:
     layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
     (symbol,) = symbols.values()
     return keras.Model(symbol, layer(symbol), name=path.name)
+
+
+def _check_files(path: Path) -> None:
+    """Refuse a SavedModel that TensorFlow would read without an end.
+
+    Raises:
+        TargetError: one of its files is a pipe or a device, or its graph is too large.
+    """
+    graphs = [path / "saved_model.pb", path / "saved_model.pbtxt"]
+    others = [path / "fingerprint.pb", *(path / "variables").glob("*")]
+    for found in (x for x in (*graphs, *others) if os.path.exists(x)):
+        most = (
+            stored.LARGEST_GRAPH if found in graphs else sys.maxsize
+        )  # weights may be of any size
+        paths.check_file(found, most, TargetError, "keep the weights out of the graph")
 
 
 def _keras() -> Any:

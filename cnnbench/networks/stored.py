@@ -18,6 +18,9 @@ from cnnbench.networks.symbolic import reason
 LARGEST = 2**26
 """Bytes of a configuration that is still read; that of a model of 1,000 layers is 2**20."""
 
+LARGEST_GRAPH = 2**30
+"""Bytes of the graph of a SavedModel; the weights stand beside it."""
+
 _ELSE = "give a function that makes the model, as package.module:name"
 
 APPLICATIONS = "data/applications.zip"

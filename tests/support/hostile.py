@@ -1,8 +1,7 @@
 """Files as strangers make them: what all fuzzers of them share.
 
 `CNNBENCH_FUZZ=2000 python -m pytest tests -k somebody_changed` tries ten times as many inputs. Each
-follows from
-its number alone.
+follows from its number alone.
 """
 
 import hashlib
