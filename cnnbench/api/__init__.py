@@ -16,18 +16,15 @@ from cnnbench.api.analysis import (
 )
 from cnnbench.api.claims import Verified, verify
 from cnnbench.api.machines import Profiled, doctor, predict, profile, roofline
-from cnnbench.api.runs import (
+from cnnbench.api.runs import Finished, report, results, run
+from cnnbench.api.stored import (
     Exported,
-    Finished,
     compare,
     export,
     gate,
     history,
     list_baselines,
     remove_baseline,
-    report,
-    results,
-    run,
     save_baseline,
 )
 from cnnbench.api.sweeps import sweep

@@ -57,7 +57,8 @@ def advise(
         CnnbenchError: what `run` raises; there is no such way.
     """
     from cnnbench import runtimes
-    from cnnbench.api.runs import is_suite, run
+    from cnnbench.api.runs import run
+    from cnnbench.cases.asked import is_suite
     from cnnbench.host.environment import cores
     from cnnbench.machine.advice import of_runs
 

@@ -1,31 +1,24 @@
-"""Runs, of networks or of a suite: made, reported, compared, kept as baselines, exported."""
+"""Runs, of networks or of a suite: made, and reported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import networks
-from cnnbench.errors import CnnbenchError, unknown
-from cnnbench.networks import Network
-from cnnbench.records import Record, Records, one_line, plain
+from cnnbench.errors import CnnbenchError
+from cnnbench.records import Record
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from cnnbench.cases.case import Case
     from cnnbench.cases.plan import Plan
-    from cnnbench.cases.suites import Suite
     from cnnbench.runner.loop import Ending, Progress
     from cnnbench.runner.session import Opened, Session
-    from cnnbench.runs.baselines import Baseline
-    from cnnbench.runs.comparison import RunComparison
-    from cnnbench.runs.gate import Gate, Most
-    from cnnbench.runs.history import History
     from cnnbench.runs.store import PredictedRise, Run
 
 
@@ -162,7 +155,7 @@ def run(
         CnnbenchError: anything wrong with these, before anything is measured.
     """
     from cnnbench import runtimes, stats
-    from cnnbench.cases import suites
+    from cnnbench.cases import asked, suites
     from cnnbench.cases.case import parsed_device
     from cnnbench.networks.inputs import several
     from cnnbench.runner import planning, session
@@ -183,7 +176,7 @@ def run(
         "data": data,
     }
     counts, calling = _counts("threads", threads), _counts("clients", clients)
-    with _suite(targets, dict(params or {}), imports, grid) as suite:
+    with asked.suite(targets, dict(params or {}), imports, grid) as suite:
         counts = counts or list(dict.fromkeys(suite.threads))
         calling = calling or list(dict.fromkeys(suite.clients))
         folder = session.chosen(suite.name, out, resume)
@@ -243,6 +236,14 @@ def run(
             with suppress(CnnbenchError):  # nothing was measured on two kinds: each has its page
                 page = report(*(one.folder for one in found), out=folder)
         return replace(first, page=page, others=tuple(others))
+
+
+def _counts(name: str, given: int | Sequence[int] | None) -> list[int]:
+    """One number or several, each once."""
+    counts = [given] if isinstance(given, int) else list(dict.fromkeys(given or ()))
+    if wrong := [count for count in counts if type(count) is not int or count < 1]:
+        raise CnnbenchError(f"{name} must be a whole number of at least 1; got {wrong[0]!r}")
+    return counts
 
 
 def _measured(opened: Opened, progress: Progress, ceilings: bool) -> Ending:
@@ -332,267 +333,3 @@ def results(folder: Path | str) -> DataFrame:
     from cnnbench.runs.store import read
 
     return PER["case"](read(Path(folder)))
-
-
-def compare(
-    base: Path | str,
-    new: Path | str | None = None,
-    *,
-    metric: str = "time",
-    blocks: tuple[str, str] | None = None,
-) -> RunComparison:
-    """Compare two runs case by case, or two blocks of one run.
-
-    `.gate(0.05)` of the result says whether a case became worse by more than 5 %, see there for
-    limits of single cases; `.records()` is for a pandas frame, and `.to_json()` has plain values.
-
-    Args:
-        base: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
-        new: the same; None if two blocks are compared.
-        metric: time, memory, params or flops.
-        blocks: the labels of two blocks of `base`, which are paired launch by launch.
-
-    Raises:
-        CnnbenchError: there is no such run or block, or they have no case in common.
-    """
-    from cnnbench.runs import comparison, recording
-
-    if (new is None) == (blocks is None):
-        raise CnnbenchError(
-            "compare takes two runs, or one run and two of its blocks; one run alone can be held "
-            "against a limit, as --max-time 20ms or cnnbench.gate(run, max_time='20ms')"
-        )
-    left = recording.read(str(base))
-    if blocks:
-        before, after = map(left.of_block, blocks)
-        return comparison.compare(before, after, metric, paired=True)
-    return comparison.compare(left, recording.read(str(new)), metric)
-
-
-def history(
-    *runs: Path | str,
-    metric: str = "time",
-    since: str = "",
-    report: Path | str | None = None,
-    figure: Path | str | None = None,
-) -> History:
-    """How the time or memory of each case went over many runs, and where it changed its level.
-
-    `.slower` of the result has the cases that became slower, or take more, `.records()` is for a
-    pandas frame, and `.to_json()` has plain values.
-
-    Args:
-        *runs: folders of runs, runs, baselines, or files of pytest-benchmark and folders of them,
-            where each file is a run; all baselines if there are none.
-        metric: time, or memory: the rise of the peak by the first call.
-        since: only runs from then on: a date as 2026-11-30, so many days as 30d, or the commit of
-            the project at which they begin. All runs if empty.
-        report: a folder to write a page, its figure and history.csv into.
-        figure: a file for the figure alone: .png, .svg or .pdf.
-
-    Raises:
-        CnnbenchError: there is no such run, or none since then.
-    """
-    from cnnbench.runs.history import history
-
-    if figure is not None:
-        from cnnbench.reporting import style
-
-        style.check(Path(figure))
-    found = history([str(run) for run in runs], since, metric=metric)
-    if report is not None or figure is not None:
-        from cnnbench.reporting.runs import history as page
-
-        if report is not None:
-            page.write(found, Path(report))
-        if figure is not None:
-            style.write(lambda: page.draw(found), Path(figure))
-    return found
-
-
-def gate(
-    run: Path | str,
-    *,
-    max_time: Most = None,
-    max_memory: Most = None,
-    max_params: Most = None,
-    max_flops: Most = None,
-) -> Gate:
-    """Whether each case of one run keeps its limits; of two runs see `RunComparison.gate`.
-
-    Args:
-        run: a run's folder, a baseline, or pytest-benchmark's JSON (a file, or a folder).
-        max_time: the most seconds of a call, or as text: 20ms. Or several by the cases that they
-            are for, `{"*": "20ms", "resnet50 *": "50ms"}`, where keys are shell patterns of whole
-            names, and of those that match a case the last counts. So for the next three.
-        max_memory: the most bytes by which the first call raises the peak memory.
-        max_params: the most parameters.
-        max_flops: the most FLOPs of a call.
-
-    Raises:
-        CnnbenchError: there is no such run, no limit, or a pattern that matches no case.
-    """
-    from cnnbench.runs import gate, recording
-
-    most = {"time": max_time, "memory": max_memory, "params": max_params, "flops": max_flops}
-    return gate.of_series(recording.read(str(run)).series, most)
-
-
-def save_baseline(name: str, run: Path | str, *, replace: bool = False) -> Path:
-    """Keep a copy of a run under a name; returns its folder. See `cnnbench.runs.baselines.save`."""
-    from cnnbench.runs import baselines
-
-    return baselines.save(name, Path(run), replace=replace)
-
-
-def list_baselines() -> list[Baseline]:
-    """The baselines that there are, in the order of their names."""
-    from cnnbench.runs.baselines import read_all
-
-    return Records(read_all())
-
-
-def remove_baseline(name: str) -> None:
-    """Delete a baseline; see `cnnbench.runs.baselines.remove`."""
-    from cnnbench.runs import baselines
-
-    baselines.remove(name)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Exported(Record):
-    """A run for another tool.
-
-    Args:
-        format: csv, parquet or pytest-benchmark.
-        data: the bytes of the file.
-        path: where they were written, if anywhere.
-        left_out: the cases for which the format has no place.
-    """
-
-    format: str
-    data: bytes
-    path: Path | None = None
-    left_out: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        facts = (f"{key} {value}" for key, value in self.to_json().items() if value)
-        return one_line(self, *facts)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; of the data only the size in bytes."""
-        values = {"format": self.format, "bytes": len(self.data)}
-        return values | {"path": plain(self.path), "left_out": plain(self.left_out)}
-
-
-def export(
-    run: Path | str, format: str = "csv", *, per: str = "case", out: Path | None = None
-) -> Exported:
-    """Export a stored run to other tools.
-
-    Args:
-        run: its folder, or a baseline.
-        format: csv, parquet or pytest-benchmark.
-        per: what one row of csv or parquet is: a case, a launch or a call.
-        out: the file to write; nothing is written if None.
-
-    Raises:
-        StoreError: there is no run, or nothing in it, or the file cannot be written.
-        CnnbenchError: the format is unknown, or its library is not installed.
-    """
-    from cnnbench.reporting.runs import exported
-    from cnnbench.runs import pytest_benchmark, recording
-
-    stored = recording.run(str(run))
-    left_out: list[str] = []
-    if format == "pytest-benchmark":
-        text, left_out = pytest_benchmark.write(stored)
-        data = text.encode()
-    else:
-        data = exported.export(stored, format, per)
-    if out is not None:
-        pytest_benchmark.save(out, data)
-    return Exported(format, data, out, tuple(left_out))
-
-
-def _counts(name: str, given: int | Sequence[int] | None) -> list[int]:
-    """One number or several, each once."""
-    counts = [given] if isinstance(given, int) else list(dict.fromkeys(given or ()))
-    if wrong := [count for count in counts if type(count) is not int or count < 1]:
-        raise CnnbenchError(f"{name} must be a whole number of at least 1; got {wrong[0]!r}")
-    return counts
-
-
-@contextmanager
-def _suite(
-    targets: Sequence[Any], params: dict[str, Any], imports: Sequence[str], grid: dict[str, Any]
-) -> Iterator[Suite]:
-    """What is asked for as a suite; Keras models are in files as long as this lasts."""
-    import tempfile
-
-    from cnnbench.cases import suites
-
-    name = targets[0] if targets else "tutorial"
-    if len(targets) < 2 and isinstance(name, (str, Path)) and is_suite(str(name)):
-        usual = {"inputs": None, "batches": [1], "modes": [], "dtypes": [], "data": ""}
-        given = [key for key, value in grid.items() if value != usual[key]]
-        given += ["imports"] * bool(imports)
-        if given or params:
-            raise CnnbenchError(
-                f"{name} is a suite, which has its own sizes, batches, modes and parameters; "
-                f"got {', '.join([*given, *params])} beside it"
-            )
-        yield suites.load(str(name))
-        return
-    with tempfile.TemporaryDirectory(prefix="cnnbench-models-") as models:
-        yield suites.of_networks(_labelled(targets, params, imports, Path(models)), **grid)
-
-
-def is_suite(name: str) -> bool:
-    """Whether a text names a suite; what names a network too is refused."""
-    from cnnbench.cases import suites
-
-    if name.endswith(".toml"):
-        return True
-    if name not in suites.names():
-        return False
-    if networks.is_known(name) and (
-        not Path(name).is_dir() or Path(name, "saved_model.pb").exists()
-    ):
-        raise CnnbenchError(
-            f"{name} is both a suite and a network here; write ./{name} for the network, or run "
-            "the suite from another folder"
-        )
-    return True
-
-
-def _labelled(
-    targets: Sequence[Any], params: dict[str, Any], imports: Sequence[str], models: Path
-) -> dict[str, Network]:
-    """The networks by their labels, in the order in which they were named."""
-    from cnnbench.cases import suites
-
-    asked: list[tuple[str, Any]] = []
-    for target in targets:
-        if isinstance(target, Mapping):
-            asked += [(str(label), value) for label, value in target.items()]
-        else:
-            asked.append(("", target))
-    known: dict[str, Network] = {}
-    for label, target in asked:
-        if str(target) in suites.names():
-            raise CnnbenchError(f"{target} is a suite; run it by itself, or name networks only")
-        network = networks.named(target, params=params, imports=imports)
-        try:
-            network.check()
-        except CnnbenchError as error:
-            if isinstance(target, str) and not networks.is_known(target):
-                see = "see cnnbench list; a suite file ends in .toml"
-                every = (*suites.names(), *networks.names())
-                raise unknown("network or suite", target, every, see) from None
-            raise error
-        label = label or networks.short(network)
-        if label in known:
-            raise CnnbenchError(f"two networks are called {label}; give them names of their own")
-        known[label] = networks.saved(network, label, models) if network.given else network
-    return known

@@ -46,17 +46,17 @@ _COMMANDS: _Table = {
         "report runs/laptop runs/server --out reports/machines",
     ),
     "compare": (
-        "runs:compare",
+        "stored:compare",
         "compare reports/before reports/after",
         "compare main reports/after --fail-above 5% --max-time 20ms",
     ),
     "history": (
-        "runs:history",
+        "stored:history",
         "history runs --since 30d --fail-on-change",
         "history runs --metric memory --report reports/history",
     ),
     "export": (
-        "runs:export",
+        "stored:export",
         "export reports/mine --per launch --out launches.csv",
         "export reports/mine --format pytest-benchmark --out mine.json",
     ),
@@ -85,12 +85,12 @@ _COMMANDS: _Table = {
 }
 _OF_BASELINES: _Table = {
     "save": (
-        "runs:save",
+        "stored:save",
         "baseline save main reports/mine",
         "baseline save main reports/newer --replace",
     ),
-    "list": ("runs:list_", "baseline list", "baseline list --format json"),
-    "remove": ("runs:remove", "baseline remove main", "baseline remove before-the-upgrade"),
+    "list": ("stored:list_", "baseline list", "baseline list --format json"),
+    "remove": ("stored:remove", "baseline remove main", "baseline remove before-the-upgrade"),
 }
 
 
