@@ -16,7 +16,7 @@ from cnnbench.layers.merge import add
 from cnnbench.layers.norm import batch_normalization
 from cnnbench.networks.applications import SIZES
 from cnnbench.reporting.analysis import diagram
-from cnnbench.reporting.analysis.diagram import boxes, of_graph
+from cnnbench.reporting.analysis.boxes import boxes, edges_of, of_graph
 from cnnbench.reporting.analysis.layered import layout
 
 CONVNEXT = [f"convnext_small_stage_{stage}_block_0" for stage in range(4)]
@@ -33,7 +33,7 @@ def said(found):
 def arrows(one):
     """The pairs of boxes with an arrow, by the first line of each."""
     found = boxes(one)
-    return {(found[a].texts[0], found[b].texts[0]) for a, b in diagram._edges(one, found)}
+    return {(found[a].texts[0], found[b].texts[0]) for a, b in edges_of(one, found)}
 
 
 def drawn(*networks):
@@ -141,7 +141,7 @@ def test_every_application_has_few_boxes_and_arrows_to_later_ones(name):
     assert sorted(place for box in found for place in box.members) == [
         *range(len(one.wiring.words))
     ]
-    edges = diagram._edges(one, found)
+    edges = edges_of(one, found)
     assert all(a < b for a, b in edges)
     assert {b for _, b in edges} == {*range(1, len(found))}
     assert {a for a, _ in edges} == {*range(len(found) - 1)}
@@ -167,8 +167,8 @@ def test_blocks_that_read_each_other_are_one_box():
 def test_boxes_do_not_overlap_and_arrows_go_down_from_box_to_box(name):
     one = network(name)
     found = boxes(one)
-    edges = diagram._edges(one, found)
-    sizes = [box.size for box in found]
+    edges = edges_of(one, found)
+    sizes = [diagram.size_of(box) for box in found]
     places = layout(sizes, edges, 0.16, 0.5)
     assert places.ways.keys() == edges.keys()
     for (a, (ax, ay)), (b, (bx, by)) in combinations(enumerate(places.centres), 2):

@@ -8,7 +8,7 @@ from functools import partial
 from cnnbench import units
 from cnnbench.cases.paper import QUANTITIES
 from cnnbench.reporting.analysis import diagram
-from cnnbench.reporting.analysis.diagram import Architecture
+from cnnbench.reporting.analysis.boxes import Architecture
 from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.compared_blocks import ComparedBlocks, Pair, over_runtimes
 from cnnbench.reporting.runs.data import Data, numbered
