@@ -20,7 +20,8 @@ from cnnbench.prediction.forecast import Expected, LayerTime, Prediction
 from cnnbench.runs.baselines import Baseline
 from cnnbench.runs.comparison import CaseChange, EnvironmentDifference, RunComparison
 from cnnbench.runs.gate import Gate, LimitedCase
-from cnnbench.runs.history import CaseHistory, History, HistoryPoint, HistoryRun, LevelChange
+from cnnbench.runs.history import CaseHistory, History, HistoryPoint, LevelChange
+from cnnbench.runs.seen import HistoryRun
 
 __all__ = ["Candidate", "Capacity", "Choice", "Cost", "Formula", "Graph", "LayerCost", "ToolCount"]
 __all__ += ["Agreement", "Exported", "JudgedClaim", "MeasuredRows", "Sweep", "Training", "Verified"]

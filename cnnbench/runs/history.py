@@ -9,20 +9,18 @@ file of pytest-benchmark is a run, whose times are taken.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from statistics import stdev
 from typing import Any
 
 from cnnbench import stats
-from cnnbench.errors import CnnbenchError, StoreError, unknown
+from cnnbench.errors import unknown
 from cnnbench.records import Record, one_line
-from cnnbench.runs import baselines, pytest_benchmark, recording, store
-from cnnbench.runs.result import Result, allowance, results
+from cnnbench.runs import recording, seen
+from cnnbench.runs.seen import HistoryRun, Measured
 from cnnbench.stats import Estimate, RatioVerdict
 
 FEWEST = 4
@@ -32,34 +30,6 @@ PACE = "times the reference"
 SECONDS = "seconds"
 BYTES = "bytes"
 METRICS = ("time", "memory")
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRun(Record):
-    """One run of a history.
-
-    Args:
-        name: of its folder, or of the baseline.
-        started: when its first launch began, seconds since the epoch; None if that is not known.
-        commit: of the project in whose folder it was made, with "+" if files differed; empty
-            outside of git, and in runs that did not record it.
-    """
-
-    name: str
-    started: float | None
-    commit: str = ""
-
-    @property
-    def date(self) -> str:
-        """2026-11-30 14:05 in UTC; empty if it is not known."""
-        if self.started is None:
-            return ""
-        return f"{datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M}"
-
-    @property
-    def label(self) -> str:
-        """The commit, or else the name."""
-        return self.commit or self.name
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -244,20 +214,11 @@ def history(
     """
     if metric not in METRICS:
         raise unknown("metric of a history", metric, METRICS)
-    seen: list[_Seen] = []
-    notes: list[str] = []
-    for name, place in _named(_places(names)):
-        try:
-            seen.append(_seen(name, place, metric))
-        except StoreError as error:
-            notes.append(f"left out: {error}")
-    if not seen:
-        raise StoreError(notes[0] if notes else "there are no runs")
-    seen.sort(key=lambda one: (one.run.started or 0, one.run.name))
+    made, notes = seen.every(names, metric)
     if since:
-        seen = _since(since.strip(), seen, now or datetime.now(UTC))
-    series: dict[tuple[str, str], list[tuple[HistoryRun, _Measured]]] = {}
-    for one in seen:
+        made = seen.since(since.strip(), made, now or datetime.now(UTC))
+    series: dict[tuple[str, str], list[tuple[HistoryRun, Measured]]] = {}
+    for one in made:
         notes += one.notes
         for measured in one.cases:
             series.setdefault((measured.key, measured.machine), []).append((one.run, measured))
@@ -266,136 +227,12 @@ def history(
         case, said = _case(found, metric)
         cases.append(case)
         notes += said
-    runs = tuple(one.run for one in seen)
+    runs = tuple(one.run for one in made)
     return History(runs, tuple(cases), tuple(dict.fromkeys(notes)), metric)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What remains of a case when its run has been read: numbers, not launches.
-
-    `paces` are times by that of the reference; `values` are times, or peaks. `drift` and `layout`
-    are what the machine's runs differ by beyond their launches.
-    """
-
-    key: str
-    name: str
-    machine: str
-    facts: Mapping[str, str]
-    digest: str
-    paces: tuple[float, ...]
-    values: tuple[float, ...]
-    drift: float = stats.DRIFT
-    layout: float = stats.LAYOUT
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    run: HistoryRun
-    cases: tuple[_Measured, ...]
-    notes: tuple[str, ...]
-
-
-def _places(names: Sequence[str]) -> list[Path]:
-    """The folders of all runs, and the files of pytest-benchmark, each once."""
-    if not names:
-        names = baselines.names()
-        if not names:
-            raise CnnbenchError(
-                "there is no baseline; name a folder of runs, or keep some with "
-                "cnnbench baseline save NAME RUN"
-            )
-    found: list[Path] = []
-    for name in names:
-        if recording.benchmarks(name):
-            found += sorted(Path(name).glob("*.json")) if Path(name).is_dir() else [Path(name)]
-        else:
-            found += recording.folders(name)
-    return list({place.resolve(): place for place in found}.values())
-
-
-def _named(places: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """A name for each place: its last part, or all of it where that is not the only one."""
-    last = [place.resolve().name.removesuffix(".json") for place in places]
-    for name, place in zip(last, places, strict=True):
-        yield (name if last.count(name) == 1 else str(place)), place
-
-
-def _seen(name: str, place: Path, metric: str) -> _Seen:
-    if place.suffix == ".json" and place.is_file():
-        return _benchmarks(name, place, metric)
-    run = store.read(place)
-    joined, problems = results(run)
-    launches = [m for m in run.measurements if m.ok]
-    commits = dict.fromkeys(str(m.environment.get("project_commit") or "") for m in launches)
-    said = [f"{name}: left out: {line}" for line in (*problems, *run.bad_lines)]
-    if len(commits) > 1:
-        said.append(f"{name}: its launches are of several commits, {', '.join(commits)}")
-    started = min((m.started for m in launches if m.started), default=None)
-    cases = []
-    for r in joined:
-        if len(r.machines) > 1:
-            said.append(f"{name}: left out: {r.name}: measured on several machines")
-        elif r.samples if metric == "time" else all(r.peaks) and r.peaks:
-            cases.append(_measured(r, metric))
-        else:
-            why = "no peak that rose" if metric == "memory" and r.samples else r.outcome
-            said.append(f"{name}: no {metric} of {r.name}: {why}")
-    return _Seen(HistoryRun(name, started, next(iter(commits), "")), tuple(cases), tuple(said))
-
-
-def _measured(r: Result, metric: str) -> _Measured:
-    first = next(m for m in r.launches if m.ok)
-    versions = first.environment.get("versions")
-    facts = {"reference": first.reference}
-    facts |= versions if isinstance(versions, dict) else {}
-    paces: tuple[float, ...] = ()
-    values = tuple(map(float, r.peaks))
-    if metric == "time":
-        # With every launch beside the reference, or with none.
-        paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
-        values = tuple(stats.medians(r.samples.values()))
-    return _Measured(
-        r.case.id,
-        r.name,
-        r.machines[0],
-        facts,
-        r.paper.digest,
-        paces,
-        values,
-        allowance("drift", r),
-        allowance("layout", r),
-    )
-
-
-def _benchmarks(name: str, file: Path, metric: str) -> _Seen:
-    """The benchmarks of a file of pytest-benchmark, of which each is a case."""
-    found = pytest_benchmark.read(file)
-    known = found.environment
-    said = []
-    several = [key for key in ("cpu", "cores", "threads") if len(known.get(key, ())) > 1]
-    if several:
-        raise StoreError(f"{file} was measured on several machines: they differ in {several[0]}")
-    counts = [f"{known[key][0]} {key}" for key in ("cores", "threads") if key in known]
-    machine = ", ".join([*known.get("cpu", ("unknown processor",)), *counts])
-    facts = {
-        key.removeprefix("versions."): ", ".join(values)
-        for key, values in known.items()
-        if key.startswith("versions.")
-    }
-    cases = []
-    for one in found.series:
-        values = stats.medians(list(one.launches(metric).values()))
-        if values:
-            cases.append(_Measured(one.key, one.name, machine, facts, "", (), tuple(values)))
-        else:
-            said.append(f"{name}: no {metric} of {one.name}: {one.why_missing(metric)}")
-    commit = next(iter(known.get("project_commit", ())), "")
-    return _Seen(HistoryRun(name, found.started, commit), tuple(cases), tuple(said))
-
-
 def _case(
-    found: Sequence[tuple[HistoryRun, _Measured]], metric: str
+    found: Sequence[tuple[HistoryRun, Measured]], metric: str
 ) -> tuple[CaseHistory, list[str]]:
     """One series, and what to know of it."""
     said = []
@@ -445,38 +282,3 @@ def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:
 def _error(values: Sequence[float]) -> float:
     """The standard error of the logarithm of their geometric mean."""
     return stdev(map(math.log, values)) / math.sqrt(len(values))
-
-
-def _since(text: str, seen: Sequence[_Seen], now: datetime) -> list[_Seen]:
-    """The runs since a date, a number of days or a commit."""
-    if since := _date(text, now):
-        kept = [one for one in seen if (one.run.started or 0) >= since.timestamp()]
-        if not kept:
-            newest = seen[-1].run
-            raise CnnbenchError(
-                f"no run since {text}; the newest, {newest.name}, is from "
-                f"{newest.date or 'an unknown date'}"
-            )
-        return kept
-    if not re.fullmatch(r"[0-9a-f]{4,40}", text):
-        raise CnnbenchError(
-            "--since must be a date as 2026-11-30, so many days as 30d, or a commit of at least 4 "
-            f"letters; got {text!r}"
-        )
-    commits = [one.run.commit.rstrip("+") for one in seen]
-    for place, commit in enumerate(commits):
-        if commit and (commit.startswith(text) or text.startswith(commit)):
-            return [*seen[place:]]
-    raise unknown("commit", text, {*commits} - {""}, "those of the runs")
-
-
-def _date(text: str, now: datetime) -> datetime | None:
-    if days := re.fullmatch(r"(\d{1,5}) ?d", text):
-        return now - timedelta(days=int(days[1]))
-    if not re.match(r"\d{4}-", text):
-        return None
-    try:
-        date = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -19,9 +19,9 @@ from cnnbench.runs.history import (
     PACE,
     CaseHistory,
     History,
-    HistoryRun,
     LevelChange,
 )
+from cnnbench.runs.seen import HistoryRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
