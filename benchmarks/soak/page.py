@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks import prose
 from benchmarks.prose import cells
 from benchmarks.runtimes import rows
-from benchmarks.soak.record import END, LAUNCHED, SESSIONS, TIMEOUT_S, End, Launch, Session
+from benchmarks.soak.record import END, SESSIONS, End
+from benchmarks.soak.session import LAUNCHED, TIMEOUT_S, Launch, Session
 from cnnbench import units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.style import COLOURS, WIDTH, Figure, figure

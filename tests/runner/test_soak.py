@@ -3,12 +3,14 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from benchmarks.runtimes import rows
-from benchmarks.soak import page, record, runtime
-from benchmarks.soak.record import END, LAUNCHED, SESSIONS, End, Launch, Session
+from benchmarks.soak import faults, page, record, runtime
+from benchmarks.soak.record import END, SESSIONS, End
+from benchmarks.soak.session import LAUNCHED, Launch, Session, Soak, key
 from cnnbench.reporting import formats
 from cnnbench.schema import record as checked
 from tests.support import ROOT
@@ -16,15 +18,13 @@ from tests.support import ROOT
 COMMITTED = ROOT / "reports" / "soak"
 EACH = 3
 """Launches of a case, so that a dozen cases have enough for all of the faults."""
-FAULTS = (record.parent_killed, record.server_killed, record.launch_damaged)
+FAULTS = (faults.parent_killed, faults.server_killed, faults.launch_damaged)
 
 
 @pytest.fixture(scope="module")
 def soaked(tmp_path_factory):
     out, work = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("work")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "LAUNCHES", EACH)
-        record.record(out, work, cases=12, seed=3, faults=FAULTS, each=1)
+    record.record(out, work, cases=12, seed=3, faults=FAULTS, launches=EACH)
     sessions = rows.read(out / SESSIONS, Session)
     return (
         rows.read(out / LAUNCHED, Launch),
@@ -55,13 +55,13 @@ def test_nothing_is_lost_and_the_run_is_completed(soaked):
 
 
 def test_a_launch_that_is_not_in_the_file_is_missed(tmp_path):
-    soak = record.Soak(tmp_path, tmp_path, 1, record.Random(1))
+    soak = Soak(tmp_path, tmp_path, 1, Random(1))
     soak.run.mkdir()
     case = {"target": "vgg_block", "inputs": [[8, 8, 3]], "params": {}}
     lines = [{"type": "launch", "case": case, "launch": number} for number in (0, 1)]
     soak.file.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"type": "laun')
-    assert soak.stored() == {record.key(line): 1 for line in lines}
-    soak.finished = {record.key(lines[0]), ("another", 0)}
+    assert soak.stored() == {key(line): 1 for line in lines}
+    soak.finished = {key(lines[0]), ("another", 0)}
     assert soak.finished - soak.stored().keys() == {("another", 0)}
 
 
