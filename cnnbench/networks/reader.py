@@ -7,7 +7,7 @@ so that the two can be compared. The model is not changed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,7 @@ from cnnbench.networks.matching import (
     rule_takes,
 )
 from cnnbench.networks.operations import Operations, Repeated
+from cnnbench.networks.owned import Owned, own
 from cnnbench.networks.symbolic import (
     OpenSizeError,
     first_line,
@@ -77,7 +78,7 @@ class _Reader(Building):
     def __init__(self, dtype: str, keep_dtypes: bool) -> None:
         super().__init__(dtype, keep_dtypes)
         self.alive: list[Any] = []  # what was called: an identity is unique only while it lives
-        self.owned: set[int] = set()  # variables whose weights are in the graph
+        self.owned = Owned()
         self.alike = Alike()
         self.numbers: Counter[str] = Counter()  # of operations of TensorFlow
         self.types: dict[tuple[int, int], str] = {}  # of tensors that are no floats
@@ -105,7 +106,7 @@ class _Reader(Building):
     def left_over(self, model: Any) -> None:
         """A node for each layer that owns weights which nothing read so far uses."""
         for layer in model._flatten_layers():
-            weights = self.weights(_own(layer))
+            weights = self.owned.new(own(layer))
             if weights:
                 rule = Rule((0,), weights, saves="", window=None)
                 self.append(layer, type(layer).__name__, {}, [], rule, NO_CALL)
@@ -180,15 +181,15 @@ class _Reader(Building):
         }
         shapes = [known[id(x)] for x in tensors]
 
-        def own(function: Any) -> OwnActivation:
+        def of_users(function: Any) -> OwnActivation:
             return self.activation(function, layer.compute_dtype)
 
-        attrs, unknown = arguments(rule, layer, own)
+        attrs, unknown = arguments(rule, layer, of_users)
         attrs |= {name: value for name, value in options.items() if name in argument_names(rule)}
         given = shapes if merges(rule) else shapes[0]
         with rule_takes():
             result = self.graph.apply(op, rule, given, attrs, layer.name)
-        result, shared = self.owning(layer, repeated(result))
+        result, shared = self.owned.shared(layer, repeated(result), again=self.calls[id(layer)] > 0)
         return self.append(layer, op, attrs, [x for x in inputs if x], result, unknown, shared)
 
     def activation(self, function: Any, dtype: str) -> OwnActivation:
@@ -232,7 +233,7 @@ class _Reader(Building):
         rules = [node.rule for node in nodes]
         rule = Rule(
             outputs[0].shape,
-            weights=self.weights(call.operation.weights, call.operation),
+            weights=self.owned.new(call.operation.weights, call.operation),
             macs=sum(r.macs for r in rules),
             elementwise=sum(r.elementwise for r in rules),
             products=sum(r.products for r in rules),
@@ -255,7 +256,7 @@ class _Reader(Building):
             if hasattr(x, "shape"):
                 operands.append(shapes.get(id(x), tuple(x.shape)))
             if isinstance(x, keras.Variable):
-                weights += self.weights([x])
+                weights += self.owned.new([x])
         known = vars(call.operation).items()
         attrs = {k: v for k, v in known if not k.startswith("_") and k != "name"}
         first, *others = inferred(call, [tensor.shape for tensor in inputs])
@@ -287,31 +288,6 @@ class _Reader(Building):
             operation, name, op, attrs, inputs, rule, uncounted, dtypes, shared, trainable
         )
 
-    def owning(self, layer: Any, rule: Rule) -> tuple[Rule, tuple[Weight, ...]]:
-        """A rule with only those of its weights that no earlier node has, and the others.
-
-        Each weight is the variable of the layer that has its shape. Where as many do not pair,
-        the layer is read at another size than it was built for, and has the weights of its rule.
-        """
-        paired: list[tuple[str, Any]] = []
-        left = list(layer.weights)
-        for weight in rule.weights:
-            same = [v for v in left if tuple(v.shape) == weight.shape]
-            same = same or [v for v in left if prod(v.shape) == prod(weight.shape)]
-            if same:
-                paired.append((weight.name, same[0]))
-                left = [v for v in left if v is not same[0]]
-        if len(paired) < len(rule.weights) and len(layer.weights) in (0, len(rule.weights)):
-            self.owned.update(map(id, layer.weights))
-            again = self.calls[id(layer)] > 0
-            return (replace(rule, weights=()), rule.weights) if again else (rule, ())
-        named = [*paired, *((v.name, v) for v in left)]
-        new = {id(v) for _, v in named} - self.owned
-        self.owned |= new
-        owned = [replace(_weight(v, layer), name=name) for name, v in named if id(v) in new]
-        shared = [replace(_weight(v, layer), name=name) for name, v in named if id(v) not in new]
-        return replace(rule, weights=tuple(owned)), tuple(shared)
-
     def inside(
         self, call: Any, inputs: list[Tensor], read: Callable[[], list[Tensor]]
     ) -> list[Tensor]:
@@ -329,13 +305,13 @@ class _Reader(Building):
     def unless_it_fails(self) -> Iterator[None]:
         """Take back all that was read meanwhile if that fails."""
         nodes, names = len(self.graph.nodes), Counter(self.graph._names)
-        calls, owned, types = Counter(self.calls), set(self.owned), dict(self.types)
+        calls, owned, types = Counter(self.calls), set(self.owned.ids), dict(self.types)
         try:
             yield
         except BaseException:
             del self.graph.nodes[nodes:]
             self.graph._names, self.types = names, types
-            self.calls, self.owned = calls, owned
+            self.calls, self.owned.ids = calls, owned
             raise
 
     def followed(self, layer: Any, inputs: list[Tensor], invoke: Invoke) -> list[Tensor]:
@@ -352,7 +328,7 @@ class _Reader(Building):
                     outputs = way(layer, inputs, invoke)
                     unknown = sum(bool(node.uncounted) for node in self.graph.nodes[start:])
                     if unknown:
-                        unread = [v for v in layer.weights if id(v) not in self.owned]
+                        unread = [v for v in layer.weights if v not in self.owned]
                         raise _UncountedError(unknown + len(unread))
                     return outputs
             except KeyboardInterrupt:
@@ -401,7 +377,7 @@ class _Reader(Building):
         with unchanged(layer):
             found = tensorflow.traced(layer, specs, partial(invoke, layer.call), _is_node)
         start = len(self.graph.nodes)
-        add = self.layer_call, self.raw, self.weights, self.graph.scope_name
+        add = self.layer_call, self.raw, self.owned.new, self.graph.scope_name
         outputs = Operations(found, *add).read(inputs)
         self.own_weights(layer, start, inputs)
         return outputs
@@ -421,7 +397,7 @@ class _Reader(Building):
             if rule is not None:
                 return self.counted(call, op, rule, inputs, repeated)
             first, *others = (tuple(x.shape) for x in call.outputs)
-            weights = self.weights(call.operation.weights)
+            weights = self.owned.new(call.operation.weights)
             result = Rule(first, weights, others=tuple(others), window=None)
             given = [x for x in inputs if x]
             return self.append(call.operation, op, {}, given, result, layers.NO_RULE[op])
@@ -447,7 +423,7 @@ class _Reader(Building):
 
     def own_weights(self, layer: Any, start: int, inputs: list[Tensor]) -> None:
         """Give the variables of a composite layer itself to the first node inside it."""
-        weights = self.weights(_own(layer))
+        weights = self.owned.new(own(layer))
         if not weights:
             return
         if start == len(self.graph.nodes):
@@ -458,12 +434,6 @@ class _Reader(Building):
         rule = replace(node.rule, weights=(*node.rule.weights, *weights))
         self.graph.nodes[start] = replace(node, rule=rule)
 
-    def weights(self, variables: Iterable[Any], layer: Any = None) -> tuple[Weight, ...]:
-        """The weights of the variables that are not in the graph yet."""
-        new = [v for v in variables if id(v) not in self.owned]
-        self.owned.update(map(id, new))
-        return tuple(_weight(v, layer) for v in new)
-
     def uncounted(self, call: Any, inputs: list[Tensor], reason: str) -> list[Tensor]:
         """A node whose work is not known; Keras infers its shape, and its weights are its own."""
         operation = call.operation
@@ -472,7 +442,7 @@ class _Reader(Building):
         except OpenSizeError:
             first, *others = (tuple(size or 1 for size in x.shape) for x in call.outputs)
             reason = f"{reason}; the sizes after it depend on the data, and are taken as 1"
-        weights = self.weights(getattr(operation, "weights", ()))
+        weights = self.owned.new(getattr(operation, "weights", ()))
         rule = Rule(first, weights, others=tuple(others), window=None)
         return self.append(operation, type(operation).__name__, {}, inputs, rule, reason)
 
@@ -530,19 +500,6 @@ _PROGRAMS = ("Lambda", "TFSMLayer")
 
 _HOLDERS = ("Bidirectional", "RNN")
 """Layers of Keras that hold layers of the user's, which TensorFlow can trace."""
-
-
-def _own(layer: Any) -> list[Any]:
-    """The weights of a layer itself, without those of the layers inside it."""
-    return [*layer._trainable_variables, *layer._non_trainable_variables]  # no public name
-
-
-def _weight(variable: Any, layer: Any = None) -> Weight:
-    """A variable of Keras; its type is told where the layer's is another, or where it is packed."""
-    trainable = bool(variable.trainable and getattr(layer, "trainable", True))
-    usual = (getattr(layer, "variable_dtype", None), "float32", "float16", "bfloat16", "float64")
-    dtype = None if variable.dtype in usual else variable.dtype
-    return Weight(variable.name, tuple(variable.shape), trainable, dtype)
 
 
 def _tensors(outputs: Any) -> list[Any]:
