@@ -6,22 +6,15 @@ import sys
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
 from cnnbench import api, units
 from cnnbench.cli import options
-from cnnbench.cli.options import complete, show
+from cnnbench.cli.options import show
 
 
 def advise(
-    target: Annotated[
-        str,
-        Argument(
-            help="What `analyze` takes.",
-            metavar="TARGET",
-            autocompletion=complete(options.targets),
-        ),
-    ],
+    target: options.Target,
     ways: Annotated[
         str,
         Option(
@@ -35,11 +28,9 @@ def advise(
     import_: options.Imports = None,
     launches: Annotated[int, Option(min=1, help="Processes of each case.")] = 3,
     time_budget: Annotated[str, Option(help="For all launches: 4m.", metavar="TIME")] = "4m",
-    timeout: Annotated[
-        str, Option(help="For one launch, and to open a network.", metavar="TIME")
-    ] = "120s",
+    timeout: options.Timeout = "120s",
     runtime: options.Runtime = "tensorflow",
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: options.Quiet = False,
     format: options.Format = "table",
 ) -> None:
     """What makes it faster here? Changes, tried and measured.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,8 +80,7 @@ def verify(
         )
     if measure and run is not None:
         raise CnnbenchError("--run is for an existing run and --measure makes one; choose one")
-    if "" in (out, report, run):  # pathlib would take it for the current folder
-        raise CnnbenchError("--out, --report and --run must name a folder; got an empty name")
+    options.check_named(out=out, report=report, run=run)
     if figure is not None and len(claims or ()) != 1:
         raise CnnbenchError(f"--figure draws one claim; got {len(claims or ())}: name one")
     with watcher(quiet=not measure or format != "table", as_json=False) as progress:
@@ -99,15 +96,14 @@ def verify(
             runtime=runtime or "tensorflow",
             cluster=cluster,
             progress=progress,
-            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+            command=options.as_typed(),
             report=report,
             figure=figure,
         )
     page = verdicts.document(verified.claims, verified.run, bool(claims))
     print(show(page, format), end="")
     if format == "table":
-        made = {"report": verified.page, "figure": figure and Path(figure)}
-        print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
+        options.say(report=verified.page, figure=figure)
     if verified.ending and verified.ending.reason != "done":
         where = f" --cluster {cluster}" if cluster else ""
         print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -127,14 +126,7 @@ def roofline(
 
 
 def predict(
-    target: Annotated[
-        str,
-        Argument(
-            help="What `analyze` takes.",
-            metavar="TARGET",
-            autocompletion=complete(options.targets),
-        ),
-    ],
+    target: options.Target,
     input: options.Input = None,
     batch: options.Batch = 1,
     param: options.Params = None,
@@ -209,9 +201,7 @@ def profile(
     import_: options.Imports = None,
     launches: Annotated[int, Option(min=1, help="Processes.")] = 5,
     time_budget: Annotated[str, Option(help="For all launches: 60s, 5m.", metavar="TIME")] = "60s",
-    timeout: Annotated[
-        str, Option(help="For one launch, and to open a network.", metavar="TIME")
-    ] = "120s",
+    timeout: options.Timeout = "120s",
     threads: options.Threads = None,
     runtime: options.Runtimes = "tensorflow",
     figure: Annotated[
@@ -220,7 +210,7 @@ def profile(
     out: Annotated[
         str | None, Option(help="Keep the run in this folder, with its report.", metavar="FOLDER")
     ] = None,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: options.Quiet = False,
     format: options.Format = "table",
 ) -> None:
     """Where does the time go? Each layer, measured.
@@ -252,7 +242,7 @@ def profile(
             **{name: value for name, value in given.items() if value},
             timeout=units.parse_duration(timeout),
             progress=progress,
-            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+            command=options.as_typed(),
         )
     print(show(profiles.document(found, by, sort, top), format), end="")
     if figure is not None and found.profiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -83,6 +84,10 @@ Entry = Annotated[
         autocompletion=complete(blocks),
     ),
 ]
+Target = Annotated[
+    str,
+    Argument(help="What `analyze` takes.", metavar="TARGET", autocompletion=complete(targets)),
+]
 Batch = Annotated[int, Option(help="Samples per forward pass.")]
 DType = Annotated[
     str | None,
@@ -108,6 +113,8 @@ Top = Annotated[int | None, Option(min=1, help="Show only this many layers.")]
 Resume = Annotated[
     bool, Option("--resume", help="Continue the run in --out, or the newest, as planned.")
 ]
+Timeout = Annotated[str, Option(help="For one launch, and to open a network.", metavar="TIME")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress.")]
 Threads = Annotated[int | None, Option(min=1, help="Threads per operation.")]
 Runtimes = Annotated[
     str,
@@ -154,6 +161,25 @@ def show(page: Document, format: str) -> str:
     from cnnbench.reporting import terminal  # here: a pipe need not wait for rich
 
     return terminal.text(page, get_terminal_size().columns, wide=_wide.get())
+
+
+def say(**made: object) -> None:
+    """Where each thing is that was made."""
+    for what, place in made.items():
+        if place:
+            print(f"{what}: {place}")
+
+
+def as_typed() -> str:
+    """The command as somebody typed it."""
+    return shlex.join(["cnnbench", *sys.argv[1:]])
+
+
+def check_named(**options: str | None) -> None:
+    """Refuse an empty name, which pathlib would take for the current folder."""
+    for option, given in options.items():
+        if given == "":
+            raise CnnbenchError(f"--{option} must name a folder or a file; got an empty name")
 
 
 def given_names(options: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Annotated
 
 import typer
@@ -74,9 +73,7 @@ def run(
     time_budget: Annotated[
         str | None, Option(help="For all launches: 90s, 5m, 1h.", metavar="TIME")
     ] = None,
-    timeout: Annotated[
-        str, Option(help="For one launch, and to open a network.", metavar="TIME")
-    ] = "120s",
+    timeout: options.Timeout = "120s",
     seed: Annotated[int | None, Option(help="Of the order and the inputs.")] = None,
     threads: Annotated[
         str | None,
@@ -114,8 +111,7 @@ def run(
     from cnnbench.reporting.runs import summary
     from cnnbench.runner.progress import watcher  # here: `analyze` need not wait for pydantic
 
-    if out == "":  # which pathlib takes for the folder that we are in
-        raise CnnbenchError("--out must be a folder; got an empty name")
+    options.check_named(out=out)
     width = None if precision is None else units.parse_percent(precision)
     if width == 0:
         raise CnnbenchError("--precision must be more than 0%; no interval has no width")
@@ -143,7 +139,7 @@ def run(
             cluster=cluster,
             each_kind=each_kind,
             progress=progress,
-            command=shlex.join(["cnnbench", *sys.argv[1:]]),
+            command=options.as_typed(),
             ceilings=ceilings,
             profile=profile,
         )
@@ -214,6 +210,5 @@ def report(
     index.html and README.md. Of several runs, as on several machines or runtimes, each is a
     column, with ratios to the first.
     """
-    if out == "":  # pathlib would take it for the current folder
-        raise CnnbenchError("--out must be a folder; got an empty name")
+    options.check_named(out=out)
     print(f"report: {api.report(*runs, out=out, figures=options.listed(figures))}")

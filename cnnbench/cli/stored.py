@@ -149,13 +149,11 @@ def history(
     """
     from cnnbench.reporting.runs import history as pages
 
-    if "" in (report, figure):  # pathlib would take it for the current folder
-        raise CnnbenchError("--report and --figure must name a folder and a file; got nothing")
+    options.check_named(report=report, figure=figure)
     found = api.history(*(runs or ()), metric=metric, since=since, report=report, figure=figure)
     print(show(pages.document(found), format), end="")
     if format == "table":
-        made = {"report": report and Path(report) / "README.md", "figure": figure}
-        print("".join(f"{what}: {path}\n" for what, path in made.items() if path), end="")
+        options.say(report=report and Path(report) / "README.md", figure=figure)
     if format == "csv":
         for line in pages.remarks(found):
             print(line, file=sys.stderr)

@@ -95,8 +95,7 @@ def sweep(
     ] = None,
 ) -> None:
     """Every configuration of a block: the best, or the Pareto front."""
-    if out == "":  # pathlib would take it for the current folder
-        raise CnnbenchError("--out must name a folder; got an empty name")
+    options.check_named(out=out)
     if out and not measure:
         raise CnnbenchError("--out stores measurements; say how many rows with --measure")
     if cluster is not None and not measure:

@@ -307,7 +307,7 @@ def test_a_folder_of_runs_is_its_runs_and_holds_their_page(tmp_path, monkeypatch
     ("arguments", "message"),
     [
         (["a", "b"], "got 2 runs to put side by side; name a folder for their page with --out"),
-        (["a", "b", "--out", ""], "--out must be a folder"),
+        (["a", "b", "--out", ""], "--out must name a folder"),
         (["a", "b", "--out", "b"], "b holds a run, whose page would be lost"),
         (["a", "b", "--out", "sub/../a"], "holds a run, whose page would be lost"),
         (["a", "b", "--out", "other"], "other holds a run"),
