@@ -14,18 +14,33 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from cnnbench import claims, networks
+from cnnbench import api, claims, networks
 from cnnbench.api.machines import Profiled
 from cnnbench.claims import judged
 from cnnbench.cli import main
+from cnnbench.design_space.grid import Axis
+from cnnbench.design_space.rows import MeasuredRows
 from cnnbench.machine import profiling
 from cnnbench.machine.advice import Advice, Change
+from cnnbench.prediction import forecast
+from cnnbench.prediction.calibration import Calibration
+from cnnbench.prediction.model import Model
 from cnnbench.reporting import advice, formats, profiles
 from cnnbench.reporting.claims import verdicts
-from cnnbench.reporting.runs import benchmarks, compared_runs, history, page, summary
+from cnnbench.reporting.design_space import plane, sweep
+from cnnbench.reporting.prediction import forecast as predictions
+from cnnbench.reporting.runs import (
+    benchmarks,
+    compared_machines,
+    compared_runs,
+    history,
+    page,
+    summary,
+)
 from cnnbench.runs import baselines, comparison, pytest_benchmark, recording, store
 from cnnbench.runs.history import history as history_of
 from cnnbench.runs.result import results
+from cnnbench.runs.side_by_side import side_by_side
 from cnnbench.runs.store import FILE
 from tests.support import synthetic
 
@@ -100,7 +115,7 @@ OURS = ("vgg_block", "inception_module", "conv2d", "Fake CPU", "synthetic", "Lin
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """A run in whose lines every name and note stands as NAME."""
+    """Runs on two machines in whose lines every name and note stands as NAME."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "mine.toml").write_text(SUITE)
     plan = synthetic.plan(suite=str(folder / "mine.toml"))
@@ -114,24 +129,35 @@ def lines(tmp_path_factory):
         environment = {**m.environment, "project_commit": "NAME_commit"}
         return replace(m, check=check, environment=environment, profile=profile)
 
-    synthetic.write(folder / "run", plan, changed)
-    text = (folder / "run" / FILE).read_text()
-    for word in OURS:
-        text = text.replace(word, f"NAME_{word}")
-    return text
+    def elsewhere(m):
+        """The same on a machine on which what is wide is slow."""
+        factor = 100 if m.case.label == "NAME_wide" else 1
+        samples = tuple(factor * ns for ns in m.samples_ns)
+        environment = {**m.environment, "host": "NAME_elsewhere", "cores": 64}
+        return replace(m, samples_ns=samples, environment=environment)
+
+    found = {}
+    for machine, change in (("here", changed), ("there", elsewhere)):
+        text = synthetic.write(folder / machine, plan, change).joinpath(FILE).read_text()
+        for word in OURS:
+            text = text.replace(word, f"NAME_{word}")
+        found[machine] = text
+    return found
 
 
 @pytest.fixture
 def made(lines, tmp_path, monkeypatch):
-    """A function that makes the folder of the run with another text in the place of NAME."""
+    """A function that makes both folders with another text in the place of NAME."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNBENCH_HOME", str(tmp_path / "home"))
 
     def write(name):
-        folder = Path(f"run-{len([*Path().glob('run-*')])}")
-        folder.mkdir()
-        (folder / FILE).write_text(lines.replace("NAME", json.dumps(name)[1:-1]))
-        return folder
+        number = len([*Path().glob("here-*")])
+        for machine, text in lines.items():
+            folder = Path(f"{machine}-{number}")
+            folder.mkdir()
+            (folder / FILE).write_text(text.replace("NAME", json.dumps(name)[1:-1]))
+        return Path(f"here-{number}")
 
     return write
 
@@ -152,8 +178,41 @@ def claim_of(name, folder, monkeypatch):
     return judged.judge(claims.load())
 
 
+def beside(folder):
+    """A run and the one of the other machine."""
+    return side_by_side([str(folder), str(folder).replace("here", "there")])
+
+
+def predicted(name):
+    """What is predicted of a network by a calibration that somebody stored."""
+    Path("network.json").write_text(network(name))
+    machine = {"runtime": name, "mode": "graph", "cpu": name, "threads": 2}
+    time = Model({"call": 1e-3, f"{name}, MACs": 1e-9}, 0.9, 1.1, 9)
+    found = Calibration(machine, time, Model({"call": 1e6}, 0.9, 1.1, 9), 1e-9, 1e-9)
+    graph = networks.resolve("network.json").trace(None)
+    return forecast.forecast(graph, found, note=name)
+
+
+def swept(name, measured):
+    """A sweep over a parameter whose name and values somebody made up, and a refusal that says so.
+
+    `measured` are two results of a run, as those of its first rows.
+    """
+    found = api.sweep("vgg_block", {"n_filters": [4, 8, 16]}, (8, 8, 3))
+    values = tuple(f"{name}{n}" for n in range(3))
+    grid = replace(found.grid, axes=(Axis(name, values, False),), fixed={name: name})
+    return replace(
+        found,
+        grid=grid,
+        refused=1,
+        refusal=f"{name}={name}: {name}",
+        values={name: [values[n] for n in found.numbers]},
+        measured=MeasuredRows((0, 1), measured, 0.5),
+    )
+
+
 def documents(name, folder, monkeypatch):
-    """Every kind of page, of a stored run, of a claim and of a file of pytest-benchmark."""
+    """Every kind of page, of stored runs, of a claim and of a file of pytest-benchmark."""
     run = store.read(folder)
     assert run.bad_lines == ()
     assert run.plan.cases[0].label.startswith(name)
@@ -182,6 +241,12 @@ def documents(name, folder, monkeypatch):
     found["baselines"] = compared_runs.baselines(baselines.read_all())
     Path("x.json").write_text(pytest_benchmark.write(run)[0])
     found["benchmarks"] = benchmarks.document(recording.read("x.json"), name)
+    both = beside(folder)
+    assert both.changes
+    assert all(column.name.startswith(name) for column in both.columns)
+    found["side by side"] = compared_machines.document(both)
+    found["prediction"] = predictions.document(predicted(name), model=True)
+    found["sweep"] = sweep.document(swept(name, results(run)[0][:2]))
     return found
 
 
@@ -251,6 +316,7 @@ def test_figures_show_names_as_they_are(made):
     for written in (
         page.write(folder, (".svg", ".pdf")),
         history.write(history_of([str(folder)]), Path("h")),
+        compared_machines.write(beside(folder), Path("m"), (".svg", ".pdf")),
     ):
         text = written.with_name("index.html").read_text()
         names = {name for _, names in Elements(text).tags for name in names}
@@ -263,6 +329,9 @@ def test_figures_show_names_as_they_are(made):
         for drawing in drawings:
             root = ElementTree.parse(drawing).getroot()
             assert {element.tag.split("}")[1] for element in root.iter()} <= DRAWN
+    plane.plane(swept(evil, ()), Path("sweep.svg"))
+    root = ElementTree.parse("sweep.svg").getroot()
+    assert {element.tag.split("}")[1] for element in root.iter()} <= DRAWN | {"image"}  # of dots
 
 
 DRAWN = {"svg", "g", "path", "defs", "use", "clipPath", "rect", "style", "text", "tspan"}
