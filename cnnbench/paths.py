@@ -10,11 +10,14 @@ import json
 import os
 import re
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cnnbench import units
-from cnnbench.errors import CnnbenchError
+from cnnbench.errors import CnnbenchError, StoreError, one_line
 
 DEEPEST = 200
 """Levels of lists and tables in a file that are still read; a network of networks has some ten."""
@@ -117,6 +120,41 @@ def check_depth(data: Any) -> None:
 
 
 _TOO_DEEP = f"its lists and tables are nested too deeply, more than {DEEPEST} levels"
+
+
+def no_room(error: OSError) -> str:
+    """What to do where a temporary file cannot be written, after the reason."""
+    why = error.strerror or one_line(str(error))
+    return f"{why}; make room where temporary files are, or name another folder with TMPDIR"
+
+
+def temporary_file(prefix: str, suffix: str) -> str:
+    """A new temporary file, empty and closed, which the caller removes.
+
+    Raises:
+        StoreError: there is no room for one.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(suffix, prefix)
+    except OSError as error:
+        raise StoreError(f"a temporary file cannot be made: {no_room(error)}") from None
+    os.close(descriptor)
+    return name
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[str]:
+    """A new temporary folder, which is removed at the end.
+
+    Raises:
+        StoreError: there is no room for one.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        raise StoreError(f"a temporary folder cannot be made: {no_room(error)}") from None
+    with made as name:
+        yield name
 
 
 def replace_file(path: Path, content: bytes) -> None:

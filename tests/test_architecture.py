@@ -54,8 +54,8 @@ MAY = {
         "reporting": "errors units paths stats graph cost analysis host cases runs machine"
         " design_space claims prediction",
         # For a program, and for the command line.
-        "api": "errors units records stats rule graph cost blocks networks analysis host cases"
-        " crosscheck runtimes runs runner machine design_space claims prediction reporting",
+        "api": "errors units paths records stats rule graph cost blocks networks analysis host"
+        " cases crosscheck runtimes runs runner machine design_space claims prediction reporting",
         "types": "graph cost analysis crosscheck runs machine design_space claims prediction api",
         "benchmarking": "networks cases runtimes runs",
         "cli": "errors units blocks networks cases runtimes runs runner claims reporting api",

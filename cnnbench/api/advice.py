@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnbench import paths
 from cnnbench.errors import CnnbenchError, unknown
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def advise(
     notes: list[str] = []
     runs: list[Run] = []
     apart, ended = dict[str, float](), "done"
-    with tempfile.TemporaryDirectory(prefix="cnnbench-advice-") as folder:
+    with paths.temporary_folder("cnnbench-advice-") as folder:
 
         def measured(target: Any, **changed: Any) -> str:
             usual = {"runtime": first, "batch_size": batch_size, "input_shape": input_shape}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnbench import paths
 from cnnbench.api.analysis import Inputs, traced
 from cnnbench.errors import CnnbenchError, RuntimeMissingError
 from cnnbench.records import Record, one_line
@@ -259,7 +259,7 @@ def profile(
             raise CnnbenchError(f"{targets[0]} is a stored run, which is shown as it is, alone")
         found = _profiles(store.read(Path(targets[0])), "stored")
     else:
-        with tempfile.TemporaryDirectory(prefix="cnnbench-profile-") as folder:
+        with paths.temporary_folder("cnnbench-profile-") as folder:
             finished = run(
                 *targets,
                 out=out or Path(folder) / "run",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from cnnbench import networks
+from cnnbench import networks, paths
 from cnnbench.cases import suites
 from cnnbench.cases.suites import Suite
 from cnnbench.errors import CnnbenchError, unknown
@@ -32,7 +31,7 @@ def suite(
             )
         yield suites.load(str(name))
         return
-    with TemporaryDirectory(prefix="cnnbench-models-") as models:
+    with paths.temporary_folder("cnnbench-models-") as models:
         yield suites.of_networks(_labelled(targets, params, imports, Path(models)), **grid)
 
 

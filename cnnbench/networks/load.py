@@ -6,6 +6,7 @@ can be looked at on any machine.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -213,7 +214,10 @@ def save(model: Any, path: Path, imports: Sequence[str] = ()) -> None:
     try:
         model.save(path)
     except Exception as error:  # whatever Keras or the user's layers find wrong
-        raise TargetError(f"{model.name} cannot be saved: {reason(error)}; {_BY_NAME}") from None
+        why = f"{reason(error)}; {_BY_NAME}"
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            why = paths.no_room(error)
+        raise TargetError(f"{model.name} cannot be saved: {why}") from None
     if own and not imports:
         raise TargetError(
             f"{model.name} has classes of your own ({', '.join(own)}), which another process does "

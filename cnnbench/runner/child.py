@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -20,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from cnnbench import schema
+from cnnbench import paths, schema
 from cnnbench.cases.answer import Answer, Outcome
 from cnnbench.errors import CnnbenchError
 
@@ -79,8 +78,7 @@ class Child:
         self._late = False
         self._pipe: Connection
         self._process: BaseProcess
-        descriptor, self._log = tempfile.mkstemp(prefix="cnnbench-", suffix=".log")
-        os.close(descriptor)
+        self._log = paths.temporary_file("cnnbench-", ".log")
         main = vars(sys.modules["__main__"])
         server = {"connect_to_new_process": forks.connect_to_new_process} if forks else {}
         for left in reversed(range(START_TRIES)):

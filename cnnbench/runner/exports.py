@@ -80,7 +80,7 @@ def made(
     if not shared(plan):
         yield ready
         return
-    with tempfile.TemporaryDirectory(prefix="cnnbench-values-") as name:
+    with paths.temporary_folder("cnnbench-values-") as name:
         stored: dict[str, Reply] = {}
         exported: dict[str, tuple[Path | None, Exported]] = {}
         for case in plan.cases:

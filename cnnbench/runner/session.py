@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any, TypeVar
 
-from cnnbench import runtimes
+from cnnbench import paths, runtimes
 from cnnbench.cases.case import Case, named_devices, no_device, parsed_device
 from cnnbench.cases.plan import Plan
 from cnnbench.cases.suites import Place
@@ -113,7 +112,7 @@ class Session(Workers):
         measured before, and KeyboardInterrupt is raised.
         """
         if folder is None:
-            with tempfile.TemporaryDirectory(prefix="cnnbench-") as name:
+            with paths.temporary_folder("cnnbench-") as name:
                 run = self.measure(cases, progress, Path(name), runtime, **plan)
                 return replace(run, folder=Path())
         seed = SystemRandom().randrange(2**31)
