@@ -97,7 +97,7 @@ def forward(
     runtimes.check_dtypes([runtime], [dtype or ""])
     case = Case(
         network.target,
-        tuple(graph.nodes[i].rule.shape[1:] for i in graph.inputs),
+        graph.sample_shapes(),
         params,
         batch_size,
         dtype or graph.dtype,

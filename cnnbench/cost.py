@@ -208,7 +208,7 @@ def cost(graph: Graph) -> Cost:
         )
     return Cost(
         tuple(layers),
-        tuple(graph.nodes[i].rule.shape for i in graph.inputs),
+        graph.input_shapes(),
         graph.output_shapes,
         graph.dtype,
         graph.name,

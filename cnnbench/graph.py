@@ -113,6 +113,14 @@ class Graph(Record):
         layers = f"{len(self.nodes)} layers"
         return one_line(self, self.name, layers, f"input {shapes}", self.dtype)
 
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shape of each input, batch first."""
+        return tuple(self.nodes[i].rule.shape for i in self.inputs)
+
+    def sample_shapes(self) -> tuple[Shape, ...]:
+        """The size of one sample of each input."""
+        return tuple(shape[1:] for shape in self.input_shapes())
+
     def add(
         self,
         op: str,

@@ -134,7 +134,7 @@ def capacity(
 
     size = units.parse_bytes(memory) if isinstance(memory, str) else memory
     network, graph = traced(target, input_shape, **options)
-    first, *others = (graph.nodes[i].rule.shape[1:] for i in graph.inputs)
+    first, *others = graph.sample_shapes()
 
     def at(shape: Shape, batch: int) -> Graph:
         return traced(network, [shape, *others], batch, options.get("dtype"))[1]

@@ -146,7 +146,7 @@ def trace(graph: Graph, model: Any) -> Trace:
     layers = model._flatten_layers()
     every = [x for layer in layers for x in (layer, *getattr(layer, "operations", ()))]
     inside = [x for x in every if x is not model]
-    shapes = [graph.nodes[index].rule.shape for index in graph.inputs]
+    shapes = graph.input_shapes()
     try:
         # Inside this scope Keras gives no values to variables that others made without them.
         with (

@@ -200,7 +200,7 @@ class Network:
         # Each layer in its own type, which is not that of the first model where it was changed.
         graph = replace(self, _model=[model]).trace(inputs, batch_size)
         if self.kind != "application":  # which was built for these sizes
-            _check_runs(self.title, model, [graph.nodes[i].rule.shape[1:] for i in graph.inputs])
+            _check_runs(self.title, model, graph.sample_shapes())
         return graph
 
     def keras(self, inputs: Sequence[Shape] | None = None, dtype: str | None = None) -> Any:
@@ -245,7 +245,7 @@ class Network:
     def in_keras(self, graph: Graph) -> tuple[Graph, Any]:
         """A graph of it with the names that Keras has, and the Keras model."""
         if self.kind != "entry":
-            return graph, self.keras([graph.nodes[i].rule.shape[1:] for i in graph.inputs])
+            return graph, self.keras(graph.sample_shapes())
         model = self.keras([graph.nodes[0].rule.shape[1:]])
         return replace(graph, nodes=[replace(node, scope=()) for node in graph.nodes]), model
 

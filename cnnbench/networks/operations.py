@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnbench.errors import CnnbenchError, NoRuleError
 from cnnbench.graph import Tensor
@@ -158,8 +158,8 @@ class Operations:
 
     def computed(self, op: Any) -> None:
         """Add an operation that is neither an alias nor a call."""
-        inputs = [self.known[_key(x)] for x in op.inputs if _key(x) in self.known]
-        variables = [self.variables[_key(x)] for x in op.inputs if _key(x) in self.variables]
+        inputs = _those(op.inputs, self.known)
+        variables = _those(op.inputs, self.variables)
         if not inputs and not variables and not any(x.dtype.is_floating for x in op.outputs):
             return  # arithmetic on sizes
         rule, why = self.rule(op)
@@ -167,12 +167,15 @@ class Operations:
         if moved and len(variables) < 2:  # a weight in another shape or type, or a constant
             self.variables.update((_key(x), y) for y in variables for x in op.outputs)
             return
-        owned = self.weights(variables)
         if len(inputs) < 2:  # with a constant or a weight: one factor has no gradient
             rule = replace(rule, products=0)
-        rule = replace(rule, weights=owned, view=rule.view and bool(inputs))
+        rule = replace(rule, weights=self.weights(variables), view=rule.view and bool(inputs))
+        self.add(op, self.repeated(rule), inputs, why)
+
+    def add(self, op: Any, rule: Rule, inputs: Sequence[Tensor], why: str) -> None:
+        """Add an operation; `why` says why its work is not known."""
         dtype = op.outputs[0].dtype.name if op.outputs else ""
-        outputs = self.append(op.type, self.path(op), self.repeated(rule), inputs, why, dtype)
+        outputs = self.append(op.type, self.path(op), rule, inputs, why, dtype)
         self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
 
     def path(self, op: Any) -> tuple[str, ...]:
@@ -285,19 +288,16 @@ class Operations:
 
     def unknown(self, op: Any, why: str) -> None:
         """Add an operation whose work is not known."""
-        inputs = [self.known[_key(x)] for x in op.inputs if _key(x) in self.known]
+        inputs = _those(op.inputs, self.known)
         shapes: list[Shape] = []
         for x in op.outputs:
             try:
                 shapes.append(_shape(x))
             except ValueError:
                 shapes.append(())
-        weights = self.weights(
-            [self.variables[_key(x)] for x in op.inputs if _key(x) in self.variables]
-        )
+        weights = self.weights(_those(op.inputs, self.variables))
         rule = Rule(shapes[0], weights, others=tuple(shapes[1:]), window=None)
-        outputs = self.append(op.type, self.path(op), rule, inputs, why, op.outputs[0].dtype.name)
-        self.known.update(zip(map(_key, op.outputs), outputs, strict=True))
+        self.add(op, rule, inputs, why)
 
     def turns_of(self, op: Any) -> int | None:
         """How often the body of a loop runs, if that does not depend on the data."""
@@ -361,6 +361,14 @@ def _function(op: Any, attribute: str) -> Any:
                 return function_def_to_graph(found.definition)
         graph = getattr(graph, "outer_graph", None)
     raise CnnbenchError(f"TensorFlow does not give the function {name}")
+
+
+T = TypeVar("T")
+
+
+def _those(tensors: Iterable[Any], values: Mapping[Any, T]) -> list[T]:
+    """What is known of those tensors of which something is."""
+    return [values[_key(x)] for x in tensors if _key(x) in values]
 
 
 def _key(x: Any) -> tuple[int, str]:

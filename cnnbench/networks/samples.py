@@ -43,10 +43,10 @@ def values(case_data: str, graph: Graph, model: Any, seed: int, batches: int = 1
         TargetError: what `given` raises.
     """
     names, dtypes = interface(graph, model)
-    shapes = [graph.nodes[i].rule.shape for i in graph.inputs]
+    shapes = graph.input_shapes()
     batch_size = batches * shapes[0][0]
     if case_data:
-        return given(case_data, names, [shape[1:] for shape in shapes], dtypes, batch_size)
+        return given(case_data, names, graph.sample_shapes(), dtypes, batch_size)
     return random(graph, dtypes, batch_size, seed)
 
 

@@ -108,7 +108,7 @@ class Built:
         import keras
 
         _, types = samples.interface(self.graph, self.model)
-        sizes = [self.graph.nodes[i].rule.shape for i in self.graph.inputs]
+        sizes = self.graph.input_shapes()
         symbols = [keras.KerasTensor(*each) for each in zip(sizes, types, strict=True)]
         self.model(self.arranged(symbols), training=False)
 

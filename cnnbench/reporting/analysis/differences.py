@@ -75,7 +75,7 @@ def _checked(value: object) -> str:
 
 
 def _sizes(graph: Graph) -> str:
-    return ", ".join(units.shape(graph.nodes[i].rule.shape) for i in graph.inputs)
+    return ", ".join(map(units.shape, graph.input_shapes()))
 
 
 def _counts(tools: Sequence[ToolCount], shown: Sequence[str]) -> Rows:
