@@ -54,8 +54,7 @@ def show(document: Document, format: str) -> str:
         "html": lambda: _page(document),
     }
     if (rows := document.rows) is not None:
-        headers = list(rows[0]) if rows else []
-        printers["csv"] = lambda: csv_text([headers, *(row.values() for row in rows)])
+        printers["csv"] = lambda: csv_text(rows)
     if (data := document.data) is not None:
         dump = partial(json.dumps, indent=2, allow_nan=False)
         printers["json"] = lambda: dump(data() if callable(data) else data) + "\n"

@@ -93,8 +93,7 @@ def _live(block: Live, content: str) -> str:
 
 def _download(document: Document, name: str) -> Iterator[str]:
     if rows := document.rows:
-        text = csv_text([list(rows[0]), *(row.values() for row in rows)])
-        data = b64encode(text.encode()).decode()
+        data = b64encode(csv_text(rows).encode()).decode()
         yield (
             f'<footer><a download="{escape(name)}" href="data:text/csv;base64,{data}">'
             "The rows as CSV</a></footer>"

@@ -35,8 +35,7 @@ def write(beside: SideBySide, folder: Path, also: Sequence[str] = ()) -> Path:
     `also` are the endings of figures beside .png: .svg, .pdf.
     """
     page = document(beside)
-    rows = page.rows or ()
-    table = csv_text([list(rows[0]), *(row.values() for row in rows)])
+    table = csv_text(page.rows or ())
     return formats.write(page, folder, {"machines.csv": table.encode()}, also)
 
 

@@ -77,9 +77,7 @@ def report(history: History) -> Document:
 def write(history: History, folder: Path) -> Path:
     """Write the page, its figure and history.csv into a folder; returns README.md."""
     page = report(history)
-    rows = page.rows or ()
-    headers = list(rows[0]) if rows else []
-    table = csv_text([headers, *(row.values() for row in rows)])
+    table = csv_text(page.rows or ())
     return formats.write(page, folder, {"history.csv": table.encode()})
 
 
