@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from html import escape, unescape
+from importlib.resources import files
 from typing import Literal
 
 from cnnbench.reporting.document import (
@@ -32,22 +33,17 @@ from cnnbench.reporting.document import (
 )
 from cnnbench.reporting.tables import numeric
 
+
+@cache
+def asset(name: str) -> str:
+    """A style or a script that pages hold."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
 Figures = Literal["svg", "png"]
 Draw = Callable[[Picture], str]
 """A figure as an element."""
-STYLE = """
-.cnnbench table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
-.cnnbench th, .cnnbench td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
-.cnnbench th.number, .cnnbench td.number { text-align: right; white-space: nowrap; }
-.cnnbench thead th { border-bottom: 1px solid; vertical-align: bottom; }
-.cnnbench tbody th { font-weight: normal; }
-.cnnbench tbody tr:nth-child(even) { background: rgba(128, 128, 128, 0.1); }
-.cnnbench .scroll { overflow-x: auto; }
-.cnnbench summary { cursor: pointer; }
-.cnnbench pre { overflow-x: auto; padding: 0.6em; background: rgba(128, 128, 128, 0.1); }
-.cnnbench figure { margin: 1em 0; }
-.cnnbench figure svg, .cnnbench figure img { max-width: 100%; height: auto; background: white; }
-""".strip()
+STYLE = asset("fragment.css").strip()
 """It touches nothing outside an element of class `cnnbench`."""
 _NUMBER, _LONG = ' class="number"', ' class="long"'
 

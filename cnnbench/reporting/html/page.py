@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from hashlib import sha256
 from html import escape
-from importlib.resources import files
 
 from cnnbench.reporting.document import Block, Document, Heading, Live, Picture, plain
-from cnnbench.reporting.html import Draw, anchor, body, inline, picture
+from cnnbench.reporting.html import Draw, anchor, asset, body, inline, picture
 from cnnbench.reporting.tables import csv_text
 
 
@@ -32,7 +30,7 @@ def page(document: Document, drawn: Mapping[str, str] | None = None, csv: str = 
     def draw(block: Picture) -> str:
         return inline(block, known[block.name]) if block.name in known else picture(block)
 
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     sources = {"default": "'none'", "img": "data:"}
     sources |= {"script": f"'{_digest(script)}'", "style": f"'{_digest(style)}'"}
     policy = "; ".join(f"{kind}-src {source}" for kind, source in sources.items())
@@ -98,11 +96,6 @@ def _download(document: Document, name: str) -> Iterator[str]:
             f'<footer><a download="{escape(name)}" href="data:text/csv;base64,{data}">'
             "The rows as CSV</a></footer>"
         )
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("cnnbench.reporting.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
