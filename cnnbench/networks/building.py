@@ -43,10 +43,10 @@ class Building:
         attrs: dict[str, Any],
         inputs: Sequence[Tensor],
         rule: Rule,
-        uncounted: str = "",
-        dtypes: tuple[str, str] | None = None,
-        shared: tuple[Weight, ...] = (),
-        trainable: bool = True,
+        uncounted: str,
+        dtypes: tuple[str, str] | None,
+        shared: tuple[Weight, ...],
+        trainable: bool,
     ) -> list[Tensor]:
         """Add one call of a layer: a node, whose name from its second call on has a number.
 

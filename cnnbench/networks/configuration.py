@@ -55,7 +55,8 @@ def own_inputs(spec: Spec) -> list[tuple[int | None, ...]]:
         NeedsKerasError: the configuration does not say it.
     """
     with _or_keras():
-        return [_input_shape(layer["config"])[1:] for layer in _inputs(spec)]
+        configs = [layer["config"] for layer in _inputs(spec)]
+        return [tuple(c.get("batch_shape") or c["batch_input_shape"])[1:] for c in configs]
 
 
 def read(
@@ -224,10 +225,6 @@ def _inputs(spec: Spec) -> list[Spec]:
     if any(layer["class_name"] != "InputLayer" for layer in found):
         raise NeedsKerasError("its inputs are no input layers")
     return found
-
-
-def _input_shape(config: dict[str, Any]) -> tuple[int | None, ...]:
-    return tuple(config.get("batch_shape") or config["batch_input_shape"])
 
 
 def _calls(specs: Sequence[Spec]) -> dict[Where, _Call]:

@@ -241,9 +241,11 @@ def _rows(columns: Sequence[Column]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
             cells.setdefault(_key(r.case, own), [None] * len(columns))[place] = r
     notes = [f"{c.name}: left out: {problem}" for c in columns for problem in c.problems]
     for place, column in enumerate(columns):
-        alone = [_name(next(filter(None, row)), own) for row in cells.values() if _only(row, place)]
+        lonely = [row[place] for row in cells.values() if row.count(None) == len(row) - 1]
+        alone = [_name(one, own) for one in lonely if one]
         if alone:
-            notes.append(f"only {column.name} has {', '.join(alone[:6])}{_more(alone)}")
+            more = [f"and {len(alone) - 6} more"] if len(alone) > 6 else []
+            notes.append(f"only {column.name} has {' '.join([', '.join(alone[:6]), *more])}")
     rows, names = [], Counter(_name(next(filter(None, row)), own) for row in cells.values())
     for key, row in cells.items():
         first = next(filter(None, row))
@@ -265,14 +267,6 @@ def _rows(columns: Sequence[Column]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
             )
         )
     return tuple(rows), tuple(notes)
-
-
-def _only(row: Sequence[Result | None], place: int) -> bool:
-    return [at for at, r in enumerate(row) if r] == [place]
-
-
-def _more(names: Sequence[str], shown: int = 6) -> str:
-    return f" and {len(names) - shown} more" if len(names) > shown else ""
 
 
 def _own(columns: Sequence[Column]) -> set[str]:

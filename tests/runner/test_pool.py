@@ -94,8 +94,8 @@ def run(tmp_path, monkeypatch):
     return measured
 
 
-def on_gpu(plan=PLAN):
-    return replace(plan, cases=tuple(replace(case, device="gpu:0") for case in plan.cases))
+def on_gpu():
+    return replace(PLAN, cases=tuple(replace(case, device="gpu:0") for case in PLAN.cases))
 
 
 def test_launches_run_on_all_machines_at_once_and_once_each(run):

@@ -189,12 +189,12 @@ def test_records_and_json_have_every_run(runs):
     assert step["changes"][0]["verdict"] == "slower"
 
 
-def of_memory(folder, peaks, machine=stored.MACHINE):
+def of_memory(folder, peaks):
     """A folder of runs, one a day, with the bytes of the peak in each."""
     for number, peak in enumerate(peaks):
         launches = [
             replace(
-                stored.launch(CASE, turn, 100, peak=peak and peak + turn, machine=machine),
+                stored.launch(CASE, turn, 100, peak=peak and peak + turn),
                 started=1_750_000_000.0 + 86400 * number,
             )
             for turn in range(3)

@@ -121,7 +121,10 @@ def _evidence(judged: JudgedClaim) -> list[str]:
         lines = [_row_of_paper(judged, t) for t in judged.tested]
     for test in dict.fromkeys(value.test for value in judged.measurements if value.estimate):
         values = [value for value in judged.measurements if value.test == test]
-        texts = [" at ".join([_with_deviation(v), *_place(judged.claim, v.at)]) for v in values]
+        texts = [
+            " at ".join([f"{interval(v)}{off(v.deviation)}", *_place(judged.claim, v.at)])
+            for v in values
+        ]
         lines.append(f"{test.label}: {', '.join(texts)}")
     return lines
 
@@ -286,10 +289,6 @@ def interval(value: MeasuredValue) -> str:
     if estimate.low is None or estimate.high is None:
         return shown(said, estimate.value)
     return shown(said, estimate.value, estimate.low, estimate.high)
-
-
-def _with_deviation(value: MeasuredValue) -> str:
-    return f"{interval(value)}{off(value.deviation)}"
 
 
 def _machine(run: Run) -> str:

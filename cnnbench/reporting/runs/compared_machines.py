@@ -49,7 +49,7 @@ def document(beside: SideBySide) -> Document:
     page.badges(_badges(beside))
     page.text(f"Ratios are to {first.name}: below 1 is faster.")
     page.section("Answer")
-    page.table(_times(beside))
+    page.table(_beside(beside, _time, lambda row: row.times))
     page.bullets(_doubts(beside))
     _figure(page, beside)
     page.section("Which networks change rank")
@@ -189,10 +189,6 @@ def _time(r: Result | None) -> str:
     if r is None:
         return MISSING
     return interval(r.time, units.seconds) if r.time else r.outcome
-
-
-def _times(beside: SideBySide) -> Table:
-    return _beside(beside, _time, lambda row: row.times)
 
 
 def _doubts(beside: SideBySide) -> list[str]:
