@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
 
 from cnnbench.cases.answer import LaunchProfile
 from cnnbench.cases.case import Case
 from cnnbench.runtimes import Order, Prepared, device
+from cnnbench.runtimes._inductor import Kernels
 from cnnbench.runtimes._keras import GPUS, Built, around_layers, flat, loss_of
-from cnnbench.runtimes._profiled import CALL, layer_event, profile, title
+from cnnbench.runtimes._profiled import CALL, Event, layer_event, profile, title
 
 SHARES = True
 MODES = ("eager", "compile", "train")
 SERIAL = {"train": "a step changes the weights"}
-PROFILES = ("eager",)
+PROFILES = MODES
 PRELOAD = ("torch", "keras")
 EXTRA = "torch"
 ENVIRONMENT = {
@@ -72,10 +75,13 @@ def prepare(order: Order) -> Prepared:
     model = built.model.to(_device(case))
     x = built.arranged([torch.as_tensor(value, device=_device(case)) for value in built.inputs])
     begin = perf_counter_ns()
+    kernels = Kernels() if order.profile and case.mode == "compile" else None
     if case.mode == "train":
         call = _training_step(model, x)
+    elif case.mode == "compile":
+        call = _forward(_compiled(model.eval(), x, kernels), x)
     else:
-        call = _forward(model.eval(), x, case.mode == "compile")
+        call = _forward(model.eval(), x)
     gpu = case.kind == "gpu"
 
     def in_any_thread() -> object:
@@ -92,7 +98,7 @@ def prepare(order: Order) -> Prepared:
         step=finished if gpu else in_any_thread if case.clients > 1 else call,
         outputs=None if case.mode == "train" else flat,
         device_peak_of=_peak_of if gpu else None,
-        profile=lambda calls: _profile(call, calls),
+        profile=lambda calls: _profile(call, calls, kernels),
         build_ns=built.build_ns,
         compile_ns=perf_counter_ns() - begin,
     )
@@ -102,17 +108,24 @@ def _device(case: Case) -> str:
     return f"cuda:{case.index}" if case.kind == "gpu" else "cpu"
 
 
-def _forward(model: Any, x: Any, compiled: bool) -> Callable[[], object]:
+def _compiled(model: Any, x: Any, kernels: Kernels | None) -> Any:
     import torch
 
-    call = model
-    if compiled:
+    def export() -> Any:
         # The exported program, for `torch.compile` of a Keras model is compiled again and again:
         # Keras watches the attributes that it sets.
-        program = torch.export.export(model, (x,), strict=False).module()
-        with torch.inference_mode():
-            call = torch.compile(program)
-            call(x)  # what compiles it
+        return torch.export.export(model, (x,), strict=False).module()
+
+    if kernels:
+        return kernels.compiled(export, x)
+    call = torch.compile(export())
+    with torch.inference_mode():
+        call(x)  # what compiles it
+    return call
+
+
+def _forward(call: Callable[[Any], object], x: Any) -> Callable[[], object]:
+    import torch
 
     def step() -> object:
         with torch.inference_mode():
@@ -134,28 +147,66 @@ def _training_step(model: Any, x: Any) -> Callable[[], object]:
     return lambda: model.train_step(data)
 
 
-def _profile(step: Callable[[], object], calls: int) -> LaunchProfile:
-    """What PyTorch's own profiler says of some calls, layer by layer.
-
-    A layer takes from when Keras calls it until it returns.
-    """
+def _profile(step: Callable[[], object], calls: int, kernels: Kernels | None) -> LaunchProfile:
+    """What PyTorch's own profiler says of some calls, kernel by kernel or layer by layer."""
     from torch.profiler import ProfilerActivity, record_function
     from torch.profiler import profile as watching
 
     layers = around_layers(lambda around: record_function(title(around)))
     activities = [ProfilerActivity.CPU]
-    with watching(activities=activities, acc_events=True) as watched, layers:
+    with (
+        watching(activities=activities, acc_events=True) as watched,
+        nullcontext() if kernels else layers,
+    ):
         for _ in range(calls):
             with record_function(CALL):
                 step()
-    windows, events = [], []
-    for event in watched.events():
-        begin, end = 1000 * event.time_range.start, 1000 * event.time_range.end
-        if event.name == CALL:
-            windows.append((begin, end))
-        elif found := layer_event(event.thread, begin, end, event.name):
-            events.append(found)
-    return profile(windows, events)
+    trace = watched.events()
+    windows = [_range(event) for event in trace if event.name == CALL]
+    return profile(windows, kernels.events(trace) if kernels else _events(trace))
+
+
+def _range(event: Any) -> tuple[float, float]:
+    return 1000 * event.time_range.start, 1000 * event.time_range.end
+
+
+_GRADIENT = "autograd::engine::evaluate_function: "
+"""What PyTorch calls the gradient of an operation in a trace, before its own name."""
+
+
+def _events(trace: Iterable[Any]) -> list[Event]:
+    """The layers and gradients in a trace, in the order of time, and what else a call does.
+
+    A layer takes from when Keras calls it until it returns. A gradient has the sequence number of
+    the operation that it is of: of those with one number the last, for the others need none.
+    """
+    events = []
+    made: dict[tuple[int, int], str] = {}  # the title of a layer, by thread and number
+    for event in trace:
+        begin, end = _range(event)
+        around = list(_around(event))
+        if layer := layer_event(event.thread, begin, end, event.name):
+            events.append(layer)
+        elif event.name.startswith(_GRADIENT):
+            of = made.get((event.fwd_thread, event.sequence_nr), "")
+            if layer := layer_event(event.thread, begin, end, of):
+                events.append(replace(layer, kind=f"{layer.kind} gradient"))
+            else:
+                name = event.name.removeprefix(_GRADIENT).rpartition("::")[2]
+                events.append(Event(event.thread, begin, end, (name,), name))
+        else:
+            inside = (name for name in around if layer_event(event.thread, begin, end, name))
+            if event.sequence_nr >= 0:
+                made[event.thread, event.sequence_nr] = next(inside, "")
+            if around[:1] == [CALL]:
+                events.append(Event(event.thread, begin, end, (event.name,), event.name))
+    return events
+
+
+def _around(event: Any) -> Iterator[str]:
+    while event.cpu_parent is not None:
+        event = event.cpu_parent
+        yield event.name
 
 
 def _peak_of(call: Callable[[], object]) -> tuple[int, str]:

@@ -24,6 +24,8 @@ MODES = [
     ("jax", "jit"),
     ("jax", "train"),
     ("torch", "eager"),
+    ("torch", "train"),
+    ("torch", "compile"),
     ("onnxruntime", "infer"),
     ("openvino", "infer"),
     ("litert", "infer"),
