@@ -33,7 +33,7 @@ class Judged:
     """Equal runs, and the same with a slow-down.
 
     Args:
-        what: beside a reference or times alone, and whether a drift was added.
+        what: beside references or times alone, and whether a drift was added.
         runs: of a history.
         later: how many of them are slower, in those that have a slow-down.
         changed: histories of equal runs in which a change was found.
@@ -55,8 +55,8 @@ def everything(recording: Sequence[Measurement], each: int = EACH) -> list[Judge
     """Histories of 10 and of 50 runs, slower from the middle or only at the end."""
     paces, times = _values(recording)
     kinds = (
-        ("beside a reference", paces, 0.0),
-        ("beside a reference, drift added", paces, stats.DRIFT),
+        ("beside references", paces, 0.0),
+        ("beside references, drift added", paces, stats.DRIFT),
         ("times alone", times, 0.0),
         ("times alone, drift added", times, stats.DRIFT),
     )
@@ -104,9 +104,9 @@ def _values(recording: Sequence[Measurement]) -> tuple[list[list[float]], list[l
     paces: dict[str, list[float]] = {}
     times: dict[str, list[float]] = {}
     for m in sorted(recording, key=lambda m: m.started):
-        pace = stats.relative(m.turns, m.reference_ns) if m.ok else None
+        pace = stats.pace(m.turns, [*m.references.values()]) if m.ok else None
         if pace:
-            paces.setdefault(m.case.id, []).append(pace)
+            paces.setdefault(m.case.id, []).append(pace.value)
             times.setdefault(m.case.id, []).extend(stats.medians([m.samples_ns]))
     return [*paces.values()], [*times.values()]
 

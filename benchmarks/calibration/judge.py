@@ -173,7 +173,7 @@ INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[
         in_turn,
         lambda b, n: result.ratio_in_turn(_result(b), _result(n), range(len(b)), range(len(n))),
     ),
-    "two runs, beside a reference": (
+    "two runs, beside references": (
         in_two_runs,
         lambda b, n: result.ratio_between_runs(_result(b), _result(n)),
     ),
@@ -184,7 +184,7 @@ INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[
 COMPARE = (
     "one run, taking turns",
     "two versions, runs in turn",
-    "two runs, beside a reference",
+    "two runs, beside references",
 )
 """Those that `compare` uses."""
 
@@ -219,7 +219,7 @@ GATES: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[...,
         in_one_run,
         lambda b, n: result.ratio(_result(b), _result(n)).value,
     ),
-    f"two runs, beside a reference, gate of {GATE}%": (
+    f"two runs, beside references, gate of {GATE}%": (
         in_two_runs,
         lambda b, n: result.ratio_between_runs(_result(b), _result(n)).value,
     ),

@@ -60,13 +60,13 @@ class Recording:
         """The measurements, packed."""
         return self.folder / f"{store.FILE}.gz"
 
-    def launches(self, reference: Case) -> list[Launch]:
+    def launches(self, references: tuple[Case, ...]) -> list[Launch]:
         """Every round in its own random order, so that the launches of a pair lie far apart."""
         every = [sides(number, case) for case in self.cases for number in range(self.pairs)]
         order = []
         for number in range(self.rounds):
             Random(number).shuffle(every)
-            order += [Launch(pair, number, reference) for pair in every]
+            order += [Launch(pair, number, references) for pair in every]
         return order
 
     def record(self, minutes: float) -> None:
@@ -88,7 +88,10 @@ class Recording:
             done = {
                 (m.case.id, m.case.label, m.launch) for m in store.read(self.folder).measurements
             }
-            launches = self.launches(replace(launching.REFERENCE, runtime=measuring.builder))
+            builder = measuring.builder
+            launches = self.launches(
+                tuple(replace(reference, runtime=builder) for reference in launching.REFERENCES)
+            )
             for count, launch in enumerate(launches):
                 first = launch.cases[0]
                 if (first.id, first.label, launch.number) in done:
@@ -125,4 +128,4 @@ class Recording:
             return store.read(Path(folder)).measurements
 
 
-RECORDING = Recording(FOLDER, "python -m benchmarks.calibration record", CASES)
+RECORDING = Recording(FOLDER, "python -m benchmarks.calibration record", CASES, slice_s=0.6)

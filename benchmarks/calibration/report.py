@@ -63,12 +63,14 @@ that of the interval of the ratio.
 - **one run, without turns**: the same launches with only their medians (`stats.ratio`).
 - **two versions, runs in turn**: `compare runs/base runs/head`, each a folder of so many runs that
   were made in turn. A launch counts by its pace, as below; the runs of one place are a pair.
-- **two runs, beside a reference**: `compare BASE NEW`. Every launch alternates with a fixed small
-  network; a launch counts as how many times the reference's time it took (`stats.separate`). One
+- **two runs, beside references**: `compare BASE NEW`. Every launch alternates with two fixed
+  networks, a small and a larger one; a launch counts as how many times the geometric mean of their
+  times it took, and with 7 launches or more what the times of the references explain is taken out
+  (`stats.separate_paces`). One
   run is the first half of the recording, the other the second. The interval has room for a drift
   between the two (`stats.DRIFT`), those of one run and of runs in turn for what no launch shows
   (`stats.LAYOUT`). The size of both was chosen on an earlier recording.
-- **two runs, times alone**: the same launches without the reference (`stats.unpaired`), which is
+- **two runs, times alone**: the same launches without the references (`stats.unpaired`), which is
   what remains where hosts or versions differ.
 - **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`) on launches of the
   same two runs. With one launch of each run it is what it measures; of eight it has no figure of

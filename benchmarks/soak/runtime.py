@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 from random import Random
 
-from cnnbench.runner.launching import REFERENCE
+from cnnbench.runner.launching import REFERENCES
 from cnnbench.runtimes import Order, Prepared, fake
 
 MODES, PRELOAD, ENVIRONMENT, SIMULATED = fake.MODES, fake.PRELOAD, fake.ENVIRONMENT, True
@@ -70,7 +70,7 @@ def prepare(order: Order) -> Prepared:
     ready = fake.prepare(order)
     seed = os.environ.get(SEED, "")
     wrong, when = fault(seed, order.case.id, order.seed) if seed else ("", 0)
-    if not wrong or order.case.label == REFERENCE.label:
+    if not wrong or order.case.label == REFERENCES[0].label:
         return ready
     calls = count()
 

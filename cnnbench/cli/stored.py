@@ -142,7 +142,7 @@ def history(
 ) -> None:
     """When did a case become slower, or need more memory?
 
-    The time of a case counts by how many times the time of the reference beside it it took. Change
+    The time of a case counts by how many times the time of the references beside it it took. Change
     points are found by PELT of the library ruptures, from the second run after a change on; in 50
     runs, 5 % or fewer of cases that did not change show one. The exit status is 3 if
     --fail-on-change has no case of four runs.

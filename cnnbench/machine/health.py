@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -315,11 +314,16 @@ def measure_noise(session: Session, progress: Progress | None, budget_s: float) 
 
 
 def noise(measured: Result) -> Noise | None:
-    """The noise of launches beside a reference; None for fewer than two launches."""
-    ratios = list(measured.paces.values())
-    if measured.time is None or len(ratios) < 2:
+    """The noise of launches beside references; None for fewer than two launches."""
+    paces = _log_paces(measured)
+    if measured.time is None or len(paces) < 2:
         return None
-    return Noise(measured.case, measured.time, len(ratios), float(np.std(np.log(ratios), ddof=1)))
+    return Noise(measured.case, measured.time, len(paces), float(np.std(paces, ddof=1)))
+
+
+def _log_paces(measured: Result) -> list[float]:
+    """The logarithm of the pace of each launch."""
+    return [math.log(pace.value) for pace in measured.paces(measured.references).values()]
 
 
 def measure_allowances(
@@ -350,11 +354,11 @@ def measure_allowances(
             )
         base, new = (result(case, run.plan.paper(case), run.measurements) for case in pair)
         beside = [
-            stats.relative(new.turns[launch], [median(turn) for turn in turns])
+            stats.relative(turns, new.turns[launch])
             for launch, turns in base.turns.items()
             if launch in new.turns
         ]
-        paces.append([math.log(pace) for pace in base.paces.values()])
+        paces.append(_log_paces(base))
         ratios.append([math.log(ratio) for ratio in beside if ratio])
     if min(map(len, (*paces, *ratios))) < 2:
         return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from statistics import median
-from typing import Any
 
 from cnnbench import runtimes, units
 from cnnbench.cases.answer import Answer
@@ -21,9 +20,13 @@ from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Measurement, Store
 from cnnbench.runtimes import Order
 
-REFERENCE = Case("residual_module", ((16, 16, 64),), label="reference")
-"""What takes turns with the cases of a run that asks for it: half a millisecond of
-convolutions, to show how fast the machine was at that moment."""
+REFERENCES = (
+    Case("residual_module", ((16, 16, 64),), label="reference"),
+    Case("residual_bottleneck", ((28, 28, 256),), label="reference"),
+)
+"""What takes turns with the cases of a run that asks for it, to show how fast the machine was at
+that moment: half a millisecond of small convolutions, and one and a half of larger ones. A machine
+that is shared does not slow down all networks alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +125,13 @@ def measure(
         count = threads(plan, case)
         return Order(case, paper, seed, count, launch.number == 0, files, profile=watched)
 
-    seen = launch.reference and workers.described[launch.reference.runtime].devices
-    if seen and not seen.get(launch.cases[0].kind):  # such as of a TensorFlow for the CPU alone
-        launch = replace(launch, reference=None)
-    beside = order(launch.reference) if launch.reference else None
+    references = tuple(
+        reference
+        for reference in launch.references
+        # A TensorFlow for the CPU alone has no other device.
+        if not (seen := workers.described[reference.runtime].devices) or seen.get(reference.kind)
+    )
+    beside = [order(reference) for reference in references]
     orders = [order(case) for case in fit]
     answers: list[Answer] = []
     if fit:
@@ -133,12 +139,13 @@ def measure(
     wall_s = clock() - begin
     sampled_ns = sum(
         sum(answer.samples_ns) / case.clients
-        for case, answer in zip((*fit, launch.reference or REFERENCE), answers, strict=False)
+        for case, answer in zip((*fit, *references), answers, strict=False)
     )
-    pace: dict[str, Any] = {}
-    if fit and launch.reference and (last := answers.pop()).ok:
-        turns = tuple(median(turn) for turn in last.turns)
-        pace = {"reference": launch.reference.id, "reference_ns": turns}
+    paces = {
+        reference.id: tuple(median(turn) for turn in answer.turns)
+        for reference, answer in zip(references, answers[len(fit) :], strict=False)
+        if answer.ok
+    }
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):
         answer = Answer(outcome="skipped", detail=reason) if reason else answers.pop(0)
@@ -155,7 +162,7 @@ def measure(
                 started=started,
                 wall_s=wall_s,
                 beside=tuple(other.id for other in fit if other is not case),
-                **pace,
+                references=paces,
             )
         )
     return found, sampled_ns / 1e9

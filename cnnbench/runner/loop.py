@@ -17,7 +17,7 @@ from cnnbench import runtimes, stats
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory
 from cnnbench.runner import launching
-from cnnbench.runner.launching import REFERENCE, Ended, needed
+from cnnbench.runner.launching import REFERENCES, Ended, needed
 from cnnbench.runner.schedule import Group, Launch, Slices, a_round, groups
 from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Measurement, Store
@@ -239,10 +239,10 @@ class _Course:
         return []
 
     def _round(self, wanted: Sequence[Group], number: int) -> list[Launch]:
-        reference = None
-        if self._plan.reference:  # one for all runtimes
-            reference = replace(REFERENCE, runtime=runtimes.builder(self._plan.runtimes))
-        launches = a_round(wanted, number, self._plan.seed, reference)
+        references = REFERENCES if self._plan.reference else ()
+        builder = runtimes.builder(self._plan.runtimes)  # the same for all runtimes
+        beside = tuple(replace(reference, runtime=builder) for reference in references)
+        launches = a_round(wanted, number, self._plan.seed, beside)
         if self._plan.fill and not number:  # which are too large is known after the first round
             launches.sort(key=lambda launch: launch.cases[0].batch_size)
         return [

@@ -25,16 +25,16 @@ Group = tuple[Case, ...]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One launch to come: its cases, the round it belongs to, and the reference beside them."""
+    """One launch to come: its cases, the round it belongs to, and the references beside them."""
 
     cases: Group
     number: int
-    reference: Case | None = None
+    references: Group = ()
 
     @property
     def members(self) -> Group:
         """All that take turns."""
-        return self.cases if self.reference is None else (*self.cases, self.reference)
+        return (*self.cases, *self.references)
 
 
 def groups(cases: Sequence[Case], together: Iterable[Sequence[str]]) -> list[Group]:
@@ -52,16 +52,16 @@ def groups(cases: Sequence[Case], together: Iterable[Sequence[str]]) -> list[Gro
 
 
 def a_round(
-    groups: Sequence[Group], number: int, seed: int, reference: Case | None = None
+    groups: Sequence[Group], number: int, seed: int, references: Group = ()
 ) -> list[Launch]:
     """The launches of one round, in an order that depends on seed and number alone.
 
     So a slow minute of the machine falls on all cases and not on one, and a continued run keeps
-    the order of what is left. The reference runs on the device of the cases.
+    the order of what is left. The references run on the device of the cases.
     """
 
-    def beside(case: Case) -> Case | None:
-        return reference and replace(reference, device=case.device)
+    def beside(case: Case) -> Group:
+        return tuple(replace(reference, device=case.device) for reference in references)
 
     order = list(groups)
     Random(f"{seed} {number}").shuffle(order)

@@ -1,6 +1,6 @@
 """HISTORY: how the time or the memory of each case went over many runs, and where it changed.
 
-The time of a case counts by how many times as long as the reference beside it a call took. Runs on
+The time of a case counts by how many times as long as the references beside it a call took. Runs on
 unlike machines are never one series. Where the runs of a series have no reference in common, or
 other versions, their times are taken, which say less. Memory is the measured rise of the peak. A
 file of pytest-benchmark is a run, whose times are taken.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import geometric_mean, median
+from statistics import fmean, geometric_mean, median
 from typing import Literal
 
 from cnnbench import stats, units
@@ -91,10 +91,19 @@ class Result:
         return {m.launch: [tuple(ns / 1e9 for ns in turn) for turn in m.turns] for m in good}
 
     @property
-    def paces(self) -> dict[int, float]:
-        """How many times as long as the reference beside it a call took, by launch number."""
-        good = [(m, stats.relative(m.turns, m.reference_ns)) for m in self.launches if m.ok]
-        return {m.launch: pace for m, pace in good if pace}
+    def references(self) -> list[str]:
+        """Ids of the references that took turns with every launch."""
+        good = [m.references for m in self.launches if m.ok]
+        return [key for key in good[0] if all(key in known for known in good)] if good else []
+
+    def paces(self, references: Collection[str]) -> dict[int, stats.Pace]:
+        """How many times as long as these references beside it a call took, by launch number."""
+        found = {
+            m.launch: stats.pace(m.turns, [m.references[key] for key in references])
+            for m in self.launches
+            if m.ok
+        }
+        return {number: pace for number, pace in found.items() if pace}
 
     @property
     def speed(self) -> float | None:
@@ -320,13 +329,13 @@ def gain(alone: Result, several: Result) -> Estimate | None:
 def ratio_between_runs(base: Result, new: Result) -> Estimate | None:
     """How many times as long `new` takes as `base`, measured in another run.
 
-    If the launches of both ran beside the same reference, on the same kind of machine and with the
-    same versions, each counts as how many times the reference's time it took. So a machine that
+    If the launches of both ran beside the same references, on the same kind of machine and with
+    the same versions, each counts as how many times the references' time it took. So a machine that
     became slower between the runs cancels. Otherwise the medians of the launches are compared.
     """
-    if _paced_alike(base, new):
-        room = allowance("drift", base, new)
-        found = stats.separate([*base.paces.values()], [*new.paces.values()], room)
+    if references := _shared_references(base, new):
+        before, after = ([*side.paces(references).values()] for side in (base, new))
+        found = stats.separate_paces(before, after, allowance("drift", base, new))
         return found and replace(found, doubts=(*found.doubts, stats.Doubt.SEPARATE))
     return stats.unpaired(base.samples, new.samples)
 
@@ -339,35 +348,46 @@ def ratio_in_turn(
     Then it does not matter what changes in the machine from one pair of runs to the next. The
     parts are the first launches of each run. None if no pair has both.
     """
-    alike = _paced_alike(base, new)
+    references = _shared_references(base, new)
     one, other = (
-        _by_part(r.paces if alike else _medians(r), parts)
+        _by_part(r.paces(references) if references else _medians(r), parts)
         for r, parts in ((base, base_parts), (new, new_parts))
     )
-    pairs = [other[part] / one[part] for part in one if part in other]
-    return stats.geometric(pairs, beyond=allowance("layout", base, new))
+    both = [part for part in one if part in other]
+    before, after = ([side[part] for part in both] for side in (one, other))
+    return stats.paces_in_turn(before, after, allowance("layout", base, new))
 
 
-def _paced_alike(base: Result, new: Result) -> bool:
-    """Whether every launch of both has a pace, beside the same reference in the same place."""
-    if not all(r.samples and r.samples.keys() <= r.paces.keys() for r in (base, new)):
-        return False
+def _shared_references(base: Result, new: Result) -> list[str]:
+    """Those beside which every launch of both was timed; none if that was in unlike places."""
     keys = ("cpu", "cores", "threads", "versions")
-    firsts = [next(m for m in r.launches if m.ok and m.reference_ns) for r in (base, new)]
-    places = [[m.reference, *(m.environment.get(key) for key in keys)] for m in firsts]
-    return places[0] == places[1]
+    firsts = [next((m.environment for m in r.launches if m.ok), {}) for r in (base, new)]
+    alike = all(firsts[0].get(key) == firsts[1].get(key) for key in keys)
+    shared = [key for key in base.references if alike and key in new.references]
+    timed = all(r.samples and r.samples.keys() <= r.paces(shared).keys() for r in (base, new))
+    return shared if timed else []
 
 
-def _medians(result: Result) -> dict[int, float]:
-    return {n: value for n, calls in result.samples.items() for value in stats.medians([calls])}
+def _medians(result: Result) -> dict[int, stats.Pace]:
+    return {
+        number: stats.Pace(value, ())
+        for number, calls in result.samples.items()
+        for value in stats.medians([calls])
+    }
 
 
-def _by_part(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, float]:
-    """The geometric mean of the launches of each run."""
-    found: dict[int, list[float]] = {}
-    for number, value in values.items():
-        found.setdefault(bisect_right(starts, number), []).append(value)
-    return {part: geometric_mean(launches) for part, launches in found.items()}
+def _by_part(paces: Mapping[int, stats.Pace], starts: Sequence[int]) -> dict[int, stats.Pace]:
+    """The mean of the launches of each run, on logs."""
+    found: dict[int, list[stats.Pace]] = {}
+    for number, pace in paces.items():
+        found.setdefault(bisect_right(starts, number), []).append(pace)
+    return {
+        part: stats.Pace(
+            geometric_mean(pace.value for pace in launches),
+            tuple(map(fmean, zip(*(pace.controls for pace in launches), strict=True))),
+        )
+        for part, launches in found.items()
+    }
 
 
 def result(

@@ -47,7 +47,7 @@ class HistoryRun(Record):
 class Measured:
     """What remains of a case when its run has been read: numbers, not launches.
 
-    `paces` are times by that of the reference; `values` are times, or peaks. `drift` and `layout`
+    `paces` are times by that of the references; `values` are times, or peaks. `drift` and `layout`
     are what the machine's runs differ by beyond their launches.
     """
 
@@ -175,13 +175,14 @@ def _read(name: str, place: Path, metric: str) -> Seen:
 def _measured(r: Result, metric: str) -> Measured:
     first = next(m for m in r.launches if m.ok)
     versions = first.environment.get("versions")
-    facts = {"reference": first.reference}
+    facts = {"reference": ", ".join(r.references)}
     facts |= versions if isinstance(versions, dict) else {}
     paces: tuple[float, ...] = ()
     values = tuple(map(float, r.peaks))
     if metric == "time":
-        # With every launch beside the reference, or with none.
-        paces = tuple(r.paces.values()) if r.samples.keys() <= r.paces.keys() else ()
+        # With every launch beside the references, or with none.
+        found = r.paces(r.references)
+        paces = tuple(p.value for p in found.values()) if r.samples.keys() <= found.keys() else ()
         values = tuple(stats.medians(r.samples.values()))
     return Measured(
         r.case.id,

@@ -64,8 +64,8 @@ class Measurement(Answer):
         started: seconds since the epoch.
         wall_s: seconds that the launch took in all.
         beside: ids of the cases that took turns with this one.
-        reference: id of the case that took turns too, to show how fast the machine was then,
-            and `reference_ns`, its median call at each turn.
+        references: of each case that took turns too, to show how fast the machine was then, its
+            id and its median call at each turn.
     """
 
     case: Case
@@ -73,8 +73,7 @@ class Measurement(Answer):
     started: float = 0.0
     wall_s: float = 0.0
     beside: tuple[str, ...] = ()
-    reference: str = ""
-    reference_ns: tuple[float, ...] = ()
+    references: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def gpu_names(self) -> list[str]:
@@ -336,6 +335,9 @@ def read(folder: Path) -> Run:
                 if kind == "plan":
                     old, runtime = True, str(data.get("runtime"))
                 data = schema1.upgraded(kind, data, runtime)
+            if kind == "launch" and "reference" in data:  # there was one, or ""
+                times = {data.pop("reference"): data.pop("reference_ns", ())}
+                data["references"] = {key: ns for key, ns in times.items() if key}
             if kind == "paper":
                 papers[str(data.pop("of", ""))] = paper.stored(data)
             elif kind in KINDS:
@@ -373,7 +375,7 @@ def read(folder: Path) -> Run:
 def _checked(found: Any) -> Any:
     """The same, if it is no launch with times that no clock gives, or turns without calls."""
     if isinstance(found, Measurement):
-        times = (*found.samples_ns, *found.reference_ns)
+        times = chain(found.samples_ns, *found.references.values())
         if not all(0 < time < LONGEST_NS for time in times):
             raise CnnbenchError(
                 "not a measurement: a time must be more than 0, and of this century"

@@ -31,19 +31,23 @@ from cnnbench.stats.launches import (
 from cnnbench.stats.ratios import (
     DRIFT,
     LAYOUT,
+    Pace,
     duet,
     excess,
+    pace,
+    paces_in_turn,
     ratio,
     relative,
     separate,
+    separate_paces,
     unpaired,
 )
 from cnnbench.stats.stopping import TARGET, Stop, enough
 
 __all__ = [
     "BEYOND", "DRIFT", "FEW", "LAYOUT", "LEVEL", "NOISY", "TARGET",
-    "Crossing", "Doubt", "Estimate", "RatioVerdict", "Shift", "Spread", "Stop",
+    "Crossing", "Doubt", "Estimate", "Pace", "RatioVerdict", "Shift", "Spread", "Stop",
     "crossings", "duet", "enough", "excess", "exponent", "geometric", "inverse", "levels",
-    "location", "medians", "percentile", "ratio", "relative", "separate", "shifts", "spread",
-    "steady", "together", "unpaired", "verdict", "warmup",
+    "location", "medians", "pace", "paces_in_turn", "percentile", "ratio", "relative", "separate",
+    "separate_paces", "shifts", "spread", "steady", "together", "unpaired", "verdict", "warmup",
 ]  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnbench.stats.estimate import Doubt, Estimate, geometric, half_interval, scatter
 from cnnbench.stats.launches import Launches, medians, steady
@@ -49,13 +50,10 @@ def duet(
 
     Burst i of one ran right beside burst i of the other, so both met the machine in the same
     state; after Bulej et al., "Duet Benchmarking", ICPE 2020, who run the two at once. A launch
-    gives the median over its bursts of the ratio of the two bursts' medians, and the interval is
-    Student's over launches, on logs; `beyond` as in `half_interval`.
-
-    No warm-up is cut: the median ignores a few first bursts, and cutting a warm-up from calls
-    whose level wanders made the ratios of launches spread by a tenth more.
+    gives `relative` of its bursts, and the interval is Student's over launches, on logs; `beyond`
+    as in `half_interval`.
     """
-    return _paired(base, new, lambda b, n: relative(n, list(map(median, b))), beyond)
+    return _paired(base, new, relative, beyond)
 
 
 def _paired(
@@ -77,16 +75,58 @@ def _of_medians(base: Sequence[float], new: Sequence[float]) -> float | None:
     return median(after) / median(before) if before and after else None
 
 
-def relative(bursts: Bursts, reference: Sequence[float]) -> float | None:
-    """How many times as long a launch's calls take as the reference beside which they ran.
+def relative(base: Bursts, new: Bursts) -> float | None:
+    """How many times as long one launch's calls take as those of another, which it took turns with.
 
-    The median over bursts, on logs, of the burst's median over the time of the reference in that
-    burst; None without bursts.
+    The median over bursts, on logs, of the ratio of the two bursts' medians; None without bursts.
+    No warm-up is cut: the median ignores a few first bursts, and cutting a warm-up from calls
+    whose level wanders made the ratios of launches spread by a tenth more.
     """
-    # The last burst of one side may have no partner.
-    pairs = zip(bursts, reference, strict=False)
-    logs = [math.log(median(burst) / beside) for burst, beside in pairs]
-    return math.exp(median(logs)) if logs else None
+    logs = _turns([new, base])
+    return math.exp(np.median(logs[0] - logs[1])) if logs.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many times as long as references a launch's calls took, which took turns with them.
+
+    `value` is relative to the geometric mean of the references. `controls` say how fast the
+    machine was, as the references saw it: by how much each but the first was slower than the
+    first, then how slow all were, in logarithms of nanoseconds. Networks do not all suffer alike
+    where a machine slows down, so launches that differ in these differ in the value too.
+    """
+
+    value: float
+    controls: tuple[float, ...]
+
+
+def pace(bursts: Bursts, references: Sequence[Sequence[float]]) -> Pace | None:
+    """The pace of a launch beside references, by the time of each in each turn; None without one.
+
+    Args:
+        bursts: of the calls of the launch, in seconds or nanoseconds.
+        references: of each its time in each burst.
+    """
+    if not references:
+        return None
+    calls, *others = _turns([bursts, *([[time] for time in times] for times in references)])
+    if not calls.size:
+        return None
+    beside = np.mean(others, axis=0)
+    controls = [*(other - others[0] for other in others[1:]), beside]
+    return Pace(
+        math.exp(np.median(calls - beside)),
+        tuple(float(np.median(control)) for control in controls),
+    )
+
+
+def _turns(sides: Sequence[Bursts]) -> NDArray[np.float64]:
+    """The logarithm of the median of each burst; a row a side.
+
+    The last burst of one side may have no partner.
+    """
+    count = min(map(len, sides))
+    return np.log([[median(burst) for burst in side[:count]] for side in sides])
 
 
 def separate(base: Sequence[float], new: Sequence[float], beyond: float = 0.0) -> Estimate | None:
@@ -98,17 +138,91 @@ def separate(base: Sequence[float], new: Sequence[float], beyond: float = 0.0) -
     of equal pairs were called different. `beyond` as in `half_interval`. `n` is the smaller of
     the two counts; a single value on either side leaves no interval.
     """
+    before, after = ([Pace(value, ()) for value in side] for side in (base, new))
+    return separate_paces(before, after, beyond)
+
+
+def separate_paces(
+    base: Sequence[Pace], new: Sequence[Pace], beyond: float = 0.0
+) -> Estimate | None:
+    """The same of paces, with what their controls explain taken out.
+
+    That is an analysis of covariance with common slopes (Fisher, "Statistical Methods for Research
+    Workers", 4th edition, 1932, section 49.1), as control variates are used in simulation
+    (Lavenberg and Welch, Management Science 27, 1981). Each slope costs a degree of freedom, so
+    there are as many as leave `FREE` of them.
+    """
     count = min(len(base), len(new))
     if not count:
         return None
-    sides = [np.log(base), np.log(new)]
-    value = float(sides[1].mean() - sides[0].mean())
+    slopes = _Slopes(base, new, count)
+    value = float(np.diff([side.mean() for side in slopes.values])[0])
     if count == 1:
         return Estimate(math.exp(value), None, None, 1, (Doubt.SINGLE,))
-    error = math.sqrt(sum(float(side.var(ddof=1)) / len(side) for side in sides))
-    half = half_interval(error, count - 1, beyond)
-    low, high = math.exp(value - half), math.exp(value + half)
-    return Estimate(math.exp(value), low, high, count, scatter(base, new))
+    error = sum(slopes.squares(side) / len(side) for side in slopes.values)
+    return slopes.estimate(value, error, beyond)
+
+
+def paces_in_turn(
+    base: Sequence[Pace], new: Sequence[Pace], beyond: float = 0.0
+) -> Estimate | None:
+    """The ratio new / base of paces that are pairs, with what their controls explain taken out.
+
+    Value i of one side was measured near value i of the other. The interval is Student's of the
+    differences of logs; slopes as in `separate_paces`.
+    """
+    count = len(base)
+    if count < 2:
+        return geometric([b.value / a.value for a, b in zip(base, new, strict=True)])
+    slopes = _Slopes(base, new, count)
+    before, after = slopes.values
+    differences = after - before
+    return slopes.estimate(float(differences.mean()), slopes.squares(differences) / count, beyond)
+
+
+FREE = 5
+"""The degrees of freedom that slopes must leave: with fewer, what they cost is more than what they
+explain, at 5 launches of an earlier recording of reports/calibration."""
+
+
+class _Slopes:
+    """The logarithms of paces of two sides, without what the same slopes on controls explain.
+
+    Slopes are those of least squares about the mean of each side.
+    """
+
+    def __init__(self, base: Sequence[Pace], new: Sequence[Pace], count: int) -> None:
+        self._sides = (base, new)
+        known = min(len(pace.controls) for pace in (*base, *new))
+        number = min(known, max(0, count - 1 - FREE))
+        self._count, self._freedom = count, count - 1 - number
+        logs = [np.log([pace.value for pace in side]) for side in self._sides]
+        controls = [
+            np.array([pace.controls[:number] for pace in side]).reshape(len(side), number)
+            for side in self._sides
+        ]
+        about = np.concatenate([x - x.mean(axis=0) for x in controls])
+        inverse = np.linalg.pinv(about.T @ about)
+        slopes = inverse @ about.T @ np.concatenate([y - y.mean() for y in logs])
+        self.values = [y - x @ slopes for x, y in zip(controls, logs, strict=True)]
+        # The slopes are uncertain: that counts as far as the sides differ in their controls.
+        apart = controls[1].mean(axis=0) - controls[0].mean(axis=0)
+        left = [float(np.square(y - y.mean()).sum()) for y in self.values]
+        launches = len(base) + len(new) - 2
+        self._scale = launches / max(launches - number, 1)
+        self._uncertain = float(apart @ inverse @ apart) * sum(left) / max(launches - number, 1)
+
+    def squares(self, values: NDArray[np.float64]) -> float:
+        """The variance of values from which the slopes took a part."""
+        return float(values.var(ddof=1)) * self._scale
+
+    def estimate(self, value: float, squared_error: float, beyond: float) -> Estimate:
+        """The ratio, by its logarithm and the square of the standard error of that."""
+        error = math.sqrt(squared_error + self._uncertain)
+        half = half_interval(error, self._freedom, beyond)
+        low, high = math.exp(value - half), math.exp(value + half)
+        doubts = scatter(*([pace.value for pace in side] for side in self._sides))
+        return Estimate(math.exp(value), low, high, self._count, doubts)
 
 
 def excess(groups: Sequence[Sequence[float]]) -> float:

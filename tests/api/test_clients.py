@@ -128,7 +128,7 @@ def test_clients_share_the_weights_and_not_the_activations():
 def test_a_burst_of_several_clients_is_as_long_for_each(tmp_path):
     run_ = run(tmp_path, clients=3, launches=1).run
     (m,) = run_.measurements
-    assert m.reference  # so that it takes turns
+    assert m.references  # so that it takes turns
     share = min(sum(turn) for turn in m.turns) / 3
     assert share >= 3 * BURST_S * 1e9
 

@@ -355,8 +355,7 @@ def beside(ratios):
                 outcome="ok",
                 samples_ns=(9000, *[1000 * ratio] * 8),
                 bursts=(2, 2, 2, 2),
-                reference="r",
-                reference_ns=(1000.0,) * 4,
+                references={"r": (1000.0,) * 4},
             )
             for launch, ratio in enumerate(ratios)
         ],

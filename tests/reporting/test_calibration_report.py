@@ -15,7 +15,7 @@ A, B = Case("vgg_block", (8, 8, 3)), Case("vgg_block", (8, 8, 4))
 
 
 def side(case, label, launch, ns, reference_ns=1000.0, started=0.0):
-    """Eight calls in four turns, beside a reference."""
+    """Eight calls in four turns, beside references."""
     return Measurement(
         replace(case, label=label),
         launch,
@@ -23,8 +23,7 @@ def side(case, label, launch, ns, reference_ns=1000.0, started=0.0):
         started=started,
         samples_ns=(9 * ns, *[ns] * 8),
         bursts=(2, 2, 2, 2),
-        reference="r",
-        reference_ns=(reference_ns,) * 4,
+        references={"reference": (reference_ns,) * 4},
     )
 
 
@@ -79,7 +78,7 @@ def test_of_two_runs_each_launch_counts_once_and_the_slow_half_cancels():
     assert [[len(one), len(other)] for one, other in pairs] == [[4, 4], [4, 4]]
     assert {m.started < 200 for one, _ in pairs for m in one} == {True}
     assert {m.started < 200 for _, other in pairs for m in other} == {False}
-    beside = judge.by_interval(recording, "two runs, beside a reference", 4)
+    beside = judge.by_interval(recording, "two runs, beside references", 4)
     alone = judge.by_interval(recording, "two runs, times alone", 4)
     assert (beside.different, alone.different) == (Rate(0, 2), Rate(2, 2))
 
@@ -132,7 +131,7 @@ def test_ours_is_put_through_the_same_gate_by_its_ratio_alone():
         for n, k in enumerate((1, 2))
         for name in ("base", "new")
     ]
-    beside = judge.by_gate(slow, "two runs, beside a reference, gate of 5%", 1)
+    beside = judge.by_gate(slow, "two runs, beside references, gate of 5%", 1)
     alone = judge.by_gate(slow, "pytest-benchmark, mean:5%", 1)
     assert (beside.slower, alone.slower) == (Rate(0, 2), Rate(2, 2))
 

@@ -448,7 +448,7 @@ def test_cases_that_took_turns_share_one_wall_time(run: Run) -> None:
 
 
 def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
-    beside = replace(run.measurements[0], reference="vgg_block() 8x8x3")
+    beside = replace(run.measurements[0], references={"vgg_block() 8x8x3": (1.0,)})
     plan = replace(run.plan, precision=0.02)
     asked = replace(
         run, plan=plan, measurements=(beside,), stops={"a": "enough", "b": "late", "c": "late"}
@@ -456,7 +456,7 @@ def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
     rows = dict(machine.machine_rows(asked)[1])
     assert rows["cases, launches each"].endswith("or more, until an interval is within 2.0 %")
     assert rows["launched no more because"] == "late (2 cases); enough (1 cases)"
-    assert rows["reference beside them"] == "vgg_block() 8x8x3"
+    assert rows["references beside them"] == "vgg_block() 8x8x3"
 
 
 # --- figures ---------------------------------------------------------------------------

@@ -52,9 +52,9 @@ class Server:
     def clock(self):
         return self.now
 
-    def launch(self, orders, slice_s, timeout_s, reference=None):
+    def launch(self, orders, slice_s, timeout_s, references=()):
         number = len(self.launches)
-        orders = [*orders, *([reference] if reference else ())]
+        orders = [*orders, *references]
         self.launches.append((orders, slice_s))
         self.now += self.seconds
         return [self.answer(order.case, number) for order in orders]
@@ -234,11 +234,11 @@ def test_a_finished_run_is_finished_although_a_partner_was_given_up(tmp_path):
 
 
 def test_without_any_reference_launches_count_by_their_calls(tmp_path):
-    server = Server({launching.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="x")})
-    size = launching.REFERENCE.input_shape[0]
+    sizes = [reference.input_shape[0] for reference in launching.REFERENCES]
+    server = Server(dict.fromkeys(sizes, Answer(outcome="crashed", detail="x")))
     plan = replace(
         PLAN,
-        cases=tuple(c for c in CASES if c.input_shape[0] != size)[:1],
+        cases=tuple(c for c in CASES if c.input_shape[0] not in sizes)[:1],
         precision=0.02,
         reference=True,
         time_budget_s=100.0,
@@ -254,7 +254,7 @@ def test_a_reference_runs_where_its_case_does(tmp_path):
     server = Server()
     run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
     devices = {tuple(order.case.device for order in orders) for orders, _ in server.launches}
-    assert devices == {("cpu", "cpu"), ("gpu", "gpu")}
+    assert devices == {("cpu",) * 3, ("gpu",) * 3}
 
 
 def test_a_reference_does_not_run_where_its_runtime_sees_no_device(tmp_path):
@@ -263,7 +263,7 @@ def test_a_reference_does_not_run_where_its_runtime_sees_no_device(tmp_path):
     server.described = {"fake": blind}
     cases = tuple(replace(CASES[0], device=where, runtime="fake") for where in ("cpu", "gpu:0"))
     run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
-    assert sorted(len(orders) for orders, _ in server.launches) == [1, 2]
+    assert sorted(len(orders) for orders, _ in server.launches) == [1, 3]
     (alone,) = (orders for orders, _ in server.launches if len(orders) == 1)
     assert alone[0].case.device == "gpu:0"
     assert all(m.ok for m in store.read(tmp_path).measurements)
@@ -284,26 +284,34 @@ def test_a_full_disk_is_an_error_of_one_line(tmp_path):
         file._file = kept
 
 
-def test_a_reference_takes_turns_and_leaves_its_median_of_each_turn(tmp_path):
-    reference = ok(9, 1, 3, 2, 5, 7, bursts=(3, 2))
-    server = Server({launching.REFERENCE.input_shape[0]: reference})
+def test_references_take_turns_and_leave_their_median_of_each_turn(tmp_path):
+    one, other = launching.REFERENCES
+    answers = {
+        one.input_shape[0]: ok(9, 1, 3, 2, 5, 7, bursts=(3, 2)),
+        other.input_shape[0]: ok(9, 40, 80, bursts=(1, 1)),
+    }
+    server = Server(answers)
     cases = (CASES[0],)
     run(tmp_path, server, replace(PLAN, cases=cases, launches=1, reference=True))
     ((orders, _),) = server.launches
-    assert [order.case.id for order in orders] == [CASES[0].id, launching.REFERENCE.id]
+    assert [order.case.id for order in orders] == [CASES[0].id, one.id, other.id]
     (measurement,) = store.read(tmp_path).measurements
     # The first call is no turn; then 1, 3, 2 and 5, 7.
-    assert measurement.reference == launching.REFERENCE.id
-    assert measurement.reference_ns == (2.0, 6.0)
+    assert measurement.references == {one.id: (2.0, 6.0), other.id: (40.0, 80.0)}
 
 
 def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):
+    one, other = launching.REFERENCES
     server = Server(
-        {launching.REFERENCE.input_shape[0]: Answer(outcome="crashed", detail="SIGSEGV")}
+        {
+            one.input_shape[0]: Answer(outcome="crashed", detail="SIGSEGV"),
+            other.input_shape[0]: ok(9, 40, bursts=(1,)),
+        }
     )
     run(tmp_path, server, replace(PLAN, cases=(CASES[0],), launches=1, reference=True))
     (measurement,) = store.read(tmp_path).measurements
-    assert (measurement.outcome, measurement.reference) == ("ok", "")
+    assert measurement.outcome == "ok"
+    assert measurement.references == {other.id: (40.0,)}
 
 
 def noisy(number):

@@ -34,7 +34,7 @@ def test_rows_that_share_a_case_are_one_group_and_a_case_beside_itself_is_one():
 
 
 def test_every_group_is_launched_once_a_round():
-    launches = a_round([(CASES[0], CASES[1]), (CASES[2],)], 3, seed=1, reference=REFERENCE)
+    launches = a_round([(CASES[0], CASES[1]), (CASES[2],)], 3, seed=1, references=(REFERENCE,))
     assert {launch.number for launch in launches} == {3}
     by_size = sorted(launches, key=lambda launch: len(launch.cases))
     assert [launch.cases for launch in by_size] == [(CASES[2],), (CASES[0], CASES[1])]
@@ -120,7 +120,7 @@ def test_what_is_kept_up_to_date_is_what_adding_up_would_give(seed):
     """Over a run in a random order, in which what a launch takes changes all the time."""
     random = Random(seed)
     waiting = [
-        Launch((random.choice(CASES),), n, random.choice([None, REFERENCE])) for n in range(60)
+        Launch((random.choice(CASES),), n, random.choice([(), (REFERENCE,)])) for n in range(60)
     ]
     slices, running, left_s = shared(500.0, waiting), [], 500.0
     known: dict[str, float] = {}

@@ -34,11 +34,11 @@ def outcome(children, behaviour, timeout_s=20.0):
     return answer
 
 
-def together(children, behaviours, timeout_s=20.0, reference=None):
+def together(children, behaviours, timeout_s=20.0, references=()):
     def order(behaviour):
         return Order(replace(CASE, label=behaviour), None, 0, None)
 
-    beside = order(reference) if reference else None
+    beside = [order(reference) for reference in references]
     return children.launch([order(b) for b in behaviours], 0.01, timeout_s, beside)
 
 
@@ -103,7 +103,7 @@ def test_a_child_follows_its_parent_into_death_and_leaves_no_file(tmp_path):
         "    order = Order(replace(CASE, label='hangs'), None, 0, None)\n"
         "    workers = Workers({MISBEHAVING: server.start(MISBEHAVING)})\n"
         "    waits = Order(replace(CASE, label='behaves'), None, 0, None)\n"
-        "    workers.launch([order], 0.01, 600.0, waits)\n"
+        "    workers.launch([order], 0.01, 600.0, [waits])\n"
     )
     script = tmp_path / "program.py"
     script.write_text(program)
@@ -221,7 +221,7 @@ def test_children_take_turns_in_as_many_bursts(children):
 
 
 def test_calls_of_two_children_never_overlap(children):
-    answers = together(children, ["says_when_it_ran"] * 2, reference="says_when_it_ran")
+    answers = together(children, ["says_when_it_ran"] * 2, references=["says_when_it_ran"])
     spans = [[map(int, text.split()) for text in answer.check.differences] for answer in answers]
     turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(turns))

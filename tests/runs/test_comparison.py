@@ -464,8 +464,7 @@ def paced(case, number, microseconds, reference, beside=()):
         samples_ns=(10 * ns, *(12 * [ns])),
         bursts=(3, 3, 3, 3),
         beside=beside,
-        reference="the reference",
-        reference_ns=4 * (1000.0 * reference,),
+        references={"the reference": 4 * (1000.0 * reference,)},
     )
 
 

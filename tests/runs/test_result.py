@@ -24,8 +24,7 @@ def launch(case, number, ns, beside=(), reference_ns=None, **environment):
         samples_ns=(10 * ns, *[ns] * 8),
         bursts=(2, 2, 2, 2),
         beside=beside,
-        reference="reference" if reference_ns else "",
-        reference_ns=(float(reference_ns),) * 4 if reference_ns else (),
+        references={"reference": (float(reference_ns),) * 4} if reference_ns else {},
         environment=environment,
     )
 

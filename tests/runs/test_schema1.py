@@ -72,8 +72,7 @@ def test_every_launch_has_its_samples_turns_and_reference(both):
             tuple(calls[end - made : end]) for end, made in zip(ends, line["bursts"], strict=True)
         ]
         assert m.beside == tuple(map(today, line["beside"]))
-        assert m.reference == today(line["reference"])
-        assert m.reference_ns == tuple(line["reference_ns"])
+        assert m.references == {today(line["reference"]): tuple(line["reference_ns"])}
         same = "started wall_s peak_bytes peak_source environment detail"
         assert all(getattr(m, name) == line[name] for name in same.split())
         check = line["check"]

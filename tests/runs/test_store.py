@@ -199,7 +199,7 @@ def test_lines_that_are_too_long_are_one_line_each():
     [
         ({"samples_ns": [0, 5, 5]}, "a time must be more than 0"),
         ({"samples_ns": [2**70, 5, 5]}, "of this century"),
-        ({"reference_ns": [-1.0]}, "a time must be more than 0"),
+        ({"references": {"r": [-1.0]}}, "a time must be more than 0"),
         ({"bursts": [5, 0]}, "its turns have other calls"),
         ({"bursts": [3, 3]}, "its turns have other calls"),
     ],

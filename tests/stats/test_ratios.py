@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -157,11 +158,78 @@ def test_launches_of_a_duet_without_a_partner_or_a_burst_are_left_out() -> None:
 def test_calls_are_related_to_the_reference_beside_them() -> None:
     launch = bursts(3.0, SLOWER)
     # The burst of the warm-up took 21 times its reference; the others 3, whatever the mood.
-    assert stats.relative(launch, [1.0, *WANDERING]) == pytest.approx(3.0)
+    assert stats.relative([[1.0], *([x] for x in WANDERING)], launch) == pytest.approx(3.0)
     # Ratios 21, 3, 3, 3, 3, 6: the median is 3, the mean 6.5.
     reference = [1.0, *WANDERING[:4], WANDERING[4] / 2]
-    assert stats.relative(launch[:6], reference) == pytest.approx(3.0)
+    assert stats.relative([[x] for x in reference], launch[:6]) == pytest.approx(3.0)
     assert stats.relative([], []) is None
+
+
+def test_a_pace_is_relative_to_all_references_and_says_how_fast_they_were() -> None:
+    one, other = [10.0 * x for x in WANDERING], [40.0 * x for x in WANDERING]
+    found = stats.pace([[60.0 * x, 60.0 * x] for x in WANDERING], [one, other])
+    assert found is not None
+    # Their geometric mean is 20. The second took 4 times as long as the first.
+    assert found.value == pytest.approx(3.0)
+    typical = float(np.median(WANDERING))
+    assert found.controls == pytest.approx((math.log(4), math.log(20 * typical)), abs=0.2)
+    assert stats.pace([[1.0]], []) is None
+    assert stats.pace([], [[], []]) is None
+
+
+def paces(random: np.random.Generator, count: int, change: float = 0.0) -> list[stats.Pace]:
+    """Of a network that suffers a quarter more than its references, and more as one of them."""
+    mood, kind = random.normal(0, 0.1, (2, count))
+    logs = change + 0.25 * mood - 0.5 * kind + random.normal(0, 0.01, count)
+    rows = zip(np.exp(logs), kind, mood, strict=True)
+    return [stats.Pace(float(value), (float(k), float(m))) for value, k, m in rows]
+
+
+def test_what_controls_explain_is_taken_out_as_least_squares_do() -> None:
+    random = np.random.default_rng(1)
+    base, new = paces(random, 9), paces(random, 9, 0.03)
+    # The oracle: all launches in one regression, the second side a column of its own.
+    table = [[1.0, side, *pace.controls] for side, row in enumerate((base, new)) for pace in row]
+    logs = np.log([pace.value for pace in (*base, *new)])
+    (_, change, *_), squares, *_ = np.linalg.lstsq(np.array(table), logs, rcond=None)
+    columns = np.array(table)
+    variance = np.linalg.inv(columns.T @ columns)[1, 1] * float(squares[0]) / (18 - 4)
+    found = stats.separate_paces(base, new)
+    assert found is not None
+    assert found.low is not None
+    assert math.log(found.value) == pytest.approx(change)
+    # Two variances of nearly equal sides are those of one; 9 - 1 - 2 degrees of freedom are left.
+    half = scipy.stats.t.ppf(0.975, 6) * math.sqrt(variance)
+    assert math.log(found.value / found.low) == pytest.approx(half, rel=0.02)
+
+
+@pytest.mark.parametrize("method", [stats.separate_paces, stats.paces_in_turn])
+def test_paces_with_controls_find_what_those_without_do_not(
+    method: Callable[[list[stats.Pace], list[stats.Pace]], Estimate],
+) -> None:
+    random = np.random.default_rng(2)
+    covered, found, found_without = 0, 0, 0
+    for _ in range(300):
+        base, new = paces(random, 8), paces(random, 8, math.log(1.05))
+        plain = [[stats.Pace(pace.value, ()) for pace in side] for side in (base, new)]
+        ratio, without = method(base, new), method(*plain)
+        assert ratio.low is not None
+        assert ratio.high is not None
+        covered += ratio.low <= 1.05 <= ratio.high
+        found, found_without = found + ratio.decided, found_without + without.decided
+    assert covered >= 0.95 * 300 - 3 * math.sqrt(300 * 0.95 * 0.05)
+    assert found > 0.95 * 300 > 2 * found_without
+
+
+def test_few_launches_leave_no_room_for_controls() -> None:
+    random = np.random.default_rng(3)
+    base, new = paces(random, 6), paces(random, 6)
+    expected = stats.separate([p.value for p in base], [p.value for p in new])
+    assert stats.separate_paces(base, new) == expected
+    one = stats.paces_in_turn(base[:1], new[:1])
+    assert one is not None
+    assert (one.value, one.low) == (pytest.approx(new[0].value / base[0].value), None)
+    assert stats.paces_in_turn([], []) is None
 
 
 @pytest.mark.parametrize(

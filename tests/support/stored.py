@@ -119,7 +119,7 @@ def history(
                 one = launch(cases[label], turn, factor * time, machine=where)
                 beside = (1000 * reference,)
                 if reference:
-                    one = replace(one, bursts=(5,), reference="ref", reference_ns=beside)
+                    one = replace(one, bursts=(5,), references={"ref": beside})
                 launches.append(replace(one, started=one.started + 86400 * number))
         write(folder / f"run-{number:02}", [*cases.values()], launches)
     return folder

@@ -31,8 +31,8 @@ MOST_PANELS = 12
 _COLUMNS = 3
 _TITLE = 32  # characters in a line of a panel's title
 _VALUES = {
-    "time": "A value is how many times as long as the reference beside it a call took, or its time "
-    "where the runs have no reference in common.",
+    "time": "A value is how many times as long as the references beside it a call took, or its "
+    "time where the runs have no reference in common.",
     "memory": "A value is the rise of the peak memory by the first call; the penalty below was "
     "chosen on times.",
 }

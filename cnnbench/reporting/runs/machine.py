@@ -42,7 +42,7 @@ def machine_rows(run: Run) -> Table:
     launches = str(plan.launches)
     if plan.precision is not None:
         launches += f" or more, until an interval is within {percent(plan.precision)}"
-    references = dict.fromkeys(m.reference for m in run.measurements if m.reference)
+    references = dict.fromkeys(key for m in run.measurements for key in m.references)
     stops = Counter(run.stops.values()).most_common()
     loads = [load for m in run.measurements if (load := m.environment.get("load_1m")) is not None]
     rows = [
@@ -51,7 +51,7 @@ def machine_rows(run: Run) -> Table:
         ["runtime", ", ".join(plan.runtimes)],
         ["cases, launches each", f"{len(plan.cases)}, {launches}"],
         ["launched no more because", "; ".join(f"{why} ({count} cases)" for why, count in stops)],
-        ["reference beside them", ", ".join(references)],
+        ["references beside them", ", ".join(references)],
         ["seed", str(plan.seed)],
         *_when(run.measurements),
         *_gpus(run.measurements),
