@@ -1,17 +1,18 @@
-"""`python -m benchmarks.scale run|one|report`."""
+"""`python -m benchmarks.scale run|one|cluster|report`."""
 
 import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.scale import FOLDER, page, record
+from benchmarks.scale import FOLDER, beside, page, record
 from cnnbench.reporting import formats
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-parser.add_argument("what", choices=("run", "one", "report"))
+parser.add_argument("what", choices=("run", "one", "cluster", "report"))
 parser.add_argument("--cases", type=int, nargs="+", default=record.CASES)
 parser.add_argument("--workers", type=int, default=record.WORKERS)
 parser.add_argument("--seconds", type=float, default=record.LAUNCH_S, help="that a launch takes")
+parser.add_argument("--turns", type=int, default=4, help="of a run with a cluster and without")
 given = parser.parse_args()
 if given.what == "one":  # in a process of its own, whose memory is measured
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
@@ -20,4 +21,6 @@ if given.what == "one":  # in a process of its own, whose memory is measured
 else:
     if given.what == "run":
         record.record(FOLDER, given.cases, given.workers, given.seconds)
+    if given.what == "cluster":
+        beside.record(FOLDER, given.turns)
     print(f"report: {formats.write(page.document(FOLDER), FOLDER)}")

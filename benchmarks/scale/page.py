@@ -6,14 +6,18 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks import prose
 from benchmarks.prose import cells
 from benchmarks.runtimes import rows
+from benchmarks.scale import beside
+from benchmarks.scale.beside import Beside
 from benchmarks.scale.record import BEFORE, FILE, WHERE, Stage
 from cnnbench import units
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.style import COLOURS, MARKERS, WIDTH, Figure, figure, log_axis
+from cnnbench.reporting.tables import interval
 from cnnbench.runs import store
 
 PAGE = """\
@@ -55,6 +59,14 @@ before it, whatever the stage. What limits a larger run, in this order:
 - **The parent**: {workers:,} workers could make {workers_rate:,.0f} launches a second if each takes
   {launch_s:g} s; {parent_rate:,.0f} are what the processor time of one parent allows.
 
+## Beside a run without a cluster
+
+`{run}` takes {more} as long with `--cluster` as without, over {turns} turns of both on one
+machine: {here} in the median without, for {launches} launches, whose own time was {share:.1%} of
+it. {pairs} pairs of cases took turns in each run: of their verdicts {across:.0%} are the same with
+a cluster and without, and {within:.0%} in two runs without. The scheduler and its worker ran on the
+two cores that measured (`{beside_file}`).
+
 ## What was not tried
 
 - A network between the parent and its workers. Each worker is sent the whole plan, and traces all
@@ -89,7 +101,12 @@ def document(out: Path) -> Document:
         "scale.png", "Time and memory a case over the number of cases", partial(draw, stages)
     )
     prose.add(
-        page, AFTER, {}, command=where["command"], **_limits(stages, rows.read(out / BEFORE, Stage))
+        page,
+        AFTER,
+        {},
+        command=where["command"],
+        **_limits(stages, rows.read(out / BEFORE, Stage)),
+        **_beside(rows.read(out / beside.FILE, Beside)),
     )
     return page
 
@@ -127,6 +144,23 @@ def _limits(stages: Sequence[Stage], before: Sequence[Stage]) -> dict[str, objec
         "launch_s": first.launch_s,
         "workers_rate": first.workers / first.launch_s,
         "parent_rate": 1 / launch_s,
+    }
+
+
+def _beside(found: Sequence[Beside]) -> dict[str, object]:
+    """What the section about a cluster says."""
+    here = [one for one in found if one.place == beside.HERE]
+    return {
+        "run": " ".join(("cnnbench", *beside.RUN)),
+        "more": interval(beside.overhead(found), "{:.3f} times".format),
+        "turns": len(here),
+        "here": units.seconds(median(one.wall_s for one in here)),
+        "launches": here[0].launches,
+        "share": median(one.launches_s / one.wall_s for one in here),
+        "pairs": len(here[0].verdicts.split()),
+        "across": beside.alike(found, beside.HERE, beside.CLUSTER),
+        "within": beside.alike(found, beside.HERE, beside.HERE),
+        "beside_file": beside.FILE,
     }
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from benchmarks.runtimes import rows
-from benchmarks.scale import page, record
+from benchmarks.scale import beside, page, record
+from benchmarks.scale.beside import Beside
 from benchmarks.scale.record import FILE, WHERE, Stage
 from cnnbench.cases import suites
 from cnnbench.reporting import formats
@@ -42,3 +43,19 @@ def test_the_committed_page_comes_from_what_is_recorded():
     text = formats.markdown(page.document(COMMITTED))
     assert text == (COMMITTED / "README.md").read_text(encoding="utf-8")
     assert len(rows.read(COMMITTED / FILE, Stage)) % 4 == 0
+
+
+def test_runs_with_a_cluster_are_held_against_those_of_the_same_turn():
+    found = [
+        Beside(turn, place, wall_s, 8, 0.0, verdicts)
+        for turn, place, wall_s, verdicts in (
+            (0, "here", 100.0, "faster same"),
+            (0, "cluster", 102.0, "faster slower"),
+            (1, "here", 200.0, "faster slower"),
+            (1, "cluster", 202.0, "faster slower"),
+        )
+    ]
+    assert beside.overhead(found).value == pytest.approx((1.02 * 1.01) ** 0.5)
+    # Of the first run's two verdicts half are those of each other run, of the second's all.
+    assert beside.alike(found, "here", "cluster") == 0.75
+    assert beside.alike(found, "here", "here") == 0.5
