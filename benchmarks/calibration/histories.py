@@ -1,4 +1,4 @@
-"""HISTORIES: what `history` says of many equal runs, and of a slow-down among them.
+"""HISTORIES: what `history` says of many equal runs, and of a change among them.
 
 A run is launches of one case, drawn with replacement from one eighth of the recording, so that the
 launches of a run share the state of the machine. Its launches may also all be longer or
@@ -33,7 +33,7 @@ class Judged:
     """Equal runs, and the same with a slow-down.
 
     Args:
-        what: beside references or times alone, and whether a drift was added.
+        what: times beside references, times alone or peaks, and whether a drift was added.
         runs: of a history.
         later: how many of them are slower, in those that have a slow-down.
         changed: histories of equal runs in which a change was found.
@@ -53,12 +53,13 @@ class Judged:
 
 def everything(recording: Sequence[Measurement], each: int = EACH) -> list[Judged]:
     """Histories of 10 and of 50 runs, slower from the middle or only at the end."""
-    paces, times = _values(recording)
+    paces, times, peaks = _values(recording)
     kinds = (
         ("beside references", paces, 0.0),
         ("beside references, drift added", paces, stats.DRIFT),
         ("times alone", times, 0.0),
         ("times alone, drift added", times, stats.DRIFT),
+        ("peak memory", peaks, 0.0),
     )
     rows = [
         judged(name, values, drift, runs, runs // 2, each)
@@ -99,16 +100,19 @@ def judged(
     )
 
 
-def _values(recording: Sequence[Measurement]) -> tuple[list[list[float]], list[list[float]]]:
-    """Of each case the paces and the times of its launches, in the order of time."""
+def _values(recording: Sequence[Measurement]) -> tuple[list[list[float]], ...]:
+    """Of each case the paces, the times and the peaks of its launches, in the order of time."""
     paces: dict[str, list[float]] = {}
     times: dict[str, list[float]] = {}
+    peaks: dict[str, list[float]] = {}
     for m in sorted(recording, key=lambda m: m.started):
         pace = stats.pace(m.turns, [*m.references.values()]) if m.ok else None
         if pace:
             paces.setdefault(m.case.id, []).append(pace.value)
             times.setdefault(m.case.id, []).extend(stats.medians([m.samples_ns]))
-    return [*paces.values()], [*times.values()]
+        if m.ok and m.peak_bytes:
+            peaks.setdefault(m.case.id, []).append(m.peak_bytes)
+    return tuple([*found.values()] for found in (paces, times, peaks))
 
 
 def _drawn(

@@ -153,6 +153,12 @@ def _result(side: Side) -> Result:
     return Result(case, _paper(case), launches, samples, time=None, spread=None)
 
 
+def _alone(side: Side) -> list[float]:
+    """How many times as long as its first reference each launch took, as it is."""
+    paces = [stats.pace(m.turns, [*m.references.values()][:1]) for m in side]
+    return [pace.value for pace in paces if pace]
+
+
 _papers: dict[str, Paper] = {}
 
 
@@ -176,6 +182,17 @@ INTERVALS: dict[str, tuple[Callable[..., Iterator[tuple[Side, Side]]], Callable[
     "two runs, beside references": (
         in_two_runs,
         lambda b, n: result.ratio_between_runs(_result(b), _result(n)),
+    ),
+    "runs in turn, one reference": (
+        in_turn,
+        lambda b, n: stats.geometric(
+            [new / base for base, new in zip(_alone(b), _alone(n), strict=True)],
+            beyond=stats.LAYOUT,
+        ),
+    ),
+    "two runs, one reference": (
+        in_two_runs,
+        lambda b, n: stats.separate(_alone(b), _alone(n), stats.DRIFT),
     ),
     "two runs, times alone": (in_two_runs, lambda b, n: stats.unpaired(_samples(b), _samples(n))),
 }

@@ -70,6 +70,8 @@ that of the interval of the ratio.
   run is the first half of the recording, the other the second. The interval has room for a drift
   between the two (`stats.DRIFT`), those of one run and of runs in turn for what no launch shows
   (`stats.LAYOUT`). The size of both was chosen on an earlier recording.
+- **one reference**: the same launches beside the small network alone, with nothing taken out. That
+  is how `compare` did it before.
 - **two runs, times alone**: the same launches without the references (`stats.unpaired`), which is
   what remains where hosts or versions differ.
 - **pytest-benchmark**: its own gate (`--benchmark-compare-fail=mean:{gate}%`) on launches of the
@@ -105,7 +107,8 @@ alone cannot know; `run` spreads them over the whole run for that reason.
 ## Over many runs
 
 How often `cnnbench history` sees a change among equal runs of a case (5 % or fewer of 50 runs are
-promised), and how often it finds a slow-down no more than two runs off its place. Runs of
+promised), and how often it finds a slow-down, or more memory, no more than two runs off its
+place. Runs of
 {launches} launches are drawn from the recording, those of one run from the same eighth of it.
 **drift added**: each run is longer or shorter by what `stats.DRIFT` allows for.
 
@@ -116,6 +119,7 @@ promised), and how often it finds a slow-down no more than two runs off its plac
 - **slower**: how many of the runs are slower, the last ones.
 - **place**: of the slow-downs of 5 % that were found, how many lie between the runs that it names.
 - **covered**: and how many have a ratio within the interval that it gives.
+- **peak memory**: `history --metric memory`, with runs that need more in place of slower ones.
 
 One slow run alone is never a change; from the second on it may be one. Where a change is small for
 the noise (times alone), those that are found are the ones that chance made larger.

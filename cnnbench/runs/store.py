@@ -305,7 +305,8 @@ def _opened(folder: Path, begin: Iterable[bytes] = ()) -> Store:
         return Store(folder / FILE, begin)
     except OSError as error:
         raise StoreError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+            f"cannot write to {folder}: {error.strerror}; make room, or choose another folder with "
+            "--out"
         ) from None
 
 
