@@ -21,7 +21,10 @@ from cnnbench.stats import Estimate
 FILE = "cluster.csv"
 HERE, CLUSTER = "here", "cluster"
 ADDRESS = "127.0.0.1:8786"
-RUN = ("run", "tutorial", "--launches", "3", "--time-budget", "10m", "--no-ceilings", "--quiet")
+RUN = (
+    *("run", "vgg_block", "residual_module", "inception_module", "--input", "32x32x64"),
+    *("--batch", "1,8", "--launches", "10", "--time-budget", "10m", "--no-ceilings", "--quiet"),
+)
 """All launches that are asked for are made, each as long as a launch may be: no run is cut short
 by its time, so all of them do the same."""
 

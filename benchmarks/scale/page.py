@@ -62,8 +62,8 @@ before it, whatever the stage. What limits a larger run, in this order:
 ## Beside a run without a cluster
 
 `{run}` takes {more} as long with `--cluster` as without, over {turns} turns of both on one
-machine: {here} in the median without, for {launches} launches, whose own time was {share:.1%} of
-it. {pairs} pairs of cases took turns in each run: of their verdicts {across:.0%} are the same with
+machine: {here} in the median without, for {launches} launches. Of that, {outside} are outside of
+launches, and {outside_cluster} with a cluster. {pairs} pairs of cases took turns in each run: of their verdicts {across:.0%} are the same with
 a cluster and without, and {within:.0%} in two runs without. The scheduler and its worker ran on the
 two cores that measured (`{beside_file}`).
 
@@ -149,14 +149,17 @@ def _limits(stages: Sequence[Stage], before: Sequence[Stage]) -> dict[str, objec
 
 def _beside(found: Sequence[Beside]) -> dict[str, object]:
     """What the section about a cluster says."""
-    here = [one for one in found if one.place == beside.HERE]
+    here, there = (
+        [one for one in found if one.place == place] for place in (beside.HERE, beside.CLUSTER)
+    )
     return {
         "run": " ".join(("cnnbench", *beside.RUN)),
         "more": interval(beside.overhead(found), "{:.3f} times".format),
         "turns": len(here),
         "here": units.seconds(median(one.wall_s for one in here)),
         "launches": here[0].launches,
-        "share": median(one.launches_s / one.wall_s for one in here),
+        "outside": units.seconds(median(one.wall_s - one.launches_s for one in here)),
+        "outside_cluster": units.seconds(median(one.wall_s - one.launches_s for one in there)),
         "pairs": len(here[0].verdicts.split()),
         "across": beside.alike(found, beside.HERE, beside.CLUSTER),
         "within": beside.alike(found, beside.HERE, beside.HERE),
