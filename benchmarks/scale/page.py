@@ -63,9 +63,9 @@ before it, whatever the stage. What limits a larger run, in this order:
 
 `{run}` takes {more} as long with `--cluster` as without, over {turns} turns of both on one
 machine: {here} in the median without, for {launches} launches. Of that, {outside} are outside of
-launches, and {outside_cluster} with a cluster. {pairs} pairs of cases took turns in each run: of their verdicts {across:.0%} are the same with
-a cluster and without, and {within:.0%} in two runs without. The scheduler and its worker ran on the
-two cores that measured (`{beside_file}`).
+launches, and {outside_cluster} with a cluster. {pairs} pairs of cases took turns in each run: of
+their verdicts {across:.0%} are the same with a cluster and without, and {within:.0%} in two runs
+without. The scheduler and its worker ran on the two cores that measured (`{beside_file}`).
 
 ## What was not tried
 
