@@ -332,9 +332,8 @@ def _check_files(path: Path) -> None:
     graphs = [path / "saved_model.pb", path / "saved_model.pbtxt"]
     others = [path / "fingerprint.pb", *(path / "variables").glob("*")]
     for found in (x for x in (*graphs, *others) if os.path.exists(x)):
-        most = (
-            stored.LARGEST_GRAPH if found in graphs else sys.maxsize
-        )  # weights may be of any size
+        # Weights may be of any size.
+        most = stored.LARGEST_GRAPH if found in graphs else sys.maxsize
         paths.check_file(found, most, TargetError, "keep the weights out of the graph")
 
 

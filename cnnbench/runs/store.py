@@ -336,9 +336,9 @@ def read(folder: Path) -> Run:
                 if kind == "plan":
                     old, runtime = True, str(data.get("runtime"))
                 data = schema1.upgraded(kind, data, runtime)
-            if kind == "launch" and "reference" in data:  # there was one, or ""
-                times = {data.pop("reference"): data.pop("reference_ns", ())}
-                data["references"] = {key: ns for key, ns in times.items() if key}
+            if kind == "launch" and isinstance(data.get("reference"), str):  # there was one, or ""
+                key, times = data.pop("reference"), data.pop("reference_ns", ())
+                data["references"] = {key: times} if key else {}
             if kind == "paper":
                 papers[str(data.pop("of", ""))] = paper.stored(data)
             elif kind in KINDS:

@@ -159,8 +159,7 @@ def separate_paces(
     value = float(np.diff([side.mean() for side in slopes.values])[0])
     if count == 1:
         return Estimate(math.exp(value), None, None, 1, (Doubt.SINGLE,))
-    error = sum(slopes.squares(side) / len(side) for side in slopes.values)
-    return slopes.estimate(value, error, beyond)
+    return slopes.estimate(value, slopes.values, beyond)
 
 
 def paces_in_turn(
@@ -177,7 +176,7 @@ def paces_in_turn(
     slopes = _Slopes(base, new, count)
     before, after = slopes.values
     differences = after - before
-    return slopes.estimate(float(differences.mean()), slopes.squares(differences) / count, beyond)
+    return slopes.estimate(float(differences.mean()), [differences], beyond)
 
 
 FREE = 5
@@ -192,14 +191,14 @@ class _Slopes:
     """
 
     def __init__(self, base: Sequence[Pace], new: Sequence[Pace], count: int) -> None:
-        self._sides = (base, new)
+        sides = (base, new)
         known = min(len(pace.controls) for pace in (*base, *new))
         number = min(known, max(0, count - 1 - FREE))
         self._count, self._freedom = count, count - 1 - number
-        logs = [np.log([pace.value for pace in side]) for side in self._sides]
+        logs = [np.log([pace.value for pace in side]) for side in sides]
         controls = [
             np.array([pace.controls[:number] for pace in side]).reshape(len(side), number)
-            for side in self._sides
+            for side in sides
         ]
         about = np.concatenate([x - x.mean(axis=0) for x in controls])
         inverse = np.linalg.pinv(about.T @ about)
@@ -212,16 +211,15 @@ class _Slopes:
         self._scale = launches / max(launches - number, 1)
         self._uncertain = float(apart @ inverse @ apart) * sum(left) / max(launches - number, 1)
 
-    def squares(self, values: NDArray[np.float64]) -> float:
-        """The variance of values from which the slopes took a part."""
-        return float(values.var(ddof=1)) * self._scale
-
-    def estimate(self, value: float, squared_error: float, beyond: float) -> Estimate:
-        """The ratio, by its logarithm and the square of the standard error of that."""
-        error = math.sqrt(squared_error + self._uncertain)
+    def estimate(
+        self, value: float, groups: Sequence[NDArray[np.float64]], beyond: float
+    ) -> Estimate:
+        """The ratio, by its logarithm and the groups of logarithms of whose means it is made."""
+        squares = sum(float(group.var(ddof=1)) / len(group) for group in groups)
+        error = math.sqrt(self._scale * squares + self._uncertain)
         half = half_interval(error, self._freedom, beyond)
         low, high = math.exp(value - half), math.exp(value + half)
-        doubts = scatter(*([pace.value for pace in side] for side in self._sides))
+        doubts = scatter(*(np.exp(group).tolist() for group in groups))
         return Estimate(math.exp(value), low, high, self._count, doubts)
 
 

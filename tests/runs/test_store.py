@@ -200,6 +200,8 @@ def test_lines_that_are_too_long_are_one_line_each():
         ({"samples_ns": [0, 5, 5]}, "a time must be more than 0"),
         ({"samples_ns": [2**70, 5, 5]}, "of this century"),
         ({"references": {"r": [-1.0]}}, "a time must be more than 0"),
+        ({"reference": "r", "reference_ns": [-1.0]}, "a time must be more than 0"),
+        ({"reference": "r", "reference_ns": 7}, "references"),
         ({"bursts": [5, 0]}, "its turns have other calls"),
         ({"bursts": [3, 3]}, "its turns have other calls"),
     ],
@@ -213,6 +215,17 @@ def test_a_launch_that_cannot_be_is_named_and_skipped(tmp_path, wrong, message):
     assert len(run.measurements) == 1
     (bad,) = run.bad_lines
     assert message in bad
+
+
+@pytest.mark.parametrize("reference", ["", "r", [], {}, 7, None])
+def test_a_launch_of_before_is_read_with_its_one_reference(tmp_path, reference):
+    folder = timed(tmp_path / "r", (case("narrow"), [100.0, 100.0]))
+    lines = [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+    del lines[-1]["references"]
+    lines[-1] |= {"reference": reference, "reference_ns": [1.0]}
+    (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    *_, last = store.read(folder).measurements
+    assert last.references == ({"r": (1.0,)} if reference == "r" else {})
 
 
 def test_a_run_that_was_killed_while_its_plan_was_stored_can_be_begun_again(tmp_path, monkeypatch):

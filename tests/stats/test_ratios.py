@@ -221,6 +221,18 @@ def test_paces_with_controls_find_what_those_without_do_not(
     assert found > 0.95 * 300 > 2 * found_without
 
 
+def test_a_mood_that_both_of_a_pair_share_is_no_doubt() -> None:
+    mood = np.exp(np.linspace(0, 1, 5))
+    base = [stats.Pace(float(x), ()) for x in mood]
+    new = [stats.Pace(2 * float(x), ()) for x in mood]
+    found = stats.paces_in_turn(base, new)
+    assert found is not None
+    assert (found.value, found.doubts) == (pytest.approx(2.0), ())
+    apart = stats.separate_paces(base, new)
+    assert apart is not None
+    assert apart.doubts == (Doubt.SPREAD,)
+
+
 def test_few_launches_leave_no_room_for_controls() -> None:
     random = np.random.default_rng(3)
     base, new = paces(random, 6), paces(random, 6)
