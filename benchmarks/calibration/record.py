@@ -99,6 +99,7 @@ class Recording:
                 if time.monotonic() > end:
                     break
                 found, _ = launching.measure(plan, launch, self.slice_s, measuring, ready=ready)
+                measuring.rest()  # two sides of a pair must not meet the same references
                 for measurement in found:
                     file.append("launch", measurement.to_json())
                 print(f"{count + 1} of {len(launches)}", end="\r", flush=True)

@@ -123,6 +123,7 @@ def prepare(site: Site, plan: Plan) -> list[tuple[str, dict[str, Any]]]:
     kept = _Kept()
     made = exports.made(plan, kept, site.measuring, environment.available_memory, lambda _: None)
     site.ready, site.plan = site.files.enter_context(made), plan
+    site.files.callback(site.measuring.rest)
     return kept.lines
 
 

@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnbench import paths, schema
 from cnnbench.cases.answer import Answer, Outcome
@@ -32,6 +32,17 @@ GRACE_S = 1.0
 for its turn."""
 
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+
+
+class Turn(NamedTuple):
+    """What a child says of a turn: how many calls it made, in how many nanoseconds, and the median.
+
+    All are zeros of a child that has ended.
+    """
+
+    calls: int = 0
+    ns: int = 0
+    median_ns: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +123,13 @@ class Child:
         with suppress(OSError):
             self._pipe.send_bytes(message)
 
-    def hear(self, left_s: float, timeout_s: float) -> tuple[int, int]:
+    def hear(self, left_s: float, timeout_s: float) -> Turn:
         """Wait, without spinning, for its next message; it is killed after `left_s` seconds.
 
-        Returns how many calls it made, and in how many nanoseconds. These are zeros if it has
-        ended, and then `reply` is known. A reply about a timeout names `timeout_s`.
+        If it has ended, `reply` is known. A reply about a timeout names `timeout_s`.
         """
         if self.reply:
-            return 0, 0
+            return Turn()
         alarm = threading.Timer(max(left_s, GRACE_S), self._stop)
         alarm.daemon = True  # Ctrl-C may come before it can be cancelled
         try:
@@ -135,10 +145,10 @@ class Child:
         try:
             heard = json.loads(message)
             if isinstance(heard, list):
-                calls, ns = heard
-                return int(calls), int(ns)
+                calls, ns, median_ns = heard
+                return Turn(int(calls), int(ns), float(median_ns))
             self.reply = schema.record(Reply, heard)
-            return 0, 0
+            return Turn()
         except (ValueError, TypeError, CnnbenchError) as error:
             got = f"got {len(message)} bytes: {message[:40]!r} ({error})"
             return self._ended("failed", f"expected one JSON document from the child; {got}")
@@ -151,9 +161,9 @@ class Child:
         self._pipe.close()
         Path(self._log).unlink(missing_ok=True)
 
-    def _ended(self, outcome: Outcome, detail: str) -> tuple[int, int]:
+    def _ended(self, outcome: Outcome, detail: str) -> Turn:
         self.reply = Reply(outcome=outcome, detail=detail)
-        return 0, 0
+        return Turn()
 
     def _stop(self) -> None:
         self._late = True

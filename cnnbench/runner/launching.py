@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from statistics import median
 
 from cnnbench import runtimes, units
 from cnnbench.cases.answer import Answer
@@ -15,6 +14,7 @@ from cnnbench.cases.paper import Paper
 from cnnbench.cases.plan import Plan
 from cnnbench.host.environment import available_memory, cores, environment
 from cnnbench.runner import exports
+from cnnbench.runner.child import Turn
 from cnnbench.runner.schedule import Launch
 from cnnbench.runner.server import Workers
 from cnnbench.runs.store import Measurement, Store
@@ -26,7 +26,8 @@ REFERENCES = (
 )
 """What takes turns with the cases of a run that asks for it, to show how fast the machine was at
 that moment: half a millisecond of small convolutions, and one and a half of larger ones. A machine
-that is shared does not slow down all networks alike."""
+that is shared does not slow down all networks alike. Each round has processes of its own of them:
+no two launches of a case meet the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,10 @@ def here(
 ) -> Iterator[Here]:
     """This machine, with the files that launches need as long as the `with` lasts."""
     with exports.made(plan, store, workers, available, begins) as ready:
-        yield Here(plan, workers, ready, clock, available)
+        try:
+            yield Here(plan, workers, ready, clock, available)
+        finally:
+            workers.rest()
 
 
 def measure(
@@ -123,7 +127,8 @@ def measure(
         files = ready.files.get(case.id)
         watched = plan.profile and case in fit and not runtimes.unprofiled(case)
         count = threads(plan, case)
-        return Order(case, paper, seed, count, launch.number == 0, files, profile=watched)
+        new_batch = case in fit and launch.number == 0
+        return Order(case, paper, seed, count, new_batch, files, profile=watched)
 
     references = tuple(
         reference
@@ -134,17 +139,18 @@ def measure(
     beside = [order(reference) for reference in references]
     orders = [order(case) for case in fit]
     answers: list[Answer] = []
+    turns: list[list[Turn]] = []
     if fit:
-        answers += workers.launch(orders, slice_s, plan.timeout_s, beside)
+        replies, turns = workers.launch(orders, slice_s, plan.timeout_s, beside)
+        answers += replies
     wall_s = clock() - begin
-    sampled_ns = sum(
-        sum(answer.samples_ns) / case.clients
-        for case, answer in zip((*fit, *references), answers, strict=False)
+    sampled_ns = sum(turn.ns for of in turns for turn in of) + sum(
+        sum(answer.samples_ns) / case.clients for case, answer in zip(fit, answers, strict=True)
     )
     paces = {
-        reference.id: tuple(median(turn) for turn in answer.turns)
-        for reference, answer in zip(references, answers[len(fit) :], strict=False)
-        if answer.ok
+        reference.id: tuple(turn.median_ns for turn in of)
+        for reference, of in zip(references, turns, strict=False)
+        if of
     }
     found = []
     for case, reason in zip(launch.cases, reasons, strict=True):

@@ -17,7 +17,6 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from math import inf
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ForkServer
@@ -29,7 +28,7 @@ from cnnbench.errors import RuntimeMissingError, TargetError
 from cnnbench.host import gpu
 from cnnbench.host.environment import available_memory, cores
 from cnnbench.runner import worker
-from cnnbench.runner.child import Child, Planned, Reply, ctrl_c_later
+from cnnbench.runner.child import Child, Planned, Reply, Turn, ctrl_c_later
 from cnnbench.runtimes import Order
 
 START_TIMEOUT_S = 120.0
@@ -96,10 +95,16 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The servers of some runtimes, and what each runtime says of itself, by their names."""
+    """The servers of some runtimes, and what each runtime says of itself, by their names.
+
+    `kept` are the processes of references, which stay from one launch to the next.
+    """
 
     servers: dict[str, Server] = field(default_factory=dict)
     described: dict[str, Reply] = field(default_factory=dict)
+    kept: list[tuple[Order, Child]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
     def builder(self) -> str:
@@ -127,47 +132,64 @@ class Workers:
         slice_s: float,
         timeout_s: float,
         references: Sequence[Order] = (),
-    ) -> list[Reply]:
+    ) -> tuple[list[Reply], list[list[Turn]]]:
         """The replies of one launch of some cases, which take turns; never raises for a failure.
 
         The slowest case is sampled for `slice_s` seconds; each may take `timeout_s` in all. The
-        references take a turn each after each round of the others, and their replies are the last.
+        references take a turn each after each round of the others. Their turns are returned too,
+        none of a reference that has failed.
+
+        The processes of references are those of the launch before if the same is ordered: a round
+        of launches has its own. `rest` ends them.
         """
-        everyone = [*orders, *references]
         children: list[Child] = []
-        beside: list[Child] = []
+        patience = _Patience(timeout_s * (len(orders) + len(references)))
         try:
-            patience = _Patience(timeout_s * len(everyone))
-            for reference in references:
-                self._start(reference, beside)
-            # One after the other: two that are built at once would slow each other down, and
-            # how long that takes is reported. The references are ready before the first of them.
+            # Before the cases, and these one after the other: what is built beside something else
+            # is built more slowly, and how long that takes is reported.
+            beside = self._beside(references, patience)
             for order in orders:
-                self._start(order, children)
+                children.append(self._child(order))
                 patience.hear(children[-1])  # built, and called once
-            for child in beside:
-                patience.hear(child)
-            first = everyone[0].case
+            first = orders[0].case
             with gpu.watched(first.index if first.kind == "gpu" else None) as seen:
-                _take_turns(children, _working(beside), int(slice_s * 1e9), patience)
-            for child in _working([*children, *beside]):
+                turns = _take_turns(children, beside, int(slice_s * 1e9), patience)
+            for child in _working(children):
                 child.ask(worker.END)
                 patience.hear(child)
-            replies = [child.reply or SILENT for child in (*children, *beside)]
+            replies = [child.reply or SILENT for child in children]
             return [
                 replace(reply, environment={**reply.environment, **seen}) if reply.ok else reply
                 for reply in replies
-            ]
+            ], [[] if child.reply else turns[child] for child in beside]
         except OSError as error:  # no room for another file or pipe
             failed = Reply(outcome="failed", detail=f"no process could be started: {error}")
-            return [failed for _ in everyone]
+            return [failed for _ in orders], [[] for _ in references]
+        except BaseException:
+            self.rest()
+            raise
         finally:
-            for child in (*children, *beside):
+            for child in children:
                 child.end()
 
-    def _start(self, order: Order, children: list[Child]) -> None:
+    def rest(self) -> None:
+        """End the processes that stay from one launch to the next."""
+        while self.kept:
+            self.kept.pop()[1].end()
+
+    def _beside(self, orders: Sequence[Order], patience: _Patience) -> list[Child]:
+        """The processes of references, all of them ready or ended."""
+        if [order for order, child in self.kept if not child.reply] != [*orders]:
+            self.rest()
+            for order in orders:  # at once: how long that takes is not reported
+                self.kept.append((order, self._child(order)))
+            for _, child in self.kept:
+                patience.hear(child)
+        return [child for _, child in self.kept]
+
+    def _child(self, order: Order) -> Child:
         with ctrl_c_later():
-            children.append(self.servers[order.case.runtime].child(worker.measure, order))
+            return self.servers[order.case.runtime].child(worker.measure, order)
 
 
 class _Patience:
@@ -180,7 +202,7 @@ class _Patience:
         self._seconds = seconds
         self._until = time.monotonic() + seconds
 
-    def hear(self, child: Child) -> tuple[int, int]:
+    def hear(self, child: Child) -> Turn:
         """The next message of a child; see `Child.hear`."""
         heard = child.hear(self._until - time.monotonic(), self._seconds)
         if child.reply and child.reply.outcome == "timeout":
@@ -190,35 +212,34 @@ class _Patience:
 
 def _take_turns(
     cases: Sequence[Child], references: Sequence[Child], slice_ns: int, patience: _Patience
-) -> None:
+) -> dict[Child, list[Turn]]:
     """Ask for bursts, turn by turn, until the slowest child has had its slice.
 
     The cases swap their order from turn to turn, and the references come after them. So each of
     two cases comes after the other, and after what that leaves in the caches, as often as it comes
     after a reference.
     """
-    children = (*cases, *references)
-    alone = len(children) == 1
+    turns: dict[Child, list[Turn]] = {child: [] for child in (*cases, *references)}
+    alone = len(turns) == 1
     burst = (
         worker.numbers(slice_ns, MIN_CALLS, MAX_CALLS)
         if alone
         else worker.numbers(min(int(BURST_S * 1e9), slice_ns // MIN_CALLS), 1, MAX_CALLS_A_BURST)
     )
-    spent = dict.fromkeys(children, 0)
-    calls = dict.fromkeys(children, 0)
-    for turn in count(1):
-        for child in _working((*(cases if turn % 2 else reversed(cases)), *references)):
+    number = 0
+    while True:
+        number += 1
+        for child in _working((*(cases if number % 2 else reversed(cases)), *references)):
             child.ask(burst)
-            made, ns = patience.hear(child)
-            calls[child] += made
-            spent[child] += ns
+            turns[child].append(patience.hear(child))
         working = _working(cases)
         if alone or not working:
-            return
-        over = max(spent.values()) >= slice_ns
-        full = turn >= FULL_TURNS and min(calls[child] for child in working) >= MAX_CALLS
-        if turn >= MIN_CALLS and (over or full):
-            return
+            return turns
+        over = max(sum(turn.ns for turn in of) for of in turns.values()) >= slice_ns
+        calls = min(sum(turn.calls for turn in turns[child]) for child in working)
+        full = number >= FULL_TURNS and calls >= MAX_CALLS
+        if number >= MIN_CALLS and (over or full):
+            return turns
 
 
 def _working(children: Sequence[Child]) -> list[Child]:

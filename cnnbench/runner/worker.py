@@ -34,7 +34,7 @@ from cnnbench.graph import in_precision
 from cnnbench.host import allowances
 from cnnbench.host.environment import environment
 from cnnbench.runner import placement
-from cnnbench.runner.child import Planned, Reply
+from cnnbench.runner.child import Planned, Reply, Turn
 from cnnbench.runner.clients import Clients, rate
 from cnnbench.runner.sampling import peak_of, resident, sample
 from cnnbench.runtimes import Order
@@ -63,8 +63,8 @@ PROFILED = (3, 30)
 """How long calls are made while a profiler watches, and the fewest and the most of them."""
 
 
-def numbers(*values: int) -> bytes:
-    """A message: calls to make (for how long, least, most), or calls made (how many, how long)."""
+def numbers(*values: float) -> bytes:
+    """A message: calls to make (for how long, least, most), or a `Turn`."""
     return json.dumps(values).encode()
 
 
@@ -214,7 +214,7 @@ def measure(pipe: Connection, order: Order) -> Reply:
     where["pinned"] = case.device == "cpu" and placement.spread(ours, main_works, before)
     gc.collect()  # what building left behind, before the collector is off
     samples, bursts, rates, memory = [*first], list[int](), list[float](), [resident()]
-    pipe.send_bytes(numbers(1, *first))
+    pipe.send_bytes(numbers(*Turn(1, *first, *first)))
     while (message := pipe.recv_bytes()) != END:
         budget_ns, *calls = json.loads(message)
         if clients:  # each of whose calls takes as many times as long, or nearly
@@ -222,10 +222,12 @@ def measure(pipe: Connection, order: Order) -> Reply:
             rates.append(rate(made))
         else:
             made = [sample(ready.step, ready.clock, budget_ns, *calls)]
-        samples += chain.from_iterable(made)
-        bursts.append(sum(map(len, made)))
+        calls_ns = [*chain.from_iterable(made)]
+        samples += calls_ns
+        bursts.append(len(calls_ns))
         memory.append(resident())
-        pipe.send_bytes(numbers(bursts[-1], max(map(sum, made))))
+        turn = Turn(bursts[-1], max(map(sum, made)), median(calls_ns))
+        pipe.send_bytes(numbers(*turn))
     if clients and joint_bytes is not None and begin_bytes:
         joint_bytes = max(joint_bytes, *(size - begin_bytes for size in memory if size))
     profile = None

@@ -85,7 +85,8 @@ def start(order: Order) -> None:
             return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")), 2, 2, "VALID")
 
         if case.mode != "eager":
-            tiny = tf.function(tiny, jit_compile=case.mode == "xla")
+            # AutoGraph would take longer to read this function than all else here.
+            tiny = tf.function(tiny, autograph=False, jit_compile=case.mode == "xla")
         for _ in range(2):
             tiny(tf.ones((1, 8, 8, 8), dtype))
 

@@ -95,12 +95,12 @@ def test_what_happens_meanwhile_is_not_hidden(nvml):
 def test_a_launch_on_a_gpu_says_what_the_gpu_did(nvml):
     workers = Workers({"fake": server.start("fake")})
     order = Order(Case("vgg_block", (8, 8, 3), device="gpu:0", runtime="fake"))
-    (answer,) = workers.launch([order], 0.1, 60.0)
+    ((answer,), _) = workers.launch([order], 0.1, 60.0)
     assert answer.ok
     assert answer.gpu["name"] == "NVIDIA A100-SXM4-40GB"
     assert answer.environment["host"]
     on_cpu = Order(Case("vgg_block", (8, 8, 3), runtime="fake"))
-    assert workers.launch([on_cpu], 0.1, 60.0)[0].gpu == {}
+    assert workers.launch([on_cpu], 0.1, 60.0)[0][0].gpu == {}
 
 
 def test_the_ceilings_of_a_gpu_are_measured_there_by_a_runtime_that_sees_it(monkeypatch):

@@ -4,6 +4,7 @@ import signal
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
@@ -17,7 +18,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.sections import outcomes
 from cnnbench.runner import exports, launching, loop
-from cnnbench.runner.child import Reply
+from cnnbench.runner.child import Reply, Turn
 from cnnbench.runner.loop import Progress
 from cnnbench.runs import store
 from cnnbench.runs.result import results
@@ -43,6 +44,7 @@ class Server:
         self.answers = dict(answers)
         self.launches = []
         self.now = 0.0
+        self.rests = 0
         self.seconds = seconds
 
     @property
@@ -57,7 +59,13 @@ class Server:
         orders = [*orders, *references]
         self.launches.append((orders, slice_s))
         self.now += self.seconds
-        return [self.answer(order.case, number) for order in orders]
+        answers = [self.answer(order.case, number) for order in orders]
+        beside = answers[len(answers) - len(references) :]
+        turns = [[Turn(len(of), sum(of), median(of)) for of in a.turns if a.ok] for a in beside]
+        return answers[: len(answers) - len(references)], turns
+
+    def rest(self):
+        self.rests += 1
 
     def answer(self, case, number):
         answer = self.answers.get(case.input_shape[0])

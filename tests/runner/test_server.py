@@ -39,7 +39,9 @@ def together(children, behaviours, timeout_s=20.0, references=()):
         return Order(replace(CASE, label=behaviour), None, 0, None)
 
     beside = [order(reference) for reference in references]
-    return children.launch([order(b) for b in behaviours], 0.01, timeout_s, beside)
+    replies, turns = children.launch([order(b) for b in behaviours], 0.01, timeout_s, beside)
+    assert len(turns) == len(beside)
+    return replies
 
 
 def test_a_child_that_behaves_returns_every_call(children):
@@ -222,12 +224,72 @@ def test_children_take_turns_in_as_many_bursts(children):
 
 def test_calls_of_two_children_never_overlap(children):
     answers = together(children, ["says_when_it_ran"] * 2, references=["says_when_it_ran"])
+    ((_, reference),) = children.kept
+    reference.ask(worker.END)
+    reference.hear(20, 20)
+    answers.append(reference.reply)
+    children.rest()
     spans = [[map(int, text.split()) for text in answer.check.differences] for answer in answers]
     turns = sorted((begin, end, who) for who, mine in enumerate(spans) for begin, end in mine)
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(turns))
     owners = [who for who, _ in itertools.groupby(who for _, _, who in turns)]
     # The cases swap places, the reference (2) comes last.
     assert owners[:12] == [0, 1, 2, 1, 0, 2, 0, 1, 2, 1, 0, 2]
+
+
+def ordered(label, seed=0):
+    return Order(replace(CASE, label=label), None, seed, None)
+
+
+def processes(children):
+    return [child._process.pid for _, child in children.kept]
+
+
+def test_the_process_of_a_reference_stays_for_a_round(children):
+    case, reference = ordered("behaves"), ordered("takes_a_millisecond", seed=7)
+    (reply,), (turns,) = children.launch([case], 0.01, 20.0, [reference])
+    first = processes(children)
+    assert [turn.calls for turn in turns] == [turn.calls for turn in turns if turn.calls > 0]
+    assert len(turns) == len(reply.bursts) >= 4
+    assert all(1_000_000 <= turn.median_ns <= turn.ns for turn in turns)
+    (_, (again,)) = children.launch([case], 0.01, 20.0, [reference])
+    assert processes(children) == first
+    assert again
+    children.launch([case], 0.01, 20.0, [replace(reference, seed=8)])  # of the next round
+    assert len(processes(children)) == 1
+    assert processes(children) != first
+    assert not psutil.pid_exists(first[0])
+    children.rest()
+    assert children.kept == []
+    assert [p.status() for p in psutil.Process().children(recursive=True) if p.pid in first] == []
+
+
+@pytest.mark.parametrize("behaviour", ["crashes", "crashes_later", "hangs_later"])
+def test_a_reference_that_ends_is_started_again_and_costs_the_case_nothing(children, behaviour):
+    case = ordered("takes_a_millisecond")
+    for _ in range(2):
+        (reply,), (gone, stays) = children.launch(
+            [case], 0.01, 1.0, [ordered(behaviour), ordered("behaves")]
+        )
+        assert reply.outcome == "ok"
+        assert gone == []
+        assert stays
+    children.rest()
+
+
+def test_ctrl_c_in_a_launch_ends_the_references_too(children, monkeypatch):
+    case, reference = ordered("behaves"), ordered("takes_a_millisecond")
+    children.launch([case], 0.01, 20.0, [reference])
+    (before,) = processes(children)
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "_take_turns", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        children.launch([case], 0.01, 20.0, [reference])
+    assert children.kept == []
+    assert not psutil.pid_exists(before)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def children():
 
 
 def measured(children, case):
-    (answer,) = children.launch([Order(case, case.paper(), 0, None)], 0.05, 120.0)
+    ((answer,), _) = children.launch([Order(case, case.paper(), 0, None)], 0.05, 120.0)
     assert answer.outcome == "ok", answer
     return answer
 
@@ -89,7 +89,7 @@ def test_a_different_model_in_keras_fails_the_check(children, monkeypatch):
 def test_a_network_larger_than_its_memory_is_out_of_memory(children):
     # 2**24 positions of 2**15 channels of 4 bytes: 2 TiB, which the allocator refuses.
     case = Case("vgg_block", (4096, 4096, 3), {"n_filters": 2**15, "n_conv": 1}, mode="eager")
-    (answer,) = children.launch([Order(case, None, 0, None)], 0.05, 120.0)
+    ((answer,), _) = children.launch([Order(case, None, 0, None)], 0.05, 120.0)
     assert answer.outcome in ("out-of-memory", "killed", "crashed"), answer
     assert answer.detail
 
