@@ -167,6 +167,7 @@ def measure(
                 launch=launch.number,
                 started=started,
                 wall_s=wall_s,
+                sampled_s=sampled_ns / 1e9,
                 beside=tuple(other.id for other in fit if other is not case),
                 references=paces,
             )

@@ -63,6 +63,7 @@ class Measurement(Answer):
             same round, interleaved with the other cases.
         started: seconds since the epoch.
         wall_s: seconds that the launch took in all.
+        sampled_s: those of them in which calls were timed, also of references and of cases beside.
         beside: ids of the cases that took turns with this one.
         references: of each case that took turns too, to show how fast the machine was then, its
             id and its median call at each turn.
@@ -72,6 +73,7 @@ class Measurement(Answer):
     launch: int
     started: float = 0.0
     wall_s: float = 0.0
+    sampled_s: float = 0.0
     beside: tuple[str, ...] = ()
     references: dict[str, tuple[float, ...]] = field(default_factory=dict)
 

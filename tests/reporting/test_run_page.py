@@ -447,6 +447,14 @@ def test_cases_that_took_turns_share_one_wall_time(run: Run) -> None:
     assert rows["wall time"] == "4.00 s, of which 50.0 % in timed calls"
 
 
+def test_calls_of_references_are_timed_calls_too(run: Run) -> None:
+    one = replace(
+        run.measurements[0], started=1000.0, wall_s=4.0, sampled_s=3.0, samples_ns=(10**9,)
+    )
+    rows = dict(machine.machine_rows(replace(run, measurements=(one,)))[1])
+    assert rows["wall time"] == "4.00 s, of which 75.0 % in timed calls (50.0 % of references)"
+
+
 def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
     beside = replace(run.measurements[0], references={"vgg_block() 8x8x3": (1.0,)})
     plan = replace(run.plan, precision=0.02)

@@ -305,6 +305,8 @@ def test_references_take_turns_and_leave_their_median_of_each_turn(tmp_path):
     assert [order.case.id for order in orders] == [CASES[0].id, one.id, other.id]
     (measurement,) = store.read(tmp_path).measurements
     # The first call is no turn; then 1, 3, 2 and 5, 7.
+    assert measurement.sampled_s == (2 + 1 + 1 + 3 + 2 + 5 + 7 + 40 + 80) / 1e9
+    assert server.rests == 1
     assert measurement.references == {one.id: (2.0, 6.0), other.id: (40.0, 80.0)}
 
 

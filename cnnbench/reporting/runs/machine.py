@@ -138,16 +138,20 @@ def _when(measurements: Iterable[Measurement]) -> list[list[str]]:
     launches = sorted((m for m in measurements if m.started), key=lambda m: m.started)
     if not launches:
         return []
-    total, end = 0.0, launches[0].started
+    total, sampled, end = 0.0, 0.0, launches[0].started
     # Cases that took turns share one wall time.
     for m in {(m.started, m.wall_s): m for m in launches}.values():
         gap = m.started - end
         total += m.wall_s + (gap if 0 < gap <= PAUSE_S else 0.0)
+        sampled += m.sampled_s
         end = m.started + m.wall_s
-    inside = sum(sum(m.samples_ns) for m in launches) / 1e9
+    of_cases = sum(sum(m.samples_ns) / m.case.clients for m in launches) / 1e9
     start = datetime.fromtimestamp(launches[0].started, UTC)
     rows = [["started", f"{start:%Y-%m-%d %H:%M} UTC"]]
     if total:
-        share = percent(inside / total)
-        rows.append(["wall time", f"{units.seconds(total)}, of which {share} in timed calls"])
+        share = percent(max(sampled, of_cases) / total)
+        row = f"{units.seconds(total)}, of which {share} in timed calls"
+        if sampled > of_cases:  # it was not stored at first
+            row += f" ({percent((sampled - of_cases) / total)} of references)"
+        rows.append(["wall time", row])
     return rows
