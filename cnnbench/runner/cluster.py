@@ -163,6 +163,8 @@ def connected(address: str) -> Iterator[Dask]:
         raise ClusterError(
             f"--cluster needs dask: pip install 'cnnbench[cluster]' ({error})"
         ) from None
+    if address.startswith(("tls://", "wss://")):
+        _check_certificate(address)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say in a line
     with ExitStack() as stack:
         at = stack.enter_context(_of_this_machine(shown)) if local else address
@@ -177,6 +179,26 @@ def connected(address: str) -> Iterator[Dask]:
             yield Dask(client, address)
         finally:
             client.close(timeout=ANSWER_S)
+
+
+def _check_certificate(address: str) -> None:
+    """Refuse an address for which dask has no certificate of ours to show.
+
+    Raises:
+        ClusterError: none is configured, or it cannot be read.
+    """
+    from distributed.security import Security
+
+    try:
+        if Security().get_connection_args("client").get("ssl_context"):
+            return
+        why = "none is configured"
+    except (OSError, ValueError) as error:
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+    raise ClusterError(
+        f"{address} needs a certificate: {why}; name the files in dask's configuration, "
+        "distributed.comm.tls: ca-file, client.cert and client.key"
+    )
 
 
 def _gpus(count: int) -> list[str]:

@@ -37,10 +37,11 @@ def describe():
 class Dask:
     """A scheduler and its workers; each is a process."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options, **variables):
         self.folder, self.processes = folder, []
         self.file = folder / "scheduler.json"
-        self.scheduler = self.start("scheduler", "--port", "0", "--scheduler-file", str(self.file))
+        options = ("--port", "0", "--scheduler-file", str(self.file), *options)
+        self.scheduler = self.start("scheduler", *options, **variables)
         self.wait(lambda: self.file.exists() and self.file.read_text().endswith("}"))
         self.address = json.loads(self.file.read_text())["address"]
 
@@ -163,6 +164,65 @@ def test_a_cluster_measures_what_this_machine_would(dask, tmp_path):
     # Both workers are on one CPU, so no launch runs beside another.
     spans = sorted((m.started, m.started + m.wall_s) for m in launches)
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """The variables of dask that name a certificate of ours for each side."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificate")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
+    subprocess.run(
+        ["openssl", *made, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    sides = {
+        f"{side}__{what}": path
+        for side in ("SCHEDULER", "WORKER", "CLIENT")
+        for what, path in (("KEY", key), ("CERT", certificate))
+    }
+    return {
+        f"DASK_DISTRIBUTED__COMM__TLS__{name}": value
+        for name, value in {"CA_FILE": certificate, **sides}.items()
+    }
+
+
+def test_with_tls_only_those_with_a_certificate_get_in(tmp_path, certified):
+    pytest.importorskip("distributed")
+    (tmp_path / "dask").mkdir()
+    dask = Dask(tmp_path / "dask", "--protocol", "tls", **certified)
+    try:
+        assert dask.address.startswith("tls://")
+        dask.worker(**certified)
+
+        def asked(address, folder, **variables):
+            command = "run vgg_block --input 8x8x3 --runtime fake --launches 2 --no-ceilings -q"
+            given = ("--cluster", address, "--out", str(tmp_path / folder))
+            return subprocess.run(
+                [sys.executable, "-m", "cnnbench", *command.split(), *given],
+                capture_output=True,
+                text=True,
+                env={"PYTHONPATH": str(ROOT), **os.environ, **variables},
+                timeout=120,
+            )
+
+        done = asked(dask.address, "good", **certified)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = store.read(tmp_path / "good").measurements
+        assert [m.outcome for m in found] == ["ok", "ok"]
+        plain = dask.address.replace("tls://", "tcp://")
+        gone = {name: str(tmp_path / "gone.pem") for name in certified}
+        for address, variables, said in (
+            (dask.address, {}, f"{dask.address} needs a certificate: none is configured; name"),
+            (dask.address, gone, f"{dask.address} needs a certificate: "),
+            (plain, {}, f"no dask scheduler answers at {plain} within {cluster.ANSWER_S:g} s: "),
+        ):
+            refused = asked(address, "refused", **variables)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert refused.stderr.startswith(f"cnnbench: {said}")
+            assert len(refused.stderr.splitlines()) == 1
+    finally:
+        dask.end()
 
 
 def test_a_worker_is_killed_and_another_makes_its_launches(dask, tmp_path):
