@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,8 @@ BACK_S = 3600.0
 """By how much the wall clock is set back."""
 ROOM = 30_000
 """Bytes by which the file may still grow when the disk is full."""
+LARGEST = 2**28
+"""A file system with more bytes is not filled."""
 
 
 def parent_killed(soak: Soak, launches: int) -> Session:
@@ -58,6 +61,16 @@ def disk_full(soak: Soak, launches: int) -> Session:
     """No file may grow beyond some size, as on a full disk: the write itself fails."""
     with soak.parent(variables={LIMIT: str(soak.file.stat().st_size + ROOM)}) as parent:
         return parent.ended("disk is full")
+
+
+def no_room(soak: Soak, launches: int) -> Session:
+    """The file system is full, also for temporary files; a large one is left alone."""
+    if shutil.disk_usage(soak.work).total > LARGEST:
+        return _interrupted(soak, launches, "none, as the file system is large")
+    with soak.parent() as parent:
+        parent.hear(launches)
+        with _filled(soak.work / "ballast"):
+            return parent.ended("file system is full")
 
 
 def read_only(soak: Soak, launches: int) -> Session:
@@ -123,7 +136,7 @@ def second_run(soak: Soak, launches: int) -> Session:
 
 
 FAULTS = (
-    parent_killed, server_killed, disk_full, read_only, read_only_later, launch_damaged,
+    parent_killed, server_killed, disk_full, no_room, read_only, read_only_later, launch_damaged,
     costs_damaged, cut, set_back, second_run,
 )  # fmt: skip
 
@@ -159,6 +172,18 @@ def _not_writable(folder: Path) -> Iterator[None]:
     finally:
         for path, mode in zip(files, before, strict=True):
             path.chmod(mode)
+
+
+@contextmanager
+def _filled(ballast: Path) -> Iterator[None]:
+    """Take all room of a file system meanwhile."""
+    try:
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        yield
+    finally:
+        ballast.unlink()
 
 
 def _without_override() -> list[str]:

@@ -83,8 +83,8 @@ Each of these is mended, and has a test of its own:
   grows from its begin, and the parent remembers every case and launch by design.
 - A damaged line that is still valid: a digit that becomes another one cannot be told from a
   measurement. Nor was the first line damaged, the plan; a run without it is not continued.
-- A full disk is a limit to the size of a file (`RLIMIT_FSIZE`): the real write fails in the
-  middle of a line. That temporary files have no room was not tried here.
+- A full disk is a limit to the size of a file (`RLIMIT_FSIZE`), which fails a write in the middle
+  of a line; a full file system is one in memory (`--within`).
 - Real networks: `fake` has no framework, so that a child starts in a tenth of the time.
 
 ## Again

@@ -12,6 +12,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -128,15 +129,13 @@ class Soak:
         prefix: list[str] | None = None,
     ) -> Iterator[Parent]:
         """Start the parent; whatever is left of it at the end is killed."""
-        started = Parent(
-            self,
-            [*(prefix or []), *self.command, *(["--resume"] if resume else [])],
-            variables or {},
-        )
-        try:
-            yield started
-        finally:
-            started.stop()
+        command = [*(prefix or []), *self.command, *(["--resume"] if resume else [])]
+        with tempfile.TemporaryFile() as errors:  # there may be no room where it works
+            started = Parent(self, command, variables or {}, errors)
+            try:
+                yield started
+            finally:
+                started.stop()
 
     def lines(self) -> Iterator[tuple[int, bytes, str, dict[str, Any]]]:
         """The place, the bytes, the type and the values of every stored line that is whole."""
@@ -165,20 +164,20 @@ class Parent:
         soak: Soak,
         command: list[str],
         variables: dict[str, str],
+        errors: IO[bytes],
     ) -> None:
         self._soak, self.begin = soak, time.monotonic()
-        self._errors = soak.work / f"errors-{soak.session}"
+        self._errors = errors
         temporary = soak.work / "temporary"
         temporary.mkdir(exist_ok=True)
         ours = {runtime.SEED: str(soak.seed), "TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"}
-        with self._errors.open("wb") as errors:
-            self.process = psutil.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env={**os.environ, **ours, **variables},
-                start_new_session=True,
-            )
+        self.process = psutil.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, **ours, **variables},
+            start_new_session=True,
+        )
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.launches, self._silent = 0, False
@@ -236,7 +235,8 @@ class Parent:
         deadline = time.monotonic() + 10
         while (left := self._family()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        said = self._errors.read_text(errors="replace").strip().splitlines()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
         lost = soak.finished - soak.destroyed - soak.stored().keys()
         said_last = said[-1].replace(str(soak.work), "") if said else ""
         seconds = time.monotonic() - self.begin
