@@ -114,6 +114,7 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
     """Put the parts on a page; the probes of inference on TensorFlow are those of the main run."""
     probes = [r for r in results(main)[0] if is_probe(r)]
     if APPLICATIONS in further:
+        others = measured(further[APPLICATIONS])
         page.section("Networks that no probe resembles")
         page.text(
             "The applications of Keras and networks of keras.io's examples, at two sizes or "
@@ -121,7 +122,13 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
             "alone, as `cnnbench predict` does it. Which terms there are was decided with a look "
             "at the applications, but not at the examples."
         )
-        _part(page, APPLICATIONS, INFERENCE, judged(probes, measured(further[APPLICATIONS])))
+        _part(page, APPLICATIONS, INFERENCE, judged(probes, others))
+        page.text(
+            "The same from each launch of the probes by itself, for which a minute is enough here, "
+            "and from all three, as the command does it. A time is that of the fastest launch, and "
+            "this machine was slower in some minutes than in others:"
+        )
+        page.table(_calibrations(probes, others))
     if TRAINING in further:
         page.section("A training step")
         page.text(
@@ -141,6 +148,30 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
         headers += ["time, median error", "within 20 %", "range holds"]
         headers += ["memory, median error", "within 10 %", "range holds"]
         page.table((headers, rows))
+
+
+def only(result: Result, number: int) -> Result:
+    """The result of one launch of a case."""
+    launches = tuple(m for m in result.launches if m.launch == number)
+    samples = {key: of for key, of in result.samples.items() if key == number}
+    return replace(result, launches=launches, samples=samples)
+
+
+def _calibrations(probes: Sequence[Result], others: Sequence[Result]) -> Table:
+    """How well networks are predicted from each launch of the probes."""
+    headers = ["launches"]
+    for quantity in INFERENCE:
+        limit = f"within {100 * quantity.limit:.0f} %"
+        headers += [f"{quantity.name}, median error", limit, "range holds"]
+    numbers = sorted({m.launch for r in probes for m in r.launches})
+    rows = []
+    sides = {str(number + 1): [only(r, number) for r in probes] for number in numbers}
+    for title, side in {**sides, "all": probes}.items():
+        known = [r for r in side if any(m.ok for m in r.launches)]
+        found = judged(known, others)
+        shares = [_numbers(cases, q)[1:] for q, cases in zip(INFERENCE, found, strict=True)]
+        rows.append([title, *shares[0], *shares[1]])
+    return headers, rows
 
 
 def _divided(run: Run) -> tuple[list[Result], list[Result]]:

@@ -86,9 +86,10 @@ class Plan:
     of the cases that take turns in one launch. If `precision` is given, a case is launched more
     often than `launches`, until the half-width of its interval is below it. With `fill` the batches
     of a network are launched from the smallest on, until one is too large for the memory. With
-    `profile` each launch also times the operations of a call, where its runtime can. `notes`
-    says what was asked for and is left out, and why. `papers` has the costs of the cases, by
-    `Case.paper_key`.
+    `profile` each launch also times the operations of a call, where its runtime can. With `at_once`
+    the cases of a launch are built at once, which is sooner done and says little of how long that
+    takes, and timed one after the other. `notes` says what was asked for and is left out, and why.
+    `papers` has the costs of the cases, by `Case.paper_key`.
     """
 
     suite: str
@@ -106,6 +107,7 @@ class Plan:
     threads: int | None = None
     fill: bool = False
     profile: bool = False
+    at_once: bool = False
     command: str = ""
     notes: tuple[str, ...] = ()
     papers: dict[str, Paper] = field(default_factory=dict, repr=False, compare=False)

@@ -22,9 +22,11 @@ from cnnbench.runner.loop import Progress
 from cnnbench.runner.session import Session
 from cnnbench.runs.result import Result, results
 
-LAUNCHES = 2
+LAUNCHES = 3
+AT_ONCE = 4
+"""Probes that are built at once: building takes longer than the calls."""
 TIME_BUDGET_S, STEPS_BUDGET_S = 150.0, 600.0
-"""For calls and for training steps, each of which takes seconds to build."""
+"""For calls, and for training steps, each of which takes seconds to build."""
 
 
 def _probes(of: str) -> tuple[Case, ...]:
@@ -175,10 +177,20 @@ def _measured(
     cases = probes(where["runtime"], where["mode"])
     budget = STEPS_BUDGET_S if where["mode"] == "train" else TIME_BUDGET_S
     run = measuring.measure(
-        cases, progress, runtime=where["runtime"], launches=LAUNCHES, time_budget_s=budget
+        cases, progress, runtime=where["runtime"], time_budget_s=budget, **manner(cases)
     )
     calibration = calibrate(results(run)[0], where, len(cases))
     return calibration, cache.write("calibration", where, calibration)
+
+
+def manner(cases: Sequence[Case]) -> dict[str, Any]:
+    """The fields of the plan of a calibration, besides its cases and its time.
+
+    The order is always the same: two calibrations differ in what the machine did, and not in that.
+    """
+    count = -(-len(cases) // AT_ONCE)
+    rows = tuple(tuple(case.id for case in cases[first::count]) for first in range(count))
+    return {"launches": LAUNCHES, "together": rows, "at_once": True, "seed": 0}
 
 
 def _machine_there(_: Session, runtime: str, mode: str, __: Progress) -> dict[str, Any]:
@@ -212,7 +224,7 @@ def probes(runtime: str, mode: str) -> list[Case]:
     if mode == "train":
         trained = (c for c in cases if any(node.rule.weights for node in c.graph().nodes))
         cases = (*trained, *STEPS)
-    return [replace(case, mode=mode) for case in cases]
+    return [replace(case, mode=mode, runtime=runtime) for case in cases]
 
 
 def machine(runtime: str, mode: str = "") -> dict[str, Any]:

@@ -127,7 +127,7 @@ def measure(
         files = ready.files.get(case.id)
         watched = plan.profile and case in fit and not runtimes.unprofiled(case)
         count = threads(plan, case)
-        new_batch = case in fit and launch.number == 0
+        new_batch = case in fit and launch.number == 0 and not plan.at_once
         return Order(case, paper, seed, count, new_batch, files, profile=watched)
 
     references = tuple(
@@ -141,7 +141,7 @@ def measure(
     answers: list[Answer] = []
     turns: list[list[Turn]] = []
     if fit:
-        replies, turns = workers.launch(orders, slice_s, plan.timeout_s, beside)
+        replies, turns = workers.launch(orders, slice_s, plan.timeout_s, beside, plan.at_once)
         answers += replies
     wall_s = clock() - begin
     sampled_ns = sum(turn.ns for of in turns for turn in of) + sum(

@@ -132,8 +132,11 @@ class Workers:
         slice_s: float,
         timeout_s: float,
         references: Sequence[Order] = (),
+        at_once: bool = False,
     ) -> tuple[list[Reply], list[list[Turn]]]:
         """The replies of one launch of some cases, which take turns; never raises for a failure.
+
+        With `at_once` they are built at once, and timed one after the other.
 
         The slowest case is sampled for `slice_s` seconds; each may take `timeout_s` in all. The
         references take a turn each after each round of the others. Their turns are returned too,
@@ -146,14 +149,17 @@ class Workers:
         patience = _Patience(timeout_s * (len(orders) + len(references)))
         try:
             # Before the cases, and these one after the other: what is built beside something else
-            # is built more slowly, and how long that takes is reported.
+            # is built more slowly, and how long that takes is reported, unless `at_once`.
             beside = self._beside(references, patience)
             for order in orders:
                 children.append(self._child(order))
-                patience.hear(children[-1])  # built, and called once
+                if not at_once:
+                    patience.hear(children[-1])  # built, and called once
+            for child in children if at_once else ():
+                patience.hear(child)
             first = orders[0].case
             with gpu.watched(first.index if first.kind == "gpu" else None) as seen:
-                turns = _take_turns(children, beside, int(slice_s * 1e9), patience)
+                turns = _take_turns(children, beside, int(slice_s * 1e9), patience, at_once)
             for child in _working(children):
                 child.ask(worker.END)
                 patience.hear(child)
@@ -211,16 +217,23 @@ class _Patience:
 
 
 def _take_turns(
-    cases: Sequence[Child], references: Sequence[Child], slice_ns: int, patience: _Patience
+    cases: Sequence[Child],
+    references: Sequence[Child],
+    slice_ns: int,
+    patience: _Patience,
+    only_one: bool,
 ) -> dict[Child, list[Turn]]:
     """Ask for bursts, turn by turn, until the slowest child has had its slice.
+
+    With `only_one` each has its slice in one turn: then it is as fast as alone, since no other
+    takes the caches away.
 
     The cases swap their order from turn to turn, and the references come after them. So each of
     two cases comes after the other, and after what that leaves in the caches, as often as it comes
     after a reference.
     """
     turns: dict[Child, list[Turn]] = {child: [] for child in (*cases, *references)}
-    alone = len(turns) == 1
+    alone = len(turns) == 1 or only_one
     burst = (
         worker.numbers(slice_ns, MIN_CALLS, MAX_CALLS)
         if alone

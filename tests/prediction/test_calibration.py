@@ -10,6 +10,7 @@ import pytest
 from benchmarks.prediction import heldout
 from cnnbench import api
 from cnnbench.cases.case import Case
+from cnnbench.cases.plan import Plan
 from cnnbench.cli import main
 from cnnbench.errors import CnnbenchError
 from cnnbench.graph import trace
@@ -201,6 +202,18 @@ def test_too_few_cases_make_no_calibration(measured):
     cases = len(calibration.CASES)
     with pytest.raises(CnnbenchError, match=f"needs half of its {cases} cases; 5 gave a time"):
         calibration.calibrate(found[:5], {})
+
+
+def test_probes_are_built_at_once_in_launches_of_unlike_ones():
+    cases = calibration.probes("jax", "graph")
+    fields = calibration.manner(cases)
+    assert {case.runtime for case in cases} == {"jax"}
+    rows = fields["together"]
+    assert sorted(key for row in rows for key in row) == sorted(case.id for case in cases)
+    assert max(map(len, rows)) == calibration.AT_ONCE
+    assert {len(row) for row in rows} <= {calibration.AT_ONCE, calibration.AT_ONCE - 1}
+    assert rows[0][:2] == (cases[0].id, cases[len(rows)].id)
+    assert Plan("s", "", tuple(cases), **fields).at_once
 
 
 def test_the_launch_that_nothing_disturbed_counts():

@@ -1,6 +1,7 @@
 """The committed page on predictions is what its raw data give, and says what is true of them."""
 
 import re
+from statistics import median
 
 import pytest
 
@@ -8,6 +9,7 @@ from benchmarks.prediction import heldout, page, unseen
 from cnnbench import blocks, stats
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import calibration, modes, terms
+from cnnbench.prediction.model import Example, coefficients, summed
 from cnnbench.reporting import formats
 from cnnbench.runs import store
 from cnnbench.runs.result import results
@@ -80,6 +82,27 @@ def test_what_it_says_of_unseen_networks_is_counted_here_again(part):
     assert (
         f"Reached: {' and '.join(reached)} of {len(others)}." in (REPORT / "README.md").read_text()
     )
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_calibration_of_one_launch_is_counted_here_again(number):
+    probes = [r for r in results(store.read(REPORT))[0] if heldout.is_probe(r)]
+    examples = []
+    for result in probes:
+        if number in result.samples:
+            graph = result.case.graph()
+            time = stats.medians([result.samples[number]])[0]
+            examples.append(Example(modes.time(graph, "graph"), time))
+    assert len(examples) > 0.8 * len(probes)
+    fitted = coefficients(examples)
+    others = [r for r in unseen.measured(store.read(REPORT / "applications")) if r.samples]
+    errors = []
+    for result in others:
+        time = min(stats.medians(result.samples.values()))
+        errors.append(abs(summed(fitted, modes.time(result.case.graph(), "graph")) / time - 1))
+    good = sum(error <= 0.2 for error in errors)
+    row = f"| {number + 1} | {100 * median(errors):.1f} % | {100 * good / len(errors):.1f} % |"
+    assert row in re.sub(" +", " ", (REPORT / "README.md").read_text())
 
 
 def test_damaged_data_would_change_the_page(again, tmp_path):

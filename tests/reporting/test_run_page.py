@@ -451,8 +451,12 @@ def test_calls_of_references_are_timed_calls_too(run: Run) -> None:
     one = replace(
         run.measurements[0], started=1000.0, wall_s=4.0, sampled_s=3.0, samples_ns=(10**9,)
     )
-    rows = dict(machine.machine_rows(replace(run, measurements=(one,)))[1])
-    assert rows["wall time"] == "4.00 s, of which 75.0 % in timed calls (50.0 % of references)"
+    one = replace(one, references={"small": (1.0,)})
+    alone = replace(one, references={}, sampled_s=1.0)
+    share = "4.00 s, of which 75.0 % in timed calls (50.0 % of references)"
+    for launch, said in ((one, share), (alone, "4.00 s, of which 25.0 % in timed calls")):
+        rows = dict(machine.machine_rows(replace(run, measurements=(launch,)))[1])
+        assert rows["wall time"] == said
 
 
 def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:

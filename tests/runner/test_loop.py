@@ -45,6 +45,7 @@ class Server:
         self.launches = []
         self.now = 0.0
         self.rests = 0
+        self.at_once = []
         self.seconds = seconds
 
     @property
@@ -54,8 +55,9 @@ class Server:
     def clock(self):
         return self.now
 
-    def launch(self, orders, slice_s, timeout_s, references=()):
+    def launch(self, orders, slice_s, timeout_s, references=(), at_once=False):
         number = len(self.launches)
+        self.at_once.append(at_once)
         orders = [*orders, *references]
         self.launches.append((orders, slice_s))
         self.now += self.seconds
@@ -308,6 +310,16 @@ def test_references_take_turns_and_leave_their_median_of_each_turn(tmp_path):
     assert measurement.sampled_s == (2 + 1 + 1 + 3 + 2 + 5 + 7 + 40 + 80) / 1e9
     assert server.rests == 1
     assert measurement.references == {one.id: (2.0, 6.0), other.id: (40.0, 80.0)}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_new_batch_is_tried_once_unless_all_is_built_at_once(tmp_path, at_once):
+    server = Server()
+    plan = replace(PLAN, cases=CASES[:1], reference=True, at_once=at_once)
+    run(tmp_path, server, plan)
+    wanted = [[order.new_batch for order in orders] for orders, _ in server.launches]
+    assert wanted == [[not at_once, False, False], [False, False, False]]
+    assert server.at_once == [at_once, at_once]
 
 
 def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):

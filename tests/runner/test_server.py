@@ -264,6 +264,19 @@ def test_the_process_of_a_reference_stays_for_a_round(children):
     assert [p.status() for p in psutil.Process().children(recursive=True) if p.pid in first] == []
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_cases_are_ready_one_after_the_other_or_at_once(children, at_once):
+    orders = [ordered("is_ready_late"), ordered("is_ready_late")]
+    replies, _ = children.launch(orders, 0.01, 20.0, at_once=at_once)
+    (begin, end), (later, _) = sorted(
+        tuple(map(int, reply.check.differences[0].split())) for reply in replies
+    )
+    assert begin < end
+    assert (later < end) == at_once
+    assert all((len(reply.bursts) == 1) == at_once for reply in replies)
+    assert all(len(reply.samples_ns) > 4 for reply in replies)
+
+
 @pytest.mark.parametrize("behaviour", ["crashes", "crashes_later", "hangs_later"])
 def test_a_reference_that_ends_is_started_again_and_costs_the_case_nothing(children, behaviour):
     case = ordered("takes_a_millisecond")

@@ -37,6 +37,13 @@ def says_when_it_ran():
         SPANS.append(f"{begin} {time.perf_counter_ns()}")
 
 
+def is_ready_late():
+    begin = time.perf_counter_ns()
+    if not next(CALLS):
+        time.sleep(0.5)
+        SPANS.append(f"{begin} {time.perf_counter_ns()}")
+
+
 def takes_a_millisecond():
     time.sleep(0.001)
 

@@ -151,7 +151,7 @@ def _when(measurements: Iterable[Measurement]) -> list[list[str]]:
     if total:
         share = percent(max(sampled, of_cases) / total)
         row = f"{units.seconds(total)}, of which {share} in timed calls"
-        if sampled > of_cases:  # it was not stored at first
+        if sampled and any(m.references for m in launches):  # not stored at first
             row += f" ({percent((sampled - of_cases) / total)} of references)"
         rows.append(["wall time", row])
     return rows
