@@ -120,6 +120,8 @@ def stored(data: dict[str, Any]) -> Paper:
         }
         known = {key: data[key] for key in ("digest", "demand", "step", "file")}
         known["wiring"] = data.get("wiring")
+        if not costs["layers"]:
+            raise ValueError("no layers")
     except (KeyError, TypeError, ValueError) as error:
         raise CnnbenchError(f"not a paper: {type(error).__name__}: {error}") from None
     return record(Paper, {**known, "cost": costs})

@@ -106,6 +106,11 @@ def test_a_truncated_last_line_is_named_and_only_it_is_lost(tmp_path):
         (b'{"schema": 1, "type": "launch", "case": 3}', "not a measurement: case: "),
         (b'{"schema": 2, "type": "launch", "case": 3}', "not a measurement: case: "),
         (b'{"schema": 2, "type": "paper", "of": "x"}', "not a paper: KeyError: 'columns'"),
+        (
+            b'{"schema": 2, "type": "paper", "of": "x", "columns": [], "layers": [], "inputs": [], '
+            b'"outputs": [], "dtype": "", "digest": "", "demand": {}, "step": {}, "file": ""}',
+            "not a paper: ValueError: no layers",
+        ),
     ],
 )
 def test_a_corrupt_line_is_skipped_and_named(tmp_path, line, reason):
