@@ -126,7 +126,8 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
         page.text(
             "The same from each launch of the probes by itself, for which a minute is enough here, "
             "and from all three, as the command does it. A time is that of the fastest launch, and "
-            "this machine was slower in some minutes than in others:"
+            "this machine was slower in some minutes than in others. There was no time left for "
+            "the third launch of all probes:"
         )
         page.table(_calibrations(probes, others))
     if TRAINING in further:
@@ -159,7 +160,7 @@ def only(result: Result, number: int) -> Result:
 
 def _calibrations(probes: Sequence[Result], others: Sequence[Result]) -> Table:
     """How well networks are predicted from each launch of the probes."""
-    headers = ["launches"]
+    headers = ["launches", "probes"]
     for quantity in INFERENCE:
         limit = f"within {100 * quantity.limit:.0f} %"
         headers += [f"{quantity.name}, median error", limit, "range holds"]
@@ -170,7 +171,7 @@ def _calibrations(probes: Sequence[Result], others: Sequence[Result]) -> Table:
         known = [r for r in side if any(m.ok for m in r.launches)]
         found = judged(known, others)
         shares = [_numbers(cases, q)[1:] for q, cases in zip(INFERENCE, found, strict=True)]
-        rows.append([title, *shares[0], *shares[1]])
+        rows.append([title, str(len(known)), *shares[0], *shares[1]])
     return headers, rows
 
 
