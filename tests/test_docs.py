@@ -143,6 +143,11 @@ def test_the_answer_is_that_of_the_sample_report(name):
     assert name == "docs/index.md" or f"takes {faster} times as long" in words
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("reports/*/index.html")), ids=lambda page: page.parent.name)
+def test_figures_show_no_tex(page):
+    assert "mathdefault" not in page.read_text()
+
+
 def test_the_readme_is_short_and_its_code_narrow():
     text = TEXTS["README.md"]
     assert len(text.splitlines()) <= 150

@@ -16,7 +16,7 @@ from benchmarks.scale.beside import Beside
 from benchmarks.scale.record import BEFORE, FILE, WHERE, Stage
 from cnnbench import units
 from cnnbench.reporting.document import Document, Table
-from cnnbench.reporting.style import COLOURS, MARKERS, WIDTH, Figure, figure, log_axis
+from cnnbench.reporting.style import COLOURS, MARKERS, WIDTH, Figure, figure, fixed_log_axis, log_axis
 from cnnbench.reporting.tables import interval
 from cnnbench.runs import store
 
@@ -218,7 +218,8 @@ def draw(stages: Sequence[Stage]) -> Figure:
         (left, "processor time a case", units.seconds, 10),
         (right, "peak memory a case", units.binary, 2),
     ):
-        axes.set(xlabel="cases", ylabel=label, xscale="log")
+        axes.set(xlabel="cases", ylabel=label)
+        fixed_log_axis(axes, sorted({one.cases for one in stages}), "{:,.0f}".format)
         log_axis(axes, "y", show, base)
     drawing.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=len(NAMES))
     return drawing

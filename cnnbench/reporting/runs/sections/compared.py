@@ -23,6 +23,8 @@ from cnnbench.stats import Estimate
 
 ORDER = 5
 _SETTING = attrgetter("runtime", "load", "dtype")
+_LETTERS = 30
+"""The longest title of a panel that has room where three stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def draw_ratios(
     panels = panels[:MOST_PANELS]
     first = dict(chain.from_iterable(known.items() for _, known in reversed(panels)))
     rows = sorted(first, key=lambda name: first[name].value)
-    columns = min(len(panels), 3)
+    wide = max(len(title) for title, _ in panels) > _LETTERS
+    columns = min(len(panels), 2 if wide or len(panels) == 4 else 3)
     down = -(-len(panels) // columns)
     drawing = figure(WIDTH, 0.7 + down * (0.8 + 0.34 * len(rows)))
     every = drawing.subplots(down, columns, sharex=True, sharey=True, squeeze=False).flatten()
@@ -153,6 +156,8 @@ def draw_ratios(
         log_axis(axes, "x", lambda value: f"{value:g}x")
     for axes in every[len(panels) :]:
         axes.set_visible(False)
+    for axes in every[max(0, len(panels) - columns) : len(panels)]:  # the last of each column
+        axes.tick_params(labelbottom=True)
     drawing.supxlabel(x, fontsize=13)
     return drawing
 
