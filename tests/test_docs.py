@@ -143,7 +143,9 @@ def test_the_answer_is_that_of_the_sample_report(name):
     assert name == "docs/index.md" or f"takes {faster} times as long" in words
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("reports/*/index.html")), ids=lambda page: page.parent.name)
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("reports/*/index.html")), ids=lambda page: page.parent.name
+)
 def test_figures_show_no_tex(page):
     assert "mathdefault" not in page.read_text()
 

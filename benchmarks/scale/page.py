@@ -16,7 +16,15 @@ from benchmarks.scale.beside import Beside
 from benchmarks.scale.record import BEFORE, FILE, WHERE, Stage
 from cnnbench import units
 from cnnbench.reporting.document import Document, Table
-from cnnbench.reporting.style import COLOURS, MARKERS, WIDTH, Figure, figure, fixed_log_axis, log_axis
+from cnnbench.reporting.style import (
+    COLOURS,
+    MARKERS,
+    WIDTH,
+    Figure,
+    figure,
+    fixed_log_axis,
+    log_axis,
+)
 from cnnbench.reporting.tables import interval
 from cnnbench.runs import store
 

@@ -166,12 +166,14 @@ class Document:
     """Blocks in order, which the methods append, and the same as plain values.
 
     For CSV, `rows` has one mapping a row, all of the same keys. For JSON, `data` has plain values,
-    or a function that gives them. Either is None where there is nothing of the kind.
+    or a function that gives them. Either is None where there is nothing of the kind. Of tables with
+    more than `longest` rows the others are left out.
     """
 
     blocks: list[Block] = field(default_factory=list)
     rows: Sequence[Mapping[str, Any]] | None = None
     data: Any = None
+    longest: int | None = None
     _sections: list[str] = field(default_factory=list)
 
     def heading(self, text: str, level: int = 2) -> None:
@@ -205,7 +207,10 @@ class Document:
         headers, rows = table
         if rows:
             last = None if spare is None else tuple(spare)
-            self.blocks.append(Grid(tuple(headers), tuple(map(tuple, rows)), narrow, wrap, last))
+            shown = tuple(map(tuple, rows[: self.longest]))
+            self.blocks.append(Grid(tuple(headers), shown, narrow, wrap, last))
+            if left := len(rows) - len(shown):
+                self.text(f"{left:,} more rows are left out.")
 
     def code(self, text: str, language: str = "") -> None:
         """Add lines to be copied as they are."""

@@ -26,7 +26,8 @@ from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.errors import UnknownNameError
 from cnnbench.reporting import formats, series, style, tables
 from cnnbench.reporting.document import Document, Live
-from cnnbench.reporting.runs import machine, sections
+from cnnbench.reporting.runs import data, machine, sections
+from cnnbench.reporting.runs import page as page_module
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
     ComparedBlocks,
@@ -38,6 +39,7 @@ from cnnbench.reporting.runs.data import Data
 from cnnbench.reporting.runs.exported import row as exported_row
 from cnnbench.reporting.runs.notes import notes
 from cnnbench.reporting.runs.page import document, write
+from cnnbench.reporting.runs.sections import cases as section_cases
 from cnnbench.reporting.runs.sections import (
     check,
     crossover,
@@ -755,6 +757,29 @@ def test_the_data_of_the_page_are_the_results(run: Run, found: list[Result]) -> 
     naive, _ = parameters["series"]
     assert naive["y"] == [2016 * c + 224 for c in naive["x"]]
     assert [mark["text"] for mark in parameters["marks"]] == ["C = 69"]
+
+
+def test_a_page_lists_no_more_cases_than_a_browser_can_show(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (data, section_cases, page_module):
+        monkeypatch.setattr(module, "LISTED", 20)
+    page = document(run)
+    assert page.rows
+    assert len(page.rows) == 44
+    blocks = {block.kind: block for block in page.blocks if isinstance(block, Live)}
+    table = blocks["cases"].data
+    lengths = {len(texts) for texts in (*table["tags"].values(), table["launches"])}
+    assert lengths | {len(column["texts"]) for column in table["columns"]} == {20}
+    tabs = [tab for kind in ("lines", "multiples") for tab in blocks[kind].data["tabs"]]
+    lines = [line for tab in tabs for line in tab.get("series", tab.get("panels"))]
+    marked = {row for line in lines for rows in line["cases"].values() for row in rows}
+    assert marked == {*range(20)}
+    text = formats.markdown(page)
+    said = "Listed are the first 20 of 44 cases, which a browser can show; [results.csv]"
+    (folded,) = re.findall(r"<summary>20 cases</summary>(.*?)</details>", text, re.DOTALL)
+    assert (text.count(said), folded.count("\n| ")) == (1, 1 + 20)
+    assert text.count("\n24 more rows are left out.\n") == 2  # of phases and of the spread
 
 
 def test_every_table_of_the_page_is_rectangular(written: Path) -> None:

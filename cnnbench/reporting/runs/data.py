@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from typing import TypeVar
@@ -14,6 +15,9 @@ from cnnbench.runs.store import Run
 
 T = TypeVar("T")
 K = TypeVar("K")
+
+LISTED = 2000
+"""The most cases that a page lists, in any table: no browser opens one with a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,10 @@ class Data:
     problems: tuple[str, ...]
 
     @property
-    def places(self) -> dict[str, int]:
-        """The row of every case in the table of all cases, by its id."""
-        return {r.case.id: place for place, r in enumerate(self.results)}
+    def places(self) -> Mapping[str, tuple[int, ...]]:
+        """The row of every case in the table of all cases, by its id; none if it is not listed."""
+        listed = enumerate(self.results[:LISTED])
+        return defaultdict(tuple, {r.case.id: (place,) for place, r in listed})
 
     @property
     def looks(self) -> dict[str, Look]:

@@ -33,8 +33,8 @@ _MEASURED: dict[str, Callable[[Result], float | Estimate | None]] = {
 }
 
 Plain = dict[str, Any]
-Places = Mapping[str, int]
-"""The row of every case in the table of cases, by its id."""
+Places = Mapping[str, tuple[int, ...]]
+"""The row of every case in the table of cases, by its id; none if it is not listed there."""
 Point = tuple[float, float | Estimate | None, tuple[int, ...]]
 """A place across, a value there, and the rows of the cases that it is of."""
 
@@ -60,7 +60,7 @@ def _series(blocks: ComparedBlocks, quantity: str, places: Places) -> list[Plain
     of, found = blocks.comparison, []
     for look, label in enumerate((of.base, of.new)):
         cases = {pair.channels: (pair.base, pair.new)[look] for pair in blocks.pairs}
-        rows = {channels: (places[r.case.id],) for channels, r in cases.items()}
+        rows = {channels: places[r.case.id] for channels, r in cases.items()}
         peak = quantity == _PEAK_ON_PAPER
         if quantity in QUANTITIES and of.channels:
             channels, *both = blocks.curves(quantity)
@@ -114,7 +114,7 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places
 
     def points(of: Callable[[Result], float | Estimate | None]) -> list[list[Point]]:
         return [
-            [(r.side, of(r), (places[r.case.id],)) for r in results if of(r)]
+            [(r.side, of(r), places[r.case.id]) for r in results if of(r)]
             for _, results, _ in groups
         ]
 
@@ -134,7 +134,7 @@ def scaling(groups: Sequence[tuple[str, Sequence[Result], float | None]], places
 def batches(groups: Sequence[tuple[str, Sequence[Result]]], places: Places) -> Plain:
     """Samples a second of each network over the batch size, each in a panel of its own."""
     points: list[list[Point]] = [
-        [(r.case.batch_size, r.throughput, (places[r.case.id],)) for r in results if r.throughput]
+        [(r.case.batch_size, r.throughput, places[r.case.id]) for r in results if r.throughput]
         for _, results in groups
     ]
     names = [name for name, _ in groups]
@@ -151,7 +151,7 @@ def by_runtime(group: Sequence[ComparedBlocks], places: Places) -> Plain:
             "name": blocks.comparison.runtime,
             **_points(
                 [
-                    (p.channels, p.ratio, (places[p.base.case.id], places[p.new.case.id]))
+                    (p.channels, p.ratio, places[p.base.case.id] + places[p.new.case.id])
                     for p in blocks.timed
                 ]
             ),

@@ -13,7 +13,7 @@ from cnnbench.reporting.document import Document
 from cnnbench.reporting.runs import headline, machine, sections
 from cnnbench.reporting.runs.answer import answer
 from cnnbench.reporting.runs.compared_blocks import compared_blocks
-from cnnbench.reporting.runs.data import Data
+from cnnbench.reporting.runs.data import LISTED, Data
 from cnnbench.reporting.runs.exported import csv_bytes, row
 from cnnbench.reporting.runs.sections import runtimes
 from cnnbench.reporting.runs.sections.compared import against
@@ -38,7 +38,7 @@ def document(run: Run) -> Document:
     joined, problems = results(run)
     comparisons = compared_blocks(run.plan, joined)
     data = Data(run, tuple(joined), tuple(comparisons), tuple(problems))
-    page = Document(rows=[row(r) for r in joined])
+    page = Document(rows=[row(r) for r in joined], longest=LISTED)
     _answer(page, data)
     for section in sections.load():
         section.add(page, data)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cnnbench import units
 from cnnbench.cases.case import sizes
-from cnnbench.reporting.document import Document
+from cnnbench.reporting.document import Document, Rows
 from cnnbench.reporting.runs import live
-from cnnbench.reporting.runs.data import Data
+from cnnbench.reporting.runs.data import LISTED, Data
 from cnnbench.reporting.runs.sections.roofline import Point, below_ceilings
 from cnnbench.reporting.runs.sections.speed import flops, speed
 from cnnbench.reporting.tables import MISSING, interval, number, optional, percent
@@ -119,16 +119,26 @@ def add(document: Document, data: Data) -> None:
         "of the launches."
     )
     known = joined(data)
-    columns = [column for column in COLUMNS if any(column.text(k) != MISSING for k in known)]
-    with document.live("cases", plain(columns, known)):
+    listed, count = known[:LISTED], f"{len(known):,}"
+    if len(listed) < len(known):
+        document.text(
+            f"Listed are the first {LISTED:,} of {count} cases, which a browser can show; "
+            "[results.csv](results.csv) has all of them."
+        )
+    columns = [column for column in COLUMNS if any(column.text(k) != MISSING for k in listed)]
+    with document.live("cases", plain(columns, listed)):
         first = main(data, known)
         shown = [column for column in columns if column.shown]
         headers = [column.name for column in shown]
-        rows = [[column.text(k) for column in shown] for k in known]
-        document.table((headers, [rows[i] for i in first]))
-        if len(first) < len(rows):
-            with document.folded(f"All {len(rows)} cases"):
-                document.table((headers, rows))
+
+        def rows(some: Iterable[Known]) -> Rows:
+            return [[column.text(k) for column in shown] for k in some]
+
+        document.table((headers, rows(known[i] for i in first)))
+        if len(first) < len(known):
+            every = len(listed) == len(known)
+            with document.folded(f"All {count} cases" if every else f"{LISTED:,} cases"):
+                document.table((headers, rows(listed)))
 
 
 def joined(data: Data) -> list[Known]:
