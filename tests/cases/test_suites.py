@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from benchmarks.scale import record as scale
 from cnnbench.cases import suites
 from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError, ShapeError, SuiteError, UnknownNameError
@@ -537,6 +538,11 @@ def test_memory_is_filled_by_one_network_at_a_time(planned, monkeypatch):
     plan = planned(text.replace('"max"', "[1, 2]"))
     assert len(plan.together) == 2
     assert not plan.fill
+
+
+def test_the_largest_run_of_reports_scale_can_be_asked_for():
+    assert max(scale.CASES) == 100_000 <= suites.MOST_CASES
+    assert len(scale.suite(100_000)) < suites.LARGEST
 
 
 def test_a_suite_that_is_nested_too_deeply_is_refused(tmp_path):

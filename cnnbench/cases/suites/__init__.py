@@ -65,7 +65,7 @@ from cnnbench.networks import Network
 from cnnbench.rule import Shape
 
 MOST_LAUNCHES = 10_000
-MOST_CASES = 10_000
+MOST_CASES = 100_000
 """The most cases of a suite: each is traced before anything runs."""
 LARGEST = 2**20
 """Bytes of a suite file that is still read; those that come with cnnbench have some 2,000."""
