@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -113,7 +114,9 @@ def stored(data: dict[str, Any]) -> Paper:
     try:
         columns = data["columns"]
         costs = {
-            "layers": [dict(zip(columns, row, strict=True)) for row in data["layers"]],
+            "layers": [
+                dict(zip(columns, map(_shared, row), strict=True)) for row in data["layers"]
+            ],
             "input_shapes": data["inputs"],
             "output_shapes": data["outputs"],
             "dtype": data["dtype"],
@@ -125,6 +128,11 @@ def stored(data: dict[str, Any]) -> Paper:
     except (KeyError, TypeError, ValueError) as error:
         raise CnnbenchError(f"not a paper: {type(error).__name__}: {error}") from None
     return record(Paper, {**known, "cost": costs})
+
+
+def _shared(value: Any) -> Any:
+    """The same value: of a text the one that many layers of a run have."""
+    return sys.intern(value) if type(value) is str else value
 
 
 def digest(graph: Graph) -> str:

@@ -20,8 +20,8 @@ from cnnbench.reporting.style import FAINT, MOST_COLOURS, Axes, Figure, Look, da
 from cnnbench.stats import Estimate
 
 MOST_PANELS = 12
-MOST_VECTORS = 60
-"""The most points behind a panel that an SVG has as shapes."""
+MOST_VECTORS, MOST_POINTS = 60, 500
+"""The most points behind a panel that an SVG has as shapes, and the most in it."""
 _COLUMNS = 3
 _HEIGHT, _BELOW = 1.5, 0.75  # inches of a panel, and of what is below the last one
 _TITLE = 32  # characters in a line of a panel's title
@@ -133,4 +133,5 @@ def _points(one: Series) -> list[tuple[float, float]]:
 
 
 def _paint(axes: Axes, one: Series, look: Look, line: str) -> None:
-    style.errorbars(axes, one.points, **look, linestyle=line, elinewidth=1.2, zorder=3)
+    bars: Look = {"linestyle": line, "elinewidth": 1.2, "zorder": 3}
+    style.errorbars(axes, one.points, **look, **bars, rasterized=len(one.points) > MOST_POINTS)

@@ -324,7 +324,7 @@ def read(folder: Path) -> Run:
     found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     papers: dict[str, Paper] = {}
     bad: list[str] = []
-    old, runtime = False, ""
+    old, runtime, shared = False, "", _Shared()
     for number, line in enumerate(_lines_of(folder), start=1):
         if not line.strip():
             continue
@@ -344,7 +344,8 @@ def read(folder: Path) -> Run:
             if kind == "paper":
                 papers[str(data.pop("of", ""))] = paper.stored(data)
             elif kind in KINDS:
-                found[kind].append(_checked(record(KINDS[kind], data)))
+                read = _checked(record(KINDS[kind], data))
+                found[kind].append(shared.record(read))
             else:
                 raise CnnbenchError(f"unknown type {kind!r}")
         except CnnbenchError as error:
@@ -389,6 +390,28 @@ def _checked(found: Any) -> Any:
             raise CnnbenchError("not a measurement: its turns have other calls than the launch")
         return replace(found, environment=dict(_known(found.environment)))
     return found
+
+
+class _Shared:
+    """What launches have in common is kept once for all of them: they may be 100,000."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+        self._environment: dict[str, Any] = {}
+
+    def record(self, found: Any) -> Any:
+        """An equal record, whose cases and environment are earlier ones where these are equal."""
+        if isinstance(found, Plan):
+            self._cases = {case.id: case for case in found.cases}
+        if not isinstance(found, Measurement):
+            return found
+        case = self._cases.setdefault(found.case.id, found.case)
+        here = found.environment
+        for key, value in self._environment.items():
+            if key in here and here[key] == value:
+                here[key] = value
+        self._environment = here
+        return replace(found, case=case) if case == found.case else found
 
 
 def _lines_of(folder: Path) -> Iterator[bytes]:

@@ -65,6 +65,24 @@ def test_what_is_written_is_read_back(tmp_path):
     assert run.bad_lines == ()
 
 
+def test_what_launches_have_in_common_is_in_memory_once(tmp_path):
+    here = {"host": "h", "versions": {"python": "3.12"}, "load_1m": 0.5}
+    there = here | {"load_1m": 1.5}
+    other = replace(CASE, label="another name of the same")
+    assert other.id == CASE.id
+    launches = [
+        replace(DONE, environment=here),
+        replace(DONE, launch=1, environment=there),
+        replace(DONE, launch=2, environment=there, case=other),
+    ]
+    stored(tmp_path, *launches)
+    run = store.read(tmp_path)
+    assert [*run.measurements] == launches
+    cases = [m.case for m in run.measurements]
+    assert cases[0] is cases[1] is run.plan.cases[0]
+    assert len({id(m.environment["versions"]) for m in run.measurements}) == 1
+
+
 def test_every_line_has_the_schema_and_is_on_the_disk_at_once(tmp_path):
     with store.create(tmp_path, PLAN) as file:
         file.append("launch", DONE.to_json())

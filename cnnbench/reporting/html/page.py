@@ -90,7 +90,8 @@ def _live(block: Live, content: str) -> str:
 
 
 def _download(document: Document, name: str) -> Iterator[str]:
-    if rows := document.rows:
+    rows = document.rows or ()
+    if rows and len(rows) <= (document.longest or len(rows)):
         data = b64encode(csv_text(rows).encode()).decode()
         yield (
             f'<footer><a download="{escape(name)}" href="data:text/csv;base64,{data}">'

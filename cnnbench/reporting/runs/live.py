@@ -21,6 +21,8 @@ from cnnbench.stats import Crossing, Estimate
 
 CALLS = 16_000
 """The most calls that a page holds: beyond, each launch has as many as it can of its first."""
+PANELS = 48
+"""The most panels of a chart; a browser draws some thousand in minutes."""
 _FAR = 1e18
 """FLOPs beyond every case."""
 _PEAK, _PEAK_ON_PAPER = "peak memory, measured", "peak memory, on paper"
@@ -176,7 +178,9 @@ def _tab(
         for title, known, power in zip(names, points, powers, strict=True)
         if known
     ]
-    return {"name": name, "unit": unit, "panels": panels} if panels else None
+    if len(panels) > PANELS:
+        name = f"{name}, the first {PANELS} of {len(panels):,}"
+    return {"name": name, "unit": unit, "panels": panels[:PANELS]} if panels else None
 
 
 def _power(points: Sequence[Point], exponent: float) -> list[list[float | None]]:
