@@ -37,6 +37,12 @@ def _plain(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
+def counted(number: int, what: str) -> str:
+    """1 case, 2 cases, 12,345 launches."""
+    ends = "es" if what.endswith("ch") else "s"
+    return f"{number:,} {what}{ends if number != 1 else ''}"
+
+
 def count(value: float, unit: str = "") -> str:
     """25557032 as 25.6 M."""
     return _scaled(value, _DECIMAL, unit, 1000)

@@ -304,3 +304,17 @@ def test_a_percentage_is_a_share(text, share):
 def test_anything_else_is_no_percentage(text):
     with pytest.raises(CnnbenchError, match="a share must look like 5% or"):
         units.parse_percent(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "text"),
+    [
+        (0, "case", "0 cases"),
+        (1, "case", "1 case"),
+        (2, "case", "2 cases"),
+        (1, "launch", "1 launch"),
+        (12_345, "launch", "12,345 launches"),
+    ],
+)
+def test_things_are_counted_in_words(number, what, text):
+    assert units.counted(number, what) == text

@@ -91,6 +91,8 @@ Each of these is mended, and has a test of its own:
 
     {command}
     python -m benchmarks.soak report
+
+The first takes `--within FOLDER`, a folder on a small file system, and then fills that too.
 """
 
 

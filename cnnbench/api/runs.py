@@ -9,6 +9,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from cnnbench import units
 from cnnbench.errors import CnnbenchError
 from cnnbench.records import Record
 
@@ -253,7 +254,7 @@ def _measured(opened: Opened, progress: Progress, ceilings: bool) -> Ending:
 
     wanted, earlier = opened.plan, opened.earlier
     where = ", ".join(wanted.runtimes)
-    progress.prepares(f"{wanted.suite}: {len(wanted.cases)} cases on {where}")
+    progress.prepares(f"{wanted.suite}: {units.counted(len(wanted.cases), 'case')} on {where}")
     try:
         if ceilings and not (earlier and earlier.ceilings):
             for ceiling in opened.measuring.there(

@@ -107,7 +107,8 @@ def verify(
     if verified.ending and verified.ending.reason != "done":
         where = f" --cluster {cluster}" if cluster else ""
         print(
-            f"{verified.ending.reason}: {verified.ending.remaining} launches not made; continue "
+            f"{verified.ending.reason}: {units.counted(verified.ending.remaining, 'launch')} not "
+            "made; continue "
             f"with --measure --resume --out {verified.run.folder if verified.run else out}{where}",
             file=sys.stderr,
         )

@@ -166,10 +166,8 @@ def run(
             where += ["--data", data] if data else []
             where += ["--runtime", runtime] if "." in runtime else []
             again = shlex.join(["cnnbench", "run", *(targets or ()), "--out", str(folder), *where])
-            count = sum(one.ending.remaining for one in every)
-            print(
-                f"\n{', '.join(early)}: {count} launches not made; continue with {again} --resume"
-            )
+            left = units.counted(sum(one.ending.remaining for one in every), "launch")
+            print(f"\n{', '.join(early)}: {left} not made; continue with {again} --resume")
         print(f"\nreport: {finished.page}")
     if finished.interrupted:
         raise typer.Exit(130)

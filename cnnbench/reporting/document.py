@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cnnbench import units
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -153,7 +155,7 @@ def shortened(blocks: Iterable[Block], rows: int = ROWS) -> Iterator[Block]:
         match block:
             case Grid(_, texts) if len(texts) > rows:
                 rest = replace(block, rows=texts[rows:])
-                count = f"{len(rest.rows)} more row{'s' if len(rest.rows) > 1 else ''}"
+                count = units.counted(len(rest.rows), "more row")
                 yield from (replace(block, rows=texts[:rows]), Folded(count, (rest,)))
             case Folded(blocks=inside) | Live(blocks=inside):
                 yield replace(block, blocks=tuple(shortened(inside, rows)))
@@ -210,7 +212,7 @@ class Document:
             shown = tuple(map(tuple, rows[: self.longest]))
             self.blocks.append(Grid(tuple(headers), shown, narrow, wrap, last))
             if left := len(rows) - len(shown):
-                self.text(f"{left:,} more rows are left out.")
+                self.text(f"Left out: {units.counted(left, 'more row')}.")
 
     def code(self, text: str, language: str = "") -> None:
         """Add lines to be copied as they are."""

@@ -74,7 +74,7 @@ class Reply(Answer):
 class Child:
     """A process that works for us; `reply` is None until it has ended.
 
-    It is forked from `forks`, or spawned if that is None.
+    `turns` is how many it has had. It is forked from `forks`, or spawned if that is None.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Child:
         *args: object,
     ) -> None:
         self.reply: Reply | None = None
+        self.turns = 0
         self._late = False
         self._pipe: Connection
         self._process: BaseProcess
@@ -145,6 +146,7 @@ class Child:
         try:
             heard = json.loads(message)
             if isinstance(heard, list):
+                self.turns += 1
                 calls, ns, median_ns = heard
                 return Turn(int(calls), int(ns), float(median_ns))
             self.reply = schema.record(Reply, heard)

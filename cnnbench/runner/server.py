@@ -43,6 +43,8 @@ MAX_CALLS_A_BURST = 25
 FULL_TURNS = 40
 """The turns that fast networks have too, although that is more than `MAX_CALLS`: over 20 of them
 the ratio to a reference still differs by 2 % from launch to launch for their number alone."""
+MOST_TURNS = 10_000
+"""After so many a reference has a new process: it keeps every call, some 10 MB by then."""
 SILENT = Reply(outcome="failed", detail="the child sent no result")
 
 
@@ -143,7 +145,7 @@ class Workers:
         none of a reference that has failed.
 
         The processes of references are those of the launch before if the same is ordered: a round
-        of launches has its own. `rest` ends them.
+        of launches has its own, and new ones after `MOST_TURNS`. `rest` ends them.
         """
         children: list[Child] = []
         patience = _Patience(timeout_s * (len(orders) + len(references)))
@@ -185,7 +187,8 @@ class Workers:
 
     def _beside(self, orders: Sequence[Order], patience: _Patience) -> list[Child]:
         """The processes of references, all of them ready or ended."""
-        if [order for order, child in self.kept if not child.reply] != [*orders]:
+        good = [order for order, c in self.kept if not c.reply and c.turns < MOST_TURNS]
+        if good != [*orders]:
             self.rest()
             for order in orders:  # at once: how long that takes is not reported
                 self.kept.append((order, self._child(order)))

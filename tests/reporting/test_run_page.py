@@ -469,7 +469,7 @@ def test_why_and_beside_what_cases_were_launched_is_said(run: Run) -> None:
     )
     rows = dict(machine.machine_rows(asked)[1])
     assert rows["cases, launches each"].endswith("or more, until an interval is within 2.0 %")
-    assert rows["launched no more because"] == "late (2 cases); enough (1 cases)"
+    assert rows["launched no more because"] == "late (2 cases); enough (1 case)"
     assert rows["references beside them"] == "vgg_block() 8x8x3"
 
 
@@ -779,7 +779,7 @@ def test_a_page_lists_no_more_cases_than_a_browser_can_show(
     said = "Listed are the first 20 of 44 cases, which a browser can show; [results.csv]"
     (folded,) = re.findall(r"<summary>20 cases</summary>(.*?)</details>", text, re.DOTALL)
     assert (text.count(said), folded.count("\n| ")) == (1, 1 + 20)
-    assert text.count("\n24 more rows are left out.\n") == 2  # of phases and of the spread
+    assert text.count("\nLeft out: 24 more rows.\n") == 2  # of phases and of the spread
 
 
 def test_every_table_of_the_page_is_rectangular(written: Path) -> None:

@@ -264,6 +264,18 @@ def test_the_process_of_a_reference_stays_for_a_round(children):
     assert [p.status() for p in psutil.Process().children(recursive=True) if p.pid in first] == []
 
 
+def test_a_reference_that_has_made_many_calls_has_a_new_process(children, monkeypatch):
+    case, reference = ordered("behaves"), ordered("takes_a_millisecond")
+    children.launch([case], 0.01, 20.0, [reference])
+    (first,) = processes(children)
+    monkeypatch.setattr(server, "MOST_TURNS", children.kept[0][1].turns)
+    children.launch([case], 0.01, 20.0, [reference])
+    (second,) = processes(children)
+    assert second != first
+    assert not psutil.pid_exists(first)
+    children.rest()
+
+
 @pytest.mark.parametrize("at_once", [False, True])
 def test_cases_are_ready_one_after_the_other_or_at_once(children, at_once):
     orders = [ordered("is_ready_late"), ordered("is_ready_late")]

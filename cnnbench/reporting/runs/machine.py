@@ -50,7 +50,10 @@ def machine_rows(run: Run) -> Table:
         ["suite", plan.suite],
         ["runtime", ", ".join(plan.runtimes)],
         ["cases, launches each", f"{len(plan.cases)}, {launches}"],
-        ["launched no more because", "; ".join(f"{why} ({count} cases)" for why, count in stops)],
+        [
+            "launched no more because",
+            "; ".join(f"{why} ({units.counted(n, 'case')})" for why, n in stops),
+        ],
         ["references beside them", ", ".join(references)],
         ["seed", str(plan.seed)],
         *_when(run.measurements),
