@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cnnbench.stats.estimate import Estimate, half_interval
 from cnnbench.stats.ratios import DRIFT, LAYOUT
 
-PENALTY = 3.0
+PENALTY = 3.3
 """What one shift more costs, times the logarithm of the number of values, and no less than that
 of CALIBRATED; in squared standard deviations of a value. A smaller one calls more than 5 % of
 histories without a change different; see reports/calibration."""
