@@ -55,12 +55,15 @@ def draw(results: Sequence[Result], looks: Mapping[str, Look]) -> Figure:
         for label, mine in grouped(measured, lambda pair: pair[0].label).items()
     ]
 
+    times = [time.value for _, time in measured]
+    speeds = [rate for r, _ in measured if (rate := r.speed)]
+
     def finish(axes: Axes, owner: Series | None) -> None:
-        style.around(axes, [time.value for _, time in measured])
+        style.around(axes, times)
         style.log_axis(axes, "x", units.count)
         style.log_axis(axes, "y", units.seconds)
         named = owner in (None, next(cloud for cloud in clouds if cloud.points))
-        _speed_lines(axes, [r.speed for r, _ in measured if r.speed], named)
+        _speed_lines(axes, speeds, named)
 
     axes_names = "FLOPs of one call, on paper", "time per call, measured"
     return draw_series(clouds, looks, finish, *axes_names)
