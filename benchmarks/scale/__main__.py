@@ -13,6 +13,7 @@ parser.add_argument("--cases", type=int, nargs="+", default=record.CASES)
 parser.add_argument("--workers", type=int, default=record.WORKERS)
 parser.add_argument("--seconds", type=float, default=record.LAUNCH_S, help="that a launch takes")
 parser.add_argument("--turns", type=int, default=4, help="of a run with a cluster and without")
+parser.add_argument("--fake", action="store_true", help="turns of a run whose calls take no time")
 given = parser.parse_args()
 if given.what == "one":  # in a process of its own, whose memory is measured
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
@@ -22,5 +23,5 @@ else:
     if given.what == "run":
         record.record(FOLDER, given.cases, given.workers, given.seconds)
     if given.what == "cluster":
-        beside.record(FOLDER, given.turns)
+        beside.record(FOLDER, given.turns, given.fake)
     print(f"report: {formats.write(page.document(FOLDER), FOLDER)}")

@@ -6,19 +6,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 from benchmarks.runtimes import rows
 from cnnbench import stats
 from cnnbench.runs import store
 from cnnbench.runs.result import ratio, results
 from cnnbench.stats import Estimate
+from cnnbench.stats.estimate import student
 
-FILE = "cluster.csv"
+FILE, FAKE = "cluster.csv", "cluster-fake.csv"
+"""Of real launches, and of those of the runtime `fake`, which take the time of a process alone."""
 HERE, CLUSTER = "here", "cluster"
 ADDRESS = "127.0.0.1:8786"
 RUN = (
@@ -50,23 +52,38 @@ class Beside:
     verdicts: str
 
 
-def record(folder: Path, turns: int) -> None:
+def record(folder: Path, turns: int, fake: bool) -> None:
     """Add so many turns to the file of the folder."""
-    first = 1 + max((one.turn for one in rows.read(folder / FILE, Beside)), default=-1)
+    file = folder / (FAKE if fake else FILE)
+    first = 1 + max((one.turn for one in rows.read(file, Beside)), default=-1)
     with _cluster():
         for turn in range(first, first + turns):
             for place in (HERE, CLUSTER) if turn % 2 else (CLUSTER, HERE):
-                rows.append(folder / FILE, [_run(turn, place)])
+                rows.append(file, [_run(turn, place, ["--runtime", "fake"] * fake)])
 
 
-def overhead(found: list[Beside]) -> Estimate | None:
+def overhead(found: Sequence[Beside]) -> Estimate | None:
     """How many times as long a run takes with a cluster, over the turns."""
+    return stats.geometric([there / here for here, there in _turns(found)])
+
+
+def more(found: Sequence[Beside], of_s: float = 1.0) -> Estimate:
+    """How much longer a run takes with a cluster, as a share of `of_s` seconds.
+
+    The mean over the turns, with Student's interval.
+    """
+    each = [(there - here) / of_s for here, there in _turns(found)]
+    mean, half = fmean(each), student(len(each) - 1) * stdev(each) / len(each) ** 0.5
+    return Estimate(mean, mean - half, mean + half, len(each))
+
+
+def _turns(found: Sequence[Beside]) -> list[tuple[float, float]]:
+    """The seconds of both runs of each turn: without a cluster, and with it."""
     walls = {(one.turn, one.place): one.wall_s for one in found}
-    turns = sorted({one.turn for one in found})
-    return stats.geometric([walls[turn, CLUSTER] / walls[turn, HERE] for turn in turns])
+    return [(walls[turn, HERE], walls[turn, CLUSTER]) for turn in sorted({n for n, _ in walls})]
 
 
-def alike(found: list[Beside], one: str, other: str) -> float:
+def alike(found: Sequence[Beside], one: str, other: str) -> float:
     """The share of pairs of cases that have the same verdict in two runs, over all such runs.
 
     Two runs of one place show how often chance alone changes a verdict.
@@ -84,10 +101,10 @@ def alike(found: list[Beside], one: str, other: str) -> float:
     )
 
 
-def _run(turn: int, place: str) -> Beside:
+def _run(turn: int, place: str, more: list[str]) -> Beside:
     with tempfile.TemporaryDirectory(prefix="beside-") as folder:
         out = Path(folder) / "run"
-        more = ["--cluster", ADDRESS] if place == CLUSTER else []
+        more = [*more, "--cluster", ADDRESS] if place == CLUSTER else more
         begin = time.perf_counter()
         command = [sys.executable, "-m", "cnnbench", *RUN, "--out", str(out), *more]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

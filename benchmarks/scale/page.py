@@ -58,8 +58,8 @@ AFTER = """\
 In the largest run a case takes at most {worst:.2f} times the processor time of a case in the run
 before it, whatever the stage. What limits a larger run, in this order:
 
-- **The report** takes {report} of memory at {most:,} cases, {report_case} a case, and its page has
-  a row for each of them. A run is complete without its page.
+- **The report** takes {report} of memory at {most:,} cases, {report_case} a case. A run is complete
+  without its page.
 - **The plan** is one line of the stored file, and at most {line} are read back. A longer one is
   refused before anything is measured.
 - **The rest of the memory**: {kept} a case stay until the end, most of it the costs of every layer
@@ -74,6 +74,10 @@ machine: {here} in the median without, for {launches} launches. Of that, {outsid
 launches, and {outside_cluster} with a cluster. {pairs} pairs of cases took turns in each run: of
 their verdicts {across:.0%} are the same with a cluster and without, and {within:.0%} in two runs
 without. The scheduler and its worker ran on the two cores that measured (`{beside_file}`).
+
+These times vary more than a cluster could cost. The same run on the runtime `fake`, whose calls
+take no time, takes {fake_more} more with a cluster than without, over {fake_turns} turns
+(`{fake_file}`). Of the {here} that is {fake_share}; 2 % are allowed.
 
 ## What was not tried
 
@@ -114,7 +118,7 @@ def document(out: Path) -> Document:
         {},
         command=where["command"],
         **_limits(stages, rows.read(out / BEFORE, Stage)),
-        **_beside(rows.read(out / beside.FILE, Beside)),
+        **_beside(*(rows.read(out / name, Beside) for name in (beside.FILE, beside.FAKE))),
     )
     return page
 
@@ -155,16 +159,21 @@ def _limits(stages: Sequence[Stage], before: Sequence[Stage]) -> dict[str, objec
     }
 
 
-def _beside(found: Sequence[Beside]) -> dict[str, object]:
+def _beside(found: Sequence[Beside], fakes: Sequence[Beside]) -> dict[str, object]:
     """What the section about a cluster says."""
     here, there = (
         [one for one in found if one.place == place] for place in (beside.HERE, beside.CLUSTER)
     )
+    wall_s = median(one.wall_s for one in here)
     return {
+        "fake_more": interval(beside.more(fakes), "{:.2f} s".format),
+        "fake_turns": len(fakes) // 2,
+        "fake_share": interval(beside.more(fakes, wall_s), "{:.1%}".format),
+        "fake_file": beside.FAKE,
         "run": " ".join(("cnnbench", *beside.RUN)),
         "more": interval(beside.overhead(found), "{:.3f} times".format),
         "turns": len(here),
-        "here": units.seconds(median(one.wall_s for one in here)),
+        "here": units.seconds(wall_s),
         "launches": here[0].launches,
         "outside": units.seconds(median(one.wall_s - one.launches_s for one in here)),
         "outside_cluster": units.seconds(median(one.wall_s - one.launches_s for one in there)),

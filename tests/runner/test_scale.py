@@ -1,6 +1,7 @@
 """A small run on simulated workers, through the code of `run --cluster`."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,12 @@ def test_runs_with_a_cluster_are_held_against_those_of_the_same_turn():
         )
     ]
     assert beside.overhead(found).value == pytest.approx((1.02 * 1.01) ** 0.5)
+    found[3] = replace(found[3], wall_s=203.0)
+    more = beside.more(found, of_s=100.0)
+    half = 0.0635  # 12.706 * 0.5 % by hand, with one degree of freedom
+    assert (more.value, more.low, more.high) == pytest.approx(
+        (0.025, 0.025 - half, 0.025 + half), abs=1e-4
+    )
     # Of the first run's two verdicts half are those of each other run, of the second's all.
     assert beside.alike(found, "here", "cluster") == 0.75
     assert beside.alike(found, "here", "here") == 0.5
