@@ -98,6 +98,18 @@ def test_a_command_without_output_could_be_typed(line):
     command.make_context("cnnbench", words)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for line in re.findall(r"`(cnnbench (?:analyze|sweep) [^`]+)`", TEXTS["README.md"])
+        if not re.search(r"my\.keras|--as\b", line)  # a file of the reader, and no network
+    ],
+)
+def test_what_the_readme_wants_of_entries_can_be_had(line):
+    assert pages.output(line)[1] == 0
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_options_exist_and_links_lead_somewhere(name):
     options = {option for command in _leaves() for p in command.params for option in _names(p)}

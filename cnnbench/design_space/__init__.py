@@ -71,9 +71,9 @@ def sweep(
         if refused == tried:
             raise CnnbenchError(f"none of {tried:,} configurations can be built; {why}")
         rest = f", {refused:,} cannot be built" if refused else ""
-        raise CnnbenchError(
-            f"none of {tried:,} configurations is within the limits{rest}; loosen them"
-        )
+        more = "" if grid.size > 1 else ", or vary a parameter, as -p NAME=16:256"
+        number = f"none of {tried:,} configurations is" if tried > 1 else "the configuration is not"
+        raise CnnbenchError(f"{number} within the limits{rest}; loosen them{more}")
     found = len(best.rows)
     if top == 0 and found > MOST_ROWS:
         raise CnnbenchError(f"more than {MOST_ROWS:,} rows; narrow the limits, or ask for a top")

@@ -388,6 +388,15 @@ def test_an_option_that_is_none_is_refused(options, message):
         cnnbench.sweep("vgg_block", {"n_filters": [1, 2]}, **options)
 
 
+def test_a_single_configuration_beyond_the_limits_says_how_to_vary_it():
+    with pytest.raises(CnnbenchError) as raised:
+        cnnbench.sweep("vgg_block", {}, at_most={"params": 3})
+    assert str(raised.value) == (
+        "the configuration is not within the limits; loosen them, or vary a parameter, as -p "
+        "NAME=16:256"
+    )
+
+
 def test_a_grid_of_which_nothing_can_be_built_says_why():
     with pytest.raises(
         CnnbenchError, match="none of 2 configurations can be built; n_conv=0: n_conv"
