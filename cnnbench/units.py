@@ -128,8 +128,8 @@ LONGEST = 1000 * 3600
 """Seconds; a longer duration must be a typing error."""
 
 
-def parse_duration(text: str) -> float:
-    """90, 90s, 5m or 1.5h in seconds."""
+def parse_duration(text: str | float) -> float:
+    """90, 90s, 5m or 1.5h in seconds; a number is in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", str(text).strip().lower())
     value = float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1) if match else 0
     if not value:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import paths
+from cnnbench import paths, units
 from cnnbench.errors import CnnbenchError, unknown
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def advise(
     runtime: str = "tensorflow",
     batch_size: int = 1,
     launches: int = 3,
-    time_budget: float = 240.0,
+    time_budget: float | str = 240.0,
     progress: Progress | None = None,
     **options: Any,
 ) -> Advice:
@@ -49,7 +49,7 @@ def advise(
         runtime: on which it runs now.
         batch_size: samples per call now.
         launches: processes of each case.
-        time_budget: seconds for all launches.
+        time_budget: for all launches, in seconds or as "5m".
         progress: told about each launch; nobody is told if None.
         **options: others of `run`.
 
@@ -62,6 +62,7 @@ def advise(
     from cnnbench.host.environment import cores
     from cnnbench.machine.advice import of_runs
 
+    budget_s = units.parse_duration(time_budget)
     for way in ways:
         if way not in WAYS:
             raise unknown("way", way, WAYS)
@@ -85,7 +86,7 @@ def advise(
     if "batch" in ways:
         asked.append({"batch_size": [batch_size, BATCH * batch_size]})
     layers = "layers" in ways and not runtimes.exporter(first)
-    share = time_budget / (len(asked) + layers)
+    share = budget_s / (len(asked) + layers)
     notes: list[str] = []
     runs: list[Run] = []
     apart, ended = dict[str, float](), "done"
@@ -132,13 +133,13 @@ def _types(first: str, others: Sequence[str]) -> list[str]:
     return [t for t in TYPES if any(runtimes.computes_in(name, t) for name in every)]
 
 
-def _rewritten(original: Case, folder: Path, timeout_s: float) -> dict[str, float]:
+def _rewritten(original: Case, folder: Path, timeout: float | str) -> dict[str, float]:
     """Save the network as it is and with each change of its layers; how far outputs are apart."""
     from cnnbench.runner import session, worker
     from cnnbench.runtimes import Order
 
     server = session.start(original.runtime).servers[original.runtime]
-    reply = server.ask(timeout_s, worker.rewrite, Order(original), str(folder))
+    reply = server.ask(units.parse_duration(timeout), worker.rewrite, Order(original), str(folder))
     if not reply.ok:
         raise CnnbenchError(f"the layers of {original.name} cannot be changed: {reply.detail}")
     return reply.apart

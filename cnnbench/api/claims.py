@@ -8,6 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from cnnbench import units
 from cnnbench.errors import CnnbenchError
 from cnnbench.records import Shown, one_line
 
@@ -47,7 +48,7 @@ def verify(
     out: Path | str | None = None,
     resume: bool = False,
     launches: int = 5,
-    time_budget: float | None = None,
+    time_budget: float | str | None = None,
     threads: int | None = None,
     runtime: str = "tensorflow",
     cluster: str | None = None,
@@ -65,7 +66,8 @@ def verify(
         out: the folder of that run and its report; `reports/claims-<time>` if None.
         resume: continue the run in `out`, or the newest one, as it was planned.
         launches: processes per case.
-        time_budget: seconds for all launches; if None six minutes, or what was planned.
+        time_budget: for all launches, in seconds or as "5m"; if None six minutes, or what was
+            planned.
         threads: threads that one operation may use; all cores if None.
         runtime: tensorflow, fake, or a module of your own.
         cluster: where to measure, as for `run`; this machine if None.
@@ -86,6 +88,7 @@ def verify(
         from cnnbench.reporting import style
 
         style.check(Path(figure))
+    budget_s = None if time_budget is None else units.parse_duration(time_budget)
     chosen = load(claims)
     verdicts = judged.judge(chosen)
     stored, ending = recording.run(str(run)) if run is not None else None, None
@@ -105,7 +108,7 @@ def verify(
             launches=launches,
             reference=True,
             seed=SystemRandom().randrange(2**31),
-            time_budget_s=time_budget or 360.0,
+            time_budget_s=budget_s or 360.0,
             threads=threads,
             command=command,
         )
@@ -115,7 +118,7 @@ def verify(
             [runtime],
             lambda _: plan,
             resume=resume,
-            time_budget=time_budget,
+            time_budget=budget_s,
             cluster=cluster,
         ) as opened:
             ending = opened.measure(progress)

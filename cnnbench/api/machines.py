@@ -218,7 +218,7 @@ def profile(
     *targets: Any,
     against: str = "",
     launches: int = 5,
-    time_budget: float = PROFILED_S,
+    time_budget: float | str = PROFILED_S,
     runtime: str = "tensorflow",
     out: Path | str | None = None,
     **options: Any,
@@ -229,7 +229,7 @@ def profile(
         *targets: as for `run`; or the folder of one run that was stored with profiles.
         against: what to compare with: another runtime, the folder of such a run, or a network.
         launches: processes per case.
-        time_budget: seconds for all launches.
+        time_budget: for all launches, in seconds or as "5m".
         runtime: one, or several as for `run`; TensorFlow, JAX, PyTorch, ONNX Runtime and OpenVINO
             have a profiler. Of LiteRT each operation is measured by itself.
         out: a folder in which the run is kept, with its report.

@@ -85,8 +85,8 @@ def run(
     device: str = "all",
     launches: int | None = None,
     precision: float | None = None,
-    time_budget: float | None = None,
-    timeout: float = 120.0,
+    time_budget: float | str | None = None,
+    timeout: float | str = 120.0,
     seed: int | None = None,
     threads: int | Sequence[int] | None = None,
     clients: int | Sequence[int] | None = None,
@@ -129,7 +129,7 @@ def run(
             more to reach the precision.
         precision: the half-width of an interval at which a case needs no more launches, relative
             to its time; `stats.TARGET` if neither this nor `launches` is given.
-        time_budget: seconds for all launches; the suite's if None.
+        time_budget: for all launches, in seconds or as "5m"; the suite's if None.
         timeout: seconds after which one launch is stopped.
         seed: of the order and the inputs; drawn and recorded if None.
         threads: that one operation may use, or several numbers of them, which are compared; those
@@ -167,6 +167,8 @@ def run(
         parsed_device(device)  # before any runtime starts
     if each_kind and cluster is None:
         raise CnnbenchError("each kind of machine is one of a cluster; say where with --cluster")
+    budget_s = None if time_budget is None else units.parse_duration(time_budget)
+    timeout_s = units.parse_duration(timeout)
     drawn = SystemRandom().randrange(2**31) if seed is None else seed
     batches: list[Any] = [batch_size] if isinstance(batch_size, int) else [*batch_size]
     grid = {
@@ -192,12 +194,12 @@ def run(
                 suite,
                 places,
                 measuring,
-                timeout,
+                timeout_s,
                 launches=launches or suite.launches,
                 precision=precision or (None if exactly else stats.TARGET),
                 reference=True,
                 seed=drawn,
-                time_budget_s=time_budget or suite.time_budget,
+                time_budget_s=budget_s or suite.time_budget,
                 threads=counts[0] if len(counts) == 1 else None,
                 command=command,
                 profile=profile,
@@ -213,7 +215,7 @@ def run(
                 names,
                 plan,
                 resume=again,
-                time_budget=time_budget,
+                time_budget=budget_s,
                 cluster=cluster,
                 kind=kind,
                 code=suite.code,

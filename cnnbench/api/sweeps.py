@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnbench import blocks
+from cnnbench import blocks, units
 from cnnbench.errors import CnnbenchError
 from cnnbench.rule import Shape
 
@@ -39,7 +39,7 @@ def sweep(
     runtime: str = "tensorflow",
     cluster: str | None = None,
     launches: int = 3,
-    time_budget: float = 120.0,
+    time_budget: float | str = 120.0,
 ) -> Sweep:
     """Compute the cost of every combination of some parameters and sizes of a block; keep the best.
 
@@ -72,7 +72,7 @@ def sweep(
         runtime: tensorflow, fake, or a module of your own.
         cluster: where to measure, as for `run`; this machine if None.
         launches: processes per row.
-        time_budget: seconds for all launches.
+        time_budget: for all launches, in seconds or as "5m".
 
     Raises:
         UnknownNameError: there is no such entry, parameter or metric.
@@ -83,6 +83,7 @@ def sweep(
     from cnnbench.design_space.grid import grid as grid_of
     from cnnbench.runs import store
 
+    budget_s = units.parse_duration(time_budget)
     with ExitStack() as stack:
         started = None
         if measure:
@@ -111,7 +112,7 @@ def sweep(
         from cnnbench.design_space.rows import measure as measured
 
         folder = None if out is None else Path(out)
-        plan = {"launches": launches, "time_budget_s": time_budget}
+        plan = {"launches": launches, "time_budget_s": budget_s}
         return replace(
             result, measured=measured(result, measure, started, progress, folder, **plan)
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from cnnbench import api, units
+from cnnbench import api
 from cnnbench.cli import options
 from cnnbench.cli.options import show
 
@@ -48,8 +48,8 @@ def advise(
             runtime=runtime,
             batch_size=batch,
             launches=launches,
-            time_budget=units.parse_duration(time_budget),
-            timeout=units.parse_duration(timeout),
+            time_budget=time_budget,
+            timeout=timeout,
             params=options.parse_params(param),
             imports=import_ or (),
             progress=progress,

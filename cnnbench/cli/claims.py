@@ -91,7 +91,7 @@ def verify(
             out=out,
             resume=resume,
             launches=launches or 5,
-            time_budget=None if time_budget is None else units.parse_duration(time_budget),
+            time_budget=time_budget,
             threads=threads,
             runtime=runtime or "tensorflow",
             cluster=cluster,

@@ -236,11 +236,11 @@ def profile(
             *targets,
             against=against,
             launches=launches,
-            time_budget=units.parse_duration(time_budget),
+            time_budget=time_budget,
             runtime=runtime,
             out=out,
             **{name: value for name, value in given.items() if value},
-            timeout=units.parse_duration(timeout),
+            timeout=timeout,
             progress=progress,
             command=options.as_typed(),
         )

@@ -135,7 +135,7 @@ def sweep(
             runtime=runtime,
             cluster=cluster,
             launches=launches,
-            time_budget=units.parse_duration(time_budget),
+            time_budget=time_budget,
         )
     text = show(document(result), format)
     if figure is not None:

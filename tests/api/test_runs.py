@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 import cnnbench
+from cnnbench.errors import CnnbenchError
 from cnnbench.runner.loop import Progress
 from cnnbench.stats import Stop
 
@@ -55,6 +56,30 @@ def test_simulated_times_are_launched_as_often_as_the_suite_says(tmp_path, given
     assert (done, total, left_s) == (6 * each, 6 * each, 0.0)
     last = [left_s for _, _, left_s in before[:-1]]  # the pair that is compared ends together
     assert min(last) >= 1
+
+
+def test_times_may_be_given_as_on_the_command_line(tmp_path):
+    found = cnnbench.run(
+        "vgg_block", runtime="fake", time_budget="1m", timeout="90s", out=tmp_path, pages=False
+    )
+    assert (found.run.plan.time_budget_s, found.run.plan.timeout_s) == (60.0, 90.0)
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-5s", -5, 0, float("nan")])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **given: cnnbench.run("vgg_block", runtime="fake", **given),
+        lambda **given: cnnbench.profile("vgg_block", runtime="fake", **given),
+        lambda **given: cnnbench.advise("vgg_block", runtime="fake", **given),
+        lambda **given: cnnbench.sweep("vgg_block", {}, measure=1, runtime="fake", **given),
+        lambda **given: cnnbench.verify(measure=True, runtime="fake", **given),
+    ],
+)
+def test_a_time_budget_that_is_none_is_refused_before_anything_is_made(tmp_path, call, wrong):
+    with pytest.raises(CnnbenchError, match="a duration must look like 90s, 5m or 1h; got"):
+        call(out=tmp_path / "r", time_budget=wrong)
+    assert not (tmp_path / "r").exists()
 
 
 def test_networks_are_compared_with_the_first(tmp_path):
