@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from benchmarks.prediction import FOLDER
@@ -18,6 +18,7 @@ from cnnbench.cases.case import Case
 from cnnbench.errors import CnnbenchError
 from cnnbench.prediction import calibration, forecast
 from cnnbench.prediction.forecast import Expected
+from cnnbench.prediction.terms import Terms
 from cnnbench.reporting.document import Document, Table
 from cnnbench.reporting.labels import Label, place
 from cnnbench.reporting.style import COLOURS, GREY, WIDTH, Figure, figure, log_axis
@@ -83,19 +84,24 @@ def parts() -> dict[str, Run]:
 
 def judged(probes: Sequence[Result], others: Sequence[Result]) -> tuple[list[Judged], list[Judged]]:
     """The times and the peaks of some cases, predicted by models of the probes alone."""
-    time, rise = calibration.time_model(probes), calibration.memory_model(probes)
-    times, peaks = [], []
-    for result in others:
-        graph, mode = result.case.graph(), result.case.mode
-        if example := calibration.time_example(result):
-            times.append(
-                Judged(result, example.measured, forecast.expected_time(graph, time, mode))
-            )
-        if example := calibration.memory_example(result):
-            peaks.append(
-                Judged(result, example.measured, forecast.expected_rise(graph, rise, mode))
-            )
+    models = calibration.time_model(probes), calibration.memory_model(probes)
+    examples = calibration.time_example, calibration.memory_example
+    times, peaks = [
+        [
+            Judged(r, e.measured, forecast.expected(model, *_amounts(r.case)[number]))
+            for r in others
+            if (e := example(r))
+        ]
+        for number, (model, example) in enumerate(zip(models, examples, strict=True))
+    ]
     return times, peaks
+
+
+@lru_cache(1024)  # each calibration predicts the same networks
+def _amounts(case: Case) -> tuple[tuple[Terms, Terms], tuple[Terms, Terms]]:
+    """The terms of time and peak, and those of them that are a guess."""
+    graph = case.graph()
+    return forecast.time_amounts(graph, case.mode), forecast.rise_amounts(graph, case.mode)
 
 
 def measured(run: Run) -> list[Result]:
@@ -122,14 +128,15 @@ def sections(page: Document, main: Run, further: Mapping[str, Run]) -> None:
             "alone, as `cnnbench predict` does it. Which terms there are was decided with a look "
             "at the applications, but not at the examples."
         )
-        _part(page, APPLICATIONS, INFERENCE, judged(probes, others))
+        found = judged(probes, others)
+        _part(page, APPLICATIONS, INFERENCE, found)
         page.text(
             "The same from each launch of the probes by itself, for which a minute is enough here, "
             "and from all three, as the command does it. A time is that of the fastest launch, and "
             "this machine was slower in some minutes than in others. There was no time left for "
             "the third launch of all probes:"
         )
-        page.table(_calibrations(probes, others))
+        page.table(_calibrations(probes, others, found))
     if TRAINING in further:
         page.section("A training step")
         page.text(
@@ -158,8 +165,12 @@ def only(result: Result, number: int) -> Result:
     return replace(result, launches=launches, samples=samples)
 
 
-def _calibrations(probes: Sequence[Result], others: Sequence[Result]) -> Table:
-    """How well networks are predicted from each launch of the probes."""
+def _calibrations(
+    probes: Sequence[Result],
+    others: Sequence[Result],
+    by_all: tuple[list[Judged], list[Judged]],
+) -> Table:
+    """How well networks are predicted from each launch of the probes, and `by_all` of them."""
     headers = ["launches", "probes"]
     for quantity in INFERENCE:
         limit = f"within {100 * quantity.limit:.0f} %"
@@ -169,7 +180,7 @@ def _calibrations(probes: Sequence[Result], others: Sequence[Result]) -> Table:
     sides = {str(number + 1): [only(r, number) for r in probes] for number in numbers}
     for title, side in {**sides, "all": probes}.items():
         known = [r for r in side if any(m.ok for m in r.launches)]
-        found = judged(known, others)
+        found = by_all if side is probes else judged(known, others)
         shares = [_numbers(cases, q)[1:] for q, cases in zip(INFERENCE, found, strict=True)]
         rows.append([title, str(len(known)), *shares[0], *shares[1]])
     return headers, rows

@@ -140,6 +140,9 @@ class Case:
         runtime = self.runtime if "." in self.runtime else ""
         return tuple(filter(None, (program, data, *self.imports, runtime)))
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def graph(self) -> Graph:
         """Its layers, from a new trace, which opens a network that is not in the catalogue."""
         return self.network.trace(self.inputs or None, self.batch_size, self.dtype or None)

@@ -6,6 +6,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +17,7 @@ from cnnbench.host import cache
 from cnnbench.machine import probing
 from cnnbench.prediction import memory, modes, terms
 from cnnbench.prediction.model import HUBER_DELTA, Example, Model, fitted, proportional
+from cnnbench.prediction.terms import Terms
 from cnnbench.records import Record, one_line
 from cnnbench.runner import session
 from cnnbench.runner.loop import Progress
@@ -79,8 +81,7 @@ def seconds(launches: Iterable[float]) -> float | None:
 def time_example(result: Result, unknown: str = "") -> Example | None:
     """A measured case for the model of time; None if it has no samples."""
     measured = seconds(stats.medians(result.samples.values()))
-    amounts = modes.time(result.case.graph(), result.case.mode, unknown)
-    return Example(amounts, measured) if measured else None
+    return Example(_time(result.case, unknown), measured) if measured else None
 
 
 def memory_example(result: Result) -> Example | None:
@@ -90,9 +91,25 @@ def memory_example(result: Result) -> Example | None:
     initialiser runs elementwise operations, whose code is then loaded before the call, as in every
     network that is trained.
     """
-    peak, graph, mode = result.peak_bytes, result.case.graph(), result.case.mode
+    peak, amounts = result.peak_bytes, _rise(result.case)
+    return Example(amounts, peak) if peak and amounts else None
+
+
+@lru_cache(4096)  # each model of the same probes needs them again
+def _time(case: Case, unknown: str) -> Terms:
+    return modes.time(case.graph(), case.mode, unknown)
+
+
+@lru_cache(4096)
+def _rise(case: Case) -> Terms | None:
+    graph = case.graph()
     drawn = any(len(weight.shape) > 1 for node in graph.nodes for weight in node.rule.weights)
-    return Example(modes.rise(graph, mode), peak) if peak and (drawn or mode != "graph") else None
+    return modes.rise(graph, case.mode) if drawn or case.mode != "graph" else None
+
+
+@lru_cache(4096)
+def _kinds(case: Case) -> frozenset[str]:
+    return frozenset(layer.kind for layer in terms.of_layers(case.graph()))
 
 
 def calibrate(
@@ -128,11 +145,7 @@ def memory_model(probes: Sequence[Result]) -> Model:
 def _model(
     probes: Sequence[Result], example: Callable[[Result, str], Example | None], delta: float
 ) -> Model:
-    known = [
-        (r, e, {layer.kind for layer in terms.of_layers(r.case.graph())})
-        for r in probes
-        if (e := example(r, ""))
-    ]
+    known = [(r, e, _kinds(r.case)) for r in probes if (e := example(r, ""))]
     guesses = [
         (
             [e for _, e, has in known if kind not in has],

@@ -15,7 +15,7 @@ from cnnbench.graph import Graph
 from cnnbench.prediction import modes
 from cnnbench.prediction.calibration import Calibration, stored
 from cnnbench.prediction.model import Model
-from cnnbench.prediction.terms import CALL, Terms
+from cnnbench.prediction.terms import CALL, Terms, total
 from cnnbench.records import Record, one_line
 from cnnbench.runs.store import PredictedRise
 
@@ -171,21 +171,30 @@ def _on_paper(case: Case) -> Graph | None:
 
 def expected_time(graph: Graph, model: Model, mode: str) -> Expected:
     """The seconds of a call; the time of each layer that is a guess has the range of a guess."""
-    layers = modes.of_layers(graph, mode)
-    guessed = sum(model.predict(layer.terms) for layer in layers if layer.guessed)
-    return _expected(model, modes.time(graph, mode), guessed)
+    return expected(model, *time_amounts(graph, mode))
 
 
 def expected_rise(graph: Graph, model: Model, mode: str) -> Expected:
     """The rise of the peak memory over a first call; of a network with a guess all is one."""
+    return expected(model, *rise_amounts(graph, mode))
+
+
+def time_amounts(graph: Graph, mode: str) -> tuple[Terms, Terms]:
+    """The terms of the time, and those of them that are a guess."""
+    guessed = total([layer for layer in modes.of_layers(graph, mode) if layer.guessed])
+    return modes.time(graph, mode), guessed | {CALL: 0.0}
+
+
+def rise_amounts(graph: Graph, mode: str) -> tuple[Terms, Terms]:
+    """The same of the rise."""
     amounts = modes.rise(graph, mode)
     guessed = any(layer.guessed for layer in modes.of_layers(graph, mode))
-    return _expected(model, amounts, model.predict(amounts) if guessed else 0.0)
+    return amounts, amounts if guessed else {}
 
 
-def _expected(model: Model, amounts: Terms, guessed: float) -> Expected:
-    """A value, of which `guessed` is a guess, and its range."""
-    value = model.predict(amounts)
+def expected(model: Model, amounts: Terms, guesses: Terms) -> Expected:
+    """A value, of which `guesses` are a guess, and its range."""
+    value, guessed = model.predict(amounts), model.predict(guesses)
     known = value - guessed
     # Where no kind could be left out they are NaN, and the first of two is taken.
     low, high = min(model.low, model.guess_low), max(model.high, model.guess_high)
