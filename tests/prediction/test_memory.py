@@ -157,6 +157,15 @@ def test_a_smaller_kernel_leaves_a_hole_that_the_next_does_not_fit():
     assert reordered(lambda x: conv(conv(conv(x, 8), 16), 4)) == (576, 160)
 
 
+def test_kernels_of_another_shape_fit_into_a_hole_of_their_size():
+    # 20 values of 4 bytes each. What the first needs besides takes from its hole, so that the
+    # second is kept too; nothing takes from the hole of that, and the two after the pool fit.
+    def network(x):
+        return conv(conv(max_pooling2d(conv(conv(x)))))
+
+    assert reordered(network) == (80, 80)
+
+
 def test_a_kernel_of_its_own_mapping_is_given_back():
     # (1024*1024 + 1024) * 4 bytes
     assert reordered(lambda x: conv(x, 1024), (4, 4, 1024)) == (4_198_400, 0)

@@ -149,6 +149,7 @@ def test_what_is_kept_up_to_date_is_what_adding_up_would_give(seed):
         if waiting:
             assert slices.next(2) == pytest.approx(slice_of(waiting))
         if rest := [*waiting, *running]:
+            assert slices.any_left
             samplers = sum(len(launch.members) for launch in rest)
             seconds = (besides(rest) + samplers * slice_of(rest)) / 2
             assert slices.left(2) == pytest.approx(min(left_s, seconds))
