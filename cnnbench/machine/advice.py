@@ -17,6 +17,8 @@ from cnnbench.runs.result import Result, ratio, results
 from cnnbench.runs.store import Run
 from cnnbench.stats import Estimate, RatioVerdict
 
+UNTIMED = "the network as it is was not timed beside it"
+
 
 @dataclass(frozen=True, slots=True)
 class Change(Record):
@@ -131,9 +133,11 @@ def _apart_from(found: Iterable[Result], original: Case) -> tuple[Result | None,
 
 def _change(base: Result | None, other: Result, apart: Mapping[str, float]) -> Change:
     case = other.case
-    if base is None or not base.time or not other.time:
+    if not other.time:
         problem = next((m.detail for m in other.launches if m.detail), other.outcome)
         return Change(_words(base, case), other, problem=problem)
+    if base is None or not base.time:
+        return Change(_words(base, case), other, problem=UNTIMED)
     times = ratio(base, other)
     if times and case.batch_size != base.case.batch_size:
         scale = base.case.batch_size / case.batch_size  # from a call to a sample

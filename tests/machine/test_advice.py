@@ -7,18 +7,21 @@ import pytest
 
 from cnnbench.cases.case import Case
 from cnnbench.cases.plan import Plan
-from cnnbench.machine.advice import of_runs
+from cnnbench.machine.advice import UNTIMED, of_runs
 from cnnbench.runs.store import Measurement, Run
 
 BASE = Case("vgg_block", ((4, 4, 3),), runtime="fake", label="mine")
 
 
-def run(*changed, **outcomes):
-    """A run of the base and of some changes, each with three launches that take `ns` a call."""
+def run(*changed, base=BASE, base_ns=1000, later=0):
+    """A run of the base and of some changes, each with three launches that take `ns` a call.
+
+    The changes have launches `later` than those of the base.
+    """
     measured = []
-    cases = [BASE, *(case for case, _ in changed)]
-    for case, ns in [(BASE, 1000), *changed]:
-        for launch in range(3):
+    cases = [base, *(case for case, _ in changed)]
+    for case, ns in [(base, base_ns), *changed]:
+        for launch in range(3) if case is base else range(later, later + 3):
             beside = tuple(other.id for other in cases if other is not case)
             ok = Measurement(
                 outcome="ok",
@@ -35,8 +38,8 @@ def run(*changed, **outcomes):
     return Run(Path(), Plan("s", "", tuple(cases), papers=papers), tuple(measured))
 
 
-def changes(*runs, apart=None):
-    found = of_runs(runs, BASE, apart or {}, "done")
+def changes(*runs, apart=None, base=BASE):
+    found = of_runs(runs, base, apart or {}, "done")
     return {change.what: change for change in found.changes}
 
 
@@ -48,6 +51,23 @@ def test_a_change_that_failed_says_why_and_comes_last():
     assert found["float16"].ratio.value == pytest.approx(3, rel=0.01)
     assert found["float16"].verdict == "slower"
     assert found["float16"].problem == ""
+
+
+def test_a_change_has_no_ratio_to_a_network_that_failed_and_that_is_said():
+    (change,) = changes(run((replace(BASE, dtype="float16"), 500), base_ns=0)).values()
+    assert (change.ratio, change.problem) == (None, UNTIMED)
+    assert change.result.time
+
+
+def test_a_change_of_the_batch_without_a_launch_in_common_has_no_ratio():
+    (change,) = changes(run((replace(BASE, batch_size=8), 500), later=3)).values()
+    assert (change.ratio, change.verdict) == (None, "unclear")
+
+
+def test_a_number_of_threads_that_all_have_is_no_change():
+    base = replace(BASE, threads=2)
+    found = changes(run((replace(base, batch_size=8), 500), base=base), base=base)
+    assert list(found) == ["batch 8"]
 
 
 @pytest.mark.parametrize(

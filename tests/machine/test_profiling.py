@@ -113,6 +113,12 @@ def test_a_layer_is_known_by_its_whole_name_and_by_no_other():
     assert unknown == []
 
 
+def test_a_layer_is_also_known_where_its_operation_has_parts_of_its_own():
+    paper = case().paper()
+    inside = [operation(f"m/conv2d/{part}read", "Reorder") for part in ("", "a/", "a/b/")]
+    assert owners(paper, inside) == [["conv2d"]] * 3
+
+
 def test_a_layer_may_have_a_name_that_a_runtime_cannot_write():
     paper = case().paper()
     layers = (paper.cost.layers[0], replace(paper.cost.layers[1], name="my conv!"))
@@ -144,8 +150,25 @@ def test_without_names_the_layer_of_that_size_has_it_and_what_nothing_tells_apar
     swapped.reverse()
     assert owners(paper, swapped) == [[layer.name] for layer in reversed(convs)]
     assert owners(paper, [operation("", "Reorder"), operation("()", "Reorder")]) == [[], []]
+    # The size alone tells them apart too, where a runtime does not count.
+    uncounted = [replace(op, macs=0) for op in swapped]
+    assert owners(paper, uncounted) == [[layer.name] for layer in reversed(convs)]
     # Two where the network has three: nobody knows which.
     assert owners(paper, [operation("a", "Conv"), operation("b", "Conv")]) == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind", "found"),
+    [
+        ("lstm", "LSTM", ["lstm"]),
+        ("lstm", "MatMul", []),  # its products are in its loop
+        ("attention", "MatMul", ["multi_head_attention"]),
+        ("attention", "Add", []),
+    ],
+)
+def test_a_layer_that_multiplies_is_a_product_unless_it_is_a_loop(unit, kind, found):
+    paper = Case("unit_layers", ((4, 8),), params={"unit": unit}).paper()
+    assert owners(paper, [operation("x", kind)]) == [found]
 
 
 def test_a_product_without_an_operation_is_not_said_to_be_computed_with_another():
@@ -179,6 +202,27 @@ def test_the_rows_are_means_over_launches_with_an_interval_and_what_belongs_to_n
     assert found.total_s == pytest.approx(2e-3)
     assert found.covered == pytest.approx(2e-3 / 5e-3)
     assert found.overhead == pytest.approx(0.2)
+
+
+def test_a_layer_that_took_no_time_in_a_launch_has_that_of_the_others():
+    def launch(pool):
+        return [
+            operation("m/conv2d/convolution", "Conv2D", 1000),
+            operation("m/conv2d_1/convolution", "Conv2D", 0),
+            operation("m/max_pooling2d/MaxPool", "MaxPool", pool),
+        ]
+
+    rows = profile_of(launch(0), launch(2000)).rows
+    assert [(row.name, row.time.n) for row in rows] == [("conv2d", 2), ("max_pooling2d", 1)]
+    assert rows[1].time.value == pytest.approx(2e-6)
+
+
+def test_layers_as_one_read_the_input_of_the_first_and_write_the_output_of_the_last():
+    names = ("conv2d", "conv2d_1", "max_pooling2d")
+    fused = operation([f"m/{name}/x" for name in names], "fusion")
+    (row,) = profile_of([fused], of=case(n_filters=4, n_conv=2)).rows
+    # From 3 to 4 channels, on to 4, and to half the side; 9 taps a filter and a bias each.
+    assert row.moved_bytes == 4 * (8 * 8 * 3 + 4 * 4 * 4 + (27 * 4 + 4) + (36 * 4 + 4))
 
 
 def test_what_is_computed_as_one_need_not_pass_through_memory():
@@ -353,6 +397,13 @@ def test_an_unnamed_sum_is_not_that_of_a_layer_that_has_one_already():
     first, second = owners(paper, [named, operation("x", "Add")])
     assert first[0] == "add"
     assert second == []
+
+
+def test_what_belongs_to_no_layer_is_a_row_for_each_type():
+    layers = ("conv2d", "conv2d_1", "max_pooling2d")
+    named = [operation(f"m/{layer}/x", "x") for layer in layers]
+    rows = profile_of([*named, operation("r", "Reorder"), operation("c", "Copy")]).rows
+    assert [row.name for row in rows] == [*layers, "no layer: Reorder", "no layer: Copy"]
 
 
 def test_what_belongs_to_no_layer_is_compared_by_its_types_in_two_networks_too():

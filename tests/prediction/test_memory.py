@@ -164,6 +164,8 @@ def test_kernels_of_another_shape_fit_into_a_hole_of_their_size():
         return conv(conv(max_pooling2d(conv(conv(x)))))
 
     assert reordered(network) == (80, 80)
+    # One of 4*8 + 8 values extends the hole of the second, which is the last; the first stays.
+    assert reordered(lambda x: conv(conv(conv(x)), 8)) == (160, 80)
 
 
 def test_a_kernel_of_its_own_mapping_is_given_back():
@@ -213,6 +215,15 @@ def test_a_loop_runs_the_code_of_a_dense_layer():
     loop = code(lambda x: lstm(x, 4), (5, 2))
     assert loop == {"loop, code", "lstm, code", "dense, code"}
     assert code(lambda x: dense(x, 4, use_bias=False), (5,)) < loop
+
+
+def test_a_product_is_generated_from_two_images_on():
+    def network(x):
+        return dense(flatten(x), 4)
+
+    code = "products generated, code"
+    assert code not in memory.terms(trace(network, (4, 4, 4)))
+    assert code in memory.terms(trace(network, (4, 4, 4), batch_size=2))
 
 
 def test_convolutions_of_one_shape_are_generated_once():

@@ -35,6 +35,7 @@ def test_a_change_is_between_two_commits(runs):
     (change,) = step.changes
     assert (change.before.commit, change.after.commit) == ("c0de03", "c0de04")
     assert (change.before.name, change.after.name) == ("run-03", "run-04")
+    assert (change.earliest.name, change.latest.name) == ("run-03", "run-04")
     assert change.ratio.value == pytest.approx(1.2)
     assert change.ratio.low < 1.2 < change.ratio.high
     assert change.verdict == "slower"

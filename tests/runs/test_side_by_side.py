@@ -284,6 +284,26 @@ def test_the_answer_comes_first(tmp_path):
     assert "None of 1 pairs of networks changes rank" in head
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_cases_are_counted_by_what_their_ratios_say(tmp_path):
+    cases = [case(f"n{filters}", filters) for filters in range(2, 8)]
+    there = [*map(around, (50, 60, 70, 150, 160)), [60, 100, 170]]
+    a, b = two(tmp_path, [(c, around(100)) for c in cases], list(zip(cases, there, strict=True)))
+    assert "of 6 cases: 3 faster, 2 slower, 1 not decided)" in page(tmp_path, a, b)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_of_many_changes_of_rank_the_largest_have_a_line(tmp_path):
+    cases = [case(f"n{filters}", filters) for filters in range(2, 8)]
+    times = [around(100 * 1.2**step) for step in range(6)]
+    here, there = (list(zip(cases, order, strict=True)) for order in (times, times[::-1]))
+    words = page(tmp_path, *two(tmp_path, here, there))
+    # The order of all six is turned round: 6 * 5 / 2 pairs.
+    assert "**15 of 15 pairs of networks change rank.**" in words
+    assert len(re.findall(r"^- \*\*n\d 8x8x3\*\* over ", words, re.MULTILINE)) == 12
+    assert "3 more are only in the table; these are the largest changes." in words
+
+
 def test_the_room_for_drift_is_what_was_measured_there(tmp_path):
     a, b = two(tmp_path, [(A, around(100))], [(A, around(50))], THERE | {"drift": 0.25})
     assert "from one run to the next (25.0 %)" in page(tmp_path, a, b)
