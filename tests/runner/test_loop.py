@@ -322,6 +322,14 @@ def test_a_new_batch_is_tried_once_unless_all_is_built_at_once(tmp_path, at_once
     assert server.at_once == [at_once, at_once]
 
 
+@pytest.mark.parametrize("profile", [False, True])
+def test_cases_are_profiled_if_that_is_asked_for_and_references_are_not(tmp_path, profile):
+    server = Server()
+    run(tmp_path, server, replace(PLAN, cases=CASES[:1], reference=True, profile=profile))
+    found = [[order.profile for order in orders] for orders, _ in server.launches]
+    assert found == [[profile, False, False]] * 2
+
+
 def test_a_reference_that_fails_costs_the_case_nothing(tmp_path):
     one, other = launching.REFERENCES
     server = Server(

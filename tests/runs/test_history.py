@@ -42,6 +42,18 @@ def test_a_change_is_between_two_commits(runs):
     assert steady.changes == ()
 
 
+def test_a_change_that_was_undone_counts_and_the_last_one_is_told(tmp_path):
+    times = {"back": [100.0] * 4 + [120.0] * 4 + [90.0] * 4, "faster": [100.0] * 4 + [80.0] * 8}
+    over = found(stored.history(tmp_path, times))
+    back, faster = over.cases
+    assert over.slower == (back,)
+    assert over.changed == (back, faster)
+    assert repr(back) == "CaseHistory(back 8x8x3: 12 runs, 2 changes, faster from c0de08 on)"
+    assert repr(back.changes[0]) == ("LevelChange(c0de03 to c0de04: 1.2 times as long, slower)")
+    alone = found(stored.history(tmp_path / "one", {"one": [100.0]})).cases[0]
+    assert alone.ratio == 1
+
+
 def test_a_value_is_how_many_times_the_reference_a_call_took(runs):
     step, _ = found(runs).cases
     assert step.unit == PACE
@@ -217,6 +229,17 @@ def test_memory_has_changes_of_its_own(tmp_path):
     assert found(folder).cases[0].changes == ()  # their times are equal
     rows = cnnbench.history(folder, metric="memory").records()
     assert [row["run"] for row in rows if row["change"] == "more"] == ["run-04"]
+
+
+def test_two_launches_that_differ_more_than_the_levels_show_no_change(tmp_path):
+    for number, peak in enumerate([10**6] * 4 + [1_300_000] * 4):
+        # Half of it and twice as much, so that their mean is the peak.
+        both = [stored.launch(CASE, turn, 100, peak=peak * 4**turn // 2) for turn in (0, 1)]
+        day = 1_750_000_000.0 + 86400 * number
+        stored.write(tmp_path / f"run-{number}", [CASE], [replace(m, started=day) for m in both])
+    (case,) = history([str(tmp_path)], metric="memory").cases
+    assert case.points[-1].value.value == pytest.approx(1_300_000)
+    assert case.changes == ()
 
 
 def test_a_peak_that_did_not_rise_is_named(tmp_path):

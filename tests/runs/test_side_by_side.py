@@ -208,6 +208,16 @@ def test_a_roofline_that_is_not_stored_is_said(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("there", [A, B])
+def test_a_run_without_one_of_two_networks_says_that_of_their_rank(tmp_path, there):
+    a, b = two(tmp_path, [(A, around(100)), (B, around(120))], [(A, around(60)), (B, around(50))])
+    third = timed(tmp_path / "c", (there, around(10)), machine=MACHINE | {"host": "third"})
+    roof(third, 1e9, 1e9)
+    words = re.sub(" +", " ", page(tmp_path, a, b, third))
+    assert "| narrow 8x8x3 / wide 8x8x3 | third | - | not in this run | - | - |" in words
+
+
 def test_cases_that_some_runs_lack_are_marked(tmp_path):
     c = case("third", 16)
     here, there = [(A, [100] * 3), (B, [100] * 3)], [(A, [50] * 3), (c, [9] * 3)]

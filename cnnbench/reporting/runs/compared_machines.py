@@ -24,6 +24,7 @@ MOST = 40
 """The most cases that the figure has room for."""
 SAID = 12
 """The most changes of rank of which each has a line."""
+NOT_HERE = "not in this run"
 NOT_STORED = "the roofline of this machine is not stored"
 NO_BOUNDS = "no bounds: a step of training, several clients, or layers that are not counted"
 _NAMES = {"GPU": "GPU", "cpu": "CPU", "project_commit": "commit of the project"}
@@ -272,9 +273,11 @@ def _limit(point: Point) -> str:
 
 def _missing(change: RankChange, column: Column, place: int) -> str:
     """Why nothing is known of the roofline of a column."""
-    r = change.first.results[place] or change.second.results[place]
+    one, other = (row.results[place] for row in (change.first, change.second))
+    if not (one and other):
+        return NOT_HERE
     known = [(ceiling.device, ceiling.dtype) for ceiling in column.run.ceilings]
-    return NO_BOUNDS if r and (r.case.device, r.case.dtype) in known else NOT_STORED
+    return NO_BOUNDS if (one.case.device, one.case.dtype) in known else NOT_STORED
 
 
 def _rank_rows(beside: SideBySide, below: Sequence[dict[str, Point]]) -> Iterator[list[str]]:
@@ -374,7 +377,7 @@ def _records(beside: SideBySide) -> Iterator[dict[str, Any]]:
                 **_values("ratio_to_first", row.times[place]),
                 "measured_peak_bytes": r.peak_bytes if r else None,
                 **_values("peak_ratio_to_first", row.peaks[place]),
-                "outcome": r.outcome if r else "not in this run",
+                "outcome": r.outcome if r else NOT_HERE,
             }
 
 
