@@ -6,23 +6,15 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 from cnnbench.prediction.terms import Terms
 from cnnbench.records import Record, one_line
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 HUBER_DELTA = 0.1
 """The relative error from which on a case counts less. For times, as launches are disturbed."""
 
 ROUNDS = 20
 """Rounds of reweighting; the coefficients no longer change well before the last."""
-
-ROUNDED = 1e-9
-"""What may be zero but for rounding, of products of columns that have the length 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +107,7 @@ def coefficients(examples: Sequence[Example], delta: float = HUBER_DELTA) -> dic
     Statistics", 1981, section 7.8, for the weights.
     """
     import numpy as np
+    from scipy.optimize import nnls
 
     names = sorted({name for example in examples for name in example.terms})
     measured = np.array([example.measured for example in examples])
@@ -124,38 +117,12 @@ def coefficients(examples: Sequence[Example], delta: float = HUBER_DELTA) -> dic
     scale = np.linalg.norm(rows, axis=0)
     scale[scale == 0] = 1.0  # a term that no example has
     rows /= scale
-    weights, scaled = np.ones(len(examples)), np.zeros(len(names))
+    weights = np.ones(len(examples))
     for _ in range(ROUNDS):
-        scaled = _solved(rows * weights[:, None], weights, scaled > 0)
+        scaled, _ = nnls(rows * weights[:, None], weights)
         errors = np.abs(rows @ scaled - 1)
         weights = np.sqrt(np.minimum(1, delta / np.maximum(errors, delta)))
     return dict(zip(names, map(float, scaled / scale), strict=True))
-
-
-def _solved(
-    rows: NDArray[np.float64], target: NDArray[np.float64], above: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """The same as `nnls`: what was `above` zero in the round before is so again in most rounds.
-
-    Then it is the solution of linear equations, which takes less time. The conditions of Kuhn and
-    Tucker (theorem 23.4 of Lawson and Hanson) say whether it is so. Where they leave a choice, as
-    between two columns that are the same, it is that of `nnls`.
-    """
-    import numpy as np
-    from scipy.linalg.lapack import dposv
-    from scipy.optimize import nnls
-
-    if above.any():
-        inside, found = rows[:, above], np.zeros(len(above))
-        # In two parts, for which BLAS starts no threads: on busy cores they wait longer than work.
-        one, other = inside[::2], inside[1::2]
-        _, known, failed = dposv(one.T @ one + other.T @ other, inside.T @ target)
-        found[above] = known
-        slopes = rows.T @ (target - rows @ found)
-        only = (slopes < -ROUNDED) | above | ~rows.any(axis=0)  # or it is a term of no example
-        if not failed and known.min() > 0 and only.all():
-            return found
-    return nnls(rows, target)[0]
 
 
 def proportional(pairs: Sequence[tuple[float, float]]) -> float:
