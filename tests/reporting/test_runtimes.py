@@ -251,7 +251,7 @@ def test_the_crossover_of_each_runtime_is_a_row_and_a_panel(tmp_path):
     drawing = crossover_by_runtime.draw(group)
     assert [axes.get_title() for axes in drawing.axes if axes.get_visible()] == list(SECONDS)
     cases = run.plan.cases
-    (tab,) = live.by_runtime(group, {case.id: i for i, case in enumerate(cases)})["tabs"]
+    (tab,) = live.by_runtime(group, {case.id: (i,) for i, case in enumerate(cases)})["tabs"]
     for panel in tab["panels"]:  # each ratio is of two cases, which it marks
         for i, channels in enumerate(panel["x"]):
             marked = [cases[row] for row in panel["cases"][i]]
