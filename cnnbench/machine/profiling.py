@@ -179,7 +179,7 @@ class NetworkProfile(Record):
             "dtype": case.dtype,
             "inputs": [list(shape) for shape in case.inputs],
             "batch_size": case.batch_size,
-            "launches": max(row.time.n for row in self.rows),
+            "launches": max((row.time.n for row in self.rows), default=0),
             "time_s": time.value if time else None,
             "watched_s": self.watched.value if self.watched else None,
             "operations_s": self.total_s,

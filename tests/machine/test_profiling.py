@@ -248,6 +248,7 @@ def test_a_launch_without_a_profile_is_said_and_takes_nothing_from_the_others():
     assert [(row.name, row.time.n) for row in found.rows] == [("conv2d", 2)]
     nothing = profile_of(LaunchProfile(problem="the trace is empty"))
     assert (nothing.rows, nothing.problems) == ((), ("the trace is empty",))
+    assert nothing.to_json()["launches"] == 0
 
 
 def test_operations_alone_have_no_watched_call():

@@ -26,7 +26,7 @@ from cnnbench.cost import CONVENTION, Cost, cost
 from cnnbench.errors import UnknownNameError
 from cnnbench.reporting import formats, series, style, tables
 from cnnbench.reporting.document import Document, Live
-from cnnbench.reporting.runs import data, machine, sections
+from cnnbench.reporting.runs import data, live, machine, sections
 from cnnbench.reporting.runs import page as page_module
 from cnnbench.reporting.runs.answer import answer, payoff
 from cnnbench.reporting.runs.compared_blocks import (
@@ -762,9 +762,11 @@ def test_the_data_of_the_page_are_the_results(run: Run, found: list[Result]) -> 
 def test_a_page_lists_no_more_cases_than_a_browser_can_show(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert "The rows as CSV" in formats.show(document(run), "html")
     for module in (data, section_cases, page_module):
         monkeypatch.setattr(module, "LISTED", 20)
     page = document(run)
+    assert "The rows as CSV" not in formats.show(page, "html")
     assert page.rows
     assert len(page.rows) == 44
     blocks = {block.kind: block for block in page.blocks if isinstance(block, Live)}
@@ -780,6 +782,16 @@ def test_a_page_lists_no_more_cases_than_a_browser_can_show(
     (folded,) = re.findall(r"<summary>20 cases</summary>(.*?)</details>", text, re.DOTALL)
     assert (text.count(said), folded.count("\n| ")) == (1, 1 + 20)
     assert text.count("\nLeft out: 24 more rows.\n") == 2  # of phases and of the spread
+
+
+def test_a_chart_has_no_more_panels_than_a_browser_can_draw(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PANELS", 1)
+    (of,) = (b.data for b in document(run).blocks if isinstance(b, Live) and b.kind == "multiples")
+    time = of["tabs"][0]
+    assert re.fullmatch(r"time per call, the first 1 of \d+", time["name"])
+    assert len(time["panels"]) == 1
 
 
 def test_every_table_of_the_page_is_rectangular(written: Path) -> None:
